@@ -1,0 +1,1 @@
+"""What it knows: ranked classes for a picture, from the newest checkpoint."""

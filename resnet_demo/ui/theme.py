@@ -1,0 +1,16 @@
+"""One look for the whole page: system fonts (nothing is fetched), and two colours that carry meaning."""
+
+from pathlib import Path
+
+import gradio as gr
+
+FONT = ["ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace"]
+
+CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+
+
+def page_theme() -> gr.themes.Base:
+    return gr.themes.Default(
+        primary_hue="blue", secondary_hue="orange", neutral_hue="slate", font=FONT, font_mono=MONO
+    )
