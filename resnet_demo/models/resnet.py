@@ -35,9 +35,7 @@ class ResNet(nn.Module):
             raise ValueError(f"There is no stem '{spec.stem}'. Choose one of {', '.join(STEMS)}.")
         self.spec = spec
         architecture, stem = ARCHITECTURES[spec.arch], STEMS[spec.stem]
-        self.conv1 = nn.Conv2d(
-            3, 64, stem.kernel_size, stride=stem.stride, padding=stem.kernel_size // 2, bias=False
-        )
+        self.conv1 = nn.Conv2d(3, 64, stem.kernel_size, stride=stem.stride, padding=stem.kernel_size // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem.pool else nn.Identity()

@@ -1,0 +1,56 @@
+"""Weights for inference (safetensors) and the state that continuing takes (tensors and plain types only)."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from resnet_demo.models.resnet import NetworkSpec, ResNet
+from resnet_demo.training.files import replace_file
+from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
+
+
+def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
+    """Write weights and buffers for inference, whole or not at all. Raises OSError."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    try:
+        replace_file(path, lambda temporary: save_file(tensors, temporary, metadata=info.to_metadata()))
+    except SafetensorError as error:  # how the library reports a failed write
+        raise OSError(f"'{path.name}' could not be written: {error}") from error
+
+
+def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
+    """The network with its weights, on the CPU and ready to answer. Raises CheckpointError."""
+    info = read_model_info(path)
+    try:
+        model = ResNet(NetworkSpec(info.arch, info.stem, len(info.classes)))
+        model.load_state_dict(load_file(path))
+    except (ValueError, RuntimeError, SafetensorError, OSError) as error:
+        raise CheckpointError(f"The weights in '{path.name}' do not fit the network it names.") from error
+    return model.to(memory_format=torch.channels_last).eval(), info
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a Trainer's state, whole or not at all. Raises OSError."""
+    try:
+        replace_file(path, lambda temporary: torch.save(state, temporary))
+    except RuntimeError as error:  # torch reports a failed write so
+        raise OSError(f"'{path.name}' could not be written: {error}") from error
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a Trainer's state without unpickling anything but tensors and plain types. Raises CheckpointError."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError("This run has no saved state to continue from.") from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise CheckpointError("This run's saved state is damaged and cannot be continued.") from error
+    if not isinstance(state, dict):
+        raise CheckpointError("This run's saved state is damaged and cannot be continued.")
+    return state

@@ -1,0 +1,37 @@
+"""What a run ran with, kept in its config.json: it takes the same to get the same numbers again."""
+
+import subprocess
+from pathlib import Path
+
+import torch
+
+import resnet_demo
+from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.runs import RunDirectory
+
+
+def record_environment(run: RunDirectory, config: TrainConfig, device: str) -> None:
+    """Write into config.json what the first start ran with; set the same number of threads again later."""
+    before = run.environment()
+    if before.get("threads"):
+        torch.set_num_threads(before["threads"])
+        return
+    run.write_config(
+        config,
+        **before,
+        device=device,
+        threads=torch.get_num_threads(),
+        resnet_demo=resnet_demo.__version__,
+        torch=torch.__version__,
+        git_commit=git_commit(),
+    )
+
+
+def git_commit() -> str | None:
+    """The commit of this source tree; None where it is no git checkout or git is absent."""
+    here = Path(resnet_demo.__file__).parent
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

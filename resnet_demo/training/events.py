@@ -1,0 +1,166 @@
+"""What a run says: one frozen dataclass an event, one JSON line each, and their sum, `fold(events)`.
+
+Imports no torch: whoever only looks at a run needs none.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What every event carries: when, and where in the run."""
+
+    time: float  # Unix seconds
+    epoch: int  # the epoch under way or just ended, from 1
+    step: int  # optimizer steps since the run began
+    images_seen: int
+    elapsed_s: float  # seconds of work so far, pauses excluded
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """The data are loaded and the network is built."""
+
+    epochs: int
+    steps_per_epoch: int
+    train_images: int
+    validation_images: int
+    test_images: int
+    classes: tuple[str, ...]
+    device: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepEnded(Event):
+    """A heartbeat, never stored. `done` of `total` counts batches of this epoch's training or evaluation."""
+
+    phase: str  # "training" or "evaluating"
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsLogged(Event):
+    """Means over the steps since the last one; the pictures are augmented, the network is the raw one."""
+
+    train_loss: float
+    train_accuracy: float
+    learning_rate: float
+    images_per_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochEnded(Event):
+    """What the averaged network reaches on pictures it has not trained on (None where none are held out)."""
+
+    test_loss: float
+    test_accuracy: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointSaved(Event):
+    """resume.pt and model.safetensors stand on the disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunPaused(Event):
+    """Saved and ended on request; can be resumed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResumed(Event):
+    """Goes on from `step` inside `epoch`: what was logged after that point is void."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunEnded(Event):
+    """Nothing follows. `outcome` is finished, stopped or failed; `message` is a sentence for people."""
+
+    outcome: str
+    message: str = ""
+
+
+STORED = (RunStarted, MetricsLogged, EpochEnded, CheckpointSaved, RunPaused, RunResumed, RunEnded)
+_BY_NAME = {kind.__name__: kind for kind in STORED}
+
+
+def to_line(event: Event) -> str:
+    """One line of JSON, without the newline."""
+    return json.dumps({"event": type(event).__name__, **asdict(event)}, separators=(",", ":"))
+
+
+def from_line(line: str) -> Event:
+    """Raises ValueError where the line is not a whole, known event."""
+    try:
+        values = json.loads(line)
+        kind = _BY_NAME[values.pop("event")]
+        for name in ("classes", "warnings"):
+            if name in values:
+                values[name] = tuple(values[name])
+        return kind(**values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"Not an event: {line[:80]!r}") from error
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run's log, summed up. Empty before the first event."""
+
+    started: RunStarted | None = None
+    metrics: tuple[MetricsLogged, ...] = ()
+    epochs: tuple[EpochEnded, ...] = ()
+    saved: CheckpointSaved | None = None
+    paused: bool = False
+    ended: RunEnded | None = None
+    last: Event | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        return self.last.elapsed_s if self.last else 0.0
+
+    @property
+    def total_steps(self) -> int | None:
+        return self.started.epochs * self.started.steps_per_epoch if self.started else None
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Of the last evaluated epoch, 0..1."""
+        return self.epochs[-1].test_accuracy if self.epochs else None
+
+    @property
+    def images_per_s(self) -> float | None:
+        """The median over the logged points: a slow first step does not count."""
+        rates = sorted(point.images_per_s for point in self.metrics)
+        return rates[len(rates) // 2] if rates else None
+
+
+def fold(events: Iterable[Event]) -> RunView:
+    """Sum a run's events up. What was logged after the point where a run resumed is dropped."""
+    started, saved, ended, last, paused = None, None, None, None, False
+    metrics: list[MetricsLogged] = []
+    epochs: list[EpochEnded] = []
+    for event in events:
+        last = event
+        match event:
+            case RunStarted():
+                started = event
+            case MetricsLogged():
+                metrics.append(event)
+            case EpochEnded():
+                epochs.append(event)
+            case CheckpointSaved():
+                saved = event
+            case RunPaused():
+                paused = True
+            case RunResumed(step=step, epoch=epoch):
+                paused = False
+                metrics = [point for point in metrics if point.step <= step]
+                epochs = [point for point in epochs if point.epoch < epoch]
+            case RunEnded():
+                ended = event
+    return RunView(started, tuple(metrics), tuple(epochs), saved, paused, ended, last)

@@ -1,0 +1,43 @@
+"""Files that are there whole or not at all."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+UNFINISHED = ".part"  # ends the name of a file that is still being written
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write(temporary path)` make the file, sync it, then move it over `path`.
+
+    A crash at any moment leaves the old file or the new one. Raises OSError (a full disk, no permission).
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    try:
+        write(temporary)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_json(path: Path, value: dict) -> None:
+    """`value` as JSON, whole or not at all."""
+    replace_file(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1), encoding="utf-8"))
+
+
+def read_json(path: Path) -> dict | None:
+    """The file's object; None where there is none or it is damaged."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what writers that were killed have left. Only for who holds the folder's lock."""
+    for path in folder.rglob(f".*{UNFINISHED}"):
+        path.unlink(missing_ok=True)

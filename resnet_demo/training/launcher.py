@@ -1,0 +1,100 @@
+"""Starts, pauses, resumes, stops, adopts and buries workers. A worker is a process of its own: it outlives the page,
+the tab and the app. Adopting one takes nothing but a look at the runs folder."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.runs import PAUSE, STOP, RunDirectory, RunStore
+
+PROJECT = Path(__file__).resolve().parents[2]
+WORKER_PRIORITY = 10  # Unix niceness: the page answers while all cores train
+START_TIMEOUT_S = 30.0
+
+
+class LaunchError(RuntimeError):
+    """A worker that did not start or end as wanted: a sentence for people."""
+
+
+class Launcher:
+    """Acts on the runs of one folder. Holds no state of its own but its children's handles, to bury them."""
+
+    def __init__(self, store: RunStore, data_dir: Path) -> None:
+        self.store, self.data_dir = store, data_dir
+        self._children: list[subprocess.Popen] = []
+
+    def start(self, config: TrainConfig) -> RunDirectory:
+        """Make a run and train it. Raises LaunchError or RunError."""
+        self._refuse_second()
+        run = self.store.create(config)
+        self._spawn(run)
+        return run
+
+    def resume(self, run: RunDirectory) -> None:
+        """Go on with a paused or interrupted run. Raises LaunchError."""
+        self._refuse_second()
+        if run.view().ended:
+            raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
+        self._spawn(run)
+
+    def pause(self) -> RunDirectory:
+        """Ask the active run to save and end. Raises LaunchError where nothing trains."""
+        return self._request(PAUSE)
+
+    def stop(self) -> RunDirectory:
+        """Ask the active run to save and be done. Raises LaunchError where nothing trains."""
+        return self._request(STOP)
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Whether no worker is left within the time."""
+        deadline = time.monotonic() + timeout_s
+        while self.store.active():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _request(self, wanted: str) -> RunDirectory:
+        run = self.store.active()
+        if run is None:
+            raise LaunchError("No run is training now.")
+        run.request(wanted)
+        return run
+
+    def _refuse_second(self) -> None:
+        if active := self.store.active():
+            raise LaunchError(f"'{active.id}' is training already. Pause or stop it first.")
+
+    def _spawn(self, run: RunDirectory) -> None:
+        """Start the command a person may type, and wait until it holds the run's lock."""
+        command = [sys.executable, "-m", "resnet_demo", "train", "--run", str(run.path.resolve())]
+        command += ["--data-dir", str(self.data_dir.resolve()), "--json"]
+        with run.log_path.open("ab") as log:
+            child = subprocess.Popen(
+                command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._bury()
+        self._children.append(child)
+        psutil.Process(child.pid).nice(WORKER_PRIORITY)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not run.is_alive():
+            if child.poll() is not None:
+                if run.view().ended:  # so short that it is over already
+                    return
+                raise LaunchError(f"The training process ended at once. Its last words: {_last_words(run)}")
+            if time.monotonic() > deadline:
+                raise LaunchError("The training process did not start within half a minute. See the run's worker.log.")
+            time.sleep(0.05)
+
+    def _bury(self) -> None:
+        """Collect children that have ended, so that no dead process stays in the table."""
+        self._children = [child for child in self._children if child.poll() is None]
+
+
+def _last_words(run: RunDirectory) -> str:
+    lines = [line for line in run.log_tail().splitlines() if line.strip()]
+    return lines[-1] if lines else "(none)"

@@ -1,0 +1,263 @@
+"""The run directory is the interface: whoever trains writes these files, whoever looks reads them.
+
+Imports no torch. A held `worker.lock` means a living worker: the system frees it at once when the process dies.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from resnet_demo.training.config import ConfigError, TrainConfig
+from resnet_demo.training.events import Event, RunView, fold, from_line, to_line
+from resnet_demo.training.files import read_json, replace_json
+from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
+
+RUN, PAUSE, STOP = "run", "pause", "stop"  # what control.json may want
+LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
+
+
+class RunError(RuntimeError):
+    """A run that cannot be used as wanted: a sentence for people."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """progress.json: what a living worker is doing now."""
+
+    phase: str  # downloading, decoding, starting, training, evaluating, saving
+    done: int = 0
+    total: int = 0  # 0 = not known
+    epoch: int = 0
+    step: int = 0
+    images_per_s: float | None = None
+    elapsed_s: float = 0.0
+    remaining_s: float | None = None
+    time: float = 0.0  # Unix seconds
+
+
+class RunDirectory:
+    """One run's files. Holding one costs nothing; everything is read when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+        self.events_path = path / "events.jsonl"
+        self.model_path = path / "model.safetensors"
+        self.state_path = path / "resume.pt"
+        self.log_path = path / "worker.log"
+        self.epochs_path = path / "epochs"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunDirectory) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    # --- what it takes to run it again ------------------------------------------------------------------------
+
+    def write_config(self, config: TrainConfig, **environment) -> None:
+        """The config, and what it ran with: versions, device, threads, git commit."""
+        replace_json(self.path / "config.json", {"config": config.to_dict(), "environment": environment})
+
+    def exists(self) -> bool:
+        return (self.path / "config.json").is_file()
+
+    def _config_file(self) -> dict:
+        stored = read_json(self.path / "config.json")
+        if stored is None or not isinstance(stored.get("config"), dict):
+            raise RunError(f"The run '{self.id}' has no readable config.json, so it cannot be opened.")
+        return stored
+
+    def config(self) -> TrainConfig:
+        """Raises RunError where config.json is missing, damaged or of a newer version."""
+        try:
+            return TrainConfig.from_dict(self._config_file()["config"])
+        except ConfigError as error:
+            raise RunError(f"The run '{self.id}' cannot be opened. {error}") from error
+
+    def environment(self) -> dict:
+        return self._config_file().get("environment", {})
+
+    # --- the log ----------------------------------------------------------------------------------------------
+
+    def append(self, event: Event) -> None:
+        """Add one line. A line that a kill or a full disk has cut off is closed first, so that it stays alone."""
+        with self.events_path.open("ab+") as log:
+            if log.tell():
+                log.seek(-1, 2)
+                if log.read(1) != b"\n":
+                    log.write(b"\n")
+            log.write(to_line(event).encode() + b"\n")
+
+    def events(self) -> list[Event]:
+        """All whole lines of the log; empty where there is none yet."""
+        return EventLog(self.events_path).read()
+
+    def view(self) -> RunView:
+        return fold(self.events())
+
+    def log_tail(self, lines: int = 12) -> str:
+        """The end of worker.log."""
+        try:
+            with self.log_path.open("rb") as log:
+                log.seek(0, 2)
+                log.seek(max(0, log.tell() - 16_384))
+                text = log.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    # --- now --------------------------------------------------------------------------------------------------
+
+    def write_progress(self, progress: Progress) -> None:
+        replace_json(self.path / "progress.json", progress.__dict__)
+
+    def progress(self) -> Progress | None:
+        stored = read_json(self.path / "progress.json")
+        try:
+            return Progress(**stored) if stored else None
+        except TypeError:  # of another version: as good as none, the next one comes within a second
+            return None
+
+    def request(self, wanted: str) -> None:
+        """Ask the worker to run, pause or stop. It obeys within one step."""
+        replace_json(self.path / "control.json", {"wanted": wanted, "time": time.time()})
+
+    def wanted(self) -> str:
+        return (read_json(self.path / "control.json") or {}).get("wanted", RUN)
+
+    @cached_property
+    def lock(self) -> FileLock:
+        return FileLock(self.path / "worker.lock")
+
+    def is_alive(self) -> bool:
+        """Whether a worker holds this run. Looking is acquiring for a moment: ask only where the log has no end."""
+        return is_held(self.path / "worker.lock")
+
+    def model_info(self) -> ModelInfo | None:
+        """The header of model.safetensors; None where there is no whole one."""
+        try:
+            return read_model_info(self.model_path)
+        except CheckpointError:
+            return None
+
+    def saved_epochs(self) -> list[int]:
+        return sorted(int(path.stem) for path in self.epochs_path.glob("[0-9]*.safetensors"))
+
+    def epoch_path(self, epoch: int) -> Path:
+        return self.epochs_path / f"{epoch:04}.safetensors"
+
+
+def is_held(lock_path: Path) -> bool:
+    """Whether another holds this lock file. A missing file is held by nobody."""
+    if not lock_path.exists():
+        return False
+    try:
+        with FileLock(lock_path, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+class EventLog:
+    """Follows a growing events.jsonl: each `read()` returns what is new in whole lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+
+    def read(self) -> list[Event]:
+        """New events since the last call. Lines that are damaged are passed over: the log is append-only, and
+        what a kill has cut off was never said."""
+        try:
+            with self.path.open("rb") as log:
+                log.seek(self.offset)
+                new = log.read()
+        except FileNotFoundError:
+            return []
+        whole = new[: new.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return list(_parse(whole))
+
+
+def _parse(lines: bytes) -> Iterator[Event]:
+    for line in lines.splitlines():
+        try:
+            yield from_line(line.decode("utf-8", errors="replace"))
+        except ValueError:
+            continue
+
+
+class RunStore:
+    """The folder that holds runs. One training at a time in it, however many apps and tabs look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def runs(self) -> list[RunDirectory]:
+        """All runs, newest first (the id begins with the time of its start)."""
+        if not self.folder.is_dir():
+            return []
+        found = (RunDirectory(path) for path in self.folder.iterdir() if path.is_dir())
+        return sorted((run for run in found if run.exists()), key=lambda run: run.id, reverse=True)
+
+    def get(self, run_id: str) -> RunDirectory:
+        """Raises RunError for anything but the id of a run that is there: never a path."""
+        if re.fullmatch(r"[\w.-]+", run_id) and not run_id.startswith("."):
+            run = RunDirectory(self.folder / run_id)
+            if run.exists():
+                return run
+        raise RunError("There is no such run (any more). Choose one from the list.")
+
+    def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:
+        """A new run directory with its config.json. Raises RunError where the folder cannot be written."""
+        data = config.data.partition(":")[0]
+        run_id = name or f"{time.strftime('%Y%m%d-%H%M%S')}-{config.arch}-{data}"
+        path, number = self.folder / run_id, 1
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            while path.exists():
+                number += 1
+                path = self.folder / f"{run_id}-{number}"
+            path.mkdir()
+            run = RunDirectory(path)
+            run.write_config(config)
+        except OSError as error:
+            raise RunError(
+                f"No run can be made in '{self.folder}' ({error.strerror}). Free space there, or choose another "
+                "folder with --runs."
+            ) from error
+        return run
+
+    def active(self) -> RunDirectory | None:
+        """The run that is training now, if any."""
+        if not is_held(self.folder / ".training.lock"):
+            return None
+        return next((run for run in self.runs() if run.view().ended is None and run.is_alive()), None)
+
+    def latest_model(self) -> RunDirectory | None:
+        """The run whose model.safetensors is the newest that is whole."""
+        with_model = [run for run in self.runs() if run.model_path.is_file()]
+        with_model.sort(key=lambda run: run.model_path.stat().st_mtime, reverse=True)
+        return next((run for run in with_model if run.model_info()), None)
+
+    @contextmanager
+    def training(self, run: RunDirectory) -> Iterator[None]:
+        """Hold the folder's and the run's lock. Raises RunError that names who trains already."""
+        folder_lock = FileLock(self.folder / ".training.lock")
+        try:
+            with folder_lock.acquire(timeout=LOCK_TIMEOUT_S), run.lock.acquire(timeout=LOCK_TIMEOUT_S):
+                yield
+        except Timeout as error:
+            active = self.active()
+            name = f"'{active.id}'" if active else "another run"
+            raise RunError(
+                f"{name} is training in this folder already, and one at a time is all a machine can do well. Stop or "
+                "pause it first."
+            ) from error

@@ -1,0 +1,273 @@
+"""The training loop: a generator of events. While an event is in your hand, the trainer is at rest, and what
+`state_dict()` returns continues exactly there."""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Normalise, Pictures, batches
+from resnet_demo.data.sources import Dataset
+from resnet_demo.data.splits import split
+from resnet_demo.models.resnet import NetworkSpec, ResNet
+from resnet_demo.training import events
+from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.device import DeviceChoice
+from resnet_demo.training.optimization import learning_rate, make_optimizer
+
+STATE_FORMAT = 1
+EVALUATION_BATCH = 250
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on: a sentence for people."""
+
+
+class Trainer:
+    """Trains one network on one dataset, from the start or from a `state_dict()`.
+
+    Everything random is a function of (config.seed, epoch, step); the learning rate is one of the step. Raises
+    TrainingError where the data cannot be trained on with this config or the loss is no longer a number.
+    """
+
+    def __init__(self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice) -> None:
+        self.config, self.choice = config, choice
+        self.classes, self.warnings = dataset.classes, dataset.warnings
+        parts = split(dataset, config.seed, config.train_images, config.validation_images, config.test_images)
+        self.train, self.validation, self.test = (
+            part.to(choice.device) for part in (parts.train, parts.validation, parts.test)
+        )
+        self.steps_per_epoch = len(self.train) // config.batch_size
+        if self.steps_per_epoch == 0:
+            raise TrainingError(
+                f"{len(self.train)} training pictures do not fill one batch of {config.batch_size}. "
+                "Choose a smaller batch or more pictures."
+            )
+        imagenet = config.normalisation == "imagenet"
+        self.normalise = Normalise(
+            IMAGENET_MEAN if imagenet else dataset.mean, IMAGENET_STD if imagenet else dataset.std
+        )
+        self.augment = Augment(config.crop_padding, config.flip and dataset.may_flip)
+
+        torch.manual_seed(config.seed)
+        spec = NetworkSpec(config.arch, config.stem, len(dataset.classes))
+        self.model = ResNet(spec, config.zero_init_residual).to(choice.device, memory_format=torch.channels_last)
+        self.averaged = copy.deepcopy(self.model).eval() if config.averaging else self.model
+        self.optimizer = make_optimizer(config, self.model)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+
+        self.epochs_done = 0
+        self.step = 0
+        self.sums = torch.zeros(3, dtype=torch.float64, device=choice.device)  # loss, correct, pictures
+        if choice.device.type == "mps":  # knows no float64
+            self.sums = self.sums.float()
+        self.elapsed_s, self._clock = 0.0, time.monotonic()
+        self._resumed = False
+        self._last_accuracy: float | None = None
+
+    @property
+    def total_steps(self) -> int:
+        return self.config.epochs * self.steps_per_epoch
+
+    @property
+    def images_seen(self) -> int:
+        return self.step * self.config.batch_size
+
+    def run(self) -> Iterator[events.Event]:
+        """Train to the end. Closing the generator between two events loses nothing."""
+        self._clock = time.monotonic()
+        yield self._begin()
+        while self.epochs_done < self.config.epochs:
+            yield from self._train_epoch()
+            yield from self._evaluate_epoch()
+        yield self._event(events.RunEnded, outcome="finished")
+
+    # --- one epoch --------------------------------------------------------------------------------------------
+
+    def _train_epoch(self) -> Iterator[events.Event]:
+        epoch = self.epochs_done + 1
+        first = self.step - self.epochs_done * self.steps_per_epoch
+        source = batches(
+            self.train,
+            self.config.batch_size,
+            self.normalise,
+            self.augment,
+            seed=self.config.seed,
+            epoch=epoch,
+            first_batch=first,
+        )
+        since, steps = time.monotonic(), 0
+        for done, (images, labels) in enumerate(source, start=first + 1):
+            rate = self._train_step(images, labels)
+            steps += 1
+            if self.step % self.config.log_every_steps == 0 or done == self.steps_per_epoch:
+                logged = self._log(rate, steps, since)
+                yield logged
+                since, steps = time.monotonic(), 0
+            yield self._event(events.StepEnded, phase="training", done=done, total=self.steps_per_epoch)
+
+    def _train_step(self, images: Tensor, labels: Tensor) -> float:
+        """One step of the optimizer and of the averaged weights; returns the learning rate it took."""
+        config = self.config
+        rate = learning_rate(self.step, self.total_steps, config.learning_rate, config.schedule, config.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        with self._autocast():
+            logits = self.model(images)
+            loss = self.loss(logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        if config.averaging:
+            self._average()
+        with torch.no_grad():  # counted on the device: reading them every step would make the GPU wait
+            correct = (logits.argmax(1) == labels).sum()
+            self.sums += torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
+        return rate
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the averaged weights and buffers towards the raw ones; faster in the first steps, where the
+        raw weights are still far from where they began."""
+        decay = min(self.config.averaging, (1 + self.step) / (10 + self.step))
+        averaged, raw = self.averaged.state_dict(), self.model.state_dict()
+        moving = [name for name, tensor in raw.items() if tensor.is_floating_point()]
+        torch._foreach_lerp_([averaged[name] for name in moving], [raw[name] for name in moving], 1 - decay)
+        for name in raw.keys() - set(moving):
+            averaged[name].copy_(raw[name])
+
+    def _log(self, rate: float, steps: int, since: float) -> events.MetricsLogged:
+        loss, correct, images = self.sums.tolist()
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"The loss is no longer a number (step {self.step}). Lower the learning rate and start again."
+            )
+        self.sums.zero_()
+        return self._event(
+            events.MetricsLogged,
+            train_loss=loss / images,
+            train_accuracy=correct / images,
+            learning_rate=rate,
+            images_per_s=steps * self.config.batch_size / max(time.monotonic() - since, 1e-9),
+        )
+
+    def _evaluate_epoch(self) -> Iterator[events.Event]:
+        total = math.ceil(len(self.validation) / EVALUATION_BATCH) + math.ceil(len(self.test) / EVALUATION_BATCH)
+        results, done = [], 0
+        for part in (self.validation, self.test):
+            sums = torch.zeros_like(self.sums[:2])
+            for images, labels in _in_order(part, self.normalise):
+                sums += self._evaluate_batch(images, labels)
+                done += 1
+                yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
+            loss, correct = sums.tolist()
+            results.append((loss / len(part), correct / len(part)) if len(part) else (None, None))
+        (validation_loss, validation_accuracy), (test_loss, test_accuracy) = results
+        ended = self._event(
+            events.EpochEnded,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+        )
+        self.epochs_done += 1
+        self._last_accuracy = test_accuracy
+        yield ended
+
+    @torch.no_grad()
+    def _evaluate_batch(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Summed loss (without smoothing) and correct answers of the averaged network, (2,)."""
+        self.averaged.eval()
+        with self._autocast():
+            logits = self.averaged(images).float()
+        loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+        return torch.stack([loss, (logits.argmax(1) == labels).sum()]).to(self.sums.dtype)
+
+    # --- saving and going on ----------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that continuing takes, in tensors and plain types; raises TrainingError if the weights are broken."""
+        if not all(torch.isfinite(parameter).all() for parameter in self.model.parameters()):
+            raise TrainingError(
+                f"The weights are no longer numbers (step {self.step}). Lower the learning rate and start again."
+            )
+        return {
+            "format": STATE_FORMAT,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict() if self.config.averaging else None,
+            "optimizer": self.optimizer.state_dict(),
+            "epochs_done": self.epochs_done,
+            "step": self.step,
+            "sums": self.sums,
+            "elapsed_s": self.elapsed_now(),
+            "last_accuracy": self._last_accuracy,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken; raises TrainingError where it does not fit this config."""
+        if state.get("format") != STATE_FORMAT:
+            raise TrainingError("The saved state is of another version of resnet_demo and cannot be continued here.")
+        try:
+            self.model.load_state_dict(state["model"])
+            if self.config.averaging:
+                self.averaged.load_state_dict(state["averaged"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError("The saved state does not fit this run's network and cannot be continued.") from error
+        self.sums.copy_(state["sums"])
+        self.epochs_done, self.step = state["epochs_done"], state["step"]
+        self.elapsed_s, self._last_accuracy = state["elapsed_s"], state["last_accuracy"]
+        self._resumed = True
+
+    @property
+    def last_accuracy(self) -> float | None:
+        """On the test pictures, after the last evaluated epoch; None before the first."""
+        return self._last_accuracy
+
+    # --- small parts ------------------------------------------------------------------------------------------
+
+    def _begin(self) -> events.Event:
+        if self._resumed:  # after the last epoch's evaluation, too, what was logged before stays
+            return self._event(events.RunResumed, epoch=self.epochs_done + 1)
+        return self._event(
+            events.RunStarted,
+            epochs=self.config.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+            train_images=len(self.train),
+            validation_images=len(self.validation),
+            test_images=len(self.test),
+            classes=self.classes,
+            device=self.choice.name,
+            warnings=self.warnings,
+        )
+
+    def _autocast(self):
+        if self.choice.precision is torch.float32:
+            return nullcontext()
+        return torch.autocast(self.choice.device.type, self.choice.precision)
+
+    def elapsed_now(self) -> float:
+        return self.elapsed_s + time.monotonic() - self._clock
+
+    def _event(self, kind: type[events.Event], **values) -> events.Event:
+        place = {
+            "time": time.time(),
+            "epoch": min(self.epochs_done + 1, self.config.epochs),
+            "step": self.step,
+            "images_seen": self.images_seen,
+            "elapsed_s": round(self.elapsed_now(), 3),
+        }
+        return kind(**{**place, **values})
+
+
+def _in_order(pictures: Pictures, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:
+    for start in range(0, len(pictures), EVALUATION_BATCH):
+        chosen = slice(start, start + EVALUATION_BATCH)
+        yield normalise(pictures.images[chosen]), pictures.labels[chosen]
