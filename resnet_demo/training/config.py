@@ -130,8 +130,12 @@ class TrainConfig:
         return cls(**values)
 
 
+def problem_with(name: str, value: Any) -> str | None:
+    """The sentence that says what is wrong with one setting's value, or None."""
+    return _problem(TrainConfig.__dataclass_fields__[name], value)
+
+
 def _problem(f, value) -> str | None:
-    """The sentence that says what is wrong with one field's value, or None."""
     label, limits = f.metadata["label"], f.metadata
     if isinstance(f.default, float) and type(value) is int:
         value = float(value)

@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 from resnet_demo.training import events
-from resnet_demo.training.config import ARTICLE_ACCURACY
+from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig, problem_with
 from resnet_demo.training.runs import Progress
 from resnet_demo.ui.watch import Look, Snapshot
 
 CIFAR10_CLASSES = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 }  # fmt: skip
+
+CIFAR10_ARCHIVE, CIFAR10_BYTES = "cifar-10-python.tar.gz", 170_498_071
 
 MARKS = {  # a word and a mark, never a colour alone
     "training": "●",
@@ -270,3 +273,35 @@ def bar_line(event: events.Event | Progress) -> str:
 def article_reference() -> tuple[float, str]:
     """Where the article's result stands in a plot of accuracy, and what is written at it."""
     return ARTICLE_ACCURACY, f"the article, {100 * ARTICLE_ACCURACY:.2f} % after 100 epochs"
+
+
+# --- the plan, before Start -----------------------------------------------------------------------------------
+
+
+def plan_placeholder() -> str:
+    return '<p class="plan">Looking at this machine: the device and the duration will stand here…</p>'
+
+
+def plan_problem(error: Exception) -> str:
+    return f'<p class="plan">{escape(str(error))}</p>'
+
+
+def plan_html(config: TrainConfig, device_reason: str, guess, download_bytes: int) -> str:
+    """`guess` is a training.estimate.Estimate; `download_bytes` is 0 where nothing is fetched."""
+    download = f"Downloads CIFAR-10 first ({download_bytes / 1e6:.0f} MB). " if download_bytes else ""
+    about = "about " if guess.about else ""
+    if guess.seconds is None:
+        time = "How long it takes shows once the pictures are counted."
+    else:
+        time = f"Takes {about}<b>{duration(guess.seconds)}</b> at {about}{rate(guess.images_per_s)}."
+    return f'<p class="plan">{escape(device_reason)} {download}{time}</p>'
+
+
+def download_size(config: TrainConfig, data_dir: Path) -> int:
+    """Bytes that Start will fetch before the first step."""
+    there = (data_dir / "cifar-10-batches-py").is_dir() or (data_dir / CIFAR10_ARCHIVE).is_file()
+    return CIFAR10_BYTES if config.data == "cifar10" and not there else 0
+
+
+def unknown_preset(preset: str) -> str | None:
+    return problem_with("preset", preset)

@@ -11,6 +11,4 @@ CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 def page_theme() -> gr.themes.Base:
-    return gr.themes.Default(
-        primary_hue="blue", secondary_hue="orange", neutral_hue="slate", font=FONT, font_mono=MONO
-    )
+    return gr.themes.Default(primary_hue="blue", secondary_hue="orange", neutral_hue="slate", font=FONT, font_mono=MONO)

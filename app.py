@@ -1,0 +1,87 @@
+"""`python app.py`: read the flags, build the page, launch."""
+
+import argparse
+import os
+import signal
+import threading
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+from resnet_demo.training.launcher import Launcher
+from resnet_demo.training.runs import RunStore
+from resnet_demo.ui.access import Access
+from resnet_demo.ui.app import build_app
+from resnet_demo.ui.theme import CSS, page_theme
+from resnet_demo.ui.train_tab import Backend, default_sources
+from resnet_demo.ui.watch import Watcher
+
+SAVE_TIMEOUT_S = 120.0
+
+
+def parse_flags() -> argparse.Namespace:
+    flags = argparse.ArgumentParser(description="Train a ResNet-50, look inside it, classify.", allow_abbrev=False)
+    flags.add_argument("--host", help="address to listen on (default 127.0.0.1, or GRADIO_SERVER_NAME)")
+    flags.add_argument("--port", type=int, help="port (default the first free from 7860, or GRADIO_SERVER_PORT)")
+    flags.add_argument("--runs", type=Path, default=Path("checkpoints"), metavar="DIR", help="folder that holds runs")
+    flags.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where data are kept")
+    flags.add_argument("--data", action="append", default=[], metavar="folder:PATH", help="offer this folder too")
+    flags.add_argument("--share", action="store_true", help="make a public link through Gradio's tunnel")
+    flags.add_argument("--open", action="store_true", help="open the page in the browser")
+    flags.add_argument("--keep-training", action="store_true", help="leave a run training when the app ends")
+    options = flags.parse_args()
+    for source in options.data:
+        if not source.startswith("folder:") or not Path(source.removeprefix("folder:")).expanduser().is_dir():
+            flags.error(f"--data must be folder:PATH with a folder that is there, not '{source}'")
+    return options
+
+
+def main() -> None:
+    options = parse_flags()
+    host = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    store = RunStore(options.runs)
+    launcher = Launcher(store, options.data_dir)
+    access = Access.for_address(host, options.share)
+    sources = default_sources(options.data)
+    page = build_app(Backend(store, options.data_dir, sources, launcher, Watcher(store), access))
+    wanted = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: wanted.set())
+    _, local_url, public_url = page.launch(
+        server_name=host,
+        server_port=options.port,
+        share=options.share or None,
+        inbrowser=options.open,
+        prevent_thread_lock=True,
+        theme=page_theme(),
+        css=CSS,
+        pwa=True,
+        ssr_mode=False,
+        run_history=False,
+        footer_links=["api", "settings"],
+    )
+    if access.token:
+        print(f"The owner's link, which may start and stop: {public_url or local_url}?token={access.token}", flush=True)
+    wanted.wait()
+    leave(launcher, options.keep_training)
+    page.close(verbose=False)
+
+
+def leave(launcher: Launcher, keep_training: bool) -> None:
+    """Ask the worker to save and end, unless it is to go on alone; a second Ctrl-C does not wait for it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    run = launcher.store.active()
+    if run is None:
+        return
+    if keep_training:
+        print(f"The app ends; '{run.id}' goes on training. Start the app again to watch it.", flush=True)
+        return
+    print(f"Saving '{run.id}'. The next start offers Resume.", flush=True)
+    launcher.pause()
+    if not launcher.wait_until_idle(SAVE_TIMEOUT_S):
+        print("It is still saving and will end by itself.", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The training form: one widget for each field of TrainConfig, made from the field's own label, help and bounds."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import gradio as gr
+
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.training.config import PRESETS, TrainConfig, preset_config, problem_with
+from resnet_demo.ui.present import data_label
+
+FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
+ADVANCED = {
+    "Network": ("arch", "stem", "zero_init_residual"),
+    "Optimizer": ("optimizer", "schedule", "warmup", "weight_decay", "momentum", "beta2"),
+    "Regularisation": ("label_smoothing", "averaging", "crop_padding", "flip"),
+    "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),
+    "Machine": ("seed", "device", "precision", "threads", "log_every_steps"),
+}
+FIELDS = tuple(field.name for field in fields(TrainConfig))
+_CHOICE_LABELS = {
+    "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
+    "stem": {name: stem.label for name, stem in STEMS.items()},
+    "preset": {name: f"{name}: {preset.summary}" for name, preset in PRESETS.items()},
+}
+_SOURCE_LABELS = {
+    "cifar10": "CIFAR-10: 60,000 photos of ten kinds of things",
+    "digits": "Handwritten digits: small, nothing to download",
+}
+
+
+class TrainForm:
+    """The widgets, in the order of TrainConfig's fields. Built where it is called."""
+
+    def __init__(self, sources: Sequence[str], config: TrainConfig) -> None:
+        self.sources, self._start = tuple(sources), config
+        self._widgets: dict[str, gr.components.Component] = {}
+        self._add("data")
+        self._add("preset")
+        with gr.Row(elem_classes="form-numbers"):
+            for name in ("epochs", "batch_size", "learning_rate"):
+                self._add(name)
+        with gr.Accordion("Advanced settings", open=False):
+            for title, names in ADVANCED.items():
+                gr.Markdown(f"**{title}**")
+                with gr.Row(elem_classes="form-advanced"):
+                    for name in names:
+                        self._add(name)
+
+    @property
+    def widgets(self) -> list[gr.components.Component]:
+        return [self._widgets[name] for name in FIELDS]
+
+    def __getitem__(self, name: str) -> gr.components.Component:
+        return self._widgets[name]
+
+    def config(self, values: Sequence) -> TrainConfig:
+        """The form's values as a config. Raises ConfigError; refuses sources that the app was not started with."""
+        given = dict(zip(FIELDS, values, strict=True))
+        if given["data"] not in self.sources:
+            raise gr.Error("This data source is not offered here. Choose one from the list.", print_exception=False)
+        return TrainConfig(**given)
+
+    def validate(self, *values) -> list[dict]:
+        """A verdict beside each widget, before Start is obeyed."""
+        problems = {name: problem_with(name, value) for name, value in zip(FIELDS, values, strict=True)}
+        return [gr.validate(problems[name] is None, problems[name] or "") for name in FIELDS]
+
+    def fill(self, preset: str, data: str) -> list:
+        """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs."""
+        changes = {} if "data" in PRESETS[preset].changes else {"data": data}
+        return [getattr(preset_config(preset, **changes), name) for name in FIELDS]
+
+    def _add(self, name: str) -> None:
+        self._widgets[name] = self._widget(TrainConfig.__dataclass_fields__[name])
+
+    def _widget(self, field) -> gr.components.Component:
+        about = {"label": field.metadata["label"], "info": field.metadata["help"], "elem_id": f"setting-{field.name}"}
+        value = getattr(self._start, field.name)
+        if field.name == "data":
+            choices = [(_SOURCE_LABELS.get(s, f"Folder {data_label(s)}"), s) for s in self.sources]
+            return gr.Dropdown(choices, value=value, **{**about, "info": "What to learn from."})
+        choices = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
+        if choices:
+            labels = _CHOICE_LABELS.get(field.name, {})
+            return gr.Dropdown([(labels.get(c, c), c) for c in choices], value=value, min_width=200, **about)
+        if isinstance(field.default, bool):
+            return gr.Checkbox(value=value, min_width=200, **about)
+        if isinstance(field.default, int):
+            return gr.Number(value=value, precision=0, min_width=110, **about)
+        return gr.Number(value=value, min_width=110, **about)

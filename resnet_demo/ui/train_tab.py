@@ -1,0 +1,200 @@
+"""The Train tab: the form, the run in front, its curves, and the table of runs. The handlers are short: what is
+said stands in `present`, what is done in `training.launcher`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from resnet_demo.training.config import ConfigError, TrainConfig, preset_config
+from resnet_demo.training.launcher import Launcher, LaunchError
+from resnet_demo.training.runs import RunError, RunStore
+from resnet_demo.ui import present
+from resnet_demo.ui.access import Access
+from resnet_demo.ui.chart import run_charts
+from resnet_demo.ui.form import TrainForm
+from resnet_demo.ui.watch import Look, Watcher, changed_parts
+
+QUIET = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "undocumented",
+    "concurrency_limit": None,
+}
+ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What the page stands on: the runs, who watches them, who acts on them, and who may."""
+
+    store: RunStore
+    data_dir: Path
+    sources: tuple[str, ...]
+    launcher: Launcher
+    watcher: Watcher
+    access: Access
+
+
+class TrainTab:
+    """Built where it is called; `refresh` is what the page's timer and first load call."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._build()
+        self._wire()
+
+    # --- widgets ----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        with gr.Row(elem_classes="train-row"):
+            with gr.Column(scale=2, min_width=320, elem_classes="form-column"):
+                self._build_form()
+            with gr.Column(scale=5, min_width=320, elem_classes="run-column"):
+                self._build_run()
+        gr.Markdown("### Runs")
+        self.runs = gr.HTML(present.runs_html(Look("none", None, ())), elem_id="runs")
+
+    def _build_form(self) -> None:
+        sources = self.backend.sources
+        self.form = TrainForm(sources, preset_config("fast", data=sources[0]))
+        self.plan = gr.HTML(present.plan_placeholder(), elem_id="plan")
+        self.start = gr.Button("Start training", variant="primary", elem_id="start")
+        self.tour = gr.Button("One-minute tour", elem_id="tour")
+        gr.Markdown(
+            "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
+            elem_classes="hint",
+        )
+
+    def _build_run(self) -> None:
+        empty = Look("none", None, ())
+        self.seen = gr.Textbox("", visible="hidden", elem_id="seen")
+        self.status = gr.HTML(present.status_html(empty), elem_id="status")
+        with gr.Row(elem_classes="run-buttons"):
+            self.pause = gr.Button("Pause", interactive=False, elem_id="pause")
+            self.resume = gr.Button("Resume", interactive=False, elem_id="resume")
+            self.stop = gr.Button("Stop and save", variant="stop", interactive=False, elem_id="stop")
+        loss, accuracy = run_charts(None)
+        with gr.Row(elem_classes="charts"):
+            self.loss = gr.HTML(loss, elem_id="loss-chart")
+            self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
+        with gr.Accordion("Log", open=False):
+            self.log = gr.Textbox(
+                present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
+            )
+
+    # --- wiring -----------------------------------------------------------------------------------------------
+
+    @property
+    def shown(self) -> list[gr.components.Component]:
+        """What `refresh` fills."""
+        buttons = [self.start, self.tour, self.pause, self.resume, self.stop]
+        return [self.seen, self.status, self.loss, self.accuracy, self.log, self.runs, *buttons]
+
+    def _wire(self) -> None:
+        form = self.form.widgets
+        preset = self.form["preset"]
+        preset.input(self.fill, [preset, self.form["data"]], form, **QUIET).then(
+            self.plan_text, form, self.plan, **QUIET
+        )
+        gr.on(
+            [self.form[name].change for name in ("data", "epochs", "batch_size", "arch", "stem", "train_images")],
+            self.plan_text,
+            form,
+            self.plan,
+            trigger_mode="always_last",
+            **QUIET,
+        )
+        self.start.click(self.start_run, form, self.shown, validator=self.form.validate, api_name="start", **ACT)
+        self.tour.click(self.start_tour, None, self.shown, api_name="tour", **ACT)
+        self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT)
+        self.resume.click(self.resume_run, None, self.shown, api_name="resume", **ACT)
+        self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT)
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def refresh(self, seen: str, request: gr.Request) -> list:
+        """What has changed since the version that this page shows; nothing at all in most ticks."""
+        look = self.backend.watcher.look()
+        if seen == look.version:
+            return gr.skip()
+        return self._render(look, seen, self.backend.access.is_owner(request))
+
+    def _render(self, look: Look, seen: str, owner: bool) -> list:
+        changed = changed_parts(seen, look.version)
+        current = look.current
+        charts = run_charts(current) if changed.plots else [gr.skip(), gr.skip()]
+        facts = [present.log_text(current), present.runs_html(look)] if changed.facts else [gr.skip(), gr.skip()]
+        return [look.version, present.status_html(look), *charts, *facts, *self._buttons(look, owner, changed.facts)]
+
+    def _buttons(self, look: Look, owner: bool, changed: bool) -> list:
+        if not changed:
+            return [gr.skip()] * 5
+        can = present.controls(look.current, owner)
+        live = (can.start, can.start, can.pause, can.resume, can.stop)
+        return [gr.Button(interactive=on) for on in live]
+
+    def fill(self, preset: str, data: str) -> list:
+        if present.unknown_preset(preset):
+            raise gr.Error(present.unknown_preset(preset), print_exception=False)
+        return self.form.fill(preset, data)
+
+    def plan_text(self, *values) -> str:
+        """The device, why, how long it will take, and what will be downloaded first."""
+        try:
+            config = self.form.config(values)
+        except ConfigError as error:
+            return present.plan_problem(error)
+        from resnet_demo.training.device import DeviceError, choose_device  # torch: after the first paint
+        from resnet_demo.training.estimate import estimate
+
+        try:
+            choice = choose_device(config.device, config.precision)
+        except DeviceError as error:
+            return present.plan_problem(error)
+        guess = estimate(config, self.backend.store, choice)
+        return present.plan_html(config, choice.reason, guess, present.download_size(config, self.backend.data_dir))
+
+    # --- acting: each checks by itself who asks ---------------------------------------------------------------
+
+    def start_run(self, *values, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
+
+    def start_tour(self, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        return self._act(lambda: self.backend.launcher.start(preset_config("tour")))
+
+    def pause_run(self, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        return self._act(self.backend.launcher.pause)
+
+    def stop_run(self, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        return self._act(self.backend.launcher.stop)
+
+    def resume_run(self, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        current = self.backend.watcher.look(now=True).current
+        if current is None:
+            raise gr.Error("There is no run to resume.", print_exception=False)
+        return self._act(lambda: self.backend.launcher.resume(current.run))
+
+    def _act(self, action) -> list:
+        """Do it and show what is true afterwards; what goes wrong becomes one sentence."""
+        try:
+            action()
+        except (LaunchError, RunError, ConfigError) as error:
+            raise gr.Error(str(error), title="Not done", print_exception=False) from error
+        return self._render(self.backend.watcher.look(now=True), "", owner=True)
+
+
+def default_sources(folders: Sequence[str]) -> tuple[str, ...]:
+    """What the page offers: the folders that the app was started with first, then what everyone has."""
+    return (*folders, "cifar10", "digits")
+
+
+def first_config(sources: Sequence[str], on_gpu: bool) -> TrainConfig:
+    """What the form stands at on a fresh machine."""
+    return preset_config("accurate" if on_gpu else "fast", data=sources[0])
