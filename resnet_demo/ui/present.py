@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resnet_demo.training import events
 from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig, problem_with
-from resnet_demo.training.runs import Progress
+from resnet_demo.training.runs import PAUSE, STOP, Progress
 from resnet_demo.ui.watch import Look, Snapshot
 
 CIFAR10_CLASSES = {
@@ -100,9 +100,14 @@ def share_done(snapshot: Snapshot) -> float | None:
     total = snapshot.view.total_steps
     if not total:
         progress = snapshot.progress
-        return progress.done / progress.total if progress and progress.total and snapshot.alive else None
-    step = snapshot.progress.step if snapshot.progress and snapshot.alive else snapshot.view.last.step
-    return min(1.0, max(step, snapshot.view.last.step if not snapshot.alive else 0) / total)
+        return progress.done / progress.total if progress and progress.total else None
+    return _last_place(snapshot).step / total
+
+
+def _last_place(snapshot: Snapshot) -> Progress | events.Event | None:
+    """The newest word on where the run is: a living worker's progress once it counts steps, else the log's end."""
+    progress = snapshot.progress
+    return progress if progress and progress.step else snapshot.view.last
 
 
 def sentence(snapshot: Snapshot) -> str:
@@ -125,6 +130,10 @@ def sentence(snapshot: Snapshot) -> str:
 
 
 def _now(snapshot: Snapshot) -> str:
+    if snapshot.wanted == PAUSE:
+        return "Pausing: ends as soon as the step under way is done and saved…"
+    if snapshot.wanted == STOP:
+        return "Stopping: ends as soon as the step under way is done and saved…"
     progress = snapshot.progress
     if progress is None:
         return f"{PHASES['starting']}…"
@@ -141,18 +150,15 @@ def _megabytes(progress: Progress) -> str:
 
 def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     """(name, value) pairs for the status card."""
-    view, progress = snapshot.view, snapshot.progress
-    live = progress if snapshot.alive and progress and progress.step else None
-    epochs = snapshot.config.epochs
+    view, place = snapshot.view, _last_place(snapshot)
+    live = place if isinstance(place, Progress) else None
     total = f" of {view.total_steps:,}" if view.total_steps else ""
-    last = live or view.last
-    epoch = last.epoch if last else 0
     return [
-        ("epoch", f"{epoch} of {epochs}"),
-        ("step", f"{last.step if last else 0:,}{total}"),
-        ("speed", rate(live.images_per_s if live else view.images_per_s)),
-        ("elapsed", duration(live.elapsed_s if live else view.elapsed_s)),
-        ("remaining", duration(live.remaining_s if live else None)),
+        ("epoch", f"{place.epoch if place else 0} of {snapshot.config.epochs}"),
+        ("step", f"{place.step if place else 0:,}{total}"),
+        ("speed", rate(live and live.images_per_s or view.images_per_s)),
+        ("elapsed", duration(place.elapsed_s if place else 0)),
+        ("remaining", duration(live and live.remaining_s)),
         ("test accuracy", percent(view.test_accuracy)),
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.runs import EventLog, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.runs import RUN, EventLog, Progress, RunDirectory, RunError, RunStore
 
 FRESH_S = 0.5  # pages that ask within this time get the same look
 
@@ -20,6 +20,7 @@ class Snapshot:
     view: events.RunView
     alive: bool
     progress: Progress | None
+    wanted: str  # of a living worker: run, pause or stop
     log_tail: str
 
     @property
@@ -75,8 +76,8 @@ def _version(current: Snapshot | None, runs: int) -> str:
         return "none"
     view, progress = current.view, current.progress
     plots = f"{current.run.id}/{len(view.metrics)}/{len(view.epochs)}"
-    facts = f"{runs}/{current.status}/{view.last.time if view.last else 0}"
-    return f"{plots} {facts} {progress.time if progress and current.alive else 0}"
+    facts = f"{runs}/{current.status}/{current.wanted}/{view.last.time if view.last else 0}"
+    return f"{plots} {facts} {progress.time if progress else 0}"
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,14 @@ class _Followed:
             return None
         self._follow()
         ended = self._view.ended is not None
+        alive = not ended and self.run.is_alive()
         return Snapshot(
             run=self.run,
             config=self._config,
             view=self._view,
-            alive=not ended and self.run.is_alive(),
-            progress=None if ended else self.run.progress(),
+            alive=alive,
+            progress=self.run.progress() if alive else None,
+            wanted=self.run.wanted() if alive else RUN,
             log_tail=self.run.log_tail(),
         )
 

@@ -1,0 +1,54 @@
+"""What many tests stand on: a small network on small data, so that a run takes seconds."""
+
+from dataclasses import replace
+
+import pytest
+
+from resnet_demo.training.config import TrainConfig, preset_config
+
+
+@pytest.fixture
+def tiny_config() -> TrainConfig:
+    """ResNet-18 on 160 digits: 16 held out, 9 steps of 16 an epoch, two epochs."""
+    return preset_config(
+        "tour", arch="resnet18", epochs=2, batch_size=16, train_images=160, test_images=40, log_every_steps=4, threads=2
+    )
+
+
+@pytest.fixture
+def tiny_dataset():
+    """Three classes of 60 noisy pictures, each with a channel that is brighter; 30 more to test on."""
+    import torch
+
+    from resnet_demo.data.sources import Dataset
+
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(count: int):
+        labels = torch.arange(count) % 3
+        brighter = 100.0 * torch.nn.functional.one_hot(labels)[:, :, None, None]
+        pictures = brighter + 100 * torch.rand(count, 3, 32, 32, generator=generator)
+        return pictures.to(torch.uint8), labels
+
+    train_images, train_labels = draw(180)
+    test_images, test_labels = draw(30)
+    return Dataset(
+        source="folder:colours",
+        classes=("blue", "green", "red"),
+        train_images=train_images,
+        train_labels=train_labels,
+        test_images=test_images,
+        test_labels=test_labels,
+        mean=(0.3, 0.3, 0.3),
+        std=(0.2, 0.2, 0.2),
+        may_flip=True,
+        light_on_dark=False,
+    )
+
+
+@pytest.fixture
+def colours_config() -> TrainConfig:
+    """For tiny_dataset: 162 training pictures, 10 steps of 16 an epoch."""
+    return replace(
+        TrainConfig(), data="folder:colours", arch="resnet18", epochs=2, batch_size=16, log_every_steps=4, threads=2
+    )

@@ -1,0 +1,109 @@
+"""Batches are functions of (seed, epoch, step), and augmentation moves pixels without inventing any."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from resnet_demo.data.batches import Augment, Normalise, Pictures, batches, seeded
+from resnet_demo.data.splits import split
+
+KEEP = Normalise((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))  # float32 values 0..255
+
+
+@pytest.fixture
+def pictures():
+    """70 pictures that carry their label in every pixel's first channel."""
+    labels = torch.arange(70)
+    images = torch.randint(0, 256, (70, 3, 32, 32), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    images[:, 0] = labels[:, None, None].to(torch.uint8)
+    return Pictures(images, labels)
+
+
+def epoch(pictures, augment=None, seed=0, number=1, first=0):
+    source = batches(pictures, 16, KEEP, augment or Augment(0, False), seed=seed, epoch=number, first_batch=first)
+    return list(source)
+
+
+def test_an_epoch_shows_each_picture_once_and_leaves_the_rest_out(pictures):
+    labels = torch.cat([labels for _, labels in epoch(pictures)])
+    assert len(labels) == 64 and len(set(labels.tolist())) == 64
+
+
+def test_pictures_and_labels_stay_together(pictures):
+    for images, labels in epoch(pictures, Augment(4, True)):
+        assert torch.equal(images[:, 0, 5, 7], labels.float())
+
+
+def test_batches_are_channels_last_float32(pictures):
+    images, _ = epoch(pictures)[0]
+    assert images.dtype == torch.float32 and images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_continuing_in_mid_epoch_gives_the_same_batches(pictures):
+    whole, rest = epoch(pictures, Augment(4, True)), epoch(pictures, Augment(4, True), first=2)
+    for (images, labels), (expected, expected_labels) in zip(rest, whole[2:], strict=True):
+        assert torch.equal(images, expected) and torch.equal(labels, expected_labels)
+
+
+def test_epochs_and_seeds_differ(pictures):
+    first = epoch(pictures)[0][1]
+    assert not torch.equal(first, epoch(pictures, number=2)[0][1])
+    assert not torch.equal(first, epoch(pictures, seed=1)[0][1])
+
+
+def test_no_augmentation_leaves_pictures_as_they_are(pictures):
+    images, labels = epoch(pictures)[0]
+    assert torch.equal(images, pictures.images[labels].float())
+
+
+def test_augmented_pictures_are_windows_of_the_reflected_picture(pictures):
+    chosen = torch.arange(20)
+    augmented = Augment(4, True)(pictures.images, chosen, seeded("test"))
+    padded = functional.pad(pictures.images[chosen].float(), (4, 4, 4, 4), mode="reflect")
+    shifts = set()
+    for picture, source in zip(augmented.float(), padded, strict=True):
+        found = [
+            (top, left, flipped)
+            for top in range(9)
+            for left in range(9)
+            for flipped in (False, True)
+            if torch.equal(picture, window(source, top, left, flipped))
+        ]
+        assert len(found) == 1
+        shifts.add(found[0])
+    assert len({flipped for *_, flipped in shifts}) == 2 and len(shifts) > 10
+
+
+def window(source, top, left, flipped):
+    shifted = source[:, top : top + 32, left : left + 32]
+    return shifted.flip(2) if flipped else shifted
+
+
+def test_digits_are_never_mirrored(pictures):
+    augmented = Augment(0, False)(pictures.images, torch.arange(70), seeded("test"))
+    assert torch.equal(augmented, pictures.images)
+
+
+def test_normalised_training_pictures_have_mean_zero_and_deviation_one(pictures):
+    values = pictures.images.float() / 255
+    mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3), correction=0)
+    images = Normalise(tuple(mean.tolist()), tuple(std.tolist()))(pictures.images)
+    torch.testing.assert_close(images.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
+    torch.testing.assert_close(images.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_held_out_pictures_are_never_trained_on(tiny_dataset):
+    parts = split(tiny_dataset, seed=0, train_images=100, validation_images=2000)
+    assert (len(parts.train), len(parts.validation), len(parts.test)) == (90, 10, 30)
+    trained = {picture.numpy().tobytes() for picture in parts.train.images}
+    assert not trained & {picture.numpy().tobytes() for picture in parts.validation.images}
+
+
+def test_splits_depend_on_the_seed_alone(tiny_dataset):
+    first, again, other = (split(tiny_dataset, seed, validation_images=10) for seed in (0, 0, 1))
+    assert torch.equal(first.validation.images, again.validation.images)
+    assert not torch.equal(first.validation.images, other.validation.images)
+
+
+def test_nothing_is_held_out_where_nothing_is_asked_for(tiny_dataset):
+    assert len(split(tiny_dataset, seed=0, validation_images=0).validation) == 0

@@ -1,0 +1,183 @@
+"""The loop: the grammar of its stream, exact continuation, and that it learns what there is to learn."""
+
+import copy
+import re
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+from resnet_demo.training import events
+from resnet_demo.training.device import choose_device
+from resnet_demo.training.optimization import learning_rate
+from resnet_demo.training.trainer import Trainer, TrainingError
+
+
+@pytest.fixture(autouse=True)
+def deterministic():
+    """No kernel whose sums depend on timing may be in the loop."""
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def make_trainer(colours_config, tiny_dataset):
+    def make(**changes):
+        return Trainer(replace(colours_config, **changes), tiny_dataset, choose_device("cpu"))
+
+    return make
+
+
+def tensors(state) -> dict[str, torch.Tensor]:
+    """Every tensor of a state, by its path."""
+    if isinstance(state, torch.Tensor):
+        return {"": state}
+    if isinstance(state, dict | list | tuple):
+        pairs = state.items() if isinstance(state, dict) else enumerate(state)
+        return {f"{key}.{path}": tensor for key, value in pairs for path, tensor in tensors(value).items()}
+    return {}
+
+
+def assert_equal_states(state, expected):
+    ours, theirs = tensors(state), tensors(expected)
+    assert ours.keys() == theirs.keys() and len(theirs) > 100
+    different = [path for path, tensor in theirs.items() if not torch.equal(ours[path], tensor)]
+    assert different == []
+
+
+def curves(stream):
+    """What two runs must agree on: everything but the wall clock and the speed."""
+    dropped = {"time": 0, "elapsed_s": 0}
+    return [
+        replace(event, **dropped, **({"images_per_s": 0} if isinstance(event, events.MetricsLogged) else {}))
+        for event in stream
+        if isinstance(event, events.MetricsLogged | events.EpochEnded)
+    ]
+
+
+def test_the_stream_has_its_grammar(make_trainer):
+    letters = {events.RunStarted: "S", events.MetricsLogged: "m", events.EpochEnded: "E", events.RunEnded: "."}
+    stream = list(make_trainer().run())
+    told = "".join(letters.get(type(e)) or {"training": "t", "evaluating": "e"}[e.phase] for e in stream)
+    assert re.fullmatch(r"S(?:(?:m?t){10}e{2}E){2}\.", told), told
+    assert [e.step for e in stream if isinstance(e, events.MetricsLogged)] == [4, 8, 10, 12, 16, 20]
+    steps = [event.step for event in stream if isinstance(event, events.StepEnded) and event.phase == "training"]
+    assert steps == list(range(1, 21))
+    assert all(event.images_seen == event.step * 16 for event in stream)
+    assert stream[-1].outcome == "finished"
+
+
+def test_it_learns(make_trainer):
+    last = [event for event in make_trainer(epochs=4).run() if isinstance(event, events.EpochEnded)][-1]
+    assert last.test_accuracy > 0.9 and last.validation_accuracy > 0.8
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_stopped_anywhere_and_continued_equals_never_stopped(make_trainer, optimizer):
+    """After the first step, at a logged point, in and after an evaluation, in the second epoch."""
+    changes = {"optimizer": optimizer, "learning_rate": 0.01}
+    whole = make_trainer(**changes)
+    expected = list(whole.run())
+    for count in (2, 9, 14, 16, 21):
+        first = make_trainer(**changes)
+        told = list(islice(first.run(), count))
+        second = make_trainer(**changes)
+        second.load_state_dict(copy.deepcopy(first.state_dict()))
+        told += list(second.run())
+        assert_equal_states(second.state_dict()["model"], whole.state_dict()["model"])
+        assert_equal_states(second.state_dict(), whole.state_dict())
+        view, wanted = events.fold(told), events.fold(expected)
+        assert curves([*view.metrics, *view.epochs]) == curves([*wanted.metrics, *wanted.epochs])
+
+
+def test_looking_at_the_state_changes_nothing(make_trainer):
+    looked, whole = make_trainer(epochs=1), make_trainer(epochs=1)
+    for _ in looked.run():
+        looked.state_dict()
+    list(whole.run())
+    assert_equal_states(looked.state_dict(), whole.state_dict())
+
+
+def test_same_seed_same_run_and_another_seed_another(make_trainer):
+    told = [curves(islice(make_trainer(epochs=1, seed=seed).run(), 6)) for seed in (0, 0, 1)]
+    assert told[0] == told[1] != told[2]
+
+
+def test_a_state_of_another_network_is_refused(make_trainer):
+    state = make_trainer().state_dict()
+    with pytest.raises(TrainingError, match="does not fit"):
+        make_trainer(arch="resnet34").load_state_dict(state)
+    with pytest.raises(TrainingError, match="another version"):
+        make_trainer().load_state_dict({**state, "format": 99})
+
+
+def test_a_loss_that_is_no_number_advises_a_lower_rate(make_trainer):
+    with pytest.raises(TrainingError, match="Lower the learning rate"):
+        list(make_trainer(optimizer="sgd", learning_rate=10.0, schedule="constant", epochs=20, momentum=0.999).run())
+
+
+def test_broken_weights_are_never_handed_out_for_saving(make_trainer):
+    trainer = make_trainer()
+    with torch.no_grad():
+        next(trainer.model.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="Lower the learning rate"):
+        trainer.state_dict()
+
+
+def test_too_few_pictures_for_a_batch_is_a_sentence(make_trainer):
+    with pytest.raises(TrainingError, match="162 training pictures do not fill one batch of 256"):
+        make_trainer(batch_size=256)
+
+
+def test_evaluation_is_of_the_averaged_network(make_trainer):
+    trainer = make_trainer(epochs=1)
+    ended = next(event for event in trainer.run() if isinstance(event, events.EpochEnded))
+    with torch.no_grad():
+        logits = trainer.averaged.eval()(trainer.normalise(trainer.test.images))
+    assert ended.test_accuracy == (logits.argmax(1) == trainer.test.labels).double().mean().item()
+    expected = torch.nn.functional.cross_entropy(logits, trainer.test.labels).item()
+    assert ended.test_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_averaging_is_the_running_mean_of_weights_and_buffers(make_trainer):
+    trainer = make_trainer(averaging=0.5)
+    name = "bn1.running_mean"
+    expected = trainer.model.state_dict()[name].clone()
+    for event in islice(trainer.run(), 8):
+        if isinstance(event, events.StepEnded):
+            decay = min(0.5, (1 + event.step) / (10 + event.step))
+            expected = decay * expected + (1 - decay) * trainer.model.state_dict()[name]
+    torch.testing.assert_close(trainer.averaged.state_dict()[name], expected)
+
+
+def test_without_averaging_the_network_itself_is_evaluated(make_trainer):
+    trainer = make_trainer(averaging=0.0)
+    assert trainer.averaged is trainer.model
+    assert trainer.state_dict()["averaged"] is None
+
+
+def test_where_nothing_is_held_out_nothing_is_claimed(make_trainer):
+    stream = make_trainer(epochs=1, validation_images=0).run()
+    ended = next(event for event in stream if isinstance(event, events.EpochEnded))
+    assert (ended.validation_loss, ended.validation_accuracy) == (None, None)
+
+
+def test_bfloat16_on_the_cpu_learns_too(make_trainer, colours_config, tiny_dataset):
+    trainer = Trainer(colours_config, tiny_dataset, choose_device("cpu", "bfloat16"))
+    losses = [event.train_loss for event in trainer.run() if isinstance(event, events.MetricsLogged)]
+    assert losses[-1] < losses[0] and next(trainer.model.parameters()).dtype == torch.float32
+
+
+def test_one_cycle_rises_then_falls_to_its_last_step():
+    rates = [learning_rate(step, 100, 1.0, "one_cycle", 0.2) for step in range(100)]
+    assert rates[19] == max(rates) == 1.0 and rates[0] == pytest.approx(0.05)
+    assert rates[:20] == sorted(rates[:20]) and rates[19:] == sorted(rates[19:], reverse=True)
+    assert rates[99] == pytest.approx(1 / 80)
+
+
+def test_constant_and_no_warm_up_have_no_zero_division():
+    assert learning_rate(7, 10, 0.3, "constant", 0.5) == 0.3
+    assert learning_rate(0, 10, 0.3, "one_cycle", 0.0) == 0.3
