@@ -1,0 +1,49 @@
+"""What every source gives: pictures as uint8 tensors, their classes, and how far the loading has come.
+
+No torch here: the page catches a DataError, and a decoding process starts, without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class DataError(Exception):
+    """Why there are no data: a sentence for people, and what they can do."""
+
+
+@dataclass(frozen=True)
+class LoadProgress:
+    """Where a loading stands. `total` is 0 where nobody knows it yet."""
+
+    phase: str  # "downloading": done and total are bytes; "decoding": they are pictures
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Pictures to learn from and pictures to be measured on, as they are: not normalised, not shuffled.
+
+    A class's label is its place in `classes`.
+    """
+
+    source: str  # "cifar10", "digits" or "folder:PATH"
+    classes: tuple[str, ...]
+    train_images: Tensor  # uint8 (N, 3, 32, 32)
+    train_labels: Tensor  # int64 (N,)
+    test_images: Tensor  # uint8 (M, 3, 32, 32)
+    test_labels: Tensor  # int64 (M,)
+    mean: tuple[float, float, float]  # of the training pictures, per channel, on a scale of 0..1
+    std: tuple[float, float, float]
+    may_flip: bool  # a mirrored picture is still one of its class
+    light_on_dark: bool  # a picture with a light border is inverted before it is classified
+    warnings: tuple[str, ...] = ()  # what was left out, as sentences
+
+
+Loading = Generator[LoadProgress, None, Dataset]  # between two events the caller may close it

@@ -1,0 +1,57 @@
+"""A folder's decoded pictures, kept as one safetensors file: the next start reads instead of decoding."""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from resnet_demo.data.dataset import Dataset
+
+TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
+PLAIN = ("classes", "mean", "std", "may_flip", "light_on_dark", "warnings")
+
+
+def read(path: Path, source: str) -> Dataset | None:
+    """The dataset as it was written, or None where the file is missing, cut or foreign: then decode again."""
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="pt") as file:
+            plain = json.loads(file.metadata()["dataset"])
+            tensors = {name: file.get_tensor(name) for name in TENSORS}
+        lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
+        return Dataset(source=source, **(plain | lists | tensors))
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError):
+        return None
+
+
+def write(path: Path, dataset: Dataset, stale: str) -> Dataset:
+    """Keep the dataset and delete its older versions, the files beside it that match the pattern `stale`.
+
+    Where it cannot be kept (a full disk) that is a warning in the dataset returned: it can be used all the same.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    plain = {name: getattr(dataset, name) for name in PLAIN}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {name: getattr(dataset, name).contiguous() for name in TENSORS},
+            temporary,
+            metadata={"dataset": json.dumps(plain)},
+        )
+        temporary.replace(path)
+        for other in path.parent.glob(stale):
+            if other != path:
+                other.unlink(missing_ok=True)
+    except (SafetensorError, OSError) as error:
+        with suppress(OSError):  # the folder itself may be what is missing
+            temporary.unlink()
+        warning = (
+            f"The decoded pictures could not be kept in {path.parent} ({error}), so the next start decodes them again."
+        )
+        return replace(dataset, warnings=(*dataset.warnings, warning))
+    return dataset

@@ -1,0 +1,143 @@
+"""A download that goes on where a cut connection left it, and is checked before it counts."""
+
+import errno
+import hashlib
+import http.client
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import BinaryIO
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from resnet_demo.data.dataset import DataError, LoadProgress
+
+ATTEMPTS = 3  # in a row without one new byte
+TIMEOUT_S = 10.0  # of a silent server; no event comes in between
+TICK_S = 0.25
+CHUNK_BYTES = 1 << 18
+PASSING_STATUSES = (408, 416, 425, 429)  # of the 4xx those that another attempt may answer otherwise
+
+Progress = Generator[LoadProgress, None, None]
+
+
+class DownloadError(DataError):
+    """The network's fault, or the server's: not the disk's."""
+
+
+def download(url: str, target: Path, md5: str, retry_wait_s: float = 1.0) -> Progress:
+    """Fetch `url` to `target` by way of `target`.part, which a later call continues.
+
+    Raises DownloadError after ATTEMPTS in vain or where the md5 differs (the file is then gone), and DataError
+    where the file cannot be written.
+    """
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(part, error) from error
+    if not has_md5(part, md5):
+        yield from _persist(url, part, retry_wait_s)
+        if not has_md5(part, md5):
+            part.unlink(missing_ok=True)
+            raise DownloadError(
+                f"What {url} sent is not the file that was asked for (its md5 differs), so it was deleted. "
+                "Something between here and there may have changed it."
+            )
+    try:
+        part.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
+def has_md5(path: Path, md5: str) -> bool:
+    """Whether the file is there and is the one that is meant."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == md5
+
+
+def _persist(url: str, part: Path, retry_wait_s: float) -> Progress:
+    """Attempts until the server has sent all it has. Those that bring new bytes are not held against it."""
+    farthest, vain = _size(part), 0
+    while True:
+        yield LoadProgress("downloading", _size(part), 0)
+        try:
+            yield from _continue(url, part)
+            return
+        except (OSError, http.client.HTTPException) as error:
+            vain = 1 if _size(part) > farthest else vain + 1
+            farthest = max(farthest, _size(part))
+            if vain == ATTEMPTS or _is_final(error):
+                raise DownloadError(f"{url} could not be downloaded: {_reason(error)}.") from error
+        until = time.monotonic() + retry_wait_s * vain
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, TICK_S))
+            yield LoadProgress("downloading", _size(part), 0)
+
+
+def _continue(url: str, part: Path) -> Progress:
+    """One request for what is missing; from the start where the server knows no ranges."""
+    have = _size(part)
+    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urlopen(request, timeout=TIMEOUT_S)
+    except HTTPError as error:
+        if error.code == 416:  # nothing lies beyond what we have, and that is not the file
+            part.unlink(missing_ok=True)
+        raise
+    with response, _open(part, "ab" if response.status == 206 else "wb") as file:
+        done = have if response.status == 206 else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else 0
+        told = time.monotonic()
+        while chunk := response.read1(CHUNK_BYTES):
+            _write(file, chunk, part)
+            done += len(chunk)
+            if time.monotonic() - told >= TICK_S:
+                told = time.monotonic()
+                yield LoadProgress("downloading", done, total)
+            if done == total:
+                break
+    yield LoadProgress("downloading", done, total)
+    if done < total:
+        raise ConnectionError("the connection was cut")
+
+
+def _open(part: Path, mode: str) -> BinaryIO:
+    try:
+        return part.open(mode, buffering=0)  # so that a full disk shows in write, not in close
+    except OSError as error:
+        raise _unwritable(part, error) from error
+
+
+def _write(file: BinaryIO, chunk: bytes, part: Path) -> None:
+    try:
+        if file.write(chunk) < len(chunk):
+            raise OSError(errno.ENOSPC, "No space left on device")
+    except OSError as error:
+        raise _unwritable(part, error) from error
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _is_final(error: Exception) -> bool:
+    return isinstance(error, HTTPError) and 400 <= error.code < 500 and error.code not in PASSING_STATUSES
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"the server answered {error.code} {error.reason}"
+    if isinstance(error, URLError):
+        error = error.reason if isinstance(error.reason, Exception) else error
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{path} cannot be written: {error.strerror or error}. "
+        "Make room or mend its permissions, or name another data folder."
+    )

@@ -1,0 +1,31 @@
+"""The three sources behind one interface: CIFAR-10, a folder of pictures, the handwritten digits."""
+
+from pathlib import Path
+
+from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress
+
+__all__ = ["DataError", "Dataset", "LoadProgress", "Loading", "load_dataset"]
+
+FOLDER = "folder:"
+
+
+def load_dataset(source: str, data_dir: Path) -> Loading:
+    """Load "cifar10", "digits" or "folder:PATH": `dataset = yield from load_dataset(source, data_dir)`.
+
+    Yields a LoadProgress about twice a second while it works. What is downloaded or decoded is kept in
+    `data_dir`. Raises DataError.
+    """
+    # Each source brings its own libraries; only the chosen one's are waited for.
+    if source == "cifar10":
+        from resnet_demo.data.cifar10 import load_cifar10
+
+        return (yield from load_cifar10(data_dir))
+    if source == "digits":
+        from resnet_demo.data.digits import load_digits
+
+        return (yield from load_digits())
+    if source.startswith(FOLDER) and source != FOLDER:
+        from resnet_demo.data.folder import load_folder
+
+        return (yield from load_folder(source, Path(source.removeprefix(FOLDER)).expanduser(), data_dir))
+    raise DataError(f"There is no data source '{source}'. Choose cifar10, digits or folder:PATH.")

@@ -1,0 +1,408 @@
+"""The folder and the digits, through the interface that all sources share."""
+
+import errno
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from sklearn import datasets
+
+from resnet_demo.data import decoded_cache, decoding, folder
+from resnet_demo.data.dataset import Dataset
+from resnet_demo.data.images import fit, load_picture
+from resnet_demo.data.sources import DataError, LoadProgress, load_dataset
+from resnet_demo.data.statistics import channel_statistics
+
+
+def drain(loading) -> tuple[Dataset, list[LoadProgress]]:
+    """All of a loading: what it returns, and what it said on the way."""
+    events = []
+    while True:
+        try:
+            events.append(next(loading))
+        except StopIteration as end:
+            return end.value, events
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Loads a folder with a data folder of its own."""
+    return lambda root: drain(load_dataset(f"folder:{root}", tmp_path / "data"))[0]
+
+
+@pytest.fixture
+def refusal(load):
+    """What is said about a folder that cannot be learnt from."""
+
+    def refused(root: Path) -> str:
+        with pytest.raises(DataError) as caught:
+            load(root)
+        return str(caught.value)
+
+    return refused
+
+
+def picture(seed: int, size: tuple[int, int] = (32, 32)) -> Image.Image:
+    pixels = np.random.RandomState(seed).randint(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def fill(parent: Path, classes: dict[str, int], form: str = "png") -> Path:
+    """Class folders with so many pictures each, all different."""
+    for number, (name, count) in enumerate(classes.items()):
+        (parent / name).mkdir(parents=True)
+        for index in range(count):
+            picture(1000 * number + index).save(parent / name / f"{index:03}.{form}")
+    return parent
+
+
+@pytest.fixture
+def split_folder(tmp_path) -> Path:
+    fill(tmp_path / "pictures" / "train", {"dog": 4, "ant": 3})
+    fill(tmp_path / "pictures" / "test", {"ant": 2, "dog": 1})
+    return tmp_path / "pictures"
+
+
+def test_a_folder_gives_tensors_classes_and_labels(load, split_folder):
+    dataset = load(split_folder)
+    assert dataset.source == f"folder:{split_folder}" and dataset.classes == ("ant", "dog")
+    assert dataset.train_images.shape == (7, 3, 32, 32) and dataset.train_images.dtype == torch.uint8
+    assert dataset.train_labels.tolist() == [0, 0, 0, 1, 1, 1, 1] and dataset.train_labels.dtype == torch.int64
+    assert dataset.test_images.shape == (3, 3, 32, 32) and dataset.test_labels.tolist() == [0, 0, 1]
+    assert dataset.may_flip and not dataset.light_on_dark and dataset.warnings == ()
+
+
+def test_a_folder_keeps_the_pixels_of_pillows_own_decoding(load, tmp_path):
+    fill(tmp_path / "p" / "train", {"a": 3, "b": 3}, "jpg")
+    fill(tmp_path / "p" / "test", {"a": 1, "b": 1}, "jpg")
+    dataset = load(tmp_path / "p")
+    for index, path in enumerate(sorted((tmp_path / "p" / "train").rglob("*.jpg"))):
+        with Image.open(path) as expected:
+            assert np.array_equal(dataset.train_images[index].permute(1, 2, 0), np.asarray(expected))
+
+
+def test_other_sizes_and_modes_are_fitted_as_uploads_are(load, split_folder):
+    first = split_folder / "train" / "ant"
+    picture(1, (90, 50)).convert("CMYK").save(first / "000.tif")
+    picture(2, (20, 70)).convert("LA").save(first / "001.png")
+    Image.fromarray(np.full((40, 40), 30000, dtype=np.uint16)).save(first / "002.png")
+    dataset = load(split_folder)
+    for index, name in enumerate(["000.png", "000.tif", "001.png", "002.png"]):
+        expected = np.asarray(fit(load_picture(first / name)))
+        assert np.array_equal(dataset.train_images[index].permute(1, 2, 0), expected)
+    assert dataset.train_images[3].unique().tolist() == [round(30000 / 257)]
+
+
+def test_one_level_of_classes_is_split_nine_to_one_in_each_class(load, tmp_path):
+    dataset = load(fill(tmp_path / "p", {"a": 40, "b": 20, "c": 2}))
+    assert dataset.train_labels.bincount().tolist() == [36, 18, 1]
+    assert dataset.test_labels.bincount().tolist() == [4, 2, 1]
+    both = torch.cat([dataset.train_images, dataset.test_images]).flatten(1)
+    assert len(both.unique(dim=0)) == 62, "a picture is in both parts"
+
+
+def test_the_split_is_the_same_wherever_the_folder_lies(load, tmp_path):
+    first = load(fill(tmp_path / "one", {"a": 30, "b": 30}))
+    second = load(fill(tmp_path / "two", {"a": 30, "b": 30}))
+    assert torch.equal(first.test_images, second.test_images)
+
+
+def test_unreadable_files_are_counted_named_and_left_out(load, split_folder):
+    (split_folder / "train" / "dog" / "notes.txt").write_text("not a picture")
+    dataset = load(split_folder)
+    assert len(dataset.train_images) == 7 and dataset.train_labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert len(dataset.warnings) == 1
+    assert dataset.warnings[0].startswith("1 file could not be read") and "train/dog/notes.txt" in dataset.warnings[0]
+
+
+def test_of_many_unreadable_files_five_are_named(load, split_folder):
+    for index in range(22):
+        (split_folder / "test" / "ant" / f"bad{index:02}.jpg").write_bytes(b"\xff\xd8broken")
+    (warning,) = load(split_folder).warnings
+    assert "22 files" in warning and warning.endswith("bad04.jpg and 17 more.")
+
+
+def test_unreadable_files_take_no_place_in_the_split(load, tmp_path):
+    root = fill(tmp_path / "p", {"a": 20, "b": 20})
+    for index in set(range(20)) - {2, 3}:
+        (root / "a" / f"{index:03}.png").write_bytes(b"")
+    dataset = load(root)
+    assert dataset.test_labels.bincount().tolist() == [1, 2]
+    assert dataset.train_labels.bincount().tolist() == [1, 18]
+
+
+def test_a_class_without_a_readable_picture_is_a_warning(load, split_folder):
+    (split_folder / "test" / "dog" / "000.png").write_text("broken")
+    assert any("test on: dog" in warning for warning in load(split_folder).warnings)
+
+
+def test_hidden_files_and_folders_are_ignored(load, split_folder):
+    (split_folder / "train" / ".git").mkdir()
+    (split_folder / "train" / ".git" / "x.png").write_text("x")
+    (split_folder / "train" / "ant" / ".DS_Store").write_text("x")
+    dataset = load(split_folder)
+    assert dataset.classes == ("ant", "dog") and dataset.warnings == ()
+
+
+def test_a_folder_that_is_not_there_is_named(refusal, tmp_path):
+    assert "There is no folder" in refusal(tmp_path / "nowhere")
+
+
+def test_a_folder_without_classes_is_told_the_layout(refusal, tmp_path):
+    (tmp_path / "p" / "empty class").mkdir(parents=True)
+    picture(0).save(tmp_path / "p" / "loose.png")
+    assert "PATH/train/<class>/*" in refusal(tmp_path / "p")
+
+
+def test_a_train_folder_without_a_test_folder_is_told_the_layout(refusal, tmp_path):
+    fill(tmp_path / "p" / "train", {"a": 2, "b": 2})
+    assert "PATH/test/<class>/*" in refusal(tmp_path / "p")
+
+
+def test_one_class_is_not_enough(refusal, tmp_path):
+    assert "one class only ('a')" in refusal(fill(tmp_path / "p", {"a": 3}))
+
+
+def test_classes_that_differ_between_train_and_test_are_named(refusal, split_folder):
+    fill(split_folder / "train", {"elk": 1})
+    fill(split_folder / "test", {"fox": 1})
+    said = refusal(split_folder)
+    assert "only in train: elk" in said and "only in test: fox" in said
+
+
+def test_a_folder_without_one_readable_picture_is_refused(refusal, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        (tmp_path / "p" / name / "x.jpg").write_text("no")
+    said = refusal(tmp_path / "p")
+    assert "no readable picture" in said and "2 files could not be read" in said
+
+
+def test_a_class_folder_that_may_not_be_read_is_named(refusal, split_folder, monkeypatch):
+    ant, scandir = split_folder / "train" / "ant", os.scandir
+
+    def forbidden(path):
+        if path == ant:
+            raise PermissionError(errno.EACCES, "Permission denied", str(ant))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbidden)  # by permissions it would not stop root, who runs CI
+    assert f"{ant} cannot be read: Permission denied" in refusal(split_folder)
+
+
+@pytest.fixture
+def no_decoding(monkeypatch):
+    def decoded(*_):
+        raise AssertionError("decoded again")
+
+    return lambda: monkeypatch.setattr(folder, "decode", decoded)
+
+
+def cache_files(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "data" / "decoded").iterdir())
+
+
+def assert_equal(first: Dataset, second: Dataset) -> None:
+    for field in fields(Dataset):
+        a, b = getattr(first, field.name), getattr(second, field.name)
+        assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, field.name
+
+
+def test_the_second_load_reads_what_the_first_decoded(load, split_folder, no_decoding):
+    (split_folder / "train" / "dog" / "bad.png").write_text("x")
+    first = load(split_folder)
+    no_decoding()
+    assert_equal(first, load(split_folder))
+    assert first.warnings
+
+
+@pytest.mark.parametrize("change", ["content", "added", "removed", "renamed"])
+def test_a_changed_folder_is_decoded_again_and_its_old_cache_goes(load, split_folder, tmp_path, change):
+    first = load(split_folder)
+    (old,) = cache_files(tmp_path)
+    path = split_folder / "train" / "ant" / "001.png"
+    if change == "content":
+        picture(77).save(path)
+        os.utime(path, ns=(1, 1))
+    elif change == "added":
+        picture(77).save(path.with_name("900.png"))
+    elif change == "removed":
+        path.unlink()
+    else:
+        path.rename(path.with_name("900.png"))
+    second = load(split_folder)
+    assert not torch.equal(first.train_images, second.train_images)
+    assert len(cache_files(tmp_path)) == 1 and old not in cache_files(tmp_path)
+
+
+def test_another_way_of_decoding_does_not_read_the_old_cache(load, split_folder, monkeypatch, no_decoding):
+    load(split_folder)
+    monkeypatch.setattr(folder, "DECODING_VERSION", folder.DECODING_VERSION + 1)
+    no_decoding()
+    with pytest.raises(AssertionError, match="decoded again"):
+        load(split_folder)
+
+
+def test_another_folders_cache_stays(load, tmp_path):
+    load(fill(tmp_path / "one", {"a": 2, "b": 2}))
+    load(fill(tmp_path / "two", {"a": 2, "b": 2}))
+    assert len(cache_files(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "text"])
+def test_a_damaged_cache_is_decoded_again_without_a_word(load, split_folder, tmp_path, damage):
+    first = load(split_folder)
+    (cache,) = cache_files(tmp_path)
+    whole = cache.read_bytes()
+    if damage == "foreign":
+        save_file({"x": torch.zeros(1)}, cache)
+    else:
+        cache.write_bytes({"cut": whole[:-100], "empty": b"", "text": b"hello" * 50}[damage])
+    assert_equal(first, load(split_folder))
+    assert set(load_file(cache)) == {"train_images", "train_labels", "test_images", "test_labels"}
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(load, split_folder, tmp_path):
+    (tmp_path / "data").write_text("a file where the folder should be")
+    dataset = load(split_folder)
+    assert len(dataset.train_images) == 7 and "could not be kept" in dataset.warnings[0]
+
+
+def test_a_full_disk_leaves_no_half_cache_behind(load, split_folder, tmp_path, monkeypatch):
+    def full(tensors, path, metadata):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(decoded_cache, "save_file", full)
+    assert "No space left" in load(split_folder).warnings[0]
+    assert cache_files(tmp_path) == []
+
+
+def test_processes_and_one_thread_decode_the_same(split_folder):
+    paths = [str(path) for path in sorted(split_folder.rglob("*.png"))] * 20
+    paths.insert(33, str(split_folder / "missing.png"))
+    (one, bad_one), _ = drain(decoding.decode(paths, in_processes=False))
+    (many, bad_many), events = drain(decoding.decode(paths, in_processes=True))
+    assert np.array_equal(one, many) and bad_one == bad_many == [33]
+    assert events[0] == LoadProgress("decoding", 0, 201) and events[-1] == LoadProgress("decoding", 201, 201)
+
+
+def test_a_loading_that_is_closed_leaves_no_process_and_no_cache(split_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(folder.Listing, "is_large", True)
+    loading = load_dataset(f"folder:{split_folder}", tmp_path / "data")
+    events = [next(loading), next(loading)]
+    loading.close()
+    assert events[-1].phase == "decoding" and not (tmp_path / "data").exists()
+    assert multiprocessing.active_children() == []
+
+
+def test_a_killed_decoding_process_is_a_sentence(split_folder):
+    paths = [str(path) for path in split_folder.rglob("*.png")] * 2000
+    loading = decoding.decode(paths, in_processes=True)
+    next(loading), next(loading)
+    os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+    with pytest.raises(DataError, match="ended from outside") as caught:
+        drain(loading)
+    assert isinstance(caught.value.__cause__, BrokenProcessPool)
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE  # init may be slow to bury it
+    except psutil.NoSuchProcess:
+        return False
+
+
+DECODE_AND_TELL = """
+import multiprocessing, sys
+from resnet_demo.data.decoding import decode
+loading = decode(sys.argv[1:2] * 200_000, in_processes=True)
+while next(loading).done == 0:
+    pass
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+list(loading)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_program_that_is_ended_in_mid_decoding_takes_its_processes_along(split_folder, how):
+    command = [sys.executable, "-c", DECODE_AND_TELL, str(split_folder / "train" / "ant" / "000.png")]
+    root = Path(decoding.__file__).parents[2]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=root, start_new_session=True, **pipes) as program:
+        children = [psutil.Process(int(pid)) for pid in program.stdout.readline().split()]
+        if how == signal.SIGINT:
+            os.killpg(program.pid, how)  # as Ctrl-C does: the whole group gets it
+        else:
+            program.kill()
+        said = program.stderr.read()
+    deadline = time.monotonic() + 10
+    while any(is_alive(child) for child in children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert children and not any(is_alive(child) for child in children)
+    assert said.count("Traceback") == (1 if how == signal.SIGINT else 0), "a decoding process complained"
+
+
+def test_a_large_folder_reports_while_it_decodes(tmp_path, monkeypatch):
+    root = fill(tmp_path / "p", {"a": 40, "b": 40})
+    monkeypatch.setattr(decoding, "TICK_S", 0.01)
+    slow = decoding.load_picture
+    monkeypatch.setattr(decoding, "load_picture", lambda path: (time.sleep(0.002), slow(path))[1])
+    _, events = drain(load_dataset(f"folder:{root}", tmp_path / "data"))
+    done = [event.done for event in events]
+    assert done == sorted(done) and any(0 < count < 80 for count in done) and events[-1].done == events[-1].total == 80
+
+
+def test_digits_are_1500_and_297_of_every_class():
+    dataset, _ = drain(load_dataset("digits", Path("unused")))
+    assert dataset.classes == tuple("0123456789")
+    assert dataset.train_images.shape == (1500, 3, 32, 32) and dataset.test_images.shape == (297, 3, 32, 32)
+    assert dataset.train_images.dtype == torch.uint8 and dataset.train_labels.dtype == torch.int64
+    shares = dataset.test_labels.bincount() / (dataset.test_labels.bincount() + dataset.train_labels.bincount())
+    assert (shares - 297 / 1797).abs().max() < 0.01
+    assert not dataset.may_flip and dataset.light_on_dark
+
+
+def test_digits_are_scikit_learns_enlarged_in_three_equal_channels():
+    dataset, _ = drain(load_dataset("digits", Path("unused")))
+    images = torch.cat([dataset.train_images, dataset.test_images])
+    assert torch.equal(images[:, 0], images[:, 1]) and torch.equal(images[:, 0], images[:, 2])
+    assert images.max() == 255 and images[:, :, 0, 0].float().mean() < 5, "light strokes on black"
+    original = datasets.load_digits()
+    labels = torch.cat([dataset.train_labels, dataset.test_labels])
+    assert labels.bincount().tolist() == np.bincount(original.target).tolist()
+    # The mean over each 4x4 block is close to the pixel it was enlarged from, and closest to the right digit's.
+    small = images[:20, 0].float().unfold(1, 4, 4).unfold(2, 4, 4).mean((-1, -2)).flatten(1) * 16 / 255
+    nearest = torch.cdist(small, torch.from_numpy(original.images).float().flatten(1)).argmin(1)
+    assert original.target[nearest].tolist() == labels[:20].tolist()
+
+
+def test_digits_are_split_alike_every_time():
+    first, second = (drain(load_dataset("digits", Path("unused")))[0] for _ in range(2))
+    assert_equal(first, second)
+
+
+def test_statistics_equal_torchs_own():
+    images = torch.randint(0, 256, (50, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    mean, std = channel_statistics(images)
+    values = images.double() / 255
+    assert mean == pytest.approx(values.mean((0, 2, 3)).tolist(), abs=1e-12)
+    assert std == pytest.approx(values.std((0, 2, 3), correction=0).tolist(), abs=1e-12)
+
+
+@pytest.mark.parametrize("source", ["", "cifar", "folder:", "http://example.org"])
+def test_an_unknown_source_is_told_the_three(source):
+    with pytest.raises(DataError, match="cifar10, digits or folder:PATH"):
+        next(load_dataset(source, Path("unused")))
