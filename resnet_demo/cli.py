@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from resnet_demo.data.dataset import DataError
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 from resnet_demo.training import events
 from resnet_demo.training.config import PRESETS, ConfigError, TrainConfig, preset_config
+from resnet_demo.training.model_info import CheckpointError
 from resnet_demo.training.runs import Progress, RunDirectory, RunError, RunStore
 
 RUNS_DIR, DATA_DIR = Path("checkpoints"), Path("data")
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"resnet_demo: {error}", file=sys.stderr)
         return error.code
-    except (ConfigError, RunError) as error:
+    except (ConfigError, RunError, CheckpointError, DataError) as error:
         print(f"resnet_demo: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
@@ -45,14 +47,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
+    # Imports this module, so not at its top.
+    from resnet_demo.cli_inference import add_classify, add_evaluate
+
     top = argparse.ArgumentParser(prog="python -m resnet_demo", description=__doc__, allow_abbrev=False)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
+    add_classify(commands)
+    add_evaluate(commands)
     _add_describe(commands)
     return top
 
 
-def _command(commands, name: str, run, help: str) -> argparse.ArgumentParser:
+def add_command(commands, name: str, run, help: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
     command.set_defaults(command=run)
     return command
@@ -62,7 +69,7 @@ def _command(commands, name: str, run, help: str) -> argparse.ArgumentParser:
 
 
 def _add_train(commands) -> None:
-    train = _command(commands, "train", train_command, "Train a network; Ctrl-C saves, the same --run goes on.")
+    train = add_command(commands, "train", train_command, "Train a network; Ctrl-C saves, the same --run goes on.")
     where = train.add_mutually_exclusive_group()
     where.add_argument("--run", type=Path, metavar="DIR", help="make this run, or go on with it where it is unfinished")
     where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
@@ -152,7 +159,7 @@ def _print_bar(work: Iterator[events.Event | Progress]) -> events.Event | None:
 
 
 def _add_describe(commands) -> None:
-    describe = _command(
+    describe = add_command(
         commands, "describe", describe_command, "A network by stages: shapes, parameters, multiply-adds."
     )
     describe.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet50")

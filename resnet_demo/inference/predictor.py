@@ -1,0 +1,157 @@
+"""A checkpoint -> ranked classes for pictures; the newest one is read again as soon as it is written.
+
+Everything runs on the CPU: one picture of 32 pixels takes milliseconds there, and the GPU belongs to the training.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from resnet_demo.data.batches import Normalise
+from resnet_demo.data.images import fit, invert_if_border_is_light
+from resnet_demo.models.resnet import ResNet
+from resnet_demo.training.checkpoint import load_model
+from resnet_demo.training.model_info import CheckpointError, ModelInfo
+from resnet_demo.training.runs import RunStore
+
+SIZE = 32  # pixels a side, as every source gives them
+BATCH = 256
+KEPT = 2  # networks held in memory: the newest and one to compare it with
+READS = 5  # of a file that is replaced while it is read
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one checkpoint says of one picture."""
+
+    ranked: tuple[tuple[str, float], ...]  # every class with its probability, the likeliest first
+    seen: Image.Image  # the picture of 32 x 32 that the network was given, before normalisation
+    inverted: bool
+    info: ModelInfo
+    run_id: str | None  # None for a checkpoint file that was named by its path
+
+    def as_dict(self, top_k: int | None = None) -> dict[str, Any]:
+        """For JSON: the first `top_k` classes (None = all) and the checkpoint that answered."""
+        return {
+            "run": self.run_id,
+            "epoch": self.info.epoch,
+            "accuracy": self.info.accuracy,
+            "inverted": self.inverted,
+            "classes": [{"class": name, "probability": share} for name, share in self.ranked[:top_k]],
+        }
+
+
+class Classifier:
+    """One loaded checkpoint. Nothing in it changes, so many threads may ask it at once."""
+
+    def __init__(self, model: ResNet, info: ModelInfo, run_id: str | None = None) -> None:
+        self.model, self.info, self.run_id = model, info, run_id
+        self.normalise = Normalise(info.mean, info.std)
+
+    @classmethod
+    def from_file(cls, path: Path, run_id: str | None = None) -> "Classifier":
+        """Raises CheckpointError where `path` is no whole checkpoint of ours. Nothing is unpickled."""
+        return cls(*load_model(path), run_id)
+
+    def classify(self, picture: Image.Image) -> Prediction:
+        """Rank the classes for an RGB picture of any size."""
+        return self.classify_batch([picture])[0]
+
+    def classify_batch(self, pictures: Sequence[Image.Image]) -> list[Prediction]:
+        prepared = [self.prepare(picture) for picture in pictures]
+        if not prepared:
+            return []
+        shares = self.logits(to_tensor([seen for seen, _ in prepared])).softmax(1)
+        return [
+            Prediction(self._ranked(row), seen, inverted, self.info, self.run_id)
+            for row, (seen, inverted) in zip(shares, prepared, strict=True)
+        ]
+
+    def prepare(self, picture: Image.Image) -> tuple[Image.Image, bool]:
+        """The picture as the network learned to see pictures, and whether it was inverted for that.
+
+        What was trained on light strokes on black, the digits, has three equal channels.
+        """
+        seen = fit(picture, SIZE)
+        if not self.info.light_on_dark:
+            return seen, False
+        return invert_if_border_is_light(seen.convert("L").convert("RGB"))
+
+    @torch.inference_mode()
+    def logits(self, images: Tensor) -> Tensor:
+        """uint8 (N, 3, 32, 32) -> float32 (N, classes): what training evaluates, for pictures already prepared."""
+        return torch.cat([self.model(self.normalise(part)) for part in images.split(BATCH)])
+
+    def _ranked(self, shares: Tensor) -> tuple[tuple[str, float], ...]:
+        ordered = shares.sort(descending=True, stable=True)
+        pairs = zip(ordered.indices.tolist(), ordered.values.tolist(), strict=True)
+        return tuple((self.info.classes[index], share) for index, share in pairs)
+
+
+def to_tensor(pictures: Sequence[Image.Image]) -> Tensor:
+    """RGB pictures of one size -> uint8 (N, 3, H, W)."""
+    return torch.from_numpy(np.stack([np.array(picture) for picture in pictures])).permute(0, 3, 1, 2)
+
+
+class Predictor:
+    """Answers from a store's newest checkpoint, or from the run that was chosen. Safe to ask from many threads."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._loaded: OrderedDict[Path, tuple[tuple[int, int], Classifier]] = OrderedDict()  # oldest use first
+        self._guard = threading.Lock()
+
+    def classify(self, picture: Image.Image, run_id: str | None = None) -> Prediction:
+        """Raises CheckpointError or RunError where there is no usable checkpoint."""
+        return self.classifier(run_id).classify(picture)
+
+    def classify_batch(self, pictures: Sequence[Image.Image], run_id: str | None = None) -> list[Prediction]:
+        """All answers are of the same checkpoint. Raises CheckpointError or RunError."""
+        return self.classifier(run_id).classify_batch(pictures)
+
+    def classifier(self, run_id: str | None = None) -> Classifier:
+        """The run's checkpoint as it is on disk now; None means the newest of all runs.
+
+        Raises RunError where there is no such run, CheckpointError where it has no whole checkpoint.
+        """
+        run = self.store.latest_model() if run_id is None else self.store.get(run_id)
+        if run is None:
+            raise CheckpointError("There is no trained checkpoint yet. Start a training; the first comes in a minute.")
+        with self._guard:  # whoever asks for what is being loaded waits for it instead of loading it twice
+            return self._current(run.model_path, run.id)
+
+    def _current(self, path: Path, run_id: str) -> Classifier:
+        """Read again until the file is the same before and after, so that header and weights are of one save."""
+        for _ in range(READS):
+            version = _version(path, run_id)
+            known, classifier = self._loaded.get(path, (None, None))
+            if known == version:
+                self._loaded.move_to_end(path)
+                return classifier
+            self._loaded.pop(path, None)  # before the next is read: the old weights make room
+            while len(self._loaded) >= KEPT:
+                self._loaded.popitem(last=False)
+            classifier = Classifier.from_file(path, run_id)
+            if _version(path, run_id) == version:
+                self._loaded[path] = (version, classifier)
+                return classifier
+        raise CheckpointError(f"The checkpoint of '{run_id}' is being replaced all the time. Try again in a moment.")
+
+
+def _version(path: Path, run_id: str) -> tuple[int, int]:
+    """Changes whenever the file is replaced."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise CheckpointError(
+            f"The run '{run_id}' has no checkpoint. A training saves its first within a minute."
+        ) from error
+    return status.st_mtime_ns, status.st_size

@@ -1,0 +1,205 @@
+"""The Classify tab: drop in a picture, and the newest checkpoint, or a chosen run's, ranks its classes.
+
+Torch is imported by the first answer, never by this module.
+"""
+
+import os
+import threading
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from resnet_demo.data.images import PictureError, load_picture
+from resnet_demo.training.model_info import CheckpointError, ModelInfo
+from resnet_demo.training.runs import RunError, RunStore
+from resnet_demo.ui import answer
+
+if TYPE_CHECKING:
+    from resnet_demo.inference.predictor import Prediction, Predictor
+
+NEWEST = "newest"  # the choice that follows whatever is saved last
+# The button is part of the card, so that nothing moves when it goes.
+TO_TRAIN = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('[data-to-train]')) trigger('click');
+});
+"""
+ERRORS = (PictureError, CheckpointError, RunError)  # their texts are for people
+
+# Values come unchecked and are checked here. Gradio's own preparation would decode a picture before our limits
+# are asked, turn 16 bits white, and take a path from a request that leaves out its 'meta'.
+UNCHECKED = {"preprocess": False}
+QUIET = {"queue": False, "show_progress": "hidden", "concurrency_limit": None, "api_visibility": "undocumented"}
+ASK = {"concurrency_limit": 2, "concurrency_id": "classify", **UNCHECKED}
+
+
+class ClassifyTab:
+    """Built where it is called, inside its `gr.Tab`. Whoever builds the page then calls `refresh_on` and
+    `lead_to_train`."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._guard = threading.Lock()
+        self._made: Predictor | None = None
+        self._build()
+        self._wire()
+
+    # --- widgets ----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        checkpoints = self._checkpoints()
+        info = self._info(checkpoints, NEWEST)
+        self.seen = gr.Textbox("", visible="hidden", elem_id="classify-seen")
+        with gr.Row(elem_classes="classify-row"):  # three parts, placed by the style sheet
+            with gr.Column(elem_classes="classify-ask"):
+                self.picture = gr.Image(
+                    type="filepath",
+                    sources=["upload", "clipboard", "webcam"],
+                    label="Picture",
+                    height=340,
+                    buttons=[],
+                    placeholder="Drop a picture here\n- or -\nClick to choose one",
+                    elem_id="classify-picture",
+                )
+                self.known = _html(answer.known_html(info), "classify-known")
+            with gr.Column(elem_classes="classify-says"):
+                self.answer = _html(answer.empty_html(info), "classify-answer", js_on_load=TO_TRAIN)
+            with gr.Column(elem_classes="classify-who-answers"):
+                self.run = gr.Dropdown(
+                    _choices(checkpoints),
+                    value=NEWEST,
+                    label="Who answers",
+                    info="A training in progress saves a newer checkpoint every minute: ask again.",
+                    filterable=False,
+                    elem_id="classify-run",
+                )
+                self.again = gr.Button("Ask again", visible=info is not None, elem_id="classify-again")
+
+    def _wire(self) -> None:
+        question = [self.picture, self.run]
+        gr.on(
+            [self.picture.change, self.run.input, self.again.click],
+            self.show_answer,
+            question,
+            self.answer,
+            show_progress="minimal",
+            trigger_mode="always_last",
+            api_name="show_answer",
+            api_visibility="undocumented",
+            **ASK,
+        )
+        self.run.change(self.show_known, self.run, self.known, api_name="show_known", **QUIET, **UNCHECKED)
+        gr.on(
+            [],
+            self.classify,
+            question,
+            gr.JSON(label="Answer", visible=False),
+            api_name="classify",
+            api_description="Rank the classes for a picture, by the newest checkpoint or by a run's.",
+            **ASK,
+        )
+
+    # --- what changes while the page is open ------------------------------------------------------------------
+
+    def lead_to_train(self, tabs: gr.Tabs, train_id: str = "train") -> None:
+        """Let the button that stands here before the first checkpoint open the Train tab."""
+        self.answer.click(lambda: gr.Tabs(selected=train_id), None, tabs, api_name="to_train", **QUIET)
+
+    def refresh_on(self, *events) -> None:
+        """Keep the list of runs as it is on disk: call once, with the page's load and its timer's tick."""
+        gr.on(
+            events,
+            self.refresh,
+            [self.seen, self.run, self.picture],
+            [self.seen, self.run, self.known, self.answer, self.again],
+            api_name="refresh_classify",
+            **QUIET,
+            **UNCHECKED,
+        )
+
+    def refresh(self, seen: Any, chosen: Any, picture: Any) -> list:
+        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays."""
+        checkpoints = self._checkpoints()
+        version = str(zlib.crc32(repr(checkpoints).encode()))
+        if version == seen:
+            return gr.skip()
+        kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
+        info = self._info(checkpoints, kept)
+        return [
+            version,
+            gr.Dropdown(choices=_choices(checkpoints), value=kept),
+            answer.known_html(info),
+            answer.empty_html(info) if picture is None else gr.skip(),
+            gr.Button(visible=info is not None),
+        ]
+
+    def show_known(self, chosen: str) -> str:
+        """The classes of the chosen checkpoint."""
+        return answer.known_html(self._info(self._checkpoints(), chosen))
+
+    def _checkpoints(self) -> dict[str, ModelInfo]:
+        """Every run that has a checkpoint, newest run first; only headers are read."""
+        return {run.id: info for run in self.store.runs() if (info := run.model_info()) is not None}
+
+    def _info(self, checkpoints: dict[str, ModelInfo], chosen: Any) -> ModelInfo | None:
+        """What the chosen checkpoint says of itself; None where there is none."""
+        if chosen == NEWEST and checkpoints:
+            newest = self.store.latest_model()
+            return newest.model_info() if newest else None
+        return checkpoints.get(chosen) if isinstance(chosen, str) else None
+
+    # --- answers ----------------------------------------------------------------------------------------------
+
+    def show_answer(self, picture: Any, chosen: Any) -> str:
+        """The card beside the picture; what goes wrong is said in it."""
+        if picture is None:
+            return answer.empty_html(self._info(self._checkpoints(), chosen))
+        try:
+            return answer.answer_html(self._ask(picture, chosen))
+        except ERRORS as error:
+            return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
+
+    def classify(self, picture: Any, run: Any = NEWEST) -> dict[str, Any]:
+        """The public endpoint: every class with its probability, and the checkpoint that answered."""
+        try:
+            return self._ask(picture, run).as_dict()
+        except ERRORS as error:
+            raise gr.Error(str(error), title="No answer", print_exception=False) from error
+
+    def _ask(self, upload: Any, chosen: Any) -> "Prediction":
+        """Raises one of ERRORS."""
+        if not isinstance(chosen, str):
+            raise RunError("There is no such run (any more). Choose one from the list.")
+        picture = load_picture(self._uploaded_file(upload))
+        return self._predictor().classify(picture, None if chosen == NEWEST else chosen)
+
+    def _uploaded_file(self, upload: Any) -> Path:
+        """Where Gradio keeps the upload. Raises PictureError for any other path: Gradio checks only requests that
+        carry its 'meta' mark, so that without it a request could name every file of the server."""
+        path = upload.get("path") if isinstance(upload, dict) else None
+        if not isinstance(path, str) or "\0" in path:
+            raise PictureError("There is no uploaded picture to classify. Choose one.")
+        kept = Path(os.path.realpath(self.picture.GRADIO_CACHE))
+        file = Path(os.path.realpath(path))
+        if not file.is_relative_to(kept):
+            raise PictureError("This file was not uploaded here. Upload the picture itself.")
+        return file
+
+    def _predictor(self) -> "Predictor":
+        with self._guard:
+            if self._made is None:
+                from resnet_demo.inference.predictor import Predictor
+
+                self._made = Predictor(self.store)
+            return self._made
+
+
+def _choices(checkpoints: dict[str, ModelInfo]) -> list[tuple[str, str]]:
+    newest = "The newest checkpoint" if checkpoints else "The newest checkpoint (none yet)"
+    return [(newest, NEWEST), *((answer.choice_label(run_id, info), run_id) for run_id, info in checkpoints.items())]
+
+
+def _html(value: str, elem_id: str, js_on_load: str | None = None) -> gr.HTML:
+    return gr.HTML(value, elem_id=elem_id, elem_classes="classify-html", js_on_load=js_on_load)

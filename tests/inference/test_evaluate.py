@@ -1,0 +1,67 @@
+"""How often a checkpoint is right, counted class by class on the test pictures."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from resnet_demo.data.digits import load_digits
+from resnet_demo.data.sources import DataError
+from resnet_demo.inference.evaluate import Evaluation, evaluate, evaluate_dataset
+from resnet_demo.inference.predictor import Classifier
+from resnet_demo.training.model_info import CheckpointError
+from tests.checkpoints import DIGITS, INFO, network
+
+
+def drain(work):
+    """(what was yielded, what was returned)"""
+    steps = []
+    while True:
+        try:
+            steps.append(next(work))
+        except StopIteration as done:
+            return steps, done.value
+
+
+def test_accuracy_is_counted_from_the_confusion():
+    evaluation = Evaluation(("a", "b", "c"), ((3, 1, 0), (0, 4, 0), (0, 0, 0)))
+    assert evaluation.pictures == 8
+    assert evaluation.accuracy == 7 / 8
+    assert evaluation.class_accuracy == (3 / 4, 1, None)
+    assert evaluation.as_dict()["classes"][0] == {"class": "a", "pictures": 4, "accuracy": 0.75}
+
+
+def test_every_test_picture_is_counted_once_as_the_network_answers(tiny_dataset):
+    classifier = Classifier(network(classes=3), replace(INFO, classes=tiny_dataset.classes))
+    steps, evaluation = drain(evaluate_dataset(classifier, tiny_dataset))
+    answers = classifier.logits(tiny_dataset.test_images).argmax(1)
+    labels = tiny_dataset.test_labels
+    assert evaluation.pictures == 30
+    assert evaluation.accuracy == pytest.approx((answers == labels).float().mean().item())
+    for true in range(3):
+        for answered in range(3):
+            wanted = ((labels == true) & (answers == answered)).sum().item()
+            assert evaluation.confusion[true][answered] == wanted
+    assert (steps[-1].phase, steps[-1].done, steps[-1].total) == ("evaluating", 30, 30)
+
+
+def test_the_data_it_learned_from_are_found_by_name(tmp_path):
+    classifier = Classifier(network(classes=10), DIGITS)
+    steps, evaluation = drain(evaluate(classifier, tmp_path))
+    assert {step.phase for step in steps} == {"decoding", "evaluating"}
+    assert evaluation.classes == DIGITS.classes
+    assert evaluation.pictures == 297
+    _, digits = drain(load_digits())
+    counts = torch.bincount(digits.test_labels).tolist()
+    assert [sum(row) for row in evaluation.confusion] == counts
+
+
+def test_other_classes_are_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="other classes than 'digits' has"):
+        drain(evaluate(Classifier(network(), INFO), tmp_path, "digits"))
+
+
+def test_data_that_are_gone_are_a_sentence(tmp_path):
+    info = replace(INFO, data=f"folder:{tmp_path / 'gone'}")
+    with pytest.raises(DataError, match="There is no folder"):
+        drain(evaluate(Classifier(network(), info), tmp_path))

@@ -1,0 +1,233 @@
+"""What is saved comes back; what is not ours, not whole or hostile becomes one sentence, and its code never runs."""
+
+import os
+import pickle
+import struct
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from resnet_demo.training.checkpoint import load_model, load_state, save_model, save_state
+from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
+from tests.checkpoints import INFO, network
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "model.safetensors"
+    save_model(path, network(), INFO)
+    return path
+
+
+class Trap:
+    """Unpickled, it makes a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def one_sentence(error) -> bool:
+    text = str(error.value)
+    return text.endswith(".") and "\n" not in text and "Traceback" not in text
+
+
+def test_a_model_comes_back_as_it_was(saved):
+    model, info = load_model(saved)
+    assert info == INFO == read_model_info(saved)
+    assert not model.training
+    wanted = network().state_dict()
+    found = model.state_dict()
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_channels_last_weights_are_saved_too(tmp_path):
+    model = network(seed=1).to(memory_format=torch.channels_last)
+    save_model(tmp_path / "m.safetensors", model, INFO)
+    pictures = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.allclose(load_model(tmp_path / "m.safetensors")[0](pictures), model(pictures), atol=1e-5)
+
+
+def test_not_yet_measured_stays_unknown(tmp_path):
+    assert ModelInfo.from_metadata(replace(INFO, accuracy=None).to_metadata()).accuracy is None
+
+
+def test_saving_over_an_old_one_leaves_no_other_file(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_model(path, network(), INFO)
+    save_model(path, network(), replace(INFO, epoch=3))
+    assert read_model_info(path).epoch == 3
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 500, 20_000, 1_000_000, -1])
+def test_a_cut_file_is_refused(saved, tmp_path, size):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(saved.read_bytes()[:size])
+    for read in (load_model, read_model_info):
+        with pytest.raises(CheckpointError, match="not a whole safetensors file") as error:
+            read(path)
+        assert one_sentence(error)
+
+
+def test_a_pickle_by_that_name_is_not_unpickled(tmp_path):
+    trap, path = tmp_path / "sprung", tmp_path / "model.safetensors"
+    for content in (pickle.dumps(Trap(trap)), pickle.dumps({"model": Trap(trap)}, protocol=0)):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError) as error:
+            load_model(path)
+        assert one_sentence(error)
+    torch.save({"model": Trap(trap)}, path)
+    with pytest.raises(CheckpointError):
+        load_model(path)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        struct.pack("<Q", 2**62) + b"{}",
+        struct.pack("<Q", 2) + b"[]",
+        struct.pack("<Q", 64) + b'{"a":{"dtype":"F32","shape":[1000000],"data_offsets":[0,4]}}    ' + b"0000",
+        b"PK\x03\x04" + b"\0" * 100,
+    ],
+    ids=["endless header", "no object", "shape beyond its bytes", "zip"],
+)
+def test_a_lying_header_is_refused(tmp_path, content):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError) as error:
+        load_model(path)
+    assert one_sentence(error)
+
+
+def test_a_strangers_file_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    for metadata in (None, {"format": "pt"}):
+        save_file({"weight": torch.zeros(2)}, path, metadata=metadata)
+        with pytest.raises(CheckpointError, match="not written by resnet_demo"):
+            load_model(path)
+
+
+def test_a_newer_format_says_update(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), "format": "resnet_demo-2"})
+    with pytest.raises(CheckpointError, match="newer version of resnet_demo"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"classes": '["only one"]'},
+        {"classes": "[1, 2]"},
+        {"classes": "[[[["},
+        {"std": "[0, 1, 1]"},
+        {"mean": "[0.1]"},
+        pytest.param(
+            {"mean": "null"}, marks=pytest.mark.xfail(raises=TypeError, reason="ModelInfo._check unpacks it unchecked")
+        ),
+        {"accuracy": '"high"'},
+        {"epoch": "true"},
+        {"arch": "{}"},
+    ],
+    ids=repr,
+)
+def test_a_damaged_description_is_refused(tmp_path, changes):
+    path = tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), **changes})
+    with pytest.raises(CheckpointError, match="description is damaged"):
+        load_model(path)
+
+
+def test_a_missing_description_is_refused(tmp_path):
+    path = tmp_path / "model.safetensors"
+    metadata = INFO.to_metadata()
+    del metadata["classes"]
+    save_file({"weight": torch.zeros(2)}, path, metadata=metadata)
+    with pytest.raises(CheckpointError, match="description is damaged"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        replace(INFO, classes=("a", "b", "c")),
+        replace(INFO, arch="resnet50"),
+        replace(INFO, arch="../resnet18"),
+        replace(INFO, stem="none"),
+        replace(INFO, stem="cifar"),
+    ],
+    ids=["classes", "depth", "unknown network", "unknown stem", "other stem"],
+)
+def test_weights_that_do_not_fit_are_refused(tmp_path, info):
+    path = tmp_path / "model.safetensors"
+    save_model(path, network(), info)
+    with pytest.raises(CheckpointError, match="do not fit") as error:
+        load_model(path)
+    assert one_sentence(error)
+
+
+def test_missing_extra_and_renamed_tensors_are_refused(tmp_path):
+    path, whole = tmp_path / "model.safetensors", network().state_dict()
+    without = {name: tensor for name, tensor in whole.items() if name != "fc.bias"}
+    for tensors in (without, {**whole, "more": torch.zeros(1)}, {f"module.{name}": t for name, t in whole.items()}):
+        save_file(tensors, path, metadata=INFO.to_metadata())
+        with pytest.raises(CheckpointError, match="do not fit"):
+            load_model(path)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    for path in (tmp_path / "nothing.safetensors", tmp_path):
+        with pytest.raises(CheckpointError) as error:
+            load_model(path)
+        assert one_sentence(error)
+
+
+# --- the state that continuing takes --------------------------------------------------------------------------
+
+
+def test_a_state_comes_back_as_it_was(tmp_path):
+    state = {"step": 3, "weights": {"a": torch.arange(4.0)}, "none": None, "list": [1, 2.5, "text"]}
+    save_state(tmp_path / "resume.pt", state)
+    found = load_state(tmp_path / "resume.pt")
+    assert torch.equal(found["weights"]["a"], state["weights"]["a"])
+    assert {**found, "weights": 0} == {**state, "weights": 0}
+
+
+@pytest.mark.parametrize("save", ["torch.save", "old torch.save", "pickle", "pickle protocol 0"])
+def test_a_state_that_would_run_code_is_refused(tmp_path, save):
+    trap, path = tmp_path / "sprung", tmp_path / "resume.pt"
+    state = {"step": 3, "optimizer": Trap(trap)}
+    if "torch" in save:
+        torch.save(state, path, _use_new_zipfile_serialization=save == "torch.save")
+    else:
+        path.write_bytes(pickle.dumps(state, protocol=0 if "0" in save else None))
+    with pytest.raises(CheckpointError, match="damaged") as error:
+        load_state(path)
+    assert one_sentence(error)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.999])
+def test_a_cut_state_is_refused(tmp_path, share):
+    path = tmp_path / "resume.pt"
+    save_state(path, {"weights": torch.arange(1000.0)})
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_state(path)
+
+
+def test_a_state_of_another_kind_is_refused(tmp_path):
+    torch.save([1, 2], tmp_path / "resume.pt")
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_state(tmp_path / "resume.pt")
+    with pytest.raises(CheckpointError, match="no saved state"):
+        load_state(tmp_path / "nothing.pt")
