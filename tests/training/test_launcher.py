@@ -1,0 +1,91 @@
+"""Workers are processes of their own: started, paused, resumed, stopped and adopted through the run directory."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from resnet_demo.training.launcher import Launcher, LaunchError
+from resnet_demo.training.runs import RunStore
+from resnet_demo.ui.watch import Watcher
+
+LONG = 60.0  # seconds; a bound for a busy machine, never a measure
+
+
+@pytest.fixture
+def launcher(tmp_path):
+    launcher = Launcher(RunStore(tmp_path / "runs"), tmp_path / "data")
+    yield launcher
+    for run in launcher.store.runs():
+        kill_worker(run)
+
+
+def kill_worker(run):
+    for process in psutil.process_iter(["cmdline"]):
+        if str(run.path) in (process.info["cmdline"] or []):
+            process.kill()
+            process.wait(LONG)
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come in {LONG} s"
+        time.sleep(0.1)
+
+
+def test_pause_resume_and_stop_go_through_a_process_of_its_own(launcher, tiny_config):
+    run = launcher.start(replace(tiny_config, epochs=50))
+    assert run.is_alive() and launcher.store.active() == run
+    wait_for(lambda: run.view().metrics, "the first point")
+    launcher.pause()
+    assert launcher.wait_until_idle(LONG)
+    step = run.view().last.step
+    assert run.view().paused and step > 0
+    launcher.resume(run)
+    wait_for(lambda: run.view().last.step > step, "a step after resuming")
+    launcher.stop()
+    assert launcher.wait_until_idle(LONG)
+    assert run.view().ended.outcome == "stopped" and run.model_path.is_file()
+    with pytest.raises(LaunchError, match="nothing to resume"):
+        launcher.resume(run)
+
+
+def test_another_launcher_adopts_and_buries(launcher, tiny_config):
+    """What a restarted app sees: a living worker it did not start; then one that was killed."""
+    run = launcher.start(replace(tiny_config, epochs=50))
+    store = RunStore(launcher.store.folder)
+    restarted, watcher = Launcher(store, launcher.data_dir), Watcher(store)
+    assert watcher.look().current.status == "training"
+    with pytest.raises(LaunchError, match=f"'{run.id}' is training already"):
+        restarted.start(tiny_config)
+    kill_worker(run)
+    current = watcher.look(now=True).current
+    assert (current.run, current.status, current.progress) == (run, "interrupted", None)
+    restarted.resume(run)
+    assert watcher.look(now=True).current.status == "training"
+
+
+def test_sigterm_saves_and_leaves_a_run_to_resume(launcher, tiny_config):
+    run = launcher.start(replace(tiny_config, epochs=50))
+    wait_for(lambda: run.view().metrics, "the first point")
+    worker = next(p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or []))
+    assert worker.nice() == 10 and os.getpgid(worker.pid) == worker.pid
+    worker.send_signal(signal.SIGTERM)
+    assert launcher.wait_until_idle(LONG)
+    assert run.view().paused and run.state_path.is_file()
+
+
+def test_what_a_worker_says_before_it_dies_is_quoted(launcher, tiny_config, monkeypatch):
+    monkeypatch.setattr("resnet_demo.training.launcher.PROJECT", launcher.store.folder.parent)  # no resnet_demo there
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with pytest.raises(LaunchError, match="No module named resnet_demo"):
+        launcher.start(tiny_config)
+
+
+def test_nothing_to_pause_is_a_sentence(launcher):
+    with pytest.raises(LaunchError, match="No run is training"):
+        launcher.pause()

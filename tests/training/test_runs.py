@@ -1,0 +1,164 @@
+"""The run directory: whoever trains writes it, whoever looks reads it, and a held lock is a living worker."""
+
+import subprocess
+import sys
+
+import pytest
+
+from resnet_demo.training import events
+from resnet_demo.training.files import remove_unfinished, replace_file, replace_json
+from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunError, RunStore, is_held
+
+PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def run(store, tiny_config):
+    return store.create(tiny_config)
+
+
+def hold(*lock_paths):
+    """Another process that holds these locks until it is killed."""
+    program = (
+        "import sys, time; from filelock import FileLock\n"
+        "locks = [FileLock(path) for path in sys.argv[1:]]\n"
+        "for lock in locks: lock.acquire()\n"
+        "print('held', flush=True); time.sleep(600)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, *map(str, lock_paths)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "held\n"
+    return child
+
+
+def test_a_run_reads_back_as_it_was_made(store, run, tiny_config):
+    assert store.get(run.id).config() == tiny_config
+    assert store.runs() == [run]
+    assert run.id.endswith("-resnet18-digits")
+
+
+def test_two_runs_of_one_second_get_two_folders_newest_first(store, tiny_config):
+    made = [store.create(tiny_config) for _ in range(3)]
+    assert len({run.id for run in made}) == 3
+    assert set(store.runs()) == set(made)
+
+
+def test_a_folder_that_is_no_run_is_not_listed(store, run):
+    (store.folder / "notes").mkdir()
+    (store.folder / ".gitkeep").touch()
+    assert store.runs() == [run]
+
+
+@pytest.mark.parametrize("name", ["../runs", "..", ".", "", "/etc", "a/b", "a\\b", ".training.lock", "nothing"])
+def test_only_the_id_of_a_run_opens_one(store, run, name):
+    with pytest.raises(RunError, match="no such run"):
+        store.get(name)
+
+
+def test_a_damaged_config_is_a_sentence(run):
+    (run.path / "config.json").write_text('{"config": {"epo')
+    with pytest.raises(RunError, match=r"no readable config\.json"):
+        run.config()
+
+
+def test_a_config_of_a_newer_version_is_a_sentence(run, tiny_config):
+    replace_json(run.path / "config.json", {"config": {**tiny_config.to_dict(), "warp": 9}})
+    with pytest.raises(RunError, match="update resnet_demo"):
+        run.config()
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path, tiny_config):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="choose another folder with --runs"):
+        RunStore(tmp_path / "file" / "runs").create(tiny_config)
+
+
+def test_events_are_followed_as_the_log_grows(run):
+    first, second = events.RunPaused(**PLACE), events.RunResumed(**PLACE)
+    run.append(first)
+    assert run.events() == [first]
+    run.append(second)
+    assert run.events() == [first, second]
+
+
+def test_a_cut_last_line_is_tolerated_and_stays_alone(run):
+    first, second = events.RunPaused(**PLACE), events.RunResumed(**PLACE)
+    run.append(first)
+    with run.events_path.open("a") as log:
+        log.write('{"event":"RunEn')
+    assert run.events() == [first]
+    run.append(second)
+    assert run.events() == [first, second]
+
+
+def test_progress_and_control_read_back_and_damage_is_none(run):
+    assert run.progress() is None and run.wanted() == RUN
+    run.write_progress(Progress("training", 3, 9, epoch=1, step=3))
+    run.request(PAUSE)
+    assert run.progress() == Progress("training", 3, 9, epoch=1, step=3) and run.wanted() == PAUSE
+    (run.path / "progress.json").write_text('{"phase": "tra')
+    (run.path / "control.json").write_bytes(b"\xff\xfe")
+    assert run.progress() is None and run.wanted() == RUN
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail_halfway(temporary):
+        temporary.write_text("ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(path, fail_halfway)
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_removed(run):
+    left = run.path / ".resume.pt.123.part"
+    left.write_text("half")
+    remove_unfinished(run.path)
+    assert not left.exists() and run.exists()
+
+
+def test_alive_is_as_long_as_the_process(run):
+    assert not run.is_alive()
+    child = hold(run.path / "worker.lock")
+    assert run.is_alive()
+    child.kill()
+    child.wait()
+    assert not run.is_alive()
+
+
+def test_a_second_training_is_refused_by_the_name_of_the_first(store, run, tiny_config, monkeypatch):
+    monkeypatch.setattr("resnet_demo.training.runs.LOCK_TIMEOUT_S", 0.2)
+    second = store.create(tiny_config)
+    child = hold(store.folder / ".training.lock", run.path / "worker.lock")
+    try:
+        assert store.active() == run
+        with pytest.raises(RunError, match=f"'{run.id}' is training in this folder already"), store.training(second):
+            pytest.fail("two trainings at once")
+    finally:
+        child.kill()
+        child.wait()
+    assert store.active() is None
+    with store.training(second):
+        assert is_held(second.path / "worker.lock")
+
+
+def test_no_model_is_the_latest_before_one_is_saved(store, run):
+    assert store.latest_model() is None
+    run.model_path.write_bytes(b"not a checkpoint")
+    assert store.latest_model() is None
+
+
+def test_a_run_deleted_while_it_is_looked_at_reads_as_empty(run):
+    opened = RunDirectory(run.path)
+    for path in run.path.iterdir():
+        path.unlink()
+    run.path.rmdir()
+    assert opened.events() == [] and opened.progress() is None and opened.log_tail() == "" and not opened.is_alive()

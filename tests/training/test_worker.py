@@ -1,0 +1,119 @@
+"""A worker drains a trainer into a run directory, obeys its control file, and says what went wrong."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from resnet_demo.training import events
+from resnet_demo.training.checkpoint import load_model
+from resnet_demo.training.model_info import read_model_info
+from resnet_demo.training.runs import PAUSE, STOP, RunStore
+from resnet_demo.training.worker import Worker, failure_sentence
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def run(store, tiny_config):
+    return store.create(tiny_config)
+
+
+def work(run, tmp_path, wanted_after=None):
+    """Drain a worker; `wanted_after` is (number of steps, what is then wanted)."""
+    told = []
+    for event in Worker(run, tmp_path / "data").work():
+        told.append(event)
+        steps = sum(isinstance(e, events.StepEnded) and e.phase == "training" for e in told)
+        if wanted_after and steps == wanted_after[0]:
+            run.request(wanted_after[1])
+    return told
+
+
+def names(run):
+    return [type(event).__name__ for event in run.events()]
+
+
+def test_a_finished_run_leaves_its_log_its_model_and_no_resume_state(run, tmp_path):
+    told = work(run, tmp_path)
+    assert isinstance(told[-1], events.RunEnded) and told[-1].outcome == "finished"
+    assert [e for e in told if isinstance(e, events.STORED)] == run.events()
+    assert names(run)[0] == "RunStarted" and names(run).count("EpochEnded") == 2
+    assert not run.state_path.exists() and not run.is_alive()
+    info = read_model_info(run.model_path)
+    assert (info.epoch, info.step, info.accuracy) == (2, 18, run.view().test_accuracy)
+    assert info.classes == tuple("0123456789") and info.light_on_dark
+    assert run.saved_epochs() and set(run.saved_epochs()) <= {1, 2}
+    assert run.environment()["threads"] == 2 and run.environment()["torch"] == torch.__version__
+
+
+def test_a_paused_run_continues_to_the_same_weights(store, tiny_config, run, tmp_path):
+    work(run, tmp_path, wanted_after=(7, PAUSE))
+    assert names(run)[-2:] == ["CheckpointSaved", "RunPaused"] and run.state_path.exists()
+    assert run.view().last.step == 7 and run.view().paused
+    assert read_model_info(run.model_path).accuracy is None
+    work(run, tmp_path)
+    whole = store.create(tiny_config)
+    work(whole, tmp_path)
+    (continued, _), (expected, _) = load_model(run.model_path), load_model(whole.model_path)
+    for name, tensor in expected.state_dict().items():
+        assert torch.equal(continued.state_dict()[name], tensor), name
+    assert [m.train_loss for m in run.view().metrics] == [m.train_loss for m in whole.view().metrics]
+    assert [e.test_loss for e in run.view().epochs] == [e.test_loss for e in whole.view().epochs]
+
+
+def test_a_stopped_run_is_saved_and_over(run, tmp_path):
+    told = work(run, tmp_path, wanted_after=(3, STOP))
+    assert told[-1].outcome == "stopped" and told[-1].step == 3
+    assert read_model_info(run.model_path).step == 3
+    assert work(run, tmp_path) == []
+
+
+def test_a_stale_request_does_not_hold_the_next_start(run, tmp_path):
+    run.request(PAUSE)
+    assert work(run, tmp_path)[-1].outcome == "finished"
+
+
+def test_loading_obeys_too(run, tmp_path):
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == "decoding":
+            run.request(PAUSE)
+    assert names(run) == ["RunPaused"] and not run.model_path.exists()
+
+
+def test_data_that_are_not_there_end_the_run_with_advice(store, tiny_config, tmp_path):
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "nothing" in ended.message and "Traceback" not in ended.message
+
+
+def test_a_rate_too_high_ends_the_run_with_advice(store, tiny_config, tmp_path):
+    wild = {"optimizer": "sgd", "learning_rate": 10.0, "momentum": 0.999, "schedule": "constant", "epochs": 30}
+    run = store.create(replace(tiny_config, **wild))
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "Lower the learning rate" in ended.message
+
+
+def test_a_damaged_state_is_a_sentence_and_keeps_what_was_saved(run, tmp_path):
+    work(run, tmp_path, wanted_after=(3, PAUSE))
+    run.state_path.write_bytes(run.state_path.read_bytes()[:1000])
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "damaged" in ended.message
+    assert read_model_info(run.model_path).step == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "smaller batch"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "smaller batch"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "smaller batch"),
+        (ZeroDivisionError("division by zero"), r"worker\.log"),
+    ],
+)
+def test_a_failure_is_a_sentence_with_advice(error, words):
+    with pytest.raises(AssertionError, match=words):
+        raise AssertionError(failure_sentence(error))
