@@ -6,10 +6,12 @@ Block*) and a 1x1 convolution with batch norm where they do not (the *Conv Block
 
 from torch import Tensor, nn
 
+from resnet_demo.models.small_maps import SmallMapConv2d
+
 
 def convolution(in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> nn.Conv2d:
     """A convolution that keeps the map's size but for its stride; batch norm follows, so it has no bias."""
-    return nn.Conv2d(in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False)
+    return SmallMapConv2d(in_channels, out_channels, kernel_size, stride)
 
 
 class ResidualBlock(nn.Module):

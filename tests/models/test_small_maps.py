@@ -1,0 +1,181 @@
+"""nn.Conv2d is the oracle: the same numbers, forward and both gradients, wherever the family puts a convolution."""
+
+import copy
+import hashlib
+
+import pytest
+import torch
+from torch import nn
+
+from resnet_demo.models.blocks import BasicBlock, Bottleneck
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.describe import describe
+from resnet_demo.models.resnet import NetworkSpec
+from resnet_demo.models.small_maps import LARGEST_SIDE, SMALLEST_BATCH, SmallMapConv2d
+
+BATCH = SMALLEST_BATCH
+
+
+def family_shapes() -> list[tuple[int, int, int, int, int]]:
+    """(C_in, C_out, kernel_size, stride, H) of every convolution behind the stem, at 32 px."""
+    shapes = set()
+    for arch in ARCHITECTURES:
+        for stem in STEMS:
+            network = describe(NetworkSpec(arch, stem), 32)
+            for layer in (layer for stage in network.stages for block in stage.blocks for layer in block.layers):
+                if layer.kind == "convolution":
+                    (channels_in, side, _), channels_out = layer.in_shape, layer.out_shape[0]
+                    shapes.add((channels_in, channels_out, layer.kernel_size, layer.stride, side))
+    return sorted(shapes)
+
+
+def is_small(shape) -> bool:
+    *_, stride, side = shape
+    return side <= LARGEST_SIDE * stride
+
+
+def pair(channels_in, channels_out, kernel_size, stride=1, dtype=torch.float64) -> tuple[SmallMapConv2d, nn.Conv2d]:
+    ours = SmallMapConv2d(channels_in, channels_out, kernel_size, stride).to(dtype)
+    theirs = nn.Conv2d(channels_in, channels_out, kernel_size, stride, kernel_size // 2, bias=False).to(dtype)
+    theirs.load_state_dict(ours.state_dict())
+    return ours.to(memory_format=torch.channels_last), theirs
+
+
+def uses_products(y: torch.Tensor) -> bool:
+    """Whether the library's convolution is absent from the graph behind `y`."""
+    return "Convolution" not in y.grad_fn.name()
+
+
+def assert_equal(ours, theirs, x, memory_format=torch.channels_last) -> torch.Tensor:
+    """Forward and both gradients; returns our output."""
+    ours_x = x.clone(memory_format=memory_format).requires_grad_()
+    theirs_x = x.clone().requires_grad_()
+    y, expected = ours(ours_x), theirs(theirs_x)
+    grad_y = torch.randn_like(expected)
+    y.backward(grad_y), expected.backward(grad_y)
+    for a, b in [(y, expected), (ours_x.grad, theirs_x.grad), (ours.weight.grad, theirs.weight.grad)]:
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+    for size, *strides in zip(ours.weight.shape, ours.weight.grad.stride(), ours.weight.stride(), strict=True):
+        assert size == 1 or len(set(strides)) == 1  # the weight's own layout: nothing is copied on the way
+    return y
+
+
+@pytest.mark.parametrize("shape", family_shapes(), ids=lambda s: "{}to{}_k{}s{}_{}px".format(*s))
+def test_every_shape_of_the_family_equals_the_plain_convolution(shape):
+    torch.manual_seed(0)
+    channels_in, channels_out, kernel_size, stride, side = shape
+    ours, theirs = pair(channels_in, channels_out, kernel_size, stride)
+    batch = BATCH if is_small(shape) else 1  # elsewhere it is the plain convolution
+    y = assert_equal(ours, theirs, torch.randn(batch, channels_in, side, side, dtype=torch.float64))
+    assert uses_products(y) == is_small(shape)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2), (3, 3), (4, 3), (4, 4), (7, 5)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel_size", [1, 3, 5])
+def test_maps_of_any_form(kernel_size, stride, size):
+    torch.manual_seed(0)
+    ours, theirs = pair(3, 5, kernel_size, stride)
+    assert_equal(ours, theirs, torch.randn(BATCH, 3, *size, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize("weights", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("pictures", [torch.contiguous_format, torch.channels_last])
+def test_memory_formats(kernel_size, weights, pictures):
+    ours, theirs = pair(4, 6, kernel_size)
+    ours = ours.to(memory_format=weights)
+    assert_equal(ours, theirs, torch.randn(BATCH, 4, 2, 2, dtype=torch.float64), memory_format=pictures)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_a_gradient_of_any_layout(kernel_size):
+    """Pooling hands back an expanded gradient, without memory of its own."""
+    ours, theirs = pair(4, 6, kernel_size)
+    x = torch.randn(BATCH, 4, 2, 2, dtype=torch.float64)
+    for convolution in (ours, theirs):
+        convolution(x.contiguous(memory_format=torch.channels_last)).sum().backward()
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad, rtol=1e-10, atol=1e-10)
+
+
+def test_only_the_gradients_asked_for():
+    ours, _ = pair(4, 6, 3)
+    x = torch.randn(BATCH, 4, 1, 1, dtype=torch.float64)
+    ours(x).sum().backward()  # the first layer: no gradient for x
+    ours.requires_grad_(False)
+    ours(x.requires_grad_()).sum().backward()  # frozen
+    assert x.grad is not None
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3])
+def test_a_folded_batch_norm(kernel_size):
+    ours, _ = pair(4, 6, kernel_size)
+    norm = nn.BatchNorm2d(6).double().eval()
+    nn.init.uniform_(norm.bias), nn.init.uniform_(norm.running_mean)
+    x = torch.randn(BATCH, 4, 2, 2, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    folded = nn.utils.fuse_conv_bn_eval(ours.eval(), norm)
+    torch.testing.assert_close(folded(x), norm(ours(x)))
+
+
+def test_elsewhere_it_is_the_plain_convolution():
+    ours, _ = pair(4, 6, 3, dtype=torch.float32)
+    x = torch.randn(BATCH, 4, 2, 2).contiguous(memory_format=torch.channels_last)
+    assert uses_products(ours(x))
+    assert not uses_products(ours(x[:-1]))  # a small batch
+    assert not uses_products(ours(torch.randn(BATCH, 4, 4, 4).contiguous(memory_format=torch.channels_last)))
+    assert not uses_products(ours.bfloat16()(x.bfloat16()))
+    with torch.autocast("cpu", torch.bfloat16):
+        y = ours.float()(x)
+    assert y.dtype == torch.bfloat16 and not uses_products(y)
+    assert ours.to("meta")(x.to("meta")).shape == (BATCH, 6, 2, 2)
+
+
+def test_an_exported_network_keeps_its_convolutions():
+    convolution, _ = pair(4, 6, 3, dtype=torch.float32)
+    x = torch.randn(BATCH, 4, 2, 2).contiguous(memory_format=torch.channels_last)
+    graph = torch.export.export(convolution, (x,)).graph
+    assert any("conv2d" in str(node.target) for node in graph.nodes)
+
+
+def test_an_even_kernel_is_refused():
+    with pytest.raises(ValueError, match="odd"):
+        SmallMapConv2d(4, 4, 2)
+
+
+def test_copies_and_its_state():
+    ours, theirs = pair(4, 6, 3)
+    copied = copy.deepcopy(ours)
+    theirs.load_state_dict(copied.state_dict())
+    x = torch.randn(BATCH, 4, 2, 2, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        torch.testing.assert_close(copied(x), theirs(x), rtol=1e-10, atol=1e-10)
+    assert repr(copied) == "SmallMapConv2d(4, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), bias=False)"
+
+
+def test_ten_runs_of_ten_steps_give_one_hash():
+    torch.manual_seed(0)
+    x = torch.randn(64, 64, 4, 4).contiguous(memory_format=torch.channels_last)
+    labels = torch.arange(64) % 10
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+    try:
+        hashes = {_trained(x, labels) for _ in range(10)}
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.set_num_threads(threads)
+    assert len(hashes) == 1
+
+
+def _trained(x, labels) -> str:
+    """The hash of the weights after ten steps of a network whose maps shrink from 4x4 to 1x1."""
+    torch.manual_seed(0)
+    blocks = [BasicBlock(64, 128, 2), Bottleneck(128, 32), BasicBlock(128, 256, 2), Bottleneck(256, 64)]
+    model = nn.Sequential(*blocks, nn.Flatten(), nn.Linear(256, 10)).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
+    for _ in range(10):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), labels).backward()
+        optimizer.step()
+    weights = b"".join(parameter.detach().contiguous().numpy().tobytes() for parameter in model.parameters())
+    return hashlib.sha256(weights).hexdigest()
