@@ -25,12 +25,12 @@ def checkpoint_text(info: ModelInfo) -> str:
 
 
 def accuracy_text(info: ModelInfo) -> str:
-    return "not yet measured" if info.accuracy is None else f"test accuracy {percent(info.accuracy)}"
+    return f"test accuracy {'not yet measured' if info.accuracy is None else percent(info.accuracy)}"
 
 
 def choice_label(run_id: str, info: ModelInfo) -> str:
     """One line of the list of runs."""
-    return f"{run_id} · epoch {info.epoch} · {accuracy_text(info)}"
+    return _unbroken(f"{run_id} · epoch {info.epoch} · {accuracy_text(info)}")
 
 
 def known_html(info: ModelInfo | None) -> str:
