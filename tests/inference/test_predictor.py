@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -73,6 +74,16 @@ def test_asking_changes_nothing_in_the_network(classifier):
     before = {name: tensor.clone() for name, tensor in classifier.model.state_dict().items()}
     classifier.classify(noise())
     assert all(torch.equal(before[name], tensor) for name, tensor in classifier.model.state_dict().items())
+
+
+def test_one_core_answers_and_the_others_stay_free_for_all_else(classifier):
+    """The estimate of a training's speed, in the same process, needs all of them."""
+    before = torch.get_num_threads()
+    classifier.classify(noise())
+    assert torch.get_num_threads() == before
+    assert module._alone.submit(torch.get_num_threads).result() == 1
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(torch.get_num_threads).result() == before
 
 
 def test_any_size_is_seen_at_32_pixels(classifier):
