@@ -40,13 +40,11 @@ class TrainConfig:
     zero_init_residual: bool = setting(
         True, "Start blocks as their shortcut", "The last norm of each residual branch starts at zero."
     )
-    epochs: int = setting(8, "Epochs", "How often every training picture is seen.", minimum=1, maximum=1000)
-    batch_size: int = setting(
-        128, "Batch size", "Pictures per step: the weights move once a batch.", minimum=2, maximum=8192
-    )
+    epochs: int = setting(8, "Epochs", "Passes over all pictures.", minimum=1, maximum=1000)
+    batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
     optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
     learning_rate: float = setting(
-        2e-3, "Learning rate", "How far a step moves the weights: the peak of the schedule.", minimum=1e-7, maximum=10.0
+        2e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0
     )
     schedule: str = setting(
         "one_cycle",

@@ -2,6 +2,7 @@
 
 import gradio as gr
 
+from resnet_demo.ui.architecture_tab import build_architecture_tab
 from resnet_demo.ui.train_tab import QUIET, Backend, TrainTab
 
 TICK_S = 2.0
@@ -15,9 +16,13 @@ def build_app(backend: Backend) -> gr.Blocks:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
     with gr.Blocks(title="ResNet-50, opened", analytics_enabled=False) as page:
         gr.HTML(HEADER)
-        with gr.Tabs(selected="train"), gr.Tab("Train", id="train"):
-            train = TrainTab(backend)
+        with gr.Tabs(selected="train"):
+            with gr.Tab("Train", id="train"):
+                train = TrainTab(backend)
+            with gr.Tab("Architecture", id="architecture"):
+                architecture = build_architecture_tab()
         timer = gr.Timer(TICK_S)
         gr.on([page.load, timer.tick], train.refresh, train.seen, train.shown, api_name="refresh", **QUIET)
-        page.load(train.plan_text, train.form.widgets, train.plan, **QUIET)
+        page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
+        architecture.draw_on_load(page)
     return page

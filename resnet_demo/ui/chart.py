@@ -12,8 +12,8 @@ from resnet_demo.training import events
 from resnet_demo.ui.present import article_reference, is_cifar10
 from resnet_demo.ui.watch import Snapshot
 
-WIDTH, HEIGHT = 560, 280  # the drawing's own units; CSS scales it to its column
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 12, 40
+WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
+LEFT, RIGHT, TOP, BOTTOM = 50, 12, 12, 44
 MAX_POINTS = 400
 
 
@@ -88,10 +88,10 @@ def _grid(x: Axis, y: Axis, place) -> list[str]:
     for tick in y.ticks(6):
         left, up = place(x.low, tick)
         parts.append(f'<line class="grid" x1="{left:.1f}" x2="{WIDTH - RIGHT}" y1="{up:.1f}" y2="{up:.1f}"/>')
-        parts.append(f'<text class="tick y" x="{left - 6:.1f}" y="{up + 4:.1f}">{y.write(tick)}</text>')
-    for tick in x.ticks(9):
+        parts.append(f'<text class="tick y" x="{left - 6:.1f}" y="{up + 5:.1f}">{y.write(tick)}</text>')
+    for tick in x.ticks(8):
         across, floor = place(tick, y.low)
-        parts.append(f'<text class="tick x" x="{across:.1f}" y="{floor + 16:.1f}">{x.write(tick)}</text>')
+        parts.append(f'<text class="tick x" x="{across:.1f}" y="{floor + 18:.1f}">{x.write(tick)}</text>')
     left, floor = place(x.low, y.low)
     parts.append(f'<line class="axis" x1="{left:.1f}" x2="{WIDTH - RIGHT}" y1="{floor:.1f}" y2="{floor:.1f}"/>')
     parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 6}">{escape(x.label)}</text>')

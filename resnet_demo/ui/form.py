@@ -21,11 +21,10 @@ FIELDS = tuple(field.name for field in fields(TrainConfig))
 _CHOICE_LABELS = {
     "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
     "stem": {name: stem.label for name, stem in STEMS.items()},
-    "preset": {name: f"{name}: {preset.summary}" for name, preset in PRESETS.items()},
 }
 _SOURCE_LABELS = {
-    "cifar10": "CIFAR-10: 60,000 photos of ten kinds of things",
-    "digits": "Handwritten digits: small, nothing to download",
+    "cifar10": "CIFAR-10 (60,000 photos)",
+    "digits": "Handwritten digits",
 }
 
 
@@ -69,7 +68,9 @@ class TrainForm:
     def fill(self, preset: str, data: str) -> list:
         """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs."""
         changes = {} if "data" in PRESETS[preset].changes else {"data": data}
-        return [getattr(preset_config(preset, **changes), name) for name in FIELDS]
+        values = preset_config(preset, **changes).to_dict()
+        values["preset"] = gr.update(value=preset, info=PRESETS[preset].summary)
+        return [values[name] for name in FIELDS]
 
     def _add(self, name: str) -> None:
         self._widgets[name] = self._widget(TrainConfig.__dataclass_fields__[name])
@@ -77,6 +78,8 @@ class TrainForm:
     def _widget(self, field) -> gr.components.Component:
         about = {"label": field.metadata["label"], "info": field.metadata["help"], "elem_id": f"setting-{field.name}"}
         value = getattr(self._start, field.name)
+        if field.name == "preset":
+            about["info"] = PRESETS[value].summary
         if field.name == "data":
             choices = [(_SOURCE_LABELS.get(s, f"Folder {data_label(s)}"), s) for s in self.sources]
             return gr.Dropdown(choices, value=value, **{**about, "info": "What to learn from."})

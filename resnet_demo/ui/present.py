@@ -1,6 +1,7 @@
 """What a run says, in words: pure functions from plain data to texts and HTML. Imports neither gradio nor torch."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from pathlib import Path
 
@@ -69,6 +70,14 @@ def data_label(source: str) -> str:
 def is_cifar10(view: events.RunView) -> bool:
     """Whether the run learns CIFAR-10's classes, from whatever files."""
     return view.started is not None and set(view.started.classes) == CIFAR10_CLASSES
+
+
+def started(run_id: str) -> str:
+    """'20261124-101500-resnet50-cifar10' -> '24 Nov 2026, 10:15'; another folder name stays what it is."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").strftime("%d %b %Y, %H:%M").lstrip("0")
+    except ValueError:
+        return run_id
 
 
 # --- the status of one run ------------------------------------------------------------------------------------
@@ -156,7 +165,7 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     return [
         ("epoch", f"{place.epoch if place else 0} of {snapshot.config.epochs}"),
         ("step", f"{place.step if place else 0:,}{total}"),
-        ("speed", rate(live and live.images_per_s or view.images_per_s)),
+        ("speed", rate((live and live.images_per_s) or view.images_per_s)),
         ("elapsed", duration(place.elapsed_s if place else 0)),
         ("remaining", duration(live and live.remaining_s)),
         ("test accuracy", percent(view.test_accuracy)),
@@ -196,8 +205,11 @@ def runs_html(look: Look) -> str:
     """All runs, newest first."""
     if not look.runs:
         return '<p class="hint">Runs will be listed here, with their settings and what they reached.</p>'
-    head = ("run", "status", "data", "network", "preset", "epochs", "test accuracy", "speed", "time")
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in _run_row(s))}</tr>" for s in look.runs)
+    head = ("started", "status", "data", "network", "preset", "epochs", "test accuracy", "speed", "time")
+    rows = "".join(
+        f'<tr title="{escape(s.run.id)}">{"".join(f"<td>{escape(cell)}</td>" for cell in _run_row(s))}</tr>'
+        for s in look.runs
+    )
     return (
         '<div class="runs-scroll" tabindex="0"><table class="runs-table"><thead><tr>'
         f"{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -207,7 +219,7 @@ def runs_html(look: Look) -> str:
 def _run_row(snapshot: Snapshot) -> tuple[str, ...]:
     view, config = snapshot.view, snapshot.config
     return (
-        snapshot.run.id,
+        started(snapshot.run.id),
         f"{MARKS[snapshot.status]} {snapshot.status}",
         data_label(config.data),
         f"{config.arch}, {config.stem} stem",

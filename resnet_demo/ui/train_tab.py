@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from resnet_demo.training.config import ConfigError, TrainConfig, preset_config
+from resnet_demo.training.config import ConfigError, preset_config
 from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import present
@@ -22,6 +22,8 @@ QUIET = {
     "api_visibility": "undocumented",
     "concurrency_limit": None,
 }
+NOTHING = Look("none", None, ())  # before the first look
+_RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 90}
 ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 
 
@@ -49,12 +51,12 @@ class TrainTab:
 
     def _build(self) -> None:
         with gr.Row(elem_classes="train-row"):
-            with gr.Column(scale=2, min_width=320, elem_classes="form-column"):
+            with gr.Column(scale=3, min_width=320, elem_classes="form-column"):
                 self._build_form()
-            with gr.Column(scale=5, min_width=320, elem_classes="run-column"):
+            with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
         gr.Markdown("### Runs")
-        self.runs = gr.HTML(present.runs_html(Look("none", None, ())), elem_id="runs")
+        self.runs = gr.HTML(present.runs_html(NOTHING), elem_id="runs")
 
     def _build_form(self) -> None:
         sources = self.backend.sources
@@ -68,17 +70,18 @@ class TrainTab:
         )
 
     def _build_run(self) -> None:
-        empty = Look("none", None, ())
         self.seen = gr.Textbox("", visible="hidden", elem_id="seen")
-        self.status = gr.HTML(present.status_html(empty), elem_id="status")
+        self.status = gr.HTML(present.status_html(NOTHING), elem_id="status")
         with gr.Row(elem_classes="run-buttons"):
-            self.pause = gr.Button("Pause", interactive=False, elem_id="pause")
-            self.resume = gr.Button("Resume", interactive=False, elem_id="resume")
-            self.stop = gr.Button("Stop and save", variant="stop", interactive=False, elem_id="stop")
+            self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
+            self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
+            self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
         loss, accuracy = run_charts(None)
-        with gr.Row(elem_classes="charts"):
-            self.loss = gr.HTML(loss, elem_id="loss-chart")
-            self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
+        with gr.Row():
+            with gr.Column(min_width=300):
+                self.loss = gr.HTML(loss, elem_id="loss-chart")
+            with gr.Column(min_width=300):
+                self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
         with gr.Accordion("Log", open=False):
             self.log = gr.Textbox(
                 present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
@@ -140,6 +143,15 @@ class TrainTab:
             raise gr.Error(present.unknown_preset(preset), print_exception=False)
         return self.form.fill(preset, data)
 
+    def prepare(self) -> list:
+        """The form as this machine's first choice, and its plan: `accurate` on a GPU, `fast` on a CPU."""
+        from resnet_demo.training.device import choose_device  # torch: after the first paint
+
+        preset = "fast" if choose_device().device.type == "cpu" else "accurate"
+        filled = self.form.fill(preset, self.backend.sources[0])
+        config = preset_config(preset, data=self.backend.sources[0])
+        return [*filled, self.plan_text(*config.to_dict().values())]
+
     def plan_text(self, *values) -> str:
         """The device, why, how long it will take, and what will be downloaded first."""
         try:
@@ -193,8 +205,3 @@ class TrainTab:
 def default_sources(folders: Sequence[str]) -> tuple[str, ...]:
     """What the page offers: the folders that the app was started with first, then what everyone has."""
     return (*folders, "cifar10", "digits")
-
-
-def first_config(sources: Sequence[str], on_gpu: bool) -> TrainConfig:
-    """What the form stands at on a fresh machine."""
-    return preset_config("accurate" if on_gpu else "fast", data=sources[0])
