@@ -8,6 +8,7 @@ from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
+from resnet_demo.data.images import MAX_FILE_BYTES
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.runs import RunStore
 from resnet_demo.ui.access import Access
@@ -58,6 +59,7 @@ def main() -> None:
         pwa=True,
         ssr_mode=False,
         run_history=False,
+        max_file_size=MAX_FILE_BYTES,
         footer_links=["api", "settings"],
     )
     if access.token:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 MODEL_FORMAT = "resnet_demo-1"
+DAMAGED = "This checkpoint's description is damaged."
 
 
 class CheckpointError(RuntimeError):
@@ -41,23 +42,26 @@ class ModelInfo:
         try:
             values = {f.name: json.loads(metadata[f.name]) for f in fields(cls)}
             info = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            plausible = info._is_plausible()
         except (KeyError, ValueError, TypeError) as error:
-            raise CheckpointError("This checkpoint's description is damaged.") from error
-        info._check()
+            raise CheckpointError(DAMAGED) from error
+        if not plausible:
+            raise CheckpointError(DAMAGED)
         return info
 
-    def _check(self) -> None:
+    def _is_plausible(self) -> bool:
+        """Whether each value is of its kind. May raise TypeError where one is not even a sequence."""
         texts = (self.arch, self.stem, self.data, *self.classes)
         numbers = (*self.mean, *self.std, self.epoch, self.step)
-        if (
-            not all(isinstance(text, str) for text in texts)
-            or not all(type(number) in (int, float) for number in numbers)
-            or (len(self.mean), len(self.std)) != (3, 3)
-            or len(self.classes) < 2
-            or min(self.std) <= 0
-            or type(self.accuracy) not in (int, float, type(None))
-        ):
-            raise CheckpointError("This checkpoint's description is damaged.")
+        return (
+            isinstance(self.classes, tuple)
+            and len(self.classes) >= 2
+            and all(isinstance(text, str) for text in texts)
+            and all(type(number) in (int, float) for number in numbers)
+            and (len(self.mean), len(self.std)) == (3, 3)
+            and min(self.std) > 0
+            and type(self.accuracy) in (int, float, type(None))
+        )
 
 
 def read_model_info(path: Path) -> ModelInfo:

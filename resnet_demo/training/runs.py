@@ -147,6 +147,13 @@ class RunDirectory:
         except CheckpointError:
             return None
 
+    def model_saved_at(self) -> float:
+        """When model.safetensors was last replaced, in Unix seconds; 0 where there is none."""
+        try:
+            return self.model_path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def saved_epochs(self) -> list[int]:
         return sorted(int(path.stem) for path in self.epochs_path.glob("[0-9]*.safetensors"))
 
@@ -243,9 +250,8 @@ class RunStore:
 
     def latest_model(self) -> RunDirectory | None:
         """The run whose model.safetensors is the newest that is whole."""
-        with_model = [run for run in self.runs() if run.model_path.is_file()]
-        with_model.sort(key=lambda run: run.model_path.stat().st_mtime, reverse=True)
-        return next((run for run in with_model if run.model_info()), None)
+        newest_first = sorted(self.runs(), key=lambda run: run.model_saved_at(), reverse=True)
+        return next((run for run in newest_first if run.model_info()), None)
 
     @contextmanager
     def training(self, run: RunDirectory) -> Iterator[None]:

@@ -1,8 +1,9 @@
-"""The page: a header, the tabs, and the timer that asks every two seconds whether anything is new."""
+"""The page: a header, the tabs, and the heartbeat that asks every two seconds whether anything is new."""
 
 import gradio as gr
 
 from resnet_demo.ui.architecture_tab import build_architecture_tab
+from resnet_demo.ui.classify_tab import ClassifyTab
 from resnet_demo.ui.train_tab import QUIET, Backend, TrainTab
 
 TICK_S = 2.0
@@ -14,15 +15,27 @@ HEADER = (
 
 def build_app(backend: Backend) -> gr.Blocks:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
+
+    def news(seen: str):
+        """The newest version, or nothing where the page shows it already."""
+        newest = backend.watcher.look().version
+        return gr.skip() if newest == seen else newest
+
     with gr.Blocks(title="ResNet-50, opened", analytics_enabled=False) as page:
         gr.HTML(HEADER)
-        with gr.Tabs(selected="train"):
+        with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
                 train = TrainTab(backend)
             with gr.Tab("Architecture", id="architecture"):
                 architecture = build_architecture_tab()
-        timer = gr.Timer(TICK_S)
-        gr.on([page.load, timer.tick], train.refresh, train.seen, train.shown, api_name="refresh", **QUIET)
+            with gr.Tab("Classify", id="classify"):
+                classify = ClassifyTab(backend.store)
+        # The heartbeat asks for one word, the version. Only where it differs do the tabs ask for what is new.
+        version = gr.Textbox("", visible="hidden", elem_id="version")
+        gr.on([page.load, gr.Timer(TICK_S).tick], news, version, version, api_name="news", **QUIET)
+        version.change(train.refresh, train.seen, train.shown, api_name="refresh", **QUIET)
         page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
         architecture.draw_on_load(page)
+        classify.lead_to_train(tabs)
+        classify.refresh_on(page.load, version.change)
     return page

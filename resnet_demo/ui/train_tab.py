@@ -40,7 +40,7 @@ class Backend:
 
 
 class TrainTab:
-    """Built where it is called; `refresh` is what the page's timer and first load call."""
+    """Built where it is called; `refresh` is what the page calls when there is something new."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -118,7 +118,7 @@ class TrainTab:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def refresh(self, seen: str, request: gr.Request) -> list:
-        """What has changed since the version that this page shows; nothing at all in most ticks."""
+        """What has changed since the version that this tab shows."""
         look = self.backend.watcher.look()
         if seen == look.version:
             return gr.skip()
@@ -170,7 +170,7 @@ class TrainTab:
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
 
-    def start_run(self, *values, request: gr.Request) -> list:
+    def start_run(self, request: gr.Request, *values) -> list:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
 

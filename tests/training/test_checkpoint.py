@@ -130,9 +130,8 @@ def test_a_newer_format_says_update(tmp_path):
         {"classes": "[[[["},
         {"std": "[0, 1, 1]"},
         {"mean": "[0.1]"},
-        pytest.param(
-            {"mean": "null"}, marks=pytest.mark.xfail(raises=TypeError, reason="ModelInfo._check unpacks it unchecked")
-        ),
+        {"mean": "null"},
+        {"classes": '"ab"'},
         {"accuracy": '"high"'},
         {"epoch": "true"},
         {"arch": "{}"},

@@ -1,0 +1,34 @@
+"""A real page on a free loopback port, asked over HTTP."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from resnet_demo.training.launcher import Launcher
+from resnet_demo.training.runs import RunStore
+from resnet_demo.ui.access import Access
+from resnet_demo.ui.app import build_app
+from resnet_demo.ui.train_tab import Backend, default_sources
+from resnet_demo.ui.watch import Watcher
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """`with serve(access) as (url, backend)`: the whole page over an empty runs folder."""
+
+    @contextmanager
+    def serving(access=None):
+        store = RunStore(tmp_path / "runs")
+        launcher = Launcher(store, tmp_path / "data")
+        backend = Backend(store, tmp_path / "data", default_sources([]), launcher, Watcher(store), access or Access())
+        page = build_app(backend)
+        _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False)
+        try:
+            yield url, backend
+        finally:
+            if store.active():
+                launcher.stop()
+                assert launcher.wait_until_idle(60)
+            page.close(verbose=False)
+
+    return serving

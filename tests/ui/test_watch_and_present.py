@@ -1,0 +1,166 @@
+"""What a page shows of a run: the right word, the right buttons, numbers with sensible digits, nothing unescaped."""
+
+import pytest
+
+from resnet_demo.training import events
+from resnet_demo.training.config import preset_config
+from resnet_demo.training.runs import PAUSE, Progress, RunStore
+from resnet_demo.ui import present
+from resnet_demo.ui.watch import Snapshot, Watcher, changed_parts
+
+PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+def started(classes=CIFAR10):
+    return events.RunStarted(
+        **PLACE | {"step": 0},
+        epochs=2,
+        steps_per_epoch=20,
+        train_images=320,
+        validation_images=32,
+        test_images=100,
+        classes=classes,
+        device="CPU",
+    )
+
+
+ENDED = {
+    outcome: events.RunEnded(**PLACE, outcome=outcome, message="A <b>reason</b>.")
+    for outcome in ("finished", "stopped", "failed")
+}
+METRIC = events.MetricsLogged(**PLACE, train_loss=1.23456, train_accuracy=0.5, learning_rate=0.1, images_per_s=172.6)
+EPOCH = events.EpochEnded(**PLACE | {"step": 20}, test_loss=1.0, test_accuracy=0.8731)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunStore(tmp_path).create(preset_config("fast"))
+
+
+def snapshot(run, log, alive=False, progress=None, wanted="run"):
+    return Snapshot(run, run.config(), events.fold(log), alive, progress, wanted, "last words <of> the worker")
+
+
+@pytest.mark.parametrize(
+    ("log", "alive", "status", "live"),
+    [
+        ([], True, "training", "pause stop"),
+        ([started(), METRIC], True, "training", "pause stop"),
+        ([started(), METRIC], False, "interrupted", "start resume"),
+        ([started(), METRIC, events.RunPaused(**PLACE)], False, "paused", "start resume"),
+        ([started(), ENDED["finished"]], False, "finished", "start"),
+        ([started(), ENDED["stopped"]], False, "stopped", "start"),
+        ([started(), ENDED["failed"]], False, "failed", "start"),
+    ],
+)
+def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
+    seen = snapshot(run, log, alive)
+    assert seen.status == status and status in present.MARKS
+    can = present.controls(seen, owner=True)
+    assert " ".join(name for name, on in vars(can).items() if on) == live
+    assert not any(vars(present.controls(seen, owner=False)).values())
+
+
+def test_before_the_first_run_only_start_can_be_pressed():
+    assert present.controls(None, owner=True) == present.Controls(True, False, False, False)
+
+
+def test_the_card_says_where_the_run_is(run):
+    progress = Progress("training", 5, 20, epoch=1, step=15, images_per_s=172.6, elapsed_s=250.0, remaining_s=3725.0)
+    html = present.status_html(look(snapshot(run, [started(), METRIC], True, progress)))
+    for text in ("● training", "1 of 8", "15 of 40", "173 images/s", "4 min 10 s", "1 h 02 min", "37.5 %"):
+        assert text in html
+
+
+def test_a_request_is_acknowledged_before_the_worker_obeys(run):
+    assert "Pausing" in present.sentence(snapshot(run, [started()], True, wanted=PAUSE))
+
+
+def test_a_download_says_how_far_it_is(run):
+    progress = Progress("downloading", 51_000_000, 170_498_071)
+    assert "51 of 170 MB" in present.sentence(snapshot(run, [], True, progress))
+
+
+def test_an_interrupted_run_says_from_where_it_resumes(run):
+    saved = events.CheckpointSaved(**PLACE)
+    assert "step 10" in present.sentence(snapshot(run, [started(), saved, METRIC]))
+    assert "from the beginning" in present.sentence(snapshot(run, [started()]))
+
+
+def test_what_a_log_says_is_escaped(run):
+    failed = snapshot(run, [started(), ENDED["failed"]])
+    html = present.status_html(look(failed)) + present.runs_html(look(failed))
+    assert "A &lt;b&gt;reason&lt;/b&gt;." in html and "<b>reason" not in html
+    assert "last words <of> the worker" in present.log_text(failed)  # shown as text, not as HTML
+
+
+def test_a_failure_never_shows_a_trace_as_its_sentence(run):
+    assert "Traceback" not in present.sentence(snapshot(run, [started(), ENDED["failed"]]))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (0, "0 s"), (59.6, "1 min 00 s"), (250, "4 min 10 s"), (7261, "2 h 01 min"), (-3, "0 s")],
+)
+def test_durations(seconds, text):
+    assert present.duration(seconds) == text
+
+
+def test_other_numbers():
+    assert (present.percent(0.8731), present.percent(None)) == ("87.3 %", "–")
+    assert [present.rate(r) for r in (None, 7.789, 172.6, 12345.6)] == [
+        "–", "7.79 images/s", "173 images/s", "12,346 images/s",
+    ]  # fmt: skip
+
+
+def test_a_folder_is_named_without_its_place_on_the_server():
+    assert present.data_label("folder:/srv/secret/flowers/") == "flowers"
+
+
+def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
+    assert present.is_cifar10(events.fold([started()]))
+    assert not present.is_cifar10(events.fold([started(("cat", "dog"))])) and not present.is_cifar10(events.fold([]))
+
+
+def look(current):
+    from resnet_demo.ui.watch import Look
+
+    return Look("v", current, (current,))
+
+
+# --- watching ---------------------------------------------------------------------------------------------------
+
+
+def test_a_version_changes_with_what_a_page_shows_and_only_then(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    versions = [watcher.look(now=True).version, watcher.look(now=True).version]
+    run.append(started())
+    versions.append(watcher.look(now=True).version)
+    run.append(METRIC)
+    versions.append(watcher.look(now=True).version)
+    run.append(EPOCH)
+    versions.append(watcher.look(now=True).version)
+    assert versions[0] == versions[1] and len(set(versions)) == 4
+    assert changed_parts(versions[2], versions[3]).plots and changed_parts("", versions[0]).facts
+    assert not changed_parts(versions[3], versions[3]).anything
+
+
+def test_looks_within_half_a_second_are_shared(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    assert watcher.look() is watcher.look()
+
+
+def test_a_run_that_is_deleted_while_shown_disappears(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    assert watcher.look(now=True).current.run == run
+    for path in run.path.iterdir():
+        path.unlink()
+    run.path.rmdir()
+    assert watcher.look(now=True).current is None
+
+
+def test_a_run_of_a_newer_version_does_not_hide_the_others(run, tmp_path):
+    other = RunStore(tmp_path).create(preset_config("tour"))
+    (other.path / "config.json").write_text('{"config": {"warp": 9}}')
+    assert [seen.run for seen in Watcher(RunStore(tmp_path)).look().runs] == [run]
