@@ -1,10 +1,26 @@
 """What many tests stand on: a small network on small data, so that a run takes seconds."""
 
+import os
 from dataclasses import replace
 
 import pytest
 
 from resnet_demo.training.config import TrainConfig, preset_config
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped:
+        _SKIPPED.append(f"{report.nodeid}: {report.longrepr[2] if isinstance(report.longrepr, tuple) else ''}")
+
+
+def pytest_sessionfinish(session):
+    """CI has everything that the tests need, so there a skip hides something."""
+    if os.environ.get("RESNET_DEMO_REFUSE_SKIPS") and _SKIPPED:
+        print("\nSkipped, which is refused here:", *_SKIPPED, sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+_SKIPPED: list[str] = []
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ the tab and the app. Adopting one takes nothing but a look at the runs folder.""
 
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,11 +22,10 @@ class LaunchError(RuntimeError):
 
 
 class Launcher:
-    """Acts on the runs of one folder. Holds no state of its own but its children's handles, to bury them."""
+    """Acts on the runs of one folder. Holds no state of its own: what is true stands in the folder."""
 
     def __init__(self, store: RunStore, data_dir: Path) -> None:
         self.store, self.data_dir = store, data_dir
-        self._children: list[subprocess.Popen] = []
 
     def start(self, config: TrainConfig) -> RunDirectory:
         """Make a run and train it. Raises LaunchError or RunError."""
@@ -77,8 +77,7 @@ class Launcher:
             child = subprocess.Popen(
                 command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._bury()
-        self._children.append(child)
+        threading.Thread(target=child.wait, daemon=True).start()  # bury it when it ends, however long that takes
         psutil.Process(child.pid).nice(WORKER_PRIORITY)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not run.is_alive():
@@ -89,10 +88,6 @@ class Launcher:
             if time.monotonic() > deadline:
                 raise LaunchError("The training process did not start within half a minute. See the run's worker.log.")
             time.sleep(0.05)
-
-    def _bury(self) -> None:
-        """Collect children that have ended, so that no dead process stays in the table."""
-        self._children = [child for child in self._children if child.poll() is None]
 
 
 def _last_words(run: RunDirectory) -> str:

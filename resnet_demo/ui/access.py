@@ -21,10 +21,12 @@ class Access:
 
     @classmethod
     def for_address(cls, host: str, shared: bool) -> "Access":
-        """Open on a loopback address; with `--share`, another host or on a Space the owner needs a token."""
-        if _is_loopback(host) and not shared and "SPACE_ID" not in os.environ:
+        """Open on a loopback address. With `--share`, another host or on a Space the owner needs a token, and
+        wherever RESNET_DEMO_TOKEN sets one: behind a reverse proxy the app listens on loopback, too."""
+        chosen = os.environ.get(TOKEN_VARIABLE)
+        if not chosen and _is_loopback(host) and not shared and "SPACE_ID" not in os.environ:
             return cls()
-        return cls(os.environ.get(TOKEN_VARIABLE) or secrets.token_urlsafe(24))
+        return cls(chosen or secrets.token_urlsafe(24))
 
     def is_owner(self, request: gr.Request | None) -> bool:
         """Never by IP address: behind a proxy everyone has the same one."""

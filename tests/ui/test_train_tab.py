@@ -134,3 +134,4 @@ def test_who_is_the_owner(monkeypatch, host, shared, space, open_to_all):
 def test_the_owners_token_can_be_set(monkeypatch):
     monkeypatch.setenv("RESNET_DEMO_TOKEN", "chosen")
     assert Access.for_address("0.0.0.0", False).token == "chosen"
+    assert Access.for_address("127.0.0.1", False).token == "chosen"  # as behind a reverse proxy

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from resnet_demo.cli import DATA_DIR, RUNS_DIR, CommandError, add_command
+from resnet_demo.commands.command import DATA_DIR, RUNS_DIR, CommandError, add_command
 from resnet_demo.training.runs import Progress, RunStore
 
 if TYPE_CHECKING:

@@ -1,0 +1,132 @@
+"""The app as a person starts it, and a real Chromium. Without a browser these tests skip and say why; where
+RESNET_DEMO_REQUIRE_BROWSER is set (CI) its absence is a failure."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from resnet_demo.training.launcher import Launcher
+from resnet_demo.training.runs import RunStore
+
+ROOT = Path(__file__).parents[2]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LONG = 90.0  # seconds; a bound for a busy machine, never a measure
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless Chromium, or a skip that says what is missing."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        sync_playwright = None
+    if not path or not sync_playwright:
+        missing = "no Chromium on PATH" if sync_playwright else "playwright is not installed (requirements-dev.txt)"
+        if os.environ.get("RESNET_DEMO_REQUIRE_BROWSER"):
+            pytest.fail(f"the browser is required here, and there is {missing}")
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class App:
+    """`python app.py` on a free loopback port, over its own runs folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runs, self.data = folder / "runs", folder / "data"
+        self.store = RunStore(self.runs)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+
+    @contextmanager
+    def running(self, *flags: str, **environment: str):
+        """The app's process; ended by SIGTERM if the test has not ended it."""
+        command = [sys.executable, "app.py", "--port", str(self.port), "--runs", self.runs, "--data-dir", self.data]
+        process = subprocess.Popen(
+            [*command, *flags], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            wait_for(lambda: self._answers(), "the app's first answer")
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=LONG)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(self.url, timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop_training(self) -> None:
+        if self.store.active():
+            launcher = Launcher(self.store, self.data)
+            launcher.stop()
+            assert launcher.wait_until_idle(LONG)
+
+
+@pytest.fixture
+def app(tmp_path):
+    app = App(tmp_path)
+    yield app
+    app.stop_training()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """`open_page(url, width=1440, dark=False)`: a tab of its own; an error of the page's scripts fails the test."""
+    contexts, errors = [], []
+
+    def opening(url: str, width: int = 1440, dark: bool = False):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 1000}, color_scheme="dark" if dark else "light"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(LONG * 1000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        page.wait_for_selector("#tour")
+        return page
+
+    yield opening
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+def wait_for(condition, what: str) -> None:
+    deadline = time.monotonic() + LONG
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come in {LONG} s"
+        time.sleep(0.2)

@@ -1,0 +1,120 @@
+"""The main job in a real browser: train, watch, reload, look inside, classify; and what a visitor may not."""
+
+import signal
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.conftest import LONG, wait_for
+
+
+def status(page) -> str:
+    return page.inner_text("#status")
+
+
+def drawn_points(page) -> int:
+    """Points of the loss curve on the page."""
+    line = page.query_selector("#loss-chart polyline.train")
+    return len(line.get_attribute("points").split()) if line else 0
+
+
+def digit_on_disk(folder, digit: int = 3):
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    picture = digits.images[list(digits.target).index(digit)]
+    path = folder / f"digit-{digit}.png"
+    Image.fromarray((picture * 255 / 16).astype(np.uint8)).resize((200, 200)).save(path)
+    return path
+
+
+def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
+    with app.running():
+        page = open_page(app.url)
+        hosts = set()
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.wait_for_selector("#status:has-text('no run yet')")
+        page.click("#tour")
+        page.wait_for_selector("#status [data-status=training]")
+        page.wait_for_selector("#loss-chart polyline.train")
+        before = drawn_points(page)
+        wait_for(lambda: page.wait_for_timeout(200) or drawn_points(page) > before, "another point of the curve")
+
+        page.reload()
+        page.wait_for_selector("#status [data-status=training]")
+        page.wait_for_selector("#loss-chart polyline.train")
+        second = open_page(app.url)
+        second.wait_for_selector("#status [data-status=training]")
+        assert second.inner_text(".run-title") == page.inner_text(".run-title")
+
+        page.get_by_role("tab", name="Architecture").click()
+        page.wait_for_selector("text=23,528,522")
+        wait_for(lambda: app.store.latest_model() is not None, "the first checkpoint")
+        page.get_by_role("tab", name="Classify").click()
+        page.wait_for_selector("#classify-picture input[type=file]", state="attached")
+        page.set_input_files("#classify-picture input[type=file]", digit_on_disk(tmp_path))
+        page.wait_for_selector(".classify-answer:has-text('probability')")
+
+        page.get_by_role("tab", name="Train").click()
+        page.click("#stop")
+        page.wait_for_selector("#status [data-status=stopped]")
+        assert hosts == {"127.0.0.1"}  # no fonts, no telemetry, no script from elsewhere
+
+
+def test_the_app_ends_the_run_is_saved_and_the_next_start_resumes_it(app, open_page):
+    with app.running() as process:
+        page = open_page(app.url)
+        page.click("#tour")
+        page.wait_for_selector("#loss-chart polyline.train")
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=LONG)[0]
+        assert "The next start offers Resume" in said and process.returncode == 0
+    (run,) = app.store.runs()
+    assert run.view().paused and not run.is_alive()
+    with app.running():
+        page.wait_for_selector("#status [data-status=paused]")  # the page that stayed open, with no click
+        page.click("#resume")
+        page.wait_for_selector("#status [data-status=training]")
+
+
+def test_keep_training_leaves_the_run_alone(app, open_page):
+    with app.running("--keep-training") as process:
+        open_page(app.url).click("#tour")
+        wait_for(lambda: app.store.active() is not None, "the worker")
+        process.send_signal(signal.SIGINT)
+        assert "goes on training" in process.communicate(timeout=LONG)[0]
+    assert app.store.active() is not None
+
+
+def test_a_visitor_looks_and_the_owner_acts(app, open_page):
+    with app.running(RESNET_DEMO_TOKEN="secret"):
+        visitor, owner = open_page(app.url), open_page(f"{app.url}?token=secret")
+        owner.wait_for_selector("#tour:not([disabled])")
+        owner.click("#tour")
+        owner.wait_for_selector("#status [data-status=training]")
+        visitor.wait_for_selector("#status [data-status=training]")
+        for button in ("start", "tour", "pause", "resume", "stop"):
+            assert visitor.is_disabled(f"#{button}")
+
+
+def test_a_wrong_setting_is_said_beside_its_field(app, open_page):
+    with app.running():
+        page = open_page(app.url)
+        page.wait_for_selector("#plan:has-text('Takes about')")
+        page.fill("#setting-epochs input", "0")
+        page.click("#start")
+        page.wait_for_selector("#setting-epochs:has-text('Epochs must be from 1 to 1000')")
+        assert app.store.runs() == []
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_tab_is_wider_than_the_window(app, open_page, width):
+    with app.running():
+        page = open_page(app.url, width)
+        page.wait_for_selector("#plan:has-text('Takes about')")
+        for tab in ("Train", "Architecture", "Classify"):
+            page.get_by_role("tab", name=tab).click()
+            page.wait_for_timeout(1000)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, tab

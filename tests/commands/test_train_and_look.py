@@ -1,0 +1,127 @@
+"""`train`, `describe` and `curves`: a terminal's view of the same run directory, exit codes as people expect."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from resnet_demo.cli import main
+from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.runs import RunDirectory, RunStore
+
+ROOT = Path(__file__).parents[2]
+TINY = ["--preset", "tour", "--arch", "resnet18", "--batch-size", "16", "--train-images", "160", "--test-images", "40"]
+TINY += ["--log-every-steps", "4", "--threads", "2"]
+
+
+def run(*arguments) -> int:
+    """The exit status; argparse ends by itself where a call is wrong."""
+    try:
+        return main([str(argument) for argument in arguments])
+    except SystemExit as ended:
+        return ended.code
+
+
+@pytest.fixture
+def where(tmp_path):
+    return ["--runs", tmp_path / "runs", "--data-dir", tmp_path / "data"]
+
+
+def test_train_writes_the_run_the_page_reads(where, tmp_path, capsys):
+    assert run("train", *TINY, "--epochs", "1", "--seed", "7", "--no-flip", *where) == 0
+    (made,) = RunStore(tmp_path / "runs").runs()
+    config = made.config()
+    assert (config.preset, config.data, config.epochs, config.seed, config.flip) == ("tour", "digits", 1, 7, False)
+    assert made.view().ended.outcome == "finished"
+    shown = capsys.readouterr()
+    assert shown.out == "" and "test accuracy" in shown.err and "Traceback" not in shown.err
+    picture = tmp_path / "curves.png"
+    assert run("curves", "--run", made.path, "--output", picture) == 0
+    assert Image.open(picture).size == (1100, 418)
+    assert run("curves", "--run", made.path, "--output", tmp_path / "curves.xyz") == 2
+
+
+def test_json_is_the_log(where, tmp_path, capsys):
+    assert run("train", *TINY, "--epochs", "1", "--json", *where) == 0
+    (made,) = RunStore(tmp_path / "runs").runs()
+    assert capsys.readouterr().out == made.events_path.read_text()
+
+
+def test_run_names_the_run_goes_on_with_it_and_knows_when_it_has_ended(tmp_path, capsys):
+    folder = tmp_path / "runs" / "mine"
+    assert run("train", *TINY, "--epochs", "1", "--run", folder, "--data-dir", tmp_path) == 0
+    assert RunDirectory(folder).view().ended
+    assert run("train", "--run", folder, "--data-dir", tmp_path) == 0
+    assert "has ended already" in capsys.readouterr().err
+    assert run("train", "--run", folder, "--epochs", "9") == 2
+    assert "leave out --epochs" in capsys.readouterr().err
+
+
+def test_ctrl_c_saves_and_the_same_run_goes_on(tmp_path):
+    folder = tmp_path / "runs" / "mine"
+    command = [sys.executable, "-m", "resnet_demo", "train", "--run", str(folder), "--data-dir", str(tmp_path)]
+    worker = subprocess.Popen([*command, *TINY, "--epochs", "40"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 90
+    while not RunDirectory(folder).view().metrics:
+        assert time.monotonic() < deadline and worker.poll() is None
+        time.sleep(0.1)
+    worker.send_signal(signal.SIGINT)
+    said = worker.communicate(timeout=90)[1]
+    assert worker.returncode == 130 and f"train --run {folder}" in said and "Traceback" not in said
+    paused = RunDirectory(folder).view()
+    assert paused.paused and paused.saved.step == paused.last.step
+    worker = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    while RunDirectory(folder).view().last.step <= paused.last.step:
+        assert time.monotonic() < deadline + 90 and worker.poll() is None
+        time.sleep(0.1)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.communicate(timeout=90) and worker.returncode == 130
+
+
+def test_every_setting_is_a_flag(capsys):
+    assert run("train", "--help") == 0
+    shown = capsys.readouterr().out
+    assert [f.name for f in fields(TrainConfig) if f"--{f.name.replace('_', '-')}" not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "--epochs", "0"], "Epochs must be from 1 to 1000"),
+        (["train", "--data", "nowhere"], "cifar10, digits, folder:PATH"),
+        (["train", "--epoch", "3"], "unrecognized arguments"),
+        (["train", "--run", "a", "--runs", "b"], "not allowed with"),
+        (["describe", "--arch", "resnet51"], "invalid choice"),
+        (["describe", "--input-size", "0"], "--input-size must be from 1"),
+        (["nothing"], "invalid choice"),
+        ([], "required"),
+    ],
+)
+def test_a_wrong_call_is_exit_2_and_a_sentence(arguments, words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments) == 2
+    assert words in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_is_exit_1_and_one_line(where, tmp_path, capsys):
+    assert run("train", "--data", f"folder:{tmp_path / 'none'}", *where) == 1
+    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("resnet_demo: ")
+
+
+def test_nothing_to_draw_is_a_sentence(tmp_path, capsys):
+    assert run("curves", "--run", tmp_path / "none") == 1
+    assert "nothing to draw" in capsys.readouterr().err
+
+
+def test_describe_prints_the_measured_network(capsys):
+    assert run("describe", "--arch", "resnet50", "--stem", "imagenet", "--input-size", "32") == 0
+    shown = capsys.readouterr().out
+    assert "23,528,522" in shown and "1 Conv Block, 5 Identity Blocks" in shown and "2048 x 1 x 1" in shown
+    assert run("describe", "--arch", "resnet18", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["label"] == "ResNet-18"
