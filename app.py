@@ -9,7 +9,8 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 from resnet_demo.data.images import MAX_FILE_BYTES
-from resnet_demo.training.launcher import Launcher
+from resnet_demo.training.config import absolute_source
+from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.runs import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
@@ -34,6 +35,7 @@ def parse_flags() -> argparse.Namespace:
     for source in options.data:
         if not source.startswith("folder:") or not Path(source.removeprefix("folder:")).expanduser().is_dir():
             flags.error(f"--data must be folder:PATH with a folder that is there, not '{source}'")
+    options.data = [absolute_source(source) for source in options.data]
     return options
 
 
@@ -42,26 +44,31 @@ def main() -> None:
     host = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     store = RunStore(options.runs)
     launcher = Launcher(store, options.data_dir)
-    access = Access.for_address(host, options.share)
+    share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
+    behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
+    access = Access.for_address(host, share or behind_proxy)
     sources = default_sources(options.data)
     page = build_app(Backend(store, options.data_dir, sources, launcher, Watcher(store), access))
     wanted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: wanted.set())
-    _, local_url, public_url = page.launch(
-        server_name=host,
-        server_port=options.port,
-        share=options.share or None,
-        inbrowser=options.open,
-        prevent_thread_lock=True,
-        theme=page_theme(),
-        css=CSS,
-        pwa=True,
-        ssr_mode=False,
-        run_history=False,
-        max_file_size=MAX_FILE_BYTES,
-        footer_links=["api", "settings"],
-    )
+    try:
+        _, local_url, public_url = page.launch(
+            server_name=host,
+            server_port=options.port,
+            share=share,
+            inbrowser=options.open,
+            prevent_thread_lock=True,
+            theme=page_theme(),
+            css=CSS,
+            pwa=True,
+            ssr_mode=False,
+            run_history=False,
+            max_file_size=MAX_FILE_BYTES,
+            footer_links=["api", "settings"],
+        )
+    except OSError as error:  # Gradio's word for a port that is taken
+        raise SystemExit(f"app.py: {error}") from error
     if access.token:
         print(f"The owner's link, which may start and stop: {public_url or local_url}?token={access.token}", flush=True)
     wanted.wait()
@@ -73,14 +80,15 @@ def leave(launcher: Launcher, keep_training: bool) -> None:
     """Ask the worker to save and end, unless it is to go on alone; a second Ctrl-C does not wait for it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    run = launcher.store.active()
-    if run is None:
-        return
     if keep_training:
-        print(f"The app ends; '{run.id}' goes on training. Start the app again to watch it.", flush=True)
+        if run := launcher.store.active():
+            print(f"The app ends; '{run.id}' goes on training. Start the app again to watch it.", flush=True)
+        return
+    try:
+        run = launcher.pause()
+    except LaunchError:  # nothing trains
         return
     print(f"Saving '{run.id}'. The next start offers Resume.", flush=True)
-    launcher.pause()
     if not launcher.wait_until_idle(SAVE_TIMEOUT_S):
         print("It is still saving and will end by itself.", flush=True)
 

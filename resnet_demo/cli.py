@@ -28,11 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ConfigError, RunError, CheckpointError, DataError) as error:
         print(f"resnet_demo: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # `… | head` has seen enough
+            sys.stderr.close()
+        else:
+            print(f"resnet_demo: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `… | head` has seen enough
-        sys.stderr.close()
-        return 1
 
 
 def parser() -> argparse.ArgumentParser:

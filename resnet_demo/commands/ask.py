@@ -86,7 +86,7 @@ def classify_command(options: argparse.Namespace) -> int:
 def _answer_line(file: Path, prediction: "Prediction", options: argparse.Namespace) -> str:
     if options.json:
         return json.dumps({"file": str(file), **prediction.as_dict(options.top_k)})
-    from resnet_demo.ui.present import percent
+    from resnet_demo.ui.words import percent
 
     ranked = ", ".join(f"{name} {percent(share)}" for name, share in prediction.ranked[: options.top_k])
     return f"{file}: {ranked}" + (" (inverted: its border is light)" if prediction.inverted else "")
@@ -97,7 +97,7 @@ def _answer_line(file: Path, prediction: "Prediction", options: argparse.Namespa
 
 def evaluate_command(options: argparse.Namespace) -> int:
     from resnet_demo.inference.evaluate import evaluate
-    from resnet_demo.ui.present import percent
+    from resnet_demo.ui.words import percent
 
     classifier = _open_checkpoint(options)
     _say_who_answers(options, classifier)
@@ -114,7 +114,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
 
 def _with_bar(work: Generator[Progress, None, Result], quiet: bool) -> Result:
     """What `work` returns; meanwhile a line that overwrites itself, on a terminal."""
-    from resnet_demo.ui.present import bar_line
+    from resnet_demo.ui.words import bar_line
 
     shown = sys.stderr.isatty() and not quiet
     while True:

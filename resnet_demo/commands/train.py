@@ -8,8 +8,8 @@ from pathlib import Path
 
 from resnet_demo.commands.command import DATA_DIR, RUNS_DIR, CommandError, add_command
 from resnet_demo.training import events
-from resnet_demo.training.config import PRESETS, TrainConfig, preset_config
-from resnet_demo.training.runs import Progress, RunDirectory, RunStore
+from resnet_demo.training.config import PRESETS, TrainConfig, absolute_source, preset_config
+from resnet_demo.training.runs import Progress, RunDirectory, RunError, RunStore
 
 
 def add_train(commands) -> None:
@@ -26,35 +26,39 @@ def add_train(commands) -> None:
 def _add_setting(command: argparse.ArgumentParser, setting) -> None:
     """A flag for a field of TrainConfig; absent means: as the preset says."""
     flag = "--" + setting.name.replace("_", "-")
-    help = f"{setting.metadata['help']} (default {setting.default})".replace("%", "%%")
-    if setting.name == "preset":
-        command.add_argument(flag, choices=tuple(PRESETS), default="fast", help=help)
-    elif isinstance(setting.default, bool):
+    default = "fast" if setting.name == "preset" else "the preset's"
+    help = f"{setting.metadata['help']} (default: {default})".replace("%", "%%")
+    if isinstance(setting.default, bool):
         command.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help)
     else:
-        choices = setting.metadata["choices"]
+        choices = tuple(PRESETS) if setting.name == "preset" else setting.metadata["choices"]
         command.add_argument(flag, type=type(setting.default), default=None, choices=choices, help=help)
 
 
 def train_command(options: argparse.Namespace) -> int:
     from resnet_demo.training.worker import Worker
 
-    given = {f.name: getattr(options, f.name) for f in fields(TrainConfig) if f.name != "preset"}
-    given = {name: value for name, value in given.items() if value is not None}
-    run = _open_or_create(options, given)
+    run = _open_or_create(options)
     worker = Worker(run, options.data_dir)
     worker.stop_on_signals()
     show = _print_json if options.json else _print_bar
-    last = show(worker.work())
+    try:
+        last = show(worker.work())
+    except RunError:
+        RunStore(run.path.parent).discard_unborn(run)
+        raise
     return _end(run, last, options.json)
 
 
-def _open_or_create(options: argparse.Namespace, given: dict) -> RunDirectory:
-    if options.run is None:
-        return RunStore(options.runs).create(preset_config(options.preset, **given))
-    run = RunDirectory(options.run.resolve())
-    if not run.exists():
-        return RunStore(run.path.parent).create(preset_config(options.preset, **given), name=run.path.name)
+def _open_or_create(options: argparse.Namespace) -> RunDirectory:
+    given = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
+    given = {name: value for name, value in given.items() if value is not None}
+    run = RunDirectory(options.run.resolve()) if options.run else None
+    if run is None or not run.exists():
+        changes = {**given, "data": absolute_source(given["data"])} if "data" in given else given
+        config = preset_config(**{"preset": "fast", **changes})
+        store = RunStore(run.path.parent if run else options.runs)
+        return store.create(config, name=run.path.name if run else None)
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise CommandError(f"'{run.id}' exists and goes on with its own settings; leave out {names}.", code=2)
@@ -85,7 +89,7 @@ def _print_json(work: Iterator[events.Event | Progress]) -> events.Event | None:
 
 def _print_bar(work: Iterator[events.Event | Progress]) -> events.Event | None:
     """A bar that overwrites itself on a terminal; only the lines that stay where there is none."""
-    from resnet_demo.ui.present import bar_line, event_line
+    from resnet_demo.ui.words import bar_line, event_line
 
     last, on_terminal = None, sys.stderr.isatty()
     for event in work:
@@ -93,7 +97,8 @@ def _print_bar(work: Iterator[events.Event | Progress]) -> events.Event | None:
             if on_terminal:
                 print(f"\r\033[K{bar_line(event)}", end="", file=sys.stderr, flush=True)
             continue
-        if text := event_line(event):
+        failed = isinstance(event, events.RunEnded) and event.outcome == "failed"  # said once, by `main`
+        if not failed and (text := event_line(event)):
             print(("\r\033[K" if on_terminal else "") + text, file=sys.stderr, flush=True)
         last = event
     return last

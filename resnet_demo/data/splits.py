@@ -27,7 +27,7 @@ def split(
     `validation_images` are taken out of the chosen training images, at most a tenth of them.
     """
     chosen = _draw(len(dataset.train_labels), train_images, seed, "train")
-    held_out = min(validation_images, int(len(chosen) * HELD_OUT_SHARE))
+    held_out = held_out_count(len(chosen), validation_images)
     train = Pictures(dataset.train_images, dataset.train_labels)
     test = Pictures(dataset.test_images, dataset.test_labels)
     return Splits(
@@ -35,6 +35,11 @@ def split(
         validation=train.take(chosen[:held_out]),
         test=test.take(_draw(len(test), test_images, seed, "test")),
     )
+
+
+def held_out_count(train_images: int, wanted: int) -> int:
+    """How many of the training images are held out."""
+    return min(wanted, int(train_images * HELD_OUT_SHARE))
 
 
 def _draw(available: int, wanted: int, seed: int, part: str) -> torch.Tensor:

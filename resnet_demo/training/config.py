@@ -2,6 +2,7 @@
 of a run and the README's table derive from the fields of `TrainConfig`. Imports no torch."""
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
@@ -156,6 +157,13 @@ def _data_problem(value: str) -> str | None:
     if value in ("cifar10", "digits") or (value.startswith("folder:") and len(value) > len("folder:")):
         return None
     return f"Data must be one of {', '.join(SOURCES)}, not '{value}'."
+
+
+def absolute_source(source: str) -> str:
+    """'folder:pics' -> 'folder:/home/me/pics': a worker runs in another folder than the person who typed it."""
+    if not source.startswith("folder:") or source == "folder:":
+        return source
+    return f"folder:{Path(source.removeprefix('folder:')).expanduser().resolve()}"
 
 
 _TYPE_NAMES = {int: "whole number", float: "number", str: "text", bool: "yes or no"}

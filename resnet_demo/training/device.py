@@ -21,35 +21,39 @@ class DeviceChoice:
     precision: torch.dtype
 
 
-def choose_device(wanted: str = "auto", precision: str = "auto") -> DeviceChoice:
-    """CUDA, then Apple's GPU, then the CPU, unless one is `wanted`; raises DeviceError where that is absent."""
+def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 0) -> DeviceChoice:
+    """CUDA, then Apple's GPU, then the CPU, unless one is `wanted`; raises DeviceError where that is absent.
+
+    `threads` is what the CPU's name will say; 0 = as many as PyTorch has chosen.
+    """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     kind = next(k for k, there in available.items() if there) if wanted == "auto" else wanted
     if not available[kind]:
         raise DeviceError(
             f"PyTorch finds no {kind.upper()} device here. Choose 'auto', or install a PyTorch build for it."
         )
-    name, reason = _describe(kind, chosen=wanted != "auto")
+    name, reason = _describe(kind, wanted != "auto", threads or torch.get_num_threads())
     bfloat16 = precision == "bfloat16" or (precision == "auto" and kind == "cuda")
     return DeviceChoice(torch.device(kind), name, reason, torch.bfloat16 if bfloat16 else torch.float32)
 
 
-def _describe(kind: str, chosen: bool) -> tuple[str, str]:
+def _describe(kind: str, chosen: bool, threads: int) -> tuple[str, str]:
     if kind == "cuda":
         name = torch.cuda.get_device_name()
         reason = f"Trains on the GPU ({name})."
     elif kind == "mps":
         name, reason = "Apple GPU", "Trains on the Mac's GPU: PyTorch finds no CUDA device."
     else:
-        name = f"CPU, {torch.get_num_threads()} threads"
-        reason = f"Trains on the CPU ({torch.get_num_threads()} threads): PyTorch finds no GPU here."
+        name = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+        reason = f"Trains on the CPU ({name.removeprefix('CPU, ')}): PyTorch finds no GPU here."
     return name, f"Trains on {name}, as chosen." if chosen else reason
 
 
-def prepare(config: TrainConfig) -> DeviceChoice:
-    """Set the process up for this config: threads, and TF32 for float32 products on CUDA. Returns the choice."""
-    if config.threads:
-        torch.set_num_threads(config.threads)
+def prepare(config: TrainConfig, earlier_threads: int | None = None) -> DeviceChoice:
+    """Set the process up for this config: as many threads as an earlier start of the run had (sums depend on it),
+    and TF32 for float32 products on CUDA. Returns the choice."""
+    if threads := earlier_threads or config.threads:
+        torch.set_num_threads(threads)
     choice = choose_device(config.device, config.precision)
     if choice.device.type == "cuda":
         torch.set_float32_matmul_precision("high")

@@ -11,14 +11,11 @@ from resnet_demo.training.runs import RunDirectory
 
 
 def record_environment(run: RunDirectory, config: TrainConfig, device: str) -> None:
-    """Write into config.json what the first start ran with; set the same number of threads again later."""
-    before = run.environment()
-    if before.get("threads"):
-        torch.set_num_threads(before["threads"])
+    """Write into config.json what the run's first start ran with."""
+    if run.environment():
         return
     run.write_config(
         config,
-        **before,
         device=device,
         threads=torch.get_num_threads(),
         resnet_demo=resnet_demo.__version__,

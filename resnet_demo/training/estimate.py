@@ -9,6 +9,7 @@ from statistics import median
 
 import torch
 
+from resnet_demo.data.splits import held_out_count
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.training.config import TrainConfig
@@ -17,6 +18,7 @@ from resnet_demo.training.runs import RunError, RunStore
 
 INPUT_SIZE = 32
 KNOWN_SIZES = {"cifar10": (50_000, 10_000), "digits": (1_500, 297)}  # training and test pictures
+SAME_SPEED = ("arch", "stem", "batch_size", "precision")  # what an earlier run must share to tell this one's speed
 FORWARD_AND_BACKWARD = 3  # the backward pass multiplies twice: by the weights, and by the inputs
 EFFICIENCY = 0.5  # of the matrix-product rate that a whole training step reaches on a CPU (README, 'Measured')
 
@@ -47,16 +49,18 @@ def estimate(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> Esti
 
 def _earlier_speed(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> float | None:
     """Images/s of earlier runs with the same network, batch and device; the newest three, so that it stays true."""
-    speeds = []
+    speeds: list[float] = []
     for run in store.runs():
+        if len(speeds) == 3:
+            break
         try:
             other, device = run.config(), run.environment().get("device")
         except RunError:  # its settings are not readable: it tells nothing of speed
             continue
-        same = (other.arch, other.stem, other.batch_size) == (config.arch, config.stem, config.batch_size)
-        if same and device == choice.name and (speed := run.view().images_per_s):
+        alike = all(getattr(other, name) == getattr(config, name) for name in SAME_SPEED)
+        if alike and device == choice.name and (speed := run.view().images_per_s):
             speeds.append(speed)
-    return median(speeds[:3]) if speeds else None
+    return median(speeds) if speeds else None
 
 
 def _sizes(config: TrainConfig) -> tuple[int, int] | None:
@@ -66,7 +70,7 @@ def _sizes(config: TrainConfig) -> tuple[int, int] | None:
         return None
     train, test = counted
     train, test = min(train, config.train_images or train), min(test, config.test_images or test)
-    held_out = min(config.validation_images, train // 10)
+    held_out = held_out_count(train, config.validation_images)
     return train - held_out, test + held_out
 
 
@@ -90,7 +94,7 @@ def multiply_adds(arch: str, stem: str) -> int:
 @functools.cache
 def matmul_flops_per_s(device: str, precision: torch.dtype) -> float:
     """Measured once, for about a second, with one large matrix product."""
-    side = 1024 if device == "cpu" else 8192
+    side = 1024 if device == "cpu" else 4096
     a, b = (torch.randn(side, side, device=device, dtype=precision) for _ in range(2))
     (a @ b).sum().item()  # the first product chooses kernels and allocates
     done, began = 0, time.perf_counter()

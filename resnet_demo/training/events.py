@@ -79,7 +79,8 @@ class RunResumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnded(Event):
-    """Nothing follows. `outcome` is finished, stopped or failed; `message` is a sentence for people."""
+    """`outcome` is finished, stopped or failed; `message` is a sentence for people. Nothing follows the first two;
+    a failed run can be resumed once the cause is mended."""
 
     outcome: str
     message: str = ""
@@ -120,6 +121,11 @@ class RunView:
     last: Event | None = None
 
     @property
+    def is_over(self) -> bool:
+        """Whether the run will never go on."""
+        return self.ended is not None and self.ended.outcome != "failed"
+
+    @property
     def elapsed_s(self) -> float:
         return self.last.elapsed_s if self.last else 0.0
 
@@ -147,8 +153,9 @@ def fold(events: Iterable[Event]) -> RunView:
     for event in events:
         last = event
         match event:
-            case RunStarted():
-                started = event
+            case RunStarted():  # also again, where a run begins anew because nothing had been saved
+                started, saved, ended, paused = event, None, None, False
+                metrics, epochs = [], []
             case MetricsLogged():
                 metrics.append(event)
             case EpochEnded():
@@ -158,7 +165,7 @@ def fold(events: Iterable[Event]) -> RunView:
             case RunPaused():
                 paused = True
             case RunResumed(step=step, epoch=epoch):
-                paused = False
+                ended, paused = None, False
                 metrics = [point for point in metrics if point.step <= step]
                 epochs = [point for point in epochs if point.epoch < epoch]
             case RunEnded():

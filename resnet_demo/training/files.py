@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
 
     A crash at any moment leaves the old file or the new one. Raises OSError (a full disk, no permission).
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}")
     try:
         write(temporary)
         with temporary.open("rb") as written:
@@ -40,4 +41,5 @@ def read_json(path: Path) -> dict | None:
 def remove_unfinished(folder: Path) -> None:
     """Delete what writers that were killed have left. Only for who holds the folder's lock."""
     for path in folder.rglob(f".*{UNFINISHED}"):
-        path.unlink(missing_ok=True)
+        if not path.name.startswith(".control.json"):  # the page's, who writes without the lock
+            path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,7 @@ from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.runs import PAUSE, STOP, RunDirectory, RunStore
 
 PROJECT = Path(__file__).resolve().parents[2]
-WORKER_PRIORITY = 10  # Unix niceness: the page answers while all cores train
+WORKER_PRIORITY = 5  # Unix niceness: the page answers while all cores train; more would starve it beside other work
 START_TIMEOUT_S = 30.0
 
 
@@ -22,24 +23,31 @@ class LaunchError(RuntimeError):
 
 
 class Launcher:
-    """Acts on the runs of one folder. Holds no state of its own: what is true stands in the folder."""
+    """Acts on the runs of one folder. Holds no state but who is just starting: what is true stands in the folder."""
 
     def __init__(self, store: RunStore, data_dir: Path) -> None:
         self.store, self.data_dir = store, data_dir
+        self._starting = threading.Lock()
 
     def start(self, config: TrainConfig) -> RunDirectory:
         """Make a run and train it. Raises LaunchError or RunError."""
-        self._refuse_second()
-        run = self.store.create(config)
-        self._spawn(run)
+        with self._starting:
+            self._refuse_second()
+            run = self.store.create(config)
+            try:
+                self._spawn(run)
+            except LaunchError:
+                self.store.discard_unborn(run)
+                raise
         return run
 
     def resume(self, run: RunDirectory) -> None:
-        """Go on with a paused or interrupted run. Raises LaunchError."""
-        self._refuse_second()
-        if run.view().ended:
-            raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
-        self._spawn(run)
+        """Go on with a paused, interrupted or failed run. Raises LaunchError."""
+        with self._starting:
+            self._refuse_second()
+            if run.view().is_over:
+                raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
+            self._spawn(run)
 
     def pause(self) -> RunDirectory:
         """Ask the active run to save and end. Raises LaunchError where nothing trains."""
@@ -59,10 +67,11 @@ class Launcher:
         return True
 
     def _request(self, wanted: str) -> RunDirectory:
-        run = self.store.active()
-        if run is None:
-            raise LaunchError("No run is training now.")
-        run.request(wanted)
+        with self._starting:  # a run that is just being started can be stopped, too
+            run = self.store.active()
+            if run is None:
+                raise LaunchError("No run is training now.")
+            run.request(wanted)
         return run
 
     def _refuse_second(self) -> None:
@@ -78,11 +87,12 @@ class Launcher:
                 command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         threading.Thread(target=child.wait, daemon=True).start()  # bury it when it ends, however long that takes
-        psutil.Process(child.pid).nice(WORKER_PRIORITY)
+        with suppress(psutil.NoSuchProcess):  # it may have ended already; why is said below
+            psutil.Process(child.pid).nice(WORKER_PRIORITY)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not run.is_alive():
             if child.poll() is not None:
-                if run.view().ended:  # so short that it is over already
+                if run.events():  # so short that it is over already
                     return
                 raise LaunchError(f"The training process ended at once. Its last words: {_last_words(run)}")
             if time.monotonic() > deadline:

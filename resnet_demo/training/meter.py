@@ -31,7 +31,7 @@ class Meter:
                 self._recent = [*self._recent[-49:], now - self._since]
                 self.images_per_s = self._batch_size * len(self._recent) / sum(self._recent)
         if isinstance(event, events.StepEnded) and event.phase == "evaluating" and event.done == 1:
-            self._evaluation_began = now
+            self._evaluation_began = self._since
         if isinstance(event, events.EpochEnded):
             self._evaluation_s = now - self._evaluation_began
         if not isinstance(event, events.MetricsLogged):  # comes between a step and its StepEnded

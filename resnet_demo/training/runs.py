@@ -3,7 +3,7 @@
 Imports no torch. A held `worker.lock` means a living worker: the system frees it at once when the process dies.
 """
 
-import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +63,14 @@ class RunDirectory:
 
     def write_config(self, config: TrainConfig, **environment) -> None:
         """The config, and what it ran with: versions, device, threads, git commit."""
-        replace_json(self.path / "config.json", {"config": config.to_dict(), "environment": environment})
+        created = (read_json(self.path / "config.json") or {}).get("created", time.time())
+        stored = {"created": created, "config": config.to_dict(), "environment": environment}
+        replace_json(self.path / "config.json", stored)
+
+    def created(self) -> float:
+        """Unix seconds; 0 where config.json cannot be read."""
+        created = (read_json(self.path / "config.json") or {}).get("created", 0.0)
+        return created if isinstance(created, int | float) else 0.0
 
     def exists(self) -> bool:
         return (self.path / "config.json").is_file()
@@ -130,14 +137,15 @@ class RunDirectory:
         replace_json(self.path / "control.json", {"wanted": wanted, "time": time.time()})
 
     def wanted(self) -> str:
-        return (read_json(self.path / "control.json") or {}).get("wanted", RUN)
+        wanted = (read_json(self.path / "control.json") or {}).get("wanted")
+        return wanted if wanted in (PAUSE, STOP) else RUN
 
     @cached_property
     def lock(self) -> FileLock:
         return FileLock(self.path / "worker.lock")
 
     def is_alive(self) -> bool:
-        """Whether a worker holds this run. Looking is acquiring for a moment: ask only where the log has no end."""
+        """Whether a worker holds this run. Looking is acquiring for a moment: ask only where the run may go on."""
         return is_held(self.path / "worker.lock")
 
     def model_info(self) -> ModelInfo | None:
@@ -162,14 +170,19 @@ class RunDirectory:
 
 
 def is_held(lock_path: Path) -> bool:
-    """Whether another holds this lock file. A missing file is held by nobody."""
+    """Whether another holds this lock file. A missing file, or one that may not be opened, is held by nobody.
+
+    Asks a few times: another who looks holds it for a moment, a worker for as long as it lives.
+    """
     if not lock_path.exists():
         return False
     try:
-        with FileLock(lock_path, timeout=0):
+        with FileLock(lock_path).acquire(timeout=0.05, poll_interval=0.01):
             return False
     except Timeout:
         return True
+    except OSError:
+        return False
 
 
 class EventLog:
@@ -208,32 +221,25 @@ class RunStore:
         self.folder = folder
 
     def runs(self) -> list[RunDirectory]:
-        """All runs, newest first (the id begins with the time of its start)."""
+        """All runs, newest first."""
         if not self.folder.is_dir():
             return []
         found = (RunDirectory(path) for path in self.folder.iterdir() if path.is_dir())
-        return sorted((run for run in found if run.exists()), key=lambda run: run.id, reverse=True)
+        return sorted((run for run in found if run.exists()), key=lambda run: (run.created(), run.id), reverse=True)
 
     def get(self, run_id: str) -> RunDirectory:
-        """Raises RunError for anything but the id of a run that is there: never a path."""
-        if re.fullmatch(r"[\w.-]+", run_id) and not run_id.startswith("."):
-            run = RunDirectory(self.folder / run_id)
-            if run.exists():
+        """Raises RunError for anything but the id of a run that is there: an id is looked up, never made a path."""
+        for run in self.runs():
+            if run.id == run_id:
                 return run
         raise RunError("There is no such run (any more). Choose one from the list.")
 
     def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:
         """A new run directory with its config.json. Raises RunError where the folder cannot be written."""
-        data = config.data.partition(":")[0]
-        run_id = name or f"{time.strftime('%Y%m%d-%H%M%S')}-{config.arch}-{data}"
-        path, number = self.folder / run_id, 1
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            while path.exists():
-                number += 1
-                path = self.folder / f"{run_id}-{number}"
-            path.mkdir()
-            run = RunDirectory(path)
+            run = RunDirectory(self._named(name) if name else self._unused(config))
+            run.path.mkdir(exist_ok=True)
             run.write_config(config)
         except OSError as error:
             raise RunError(
@@ -242,11 +248,31 @@ class RunStore:
             ) from error
         return run
 
+    def _named(self, name: str) -> Path:
+        path = self.folder / name
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"'{path}' is there and is no run. Choose a new folder.")
+        return path
+
+    def _unused(self, config: TrainConfig) -> Path:
+        """'20261124-101500-resnet50-cifar10', with a number where two start in one second."""
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{config.arch}-{config.data.partition(':')[0]}"
+        path, number = self.folder / stem, 1
+        while path.exists():
+            number += 1
+            path = self.folder / f"{stem}-{number}"
+        return path
+
+    def discard_unborn(self, run: RunDirectory) -> None:
+        """Delete a run that never said a word, because its start was refused."""
+        if not run.events() and not run.is_alive():
+            shutil.rmtree(run.path, ignore_errors=True)
+
     def active(self) -> RunDirectory | None:
         """The run that is training now, if any."""
         if not is_held(self.folder / ".training.lock"):
             return None
-        return next((run for run in self.runs() if run.view().ended is None and run.is_alive()), None)
+        return next((run for run in self.runs() if not run.view().is_over and run.is_alive()), None)
 
     def latest_model(self) -> RunDirectory | None:
         """The run whose model.safetensors is the newest that is whole."""

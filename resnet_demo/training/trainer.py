@@ -68,7 +68,7 @@ class Trainer:
             self.sums = self.sums.float()
         self.elapsed_s, self._clock = 0.0, time.monotonic()
         self._resumed = False
-        self._last_accuracy: float | None = None
+        self.last_accuracy: float | None = None  # on the test pictures, after the last evaluated epoch
 
     @property
     def total_steps(self) -> int:
@@ -178,7 +178,7 @@ class Trainer:
             validation_accuracy=validation_accuracy,
         )
         self.epochs_done += 1
-        self._last_accuracy = test_accuracy
+        self.last_accuracy = test_accuracy
         yield ended
 
     @torch.no_grad()
@@ -200,20 +200,26 @@ class Trainer:
             )
         return {
             "format": STATE_FORMAT,
+            "data": self._data_facts(),
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict() if self.config.averaging else None,
             "optimizer": self.optimizer.state_dict(),
             "epochs_done": self.epochs_done,
             "step": self.step,
             "sums": self.sums,
-            "elapsed_s": self.elapsed_now(),
-            "last_accuracy": self._last_accuracy,
+            "elapsed_s": self.place()["elapsed_s"],
+            "last_accuracy": self.last_accuracy,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken; raises TrainingError where it does not fit this config."""
         if state.get("format") != STATE_FORMAT:
             raise TrainingError("The saved state is of another version of resnet_demo and cannot be continued here.")
+        if state["data"] != self._data_facts():
+            raise TrainingError(
+                "The pictures or their classes are not those that this run began with, so it cannot go on exactly. "
+                "Put them back as they were, or start a new run."
+            )
         try:
             self.model.load_state_dict(state["model"])
             if self.config.averaging:
@@ -223,13 +229,13 @@ class Trainer:
             raise TrainingError("The saved state does not fit this run's network and cannot be continued.") from error
         self.sums.copy_(state["sums"])
         self.epochs_done, self.step = state["epochs_done"], state["step"]
-        self.elapsed_s, self._last_accuracy = state["elapsed_s"], state["last_accuracy"]
+        self.elapsed_s, self.last_accuracy = state["elapsed_s"], state["last_accuracy"]
         self._resumed = True
 
-    @property
-    def last_accuracy(self) -> float | None:
-        """On the test pictures, after the last evaluated epoch; None before the first."""
-        return self._last_accuracy
+    def _data_facts(self) -> dict[str, Any]:
+        """By what a changed data set is noticed: batches are drawn by number from it."""
+        counts = [len(part) for part in (self.train, self.validation, self.test)]
+        return {"classes": list(self.classes), "counts": counts}
 
     # --- small parts ------------------------------------------------------------------------------------------
 
@@ -253,18 +259,18 @@ class Trainer:
             return nullcontext()
         return torch.autocast(self.choice.device.type, self.choice.precision)
 
-    def elapsed_now(self) -> float:
-        return self.elapsed_s + time.monotonic() - self._clock
-
     def _event(self, kind: type[events.Event], **values) -> events.Event:
-        place = {
+        return kind(**{**self.place(), **values})
+
+    def place(self) -> dict[str, Any]:
+        """Where the run is now: the fields that every event has."""
+        return {
             "time": time.time(),
             "epoch": min(self.epochs_done + 1, self.config.epochs),
             "step": self.step,
             "images_seen": self.images_seen,
-            "elapsed_s": round(self.elapsed_now(), 3),
+            "elapsed_s": round(self.elapsed_s + time.monotonic() - self._clock, 3),
         }
-        return kind(**{**place, **values})
 
 
 def _in_order(pictures: Pictures, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:

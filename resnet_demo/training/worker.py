@@ -8,11 +8,15 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.training import events
+from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.meter import Meter
 from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunStore
 
+STARTING = "starting"
+STOPPED = "Stopped and saved on request."
 SAVE_EVERY_S = 60.0
 PROGRESS_EVERY_S = 1.0
 
@@ -42,29 +46,41 @@ class Worker:
         signal.signal(number, signal.SIG_DFL)
 
     def work(self) -> Iterator[events.Event | Progress]:
-        """Raises RunError where another trains in this folder. A failure becomes the run's last event."""
+        """Raises RunError where another trains in this folder or the run cannot be read. What fails after that
+        becomes the run's last event."""
         run = self.run
         with RunStore(run.path.parent).training(run):
             run.request(RUN)  # what was wanted of an earlier worker is done with
-            if run.view().ended:
+            if run.view().is_over:
                 return
             remove_unfinished(run.path)
+            config = run.config()
             try:
-                yield from self._load()
-                if self._trainer:
-                    yield from self._train()
+                yield from self._load_and_train(config)
             except OSError as error:
                 yield self._fail(_disk_sentence(error))
             except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
-                traceback.print_exc(file=sys.stderr)
-                yield self._fail(failure_sentence(error))
+                if not (sentence := failure_sentence(error)):
+                    traceback.print_exc(file=sys.stderr)
+                    sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
+                yield self._fail(sentence)
 
     # --- loading ----------------------------------------------------------------------------------------------
 
-    def _load(self) -> Iterator[Progress | events.Event]:
-        """Data, device, network, and the state to go on from. Leaves no trainer where told to pause or stop."""
-        yield self._note(Progress("starting"), always=True)
-        config = self.run.config()
+    def _load_and_train(self, config: TrainConfig) -> Iterator[events.Event | Progress]:
+        loading = self._load(config)
+        for loaded in loading:
+            progress = Progress(loaded.phase, loaded.done, loaded.total)
+            yield self._note(progress, always=loaded.phase == STARTING)
+            if (wanted := self._wanted()) != RUN:
+                loading.close()
+                yield from self._leave_unloaded(wanted)
+                return
+        yield from self._train()
+
+    def _load(self, config: TrainConfig) -> Iterator[LoadProgress]:
+        """Data, device, network, and the state to go on from."""
+        yield LoadProgress(STARTING, 0, 0)
 
         from resnet_demo.data.sources import load_dataset
         from resnet_demo.training.checkpoint import load_state
@@ -72,32 +88,21 @@ class Worker:
         from resnet_demo.training.environment import record_environment
         from resnet_demo.training.trainer import Trainer
 
-        choice = prepare(config)
+        choice = prepare(config, self.run.environment().get("threads"))
         record_environment(self.run, config, choice.name)
-        loading = load_dataset(config.data, self.data_dir)
-        while True:
-            try:
-                loaded = next(loading)
-            except StopIteration as done:
-                self._dataset = done.value
-                break
-            yield self._note(Progress(loaded.phase, loaded.done, loaded.total))
-            if self._wanted() != RUN:
-                loading.close()
-                yield from self._leave_before_training()
-                return
-        yield self._note(Progress("starting"), always=True)
+        self._dataset = yield from load_dataset(config.data, self.data_dir)
+        yield LoadProgress(STARTING, 0, 0)
         trainer = Trainer(config, self._dataset, choice)
         if self.run.state_path.exists():
             trainer.load_state_dict(load_state(self.run.state_path))
         self._trainer = trainer
 
-    def _leave_before_training(self) -> Iterator[events.Event]:
-        place = {"time": time.time(), "epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
-        if self._wanted() == PAUSE:
-            yield self._store(events.RunPaused(**place))
+    def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
+        """Pause or stop before there is a trainer; what an earlier worker saved stays as it is."""
+        if wanted == PAUSE:
+            yield self._store(events.RunPaused(**self._place()))
         else:
-            yield self._store(events.RunEnded(**place, outcome="stopped", message="Stopped before the first step."))
+            yield self._finish(events.RunEnded(**self._place(), outcome="stopped", message=STOPPED))
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -107,24 +112,28 @@ class Worker:
         self._last_save = time.monotonic()
         for event in trainer.run():
             self._meter.see(event)
+            if isinstance(event, events.RunEnded):
+                yield self._finish(event)
+                return
             if isinstance(event, events.StepEnded):
                 self._note(self._progress(event))
                 yield event
-            elif isinstance(event, events.RunEnded):
-                self._finish(event)
-                yield event
-                return
             else:
                 yield self._store(event)
+            wanted, saved = self._wanted(), None
             if isinstance(event, events.EpochEnded):
-                yield self._save(event, epoch_too=True)
-            elif time.monotonic() - self._last_save > SAVE_EVERY_S and isinstance(event, events.MetricsLogged):
-                yield self._save(event)
-            if (wanted := self._wanted()) != RUN:
-                yield from self._leave(event, wanted)
+                saved = self._save(event)
+                self._keep_epoch(event)
+            elif wanted != RUN or time.monotonic() - self._last_save > SAVE_EVERY_S:
+                saved = self._save(event)
+            if saved:
+                self._meter.see(saved)
+                yield saved
+            if wanted != RUN:
+                yield self._leave(event, wanted)
                 return
 
-    def _save(self, at: events.Event, epoch_too: bool = False) -> events.Event:
+    def _save(self, at: events.Event) -> events.Event:
         """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing."""
         from resnet_demo.training.checkpoint import save_model, save_state
 
@@ -132,10 +141,8 @@ class Worker:
         self._note(Progress("saving", epoch=at.epoch, step=at.step, elapsed_s=at.elapsed_s), always=True)
         save_state(run.state_path, trainer.state_dict())
         save_model(run.model_path, trainer.averaged, self._model_info())
-        if epoch_too:
-            self._keep_epoch(at)
         self._last_save = time.monotonic()
-        return self._store(events.CheckpointSaved(**_place(at)))
+        return self._store(events.CheckpointSaved(**_place_of(at)))
 
     def _keep_epoch(self, ended: events.EpochEnded) -> None:
         """Keep this epoch's weights where it is the best by held-out accuracy, or one of four spread over the run."""
@@ -152,33 +159,35 @@ class Worker:
         for epoch in set(self.run.saved_epochs()) - kept:
             self.run.epoch_path(epoch).unlink()
 
-    def _leave(self, at: events.Event, wanted: str) -> Iterator[events.Event]:
-        yield self._save(at)
+    def _leave(self, at: events.Event, wanted: str) -> events.Event:
+        """The last event of a worker that was told to pause or stop and has saved."""
         if wanted == PAUSE:
-            yield self._store(events.RunPaused(**_place(at)))
-        else:
-            ended = events.RunEnded(**_place(at), outcome="stopped", message="Stopped and saved on request.")
-            self._finish(ended)
-            yield ended
+            return self._store(events.RunPaused(**_place_of(at)))
+        return self._finish(events.RunEnded(**_place_of(at), outcome="stopped", message=STOPPED))
 
-    def _finish(self, ended: events.RunEnded) -> None:
+    def _finish(self, ended: events.RunEnded) -> events.Event:
+        """The run is over: its resume state has no use any more."""
         self._store(ended)
         self.run.state_path.unlink(missing_ok=True)
+        return ended
 
     def _fail(self, message: str) -> events.Event:
-        """The run's last event; resume.pt stays: what had been saved is not lost."""
-        if self._trainer:
-            place = {"epoch": self._trainer.epochs_done + 1, "step": self._trainer.step}
-            place |= {"images_seen": self._trainer.images_seen, "elapsed_s": self._trainer.elapsed_now()}
-        else:
-            place = {"epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
-        print(message, file=sys.stderr, flush=True)
-        return self._store(events.RunEnded(time=time.time(), **place, outcome="failed", message=message))
+        """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""
+        return self._store(events.RunEnded(**self._place(), outcome="failed", message=message))
 
     # --- small parts ------------------------------------------------------------------------------------------
 
     def _wanted(self) -> str:
         return PAUSE if self._signalled else self.run.wanted()
+
+    def _place(self) -> dict:
+        """Where the run is: by its trainer, before there is one by its log, and else at the beginning."""
+        if self._trainer:
+            return self._trainer.place()
+        last = self.run.view().last
+        if last:
+            return _place_of(last)
+        return {"time": time.time(), "epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
 
     def _store(self, event: events.Event) -> events.Event:
         self.run.append(event)
@@ -222,23 +231,20 @@ class Worker:
         )
 
 
-def failure_sentence(error: Exception) -> str:
-    """What happened and what to do, for the person who started the run."""
+def failure_sentence(error: Exception) -> str | None:
+    """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
     import torch
 
     from resnet_demo.data.sources import DataError
     from resnet_demo.training.device import DeviceError
     from resnet_demo.training.model_info import CheckpointError
-    from resnet_demo.training.runs import RunError
     from resnet_demo.training.trainer import TrainingError
 
-    if isinstance(error, DataError | DeviceError | CheckpointError | RunError | TrainingError):
+    if isinstance(error, DataError | DeviceError | CheckpointError | TrainingError):
         return str(error)
-    out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-    if out_of_memory:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
-    kind = type(error).__name__
-    return f"Training stopped by an unexpected error ({kind}: {error}). The trace is in the run's worker.log."
+    return None
 
 
 def _disk_sentence(error: OSError) -> str:
@@ -246,7 +252,7 @@ def _disk_sentence(error: OSError) -> str:
     return f"A file of the run could not be read or written ({what}). Free disk space or check the folder, then resume."
 
 
-def _place(event: events.Event) -> dict:
+def _place_of(event: events.Event) -> dict:
     return {
         "time": time.time(),
         "epoch": event.epoch,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from resnet_demo.training.model_info import ModelInfo
-from resnet_demo.ui.present import data_label, percent
+from resnet_demo.ui.words import data_label, percent
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.predictor import Prediction
@@ -19,18 +19,20 @@ NO_CHECKPOINT = "There is no trained checkpoint yet, so there is nothing to ask.
 
 
 def checkpoint_text(info: ModelInfo) -> str:
-    """'resnet50 on CIFAR-10, after epoch 3 (step 1,240), test accuracy 71.2 %'."""
-    place = f"after epoch {info.epoch}" if info.epoch else "in its first epoch"
-    return f"{info.arch} on {data_label(info.data)}, {place} (step {info.step:,}), {accuracy_text(info)}"
+    """'resnet50 on CIFAR-10, step 1,240, test accuracy 71.2 % after epoch 3'."""
+    return f"{info.arch} on {data_label(info.data)}, step {info.step:,}, {accuracy_text(info)}"
 
 
 def accuracy_text(info: ModelInfo) -> str:
-    return f"test accuracy {'not yet measured' if info.accuracy is None else percent(info.accuracy)}"
+    """A checkpoint saved in mid-epoch has the accuracy of the last measured one, and says so."""
+    if info.accuracy is None:
+        return "test accuracy not yet measured"
+    return f"test accuracy {percent(info.accuracy)} after epoch {info.epoch}"
 
 
 def choice_label(run_id: str, info: ModelInfo) -> str:
     """One line of the list of runs."""
-    return _unbroken(f"{run_id} · epoch {info.epoch} · {accuracy_text(info)}")
+    return _unbroken(f"{run_id} · {accuracy_text(info)}")
 
 
 def known_html(info: ModelInfo | None) -> str:

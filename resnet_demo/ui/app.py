@@ -4,7 +4,7 @@ import gradio as gr
 
 from resnet_demo.ui.architecture_tab import build_architecture_tab
 from resnet_demo.ui.classify_tab import ClassifyTab
-from resnet_demo.ui.train_tab import QUIET, Backend, TrainTab
+from resnet_demo.ui.train_tab import QUIET, UNCHECKED, Backend, TrainTab
 
 TICK_S = 2.0
 HEADER = (
@@ -33,7 +33,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         # The heartbeat asks for one word, the version. Only where it differs do the tabs ask for what is new.
         version = gr.Textbox("", visible="hidden", elem_id="version")
         gr.on([page.load, gr.Timer(TICK_S).tick], news, version, version, api_name="news", **QUIET)
-        version.change(train.refresh, train.seen, train.shown, api_name="refresh", **QUIET)
+        version.change(train.refresh, [train.seen, train.chosen], train.shown, api_name="refresh", **QUIET, **UNCHECKED)
         page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)

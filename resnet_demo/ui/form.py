@@ -7,7 +7,7 @@ import gradio as gr
 
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 from resnet_demo.training.config import PRESETS, TrainConfig, preset_config, problem_with
-from resnet_demo.ui.present import data_label
+from resnet_demo.ui.words import data_label
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {

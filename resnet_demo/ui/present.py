@@ -1,14 +1,14 @@
-"""What a run says, in words: pure functions from plain data to texts and HTML. Imports neither gradio nor torch."""
+"""What a page shows of a run: pure functions from plain data to HTML. Imports neither gradio nor torch."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from html import escape
 from pathlib import Path
 
 from resnet_demo.training import events
 from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig, problem_with
 from resnet_demo.training.runs import PAUSE, STOP, Progress
-from resnet_demo.ui.watch import Look, Snapshot
+from resnet_demo.ui.watch import NEWEST, Look, Snapshot
+from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, started
 
 CIFAR10_CLASSES = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -25,59 +25,10 @@ MARKS = {  # a word and a mark, never a colour alone
     "failed": "✕",
 }
 
-PHASES = {
-    "downloading": "Downloading CIFAR-10",
-    "decoding": "Decoding pictures (once; the next start is fast)",
-    "starting": "Starting: loading PyTorch and the pictures",
-    "training": "Training",
-    "evaluating": "Measuring on the test pictures",
-    "saving": "Saving",
-}
-
-
-# --- numbers --------------------------------------------------------------------------------------------------
-
-
-def percent(share: float | None) -> str:
-    """0.873 -> '87.3 %'."""
-    return "–" if share is None else f"{100 * share:.1f} %"
-
-
-def duration(seconds: float | None) -> str:
-    """250 -> '4 min 10 s'; from an hour on without seconds."""
-    if seconds is None:
-        return "–"
-    whole = max(0, round(seconds))
-    hours, minutes = whole // 3600, whole % 3600 // 60
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
-
-
-def rate(images_per_s: float | None) -> str:
-    """172.6 -> '173 images/s'."""
-    if images_per_s is None:
-        return "–"
-    return f"{images_per_s:.3g} images/s" if images_per_s < 100 else f"{images_per_s:,.0f} images/s"
-
-
-def data_label(source: str) -> str:
-    """'folder:/a/b' -> 'b': a visitor is not shown where the server keeps its files."""
-    names = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}
-    return names.get(source) or source.removeprefix("folder:").rstrip("/").rpartition("/")[2]
-
 
 def is_cifar10(view: events.RunView) -> bool:
     """Whether the run learns CIFAR-10's classes, from whatever files."""
     return view.started is not None and set(view.started.classes) == CIFAR10_CLASSES
-
-
-def started(run_id: str) -> str:
-    """'20261124-101500-resnet50-cifar10' -> '24 Nov 2026, 10:15'; another folder name stays what it is."""
-    try:
-        return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").strftime("%d %b %Y, %H:%M").lstrip("0")
-    except ValueError:
-        return run_id
 
 
 # --- the status of one run ------------------------------------------------------------------------------------
@@ -93,13 +44,13 @@ class Controls:
     stop: bool
 
 
-def controls(current: Snapshot | None, owner: bool) -> Controls:
-    """Nothing for a visitor without the owner's token; Start only while nothing trains."""
+def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
+    """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains."""
     if not owner:
         return Controls(False, False, False, False)
-    training = current is not None and current.alive
-    waiting = current is not None and current.status in ("paused", "interrupted")
-    return Controls(start=not training, pause=training, resume=waiting, stop=training)
+    training = look.current is not None and look.current.alive
+    waiting = shown is not None and shown.status in ("paused", "interrupted", "failed")
+    return Controls(start=not training, pause=training, resume=waiting and not training, stop=training)
 
 
 def share_done(snapshot: Snapshot) -> float | None:
@@ -119,8 +70,8 @@ def _last_place(snapshot: Snapshot) -> Progress | events.Event | None:
     return progress if progress and progress.step else snapshot.view.last
 
 
-def sentence(snapshot: Snapshot) -> str:
-    """What is happening, or what happened and what to do next."""
+def sentence(snapshot: Snapshot, owner: bool = True) -> str:
+    """What is happening, or what happened and what to do next. A visitor is not told of the server's folders."""
     view = snapshot.view
     match snapshot.status:
         case "training":
@@ -132,8 +83,8 @@ def sentence(snapshot: Snapshot) -> str:
             return f"The training process is gone. Press Resume to go on from {saved}."
         case "finished":
             return f"Test accuracy {percent(view.test_accuracy)}. Drop a picture into Classify to ask it something."
-        case "stopped":
-            return view.ended.message or "Stopped and saved."
+        case "failed" if not owner:
+            return "The training failed; its owner is told why."
         case _:
             return view.ended.message
 
@@ -146,15 +97,8 @@ def _now(snapshot: Snapshot) -> str:
     progress = snapshot.progress
     if progress is None:
         return f"{PHASES['starting']}…"
-    text = PHASES.get(progress.phase, progress.phase)
-    if progress.phase in ("downloading", "decoding") and progress.total:
-        amount = _megabytes(progress) if progress.phase == "downloading" else f"{progress.done:,} of {progress.total:,}"
-        return f"{text}: {amount}…"
-    return f"{text}…"
-
-
-def _megabytes(progress: Progress) -> str:
-    return f"{progress.done / 1e6:.0f} of {progress.total / 1e6:.0f} MB"
+    counted = amount(progress) if progress.phase in ("downloading", "decoding") else ""
+    return f"{PHASES.get(progress.phase, progress.phase)}{': ' if counted else ''}{counted}…"
 
 
 def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
@@ -169,12 +113,19 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("elapsed", duration(place.elapsed_s if place else 0)),
         ("remaining", duration(live and live.remaining_s)),
         ("test accuracy", percent(view.test_accuracy)),
+        ("held-out accuracy", held_out_text(view)),
     ]
 
 
-def status_html(look: Look) -> str:
+def held_out_text(view: events.RunView) -> str:
+    """What anything is chosen by; where nothing is held out, it says so."""
+    if view.started and not view.started.validation_images:
+        return "none held out"
+    return percent(view.epochs[-1].validation_accuracy if view.epochs else None)
+
+
+def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     """The card above the curves. Before the first run: what will stand here, and how to make it appear."""
-    snapshot = look.current
     if snapshot is None:
         return (
             '<div class="run-card"><div class="run-head"><span class="run-status">○ no run yet</span></div>'
@@ -194,7 +145,7 @@ def status_html(look: Look) -> str:
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}</span>'
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'
-        f'<p aria-live="polite">{escape(sentence(snapshot))}</p><dl class="run-facts">{pairs}</dl></div>'
+        f'<p aria-live="polite">{escape(sentence(snapshot, owner))}</p><dl class="run-facts">{pairs}</dl></div>'
     )
 
 
@@ -231,61 +182,20 @@ def _run_row(snapshot: Snapshot) -> tuple[str, ...]:
     )
 
 
-def log_text(snapshot: Snapshot | None) -> str:
-    """The last events in words; then the end of worker.log where the run failed."""
+def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
+    """The last events in words."""
     if snapshot is None:
         return "The log of a run will stand here."
     view = snapshot.view
     recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.time)
-    if view.ended:
-        recent.append(view.ended)
-    lines = [line for event in recent if (line := event_line(event))]
-    if snapshot.status in ("failed", "interrupted"):
-        lines += ["", "The end of worker.log:", *snapshot.log_tail.splitlines()[-8:]]
-    return "\n".join(lines) or "Nothing logged yet."
+    told = [view.started, *recent, view.ended if owner else None]
+    return "\n".join(line for event in told if event and (line := event_line(event))) or "Nothing logged yet."
 
 
-# --- lines for a terminal -------------------------------------------------------------------------------------
-
-
-def event_line(event: events.Event) -> str | None:
-    """One stored event in words; None for what needs none."""
-    match event:
-        case events.RunStarted():
-            held_out = f", {event.validation_images:,} held out" if event.validation_images else ""
-            return (
-                f"{event.train_images:,} training pictures{held_out}, {event.test_images:,} for the test; "
-                f"{event.epochs} epochs of {event.steps_per_epoch:,} steps on {event.device}"
-            ) + "".join(f"\n{warning}" for warning in event.warnings)
-        case events.MetricsLogged():
-            return (
-                f"epoch {event.epoch}  step {event.step:,}  loss {event.train_loss:.3f}  "
-                f"accuracy {percent(event.train_accuracy)}  {rate(event.images_per_s)}"
-            )
-        case events.EpochEnded():
-            return (
-                f"epoch {event.epoch} ended: test loss {event.test_loss:.3f}, test accuracy "
-                f"{percent(event.test_accuracy)} ({duration(event.elapsed_s)})"
-            )
-        case events.RunPaused():
-            return f"paused at step {event.step:,}"
-        case events.RunResumed():
-            return f"resumed at step {event.step:,}"
-        case events.RunEnded():
-            return f"{event.outcome}. {event.message}".strip()
-    return None
-
-
-def bar_line(event: events.Event | Progress) -> str:
-    """The line that overwrites itself on a terminal."""
-    if isinstance(event, events.MetricsLogged):
-        return event_line(event)
-    total = event.total or 1
-    filled = round(24 * event.done / total)
-    text = PHASES.get(event.phase, event.phase)
-    place = f"epoch {event.epoch}  " if event.epoch else ""
-    amount = _megabytes(event) if event.phase == "downloading" else f"{event.done:,} of {event.total:,}"
-    return f"{place}[{'#' * filled}{'.' * (24 - filled)}] {amount}  {text}"
+def run_choices(look: Look) -> list[tuple[str, str]]:
+    """(label, id) of the runs that can be looked at."""
+    runs = [(f"{started(s.run.id)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
+    return [("The newest", NEWEST), *runs]
 
 
 def article_reference() -> tuple[float, str]:

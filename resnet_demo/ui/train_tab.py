@@ -13,8 +13,8 @@ from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.chart import run_charts
-from resnet_demo.ui.form import TrainForm
-from resnet_demo.ui.watch import Look, Watcher, changed_parts
+from resnet_demo.ui.form import FIELDS, TrainForm
+from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
 
 QUIET = {
     "queue": False,
@@ -22,8 +22,13 @@ QUIET = {
     "api_visibility": "undocumented",
     "concurrency_limit": None,
 }
-NOTHING = Look("none", None, ())  # before the first look
+PLANNED_BY = (  # settings that the plan depends on
+    "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
+    "precision", "threads",
+)  # fmt: skip
 _RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 90}
+# The list of runs grows while a page is open; Gradio's own check knows only what stood there at the start.
+UNCHECKED = {"preprocess": False}
 ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 
 
@@ -44,6 +49,7 @@ class TrainTab:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        self._drawn: tuple[str, tuple[str, str]] = ("", ("", ""))  # the plots' version, and the plots
         self._build()
         self._wire()
 
@@ -56,7 +62,10 @@ class TrainTab:
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
         gr.Markdown("### Runs")
-        self.runs = gr.HTML(present.runs_html(NOTHING), elem_id="runs")
+        self.chosen = gr.Dropdown(
+            present.run_choices(Look()), value=NEWEST, label="Shown above", filterable=False, elem_id="chosen-run"
+        )
+        self.runs = gr.HTML(present.runs_html(Look()), elem_id="runs")
 
     def _build_form(self) -> None:
         sources = self.backend.sources
@@ -71,7 +80,7 @@ class TrainTab:
 
     def _build_run(self) -> None:
         self.seen = gr.Textbox("", visible="hidden", elem_id="seen")
-        self.status = gr.HTML(present.status_html(NOTHING), elem_id="status")
+        self.status = gr.HTML(present.status_html(None), elem_id="status")
         with gr.Row(elem_classes="run-buttons"):
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
@@ -93,7 +102,7 @@ class TrainTab:
     def shown(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
         buttons = [self.start, self.tour, self.pause, self.resume, self.stop]
-        return [self.seen, self.status, self.loss, self.accuracy, self.log, self.runs, *buttons]
+        return [self.seen, self.status, self.loss, self.accuracy, self.log, self.runs, self.chosen, *buttons]
 
     def _wire(self) -> None:
         form = self.form.widgets
@@ -102,7 +111,7 @@ class TrainTab:
             self.plan_text, form, self.plan, **QUIET
         )
         gr.on(
-            [self.form[name].change for name in ("data", "epochs", "batch_size", "arch", "stem", "train_images")],
+            [self.form[name].change for name in PLANNED_BY],
             self.plan_text,
             form,
             self.plan,
@@ -112,31 +121,43 @@ class TrainTab:
         self.start.click(self.start_run, form, self.shown, validator=self.form.validate, api_name="start", **ACT)
         self.tour.click(self.start_tour, None, self.shown, api_name="tour", **ACT)
         self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT)
-        self.resume.click(self.resume_run, None, self.shown, api_name="resume", **ACT)
+        self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED)
+        self.chosen.input(self.refresh, [self.seen, self.chosen], self.shown, api_name="choose", **QUIET, **UNCHECKED)
         self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def refresh(self, seen: str, request: gr.Request) -> list:
+    def refresh(self, seen: str, chosen: str, request: gr.Request) -> list:
         """What has changed since the version that this tab shows."""
         look = self.backend.watcher.look()
-        if seen == look.version:
+        shown = look.shown(chosen)
+        if seen == look.version_of(shown):
             return gr.skip()
-        return self._render(look, seen, self.backend.access.is_owner(request))
+        return self._render(look, shown, seen, self.backend.access.is_owner(request))
 
-    def _render(self, look: Look, seen: str, owner: bool) -> list:
-        changed = changed_parts(seen, look.version)
-        current = look.current
-        charts = run_charts(current) if changed.plots else [gr.skip(), gr.skip()]
-        facts = [present.log_text(current), present.runs_html(look)] if changed.facts else [gr.skip(), gr.skip()]
-        return [look.version, present.status_html(look), *charts, *facts, *self._buttons(look, owner, changed.facts)]
+    def _render(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
+        version = look.version_of(shown)
+        changed = changed_parts(seen, version)
+        charts = self._charts(version, shown) if changed.plots else [gr.skip()] * 2
+        facts = self._facts(look, shown, owner) if changed.facts else [gr.skip()] * 8
+        return [version, present.status_html(shown, owner), *charts, *facts]
 
-    def _buttons(self, look: Look, owner: bool, changed: bool) -> list:
-        if not changed:
-            return [gr.skip()] * 5
-        can = present.controls(look.current, owner)
+    def _charts(self, version: str, shown: Snapshot | None) -> tuple[str, str]:
+        """Drawn once for all pages: they mostly show the same run."""
+        key = version.split(" ")[0]
+        if self._drawn[0] != key:
+            self._drawn = (key, run_charts(shown))
+        return self._drawn[1]
+
+    def _facts(self, look: Look, shown: Snapshot | None, owner: bool) -> list:
+        can = present.controls(look, shown, owner)
         live = (can.start, can.start, can.pause, can.resume, can.stop)
-        return [gr.Button(interactive=on) for on in live]
+        return [
+            present.log_text(shown, owner),
+            present.runs_html(look),
+            gr.Dropdown(choices=present.run_choices(look)),
+            *(gr.Button(interactive=on) for on in live),
+        ]
 
     def fill(self, preset: str, data: str) -> list:
         if present.unknown_preset(preset):
@@ -144,26 +165,24 @@ class TrainTab:
         return self.form.fill(preset, data)
 
     def prepare(self) -> list:
-        """The form as this machine's first choice, and its plan: `accurate` on a GPU, `fast` on a CPU."""
+        """The form and its plan as this machine's first choice: `accurate` where there is a GPU. On a CPU the form
+        stands at `fast` already, and what somebody has typed meanwhile stays."""
         from resnet_demo.training.device import choose_device  # torch: after the first paint
 
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
-        filled = self.form.fill(preset, self.backend.sources[0])
-        config = preset_config(preset, data=self.backend.sources[0])
-        return [*filled, self.plan_text(*config.to_dict().values())]
+        data = self.backend.sources[0]
+        filled = [gr.skip()] * len(FIELDS) if preset == "fast" else self.form.fill(preset, data)
+        return [*filled, self.plan_text(*preset_config(preset, data=data).to_dict().values())]
 
     def plan_text(self, *values) -> str:
         """The device, why, how long it will take, and what will be downloaded first."""
-        try:
-            config = self.form.config(values)
-        except ConfigError as error:
-            return present.plan_problem(error)
-        from resnet_demo.training.device import DeviceError, choose_device  # torch: after the first paint
+        from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.training.estimate import estimate
 
         try:
-            choice = choose_device(config.device, config.precision)
-        except DeviceError as error:
+            config = self.form.config(values)
+            choice = choose_device(config.device, config.precision, config.threads)
+        except (ConfigError, DeviceError) as error:
             return present.plan_problem(error)
         guess = estimate(config, self.backend.store, choice)
         return present.plan_html(config, choice.reason, guess, present.download_size(config, self.backend.data_dir))
@@ -186,20 +205,26 @@ class TrainTab:
         self.backend.access.require_owner(request)
         return self._act(self.backend.launcher.stop)
 
-    def resume_run(self, request: gr.Request) -> list:
+    def resume_run(self, chosen: str, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
-        current = self.backend.watcher.look(now=True).current
-        if current is None:
+        shown = self.backend.watcher.look(now=True).shown(chosen)
+        if shown is None:
             raise gr.Error("There is no run to resume.", print_exception=False)
-        return self._act(lambda: self.backend.launcher.resume(current.run))
+        return self._act(lambda: self.backend.launcher.resume(shown.run))
 
     def _act(self, action) -> list:
-        """Do it and show what is true afterwards; what goes wrong becomes one sentence."""
+        """Do it and show what is true afterwards, the run in front; what goes wrong becomes one sentence."""
         try:
             action()
         except (LaunchError, RunError, ConfigError) as error:
             raise gr.Error(str(error), title="Not done", print_exception=False) from error
-        return self._render(self.backend.watcher.look(now=True), "", owner=True)
+        except OSError as error:
+            problem = f"A file could not be written or a process not started ({error.strerror}). Check the disk."
+            raise gr.Error(problem, title="Not done", print_exception=False) from error
+        look = self.backend.watcher.look(now=True)
+        shown = self._render(look, look.current, "", owner=True)
+        shown[self.shown.index(self.chosen)] = gr.Dropdown(choices=present.run_choices(look), value=NEWEST)
+        return shown
 
 
 def default_sources(folders: Sequence[str]) -> tuple[str, ...]:

@@ -2,12 +2,15 @@
 
 import threading
 import time
+import zlib
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.runs import RUN, EventLog, Progress, RunDirectory, RunError, RunStore
 
+NEWEST = "newest"  # the choice that follows the run in front
 FRESH_S = 0.5  # pages that ask within this time get the same look
 
 
@@ -21,25 +24,41 @@ class Snapshot:
     alive: bool
     progress: Progress | None
     wanted: str  # of a living worker: run, pause or stop
-    log_tail: str
 
     @property
     def status(self) -> str:
         """training, paused, interrupted, finished, stopped or failed; said of a process only while it lives."""
-        if self.view.ended:
-            return self.view.ended.outcome
         if self.alive:
             return "training"
+        if self.view.ended:
+            return self.view.ended.outcome
         return "paused" if self.view.paused else "interrupted"
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a page shows: all runs, newest first, and the one in front (None before the first run)."""
+    """All runs, newest first, and the one in front: who trains, else who spoke last (None before the first run)."""
 
-    version: str
-    current: Snapshot | None
-    runs: tuple[Snapshot, ...]
+    current: Snapshot | None = None
+    runs: tuple[Snapshot, ...] = ()
+
+    def shown(self, chosen: str) -> Snapshot | None:
+        """The chosen run, or the one in front where it is NEWEST or gone."""
+        return next((s for s in self.runs if s.run.id == chosen), self.current)
+
+    @property
+    def version(self) -> str:
+        """Changes whenever any page has something new to show."""
+        return self.version_of(self.current)
+
+    def version_of(self, snapshot: Snapshot | None) -> str:
+        """Changes whenever a page that shows this run has something new to show. Its parts: see `changed_parts`."""
+        if snapshot is None:
+            return "none"
+        view, progress = snapshot.view, snapshot.progress
+        plots = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
+        said = [(s.run.id, s.status, s.wanted, s.view.last) for s in self.runs]
+        return f"{plots} {zlib.crc32(repr(said).encode())} {progress.time if progress else 0}"
 
 
 class Watcher:
@@ -66,35 +85,22 @@ class Watcher:
         snapshots = tuple(
             snapshot for followed in self._followed.values() if (snapshot := followed.snapshot()) is not None
         )
-        current = next((s for s in snapshots if s.alive), None) or next(iter(snapshots), None)
-        return Look(_version(current, len(snapshots)), current, snapshots)
-
-
-def _version(current: Snapshot | None, runs: int) -> str:
-    """Changes whenever a page has something new to show. Its parts, by ' ': see `changed_parts`."""
-    if current is None:
-        return "none"
-    view, progress = current.view, current.progress
-    plots = f"{current.run.id}/{len(view.metrics)}/{len(view.epochs)}"
-    facts = f"{runs}/{current.status}/{current.wanted}/{view.last.time if view.last else 0}"
-    return f"{plots} {facts} {progress.time if progress else 0}"
+        last_word = max(snapshots, key=lambda s: s.view.last.time if s.view.last else s.run.created(), default=None)
+        return Look(next((s for s in snapshots if s.alive), last_word), snapshots)
 
 
 @dataclass(frozen=True)
 class Changed:
-    """Which parts of a page are out of date."""
+    """Which parts of a page are out of date; `facts` are the log, the table and the buttons."""
 
-    anything: bool
     plots: bool
     facts: bool
 
 
 def changed_parts(seen: str, version: str) -> Changed:
     """Compare the version that a page shows with the newest."""
-    if seen == version:
-        return Changed(False, False, False)
     before, after = [*seen.split(" "), "", ""], [*version.split(" "), "", ""]
-    return Changed(True, plots=before[0] != after[0], facts=before[:2] != after[:2])
+    return Changed(plots=before[0] != after[0], facts=before[:2] != after[:2])
 
 
 class _Followed:
@@ -117,8 +123,7 @@ class _Followed:
         except RunError:
             return None
         self._follow()
-        ended = self._view.ended is not None
-        alive = not ended and self.run.is_alive()
+        alive = not self._view.is_over and self.run.is_alive()
         return Snapshot(
             run=self.run,
             config=self._config,
@@ -126,7 +131,6 @@ class _Followed:
             alive=alive,
             progress=self.run.progress() if alive else None,
             wanted=self.run.wanted() if alive else RUN,
-            log_tail=self.run.log_tail(),
         )
 
     def _follow(self) -> None:

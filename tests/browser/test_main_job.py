@@ -55,7 +55,7 @@ def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
         page.get_by_role("tab", name="Classify").click()
         page.wait_for_selector("#classify-picture input[type=file]", state="attached")
         page.set_input_files("#classify-picture input[type=file]", digit_on_disk(tmp_path))
-        page.wait_for_selector(".classify-answer:has-text('probability')")
+        page.wait_for_selector("#classify-answer:has-text('probability')")
 
         page.get_by_role("tab", name="Train").click()
         page.click("#stop")
@@ -91,9 +91,10 @@ def test_keep_training_leaves_the_run_alone(app, open_page):
 def test_a_visitor_looks_and_the_owner_acts(app, open_page):
     with app.running(RESNET_DEMO_TOKEN="secret"):
         visitor, owner = open_page(app.url), open_page(f"{app.url}?token=secret")
-        owner.wait_for_selector("#tour:not([disabled])")
         owner.click("#tour")
         owner.wait_for_selector("#status [data-status=training]")
+        owner.wait_for_timeout(5000)  # some heartbeats: the token goes with them, too
+        assert owner.is_enabled("#stop")
         visitor.wait_for_selector("#status [data-status=training]")
         for button in ("start", "tour", "pause", "resume", "stop"):
             assert visitor.is_disabled(f"#{button}")

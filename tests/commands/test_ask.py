@@ -47,7 +47,7 @@ def test_each_picture_is_a_line(runs, pictures, capsys):
     lines = out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [str(path) for path in pictures]
     assert all(line.count(" %") == 3 for line in lines)
-    assert err == ("20260202-new: resnet18 on animals, after epoch 2 (step 34), test accuracy 62.5 %\n")
+    assert err == ("20260202-new: resnet18 on animals, step 34, test accuracy 62.5 % after epoch 2\n")
 
 
 def test_json_is_the_predictors_answer(runs, pictures, capsys):

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from resnet_demo.cli import main
@@ -59,8 +60,8 @@ def test_run_names_the_run_goes_on_with_it_and_knows_when_it_has_ended(tmp_path,
     assert RunDirectory(folder).view().ended
     assert run("train", "--run", folder, "--data-dir", tmp_path) == 0
     assert "has ended already" in capsys.readouterr().err
-    assert run("train", "--run", folder, "--epochs", "9") == 2
-    assert "leave out --epochs" in capsys.readouterr().err
+    assert run("train", "--run", folder, "--preset", "fast", "--epochs", "9") == 2
+    assert "leave out --preset, --epochs" in capsys.readouterr().err
 
 
 def test_ctrl_c_saves_and_the_same_run_goes_on(tmp_path):
@@ -111,7 +112,24 @@ def test_a_wrong_call_is_exit_2_and_a_sentence(arguments, words, capsys, tmp_pat
 
 def test_a_failed_run_is_exit_1_and_one_line(where, tmp_path, capsys):
     assert run("train", "--data", f"folder:{tmp_path / 'none'}", *where) == 1
-    assert capsys.readouterr().err.strip().splitlines()[-1].startswith("resnet_demo: ")
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and said[0].startswith("resnet_demo: ") and "none" in said[0]
+
+
+def test_a_refused_start_leaves_no_run_behind(where, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("resnet_demo.training.runs.LOCK_TIMEOUT_S", 0.2)
+    (tmp_path / "runs").mkdir()
+    with FileLock(tmp_path / "runs" / ".training.lock", is_singleton=False, thread_local=False):
+        assert run("train", *TINY, *where) == 1
+    assert "is training in this folder already" in capsys.readouterr().err
+    assert RunStore(tmp_path / "runs").runs() == []
+
+
+def test_a_relative_folder_is_kept_as_an_absolute_one(where, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("train", "--data", "folder:pics", *where) == 1
+    (made,) = RunStore(tmp_path / "runs").runs()
+    assert made.config().data == f"folder:{tmp_path / 'pics'}"
 
 
 def test_nothing_to_draw_is_a_sentence(tmp_path, capsys):

@@ -76,5 +76,19 @@ def test_a_resumed_run_is_no_longer_paused():
     assert not events.fold([*paused, events.RunResumed(**PLACE)]).paused
 
 
+def test_a_run_that_begins_anew_forgets_its_first_try():
+    """Killed before anything was saved, it starts at step 0 again."""
+    view = events.fold([started(), logged(4), logged(8), started(), logged(4, loss=0.5)])
+    assert [(point.step, point.train_loss) for point in view.metrics] == [(4, 0.5)]
+    assert not events.fold([events.RunPaused(**PLACE), started()]).paused
+
+
+def test_a_failed_run_that_is_resumed_has_not_ended():
+    failed = [started(), logged(4), events.RunEnded(**PLACE, outcome="failed", message="The disk is full.")]
+    assert events.fold(failed).ended and not events.fold(failed).is_over
+    assert events.fold([*failed, events.RunResumed(**PLACE | {"step": 4})]).ended is None
+    assert events.fold([started(), events.RunEnded(**PLACE, outcome="stopped")]).is_over
+
+
 def test_speed_is_the_median_so_that_a_slow_first_step_does_not_count():
     assert events.fold([started(), logged(1, images_per_s=1.0), logged(2), logged(3)]).images_per_s == 100.0

@@ -42,9 +42,27 @@ def test_a_run_reads_back_as_it_was_made(store, run, tiny_config):
 
 
 def test_two_runs_of_one_second_get_two_folders_newest_first(store, tiny_config):
-    made = [store.create(tiny_config) for _ in range(3)]
-    assert len({run.id for run in made}) == 3
-    assert set(store.runs()) == set(made)
+    made = [store.create(tiny_config), store.create(tiny_config), store.create(tiny_config, name="mine")]
+    made.append(store.create(tiny_config))
+    assert len({run.id for run in made}) == 4
+    assert store.runs() == made[::-1]
+
+
+def test_a_named_run_takes_an_empty_folder_and_leaves_another_alone(store, tiny_config):
+    (store.folder / "empty").mkdir(parents=True)
+    assert store.create(tiny_config, name="empty").id == "empty"
+    (store.folder / "notes").mkdir()
+    (store.folder / "notes" / "a.txt").touch()
+    with pytest.raises(RunError, match="is there and is no run"):
+        store.create(tiny_config, name="notes")
+
+
+def test_a_run_that_never_said_a_word_is_discarded_and_another_is_not(store, run, tiny_config):
+    spoken = store.create(tiny_config)
+    spoken.append(events.RunPaused(**PLACE))
+    store.discard_unborn(run)
+    store.discard_unborn(spoken)
+    assert store.runs() == [spoken]
 
 
 def test_a_folder_that_is_no_run_is_not_listed(store, run):
@@ -103,6 +121,8 @@ def test_progress_and_control_read_back_and_damage_is_none(run):
     (run.path / "progress.json").write_text('{"phase": "tra')
     (run.path / "control.json").write_bytes(b"\xff\xfe")
     assert run.progress() is None and run.wanted() == RUN
+    run.request("dance")
+    assert run.wanted() == RUN
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):

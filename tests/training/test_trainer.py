@@ -112,6 +112,8 @@ def test_a_state_of_another_network_is_refused(make_trainer):
         make_trainer(arch="resnet34").load_state_dict(state)
     with pytest.raises(TrainingError, match="another version"):
         make_trainer().load_state_dict({**state, "format": 99})
+    with pytest.raises(TrainingError, match="not those that this run began with"):
+        make_trainer(train_images=100).load_state_dict(state)
 
 
 def test_a_loss_that_is_no_number_advises_a_lower_rate(make_trainer):

@@ -34,7 +34,7 @@ def snapshot(tmp_path, classes=CIFAR10, points=3000):
         for epoch in range(1, points // 375 + 1)
     ]
     run = RunStore(tmp_path).create(preset_config("fast"))
-    return Snapshot(run, run.config(), events.fold(log), False, None, "run", "")
+    return Snapshot(run, run.config(), events.fold(log), False, None, "run")
 
 
 def circles(svg, kind):

@@ -127,12 +127,12 @@ def test_a_chosen_run_answers(client, store, picture):
 
 def test_the_next_answer_is_the_newer_checkpoints(client, store, picture):
     run = make_run(store, "run-1")
-    assert "after epoch 2 (step 34), test accuracy 62.5" in client.predict(
+    assert "step 34, test accuracy 62.5" in client.predict(
         handle_file(picture), NEWEST, api_name="/show_answer"
     )
     save_model(run.model_path, network(1), replace(INFO, epoch=3, step=51, accuracy=0.75))
     card = client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
-    assert "run-1" in card and "after epoch 3 (step 51), test accuracy 75.0" in card
+    assert "run-1" in card and "step 51, test accuracy 75.0" in card and "after epoch 3" in card
 
 
 def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(client, store):
@@ -140,7 +140,7 @@ def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(clien
     make_run(store, "20260202-b", replace(INFO, accuracy=None, classes=("x", "y")))
     seen, choices, known, answer = client.predict("", "gone", None, api_name="/refresh_classify")
     assert [value for _, value in choices["choices"]] == [NEWEST, "20260202-b", "20260101-a"]
-    assert choices["choices"][1][0] == "20260202-b · epoch 2 · test accuracy not yet measured"
+    assert choices["choices"][1][0] == "20260202-b · test accuracy not yet measured"
     assert choices["value"] == NEWEST
     assert "these 2 classes" in known and "Show it a picture" in answer
     page = client.predict(seen, NEWEST, None, api_name="/refresh_classify")

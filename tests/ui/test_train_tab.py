@@ -3,15 +3,17 @@
 import json
 from dataclasses import replace
 
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client
 
+from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.ui.access import REFUSAL, Access
-from resnet_demo.ui.form import FIELDS
+from resnet_demo.ui.form import FIELDS, TrainForm
 
-CHANGING = ("start", "tour", "pause", "resume", "stop")
+CHANGING = {"start": None, "tour": [], "pause": [], "resume": ["newest"], "stop": []}
 
 
 def post(url, handler, data, token=None):
@@ -45,7 +47,7 @@ def form_values(**changes):
 @pytest.mark.parametrize("token", [None, "wrong"])
 def test_without_the_token_nothing_changes(serve, handler, token):
     with serve(Access("secret")) as (url, backend):
-        kind, answer = post(url, handler, form_values() if handler == "start" else [], token)
+        kind, answer = post(url, handler, form_values() if handler == "start" else CHANGING[handler], token)
         assert kind == "error" and REFUSAL in json.loads(answer)["error"]
         assert backend.store.runs() == []
 
@@ -71,16 +73,31 @@ def test_a_wrong_setting_is_named_and_nothing_starts(serve):
 
 
 def test_only_sources_that_are_offered_can_be_trained_on(serve):
+    """Gradio's dropdown refuses what it does not offer; behind it the form does."""
     with serve() as (url, backend):
         kind, answer = post(url, "start", form_values(data="folder:/etc"))
         assert kind == "error" and backend.store.runs() == [] and "Traceback" not in answer
+    with gr.Blocks(), pytest.raises(gr.Error, match="not offered"):
+        TrainForm(("digits",), preset_config("tour")).config(form_values(data="folder:/etc"))
+
+
+def test_a_paused_run_that_is_not_in_front_can_be_chosen_and_resumed(serve, tiny_config):
+    with serve() as (url, backend):
+        paused, newer = backend.store.create(replace(tiny_config, epochs=50)), backend.store.create(tiny_config)
+        place = {"epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
+        paused.append(events.RunPaused(time=1.0, **place))
+        newer.append(events.RunEnded(time=2.0, **place, outcome="stopped"))
+        assert "stopped" in run_now(url, "refresh", ["", "newest"]).json()["data"][1]
+        assert "paused" in run_now(url, "choose", ["", paused.id]).json()["data"][1]
+        assert post(url, "resume", [paused.id])[0] == "complete"
+        assert backend.store.active() == paused
 
 
 def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tiny_config):
     with serve() as (url, backend):
         backend.store.create(tiny_config)
         (version,) = run_now(url, "news", [""]).json()["data"]
-        shown = run_now(url, "refresh", [""]).json()["data"]
+        shown = run_now(url, "refresh", ["", "newest"]).json()["data"]
         assert shown[0] == version and "interrupted" in shown[1] and "<svg" in shown[2]
         unchanged = run_now(url, "news", [version])
         assert unchanged.json()["data"] == [{"__type__": "update"}] and len(unchanged.content) < 300
@@ -89,9 +106,9 @@ def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tin
 def test_a_tick_with_only_progress_skips_the_plots(serve, tiny_config):
     with serve() as (url, backend):
         run = backend.store.create(tiny_config)
-        version = run_now(url, "refresh", [""]).json()["data"][0]
+        version = run_now(url, "refresh", ["", "newest"]).json()["data"][0]
         plots, facts, _ = version.split(" ")
-        changed = run_now(url, "refresh", [f"{plots} {facts} 1"]).json()["data"]
+        changed = run_now(url, "refresh", [f"{plots} {facts} 1", "newest"]).json()["data"]
         assert changed[0] == version and run.config().arch in changed[1]
         assert "<svg" not in str(changed[2:]) and len(str(changed)) < 3000
 
@@ -106,7 +123,7 @@ def test_the_plan_names_the_device_and_the_duration(serve):
 
 def test_a_visitors_buttons_are_all_off(serve):
     with serve(Access("secret")) as (url, _):
-        buttons = run_now(url, "refresh", [""]).json()["data"][-5:]
+        buttons = run_now(url, "refresh", ["", "newest"]).json()["data"][-5:]
         assert [button["interactive"] for button in buttons] == [False] * 5
 
 

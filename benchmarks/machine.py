@@ -1,0 +1,33 @@
+"""What a figure was measured on, and how it is summed up."""
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+
+def machine_line() -> str:
+    """Processor, vector extension, threads, load, versions."""
+    return (
+        f"{processor()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads, "
+        f"load {os.getloadavg()[0]:.1f}; torch {torch.__version__}, Python {platform.python_version()}"
+    )
+
+
+def processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def spread(values: Sequence[float]) -> str:
+    """'median (lowest–highest)'."""
+    middle = statistics.median(values)
+    digits = 0 if middle >= 100 else 1 if middle >= 10 else 2
+    return f"{middle:.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"

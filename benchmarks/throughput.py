@@ -1,0 +1,100 @@
+"""Training images/s: this project's loop, with all that a user gets, against the article's and a plain torchvision
+loop, in alternation.
+
+    python -m benchmarks.throughput FOLDER [--steps 20] [--rounds 5] [--write TABLE.md]
+
+FOLDER is CIFAR-10 as an image folder (FOLDER/train/<class>/*). All three train with batch 128 at 32 px in float32 on
+the CPU, from pictures that are decoded already. The article's: its network, its loader, its Adam. The plain loop:
+torchvision's resnet50, channels_last, SGD, a DataLoader with random crop and flip. Ours: the Trainer of the `fast`
+preset, with augmentation, averaging and logging; evaluation and saving are outside, as in the others.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torchvision
+from torchvision import transforms
+
+from benchmarks.article import BATCH_SIZE, Decoded, article_loop, plain_loop
+from benchmarks.machine import machine_line, spread
+from resnet_demo.data.sources import load_dataset
+from resnet_demo.training import events
+from resnet_demo.training.config import preset_config
+from resnet_demo.training.device import choose_device
+from resnet_demo.training.trainer import Trainer
+
+
+def torchvision_loop(folder: Path) -> Iterator[None]:
+    mean, std = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
+    prepare = transforms.Compose(
+        [
+            transforms.RandomCrop(32, 4, padding_mode="reflect"),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(mean, std),
+        ]
+    )
+    model = torchvision.models.resnet50(num_classes=10).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    yield from plain_loop(model, optimizer, Decoded(folder, prepare), channels_last=True)
+
+
+def our_loop(folder: Path, data_dir: Path) -> Iterator[None]:
+    loading = load_dataset(f"folder:{folder.parent}", data_dir)
+    while True:
+        try:
+            next(loading)
+        except StopIteration as done:
+            dataset = done.value
+            break
+    config = replace(preset_config("fast"), epochs=1000, batch_size=BATCH_SIZE)
+    for event in Trainer(config, dataset, choose_device("cpu")).run():
+        if isinstance(event, events.StepEnded):
+            yield
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the decoded pictures are kept")
+    parser.add_argument("--steps", type=int, default=20, help="steps in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
+    options = parser.parse_args()
+    train = options.folder / "train"
+    loops = {
+        "the article's loop": article_loop(train),
+        "torchvision's resnet50, plain loop": torchvision_loop(train),
+        "resnet_demo, preset fast": our_loop(train, options.data_dir),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in loops}
+    for measured in range(options.rounds + 1):
+        for name, loop in loops.items():
+            start = time.perf_counter()
+            for _ in range(options.steps):
+                next(loop)
+            if measured:  # the first round warms up
+                rates[name].append(options.steps * BATCH_SIZE / (time.perf_counter() - start))
+    ours = rates["resnet_demo, preset fast"]
+    lines = [
+        f"{machine_line()}; medians of {options.rounds} rounds of {options.steps} steps in alternation "
+        "(lowest–highest).",
+        "",
+        "| training loop, batch 128, 32 px, float32 | images/s | ours is |",
+        "|---|---|---|",
+    ]
+    for name, values in rates.items():
+        ratio = statistics.median(a / b for a, b in zip(ours, values, strict=True))
+        lines.append(f"| {name} | {spread(values)} | {ratio:.2f} times |")
+    print("\n".join(lines))
+    if options.write:
+        options.write.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Numbers and events in words, for the page and for a terminal. Imports neither gradio nor torch."""
+
+from datetime import datetime
+
+from resnet_demo.training import events
+from resnet_demo.training.runs import Progress
+
+BAR_WIDTH = 24
+
+PHASES = {
+    "downloading": "Downloading CIFAR-10",
+    "decoding": "Decoding pictures (once; the next start is fast)",
+    "starting": "Starting: loading PyTorch and the pictures",
+    "training": "Training",
+    "evaluating": "Measuring on the test pictures",
+    "saving": "Saving",
+}
+
+
+def percent(share: float | None) -> str:
+    """0.873 -> '87.3 %'."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """250 -> '4 min 10 s'; from an hour on without seconds."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+
+
+def rate(images_per_s: float | None) -> str:
+    """172.6 -> '173 images/s'."""
+    if images_per_s is None:
+        return "–"
+    return f"{images_per_s:.3g} images/s" if images_per_s < 100 else f"{images_per_s:,.0f} images/s"
+
+
+def data_label(source: str) -> str:
+    """'folder:/a/b' -> 'b': a visitor is not shown where the server keeps its files."""
+    names = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}
+    return names.get(source) or source.removeprefix("folder:").rstrip("/").rpartition("/")[2]
+
+
+def started(run_id: str) -> str:
+    """'20261124-101500-resnet50-cifar10' -> '24 Nov 2026, 10:15'; another folder name stays what it is."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").strftime("%d %b %Y, %H:%M").lstrip("0")
+    except ValueError:
+        return run_id
+
+
+def amount(progress: events.Event | Progress) -> str:
+    """How much of the phase under way is done: '51 of 170 MB', '1,200 of 60,000', '' where nobody counts."""
+    if progress.phase == "downloading":
+        of_total = f" of {progress.total / 1e6:.0f}" if progress.total else ""
+        return f"{progress.done / 1e6:.0f}{of_total} MB"
+    return f"{progress.done:,} of {progress.total:,}" if progress.total else ""
+
+
+def event_line(event: events.Event) -> str | None:
+    """One stored event in words; None for what needs none."""
+    match event:
+        case events.RunStarted():
+            held_out = f", {event.validation_images:,} held out" if event.validation_images else ""
+            return (
+                f"{event.train_images:,} training pictures{held_out}, {event.test_images:,} for the test; "
+                f"{event.epochs} epochs of {event.steps_per_epoch:,} steps on {event.device}"
+            ) + "".join(f"\n{warning}" for warning in event.warnings)
+        case events.MetricsLogged():
+            return (
+                f"epoch {event.epoch}  step {event.step:,}  loss {event.train_loss:.3f}  "
+                f"accuracy {percent(event.train_accuracy)}  {rate(event.images_per_s)}"
+            )
+        case events.EpochEnded():
+            held_out = event.validation_accuracy
+            chosen_by = f", held-out accuracy {percent(held_out)}" if held_out is not None else ""
+            return (
+                f"epoch {event.epoch} ended: test loss {event.test_loss:.3f}, test accuracy "
+                f"{percent(event.test_accuracy)}{chosen_by} ({duration(event.elapsed_s)})"
+            )
+        case events.RunPaused():
+            return f"paused at step {event.step:,}"
+        case events.RunResumed():
+            return f"resumed at step {event.step:,}"
+        case events.RunEnded():
+            return f"{event.outcome}. {event.message}".strip()
+    return None
+
+
+def bar_line(event: events.Event | Progress) -> str:
+    """The line that overwrites itself on a terminal."""
+    if isinstance(event, events.MetricsLogged):
+        return event_line(event)
+    place = f"epoch {event.epoch}  " if event.epoch else ""
+    filled = round(BAR_WIDTH * event.done / event.total) if event.total else 0
+    bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if event.total else ""
+    return f"{place}{bar}{amount(event)}  {PHASES.get(event.phase, event.phase)}"
