@@ -16,6 +16,12 @@ CIFAR10_CLASSES = {
 
 CIFAR10_ARCHIVE, CIFAR10_BYTES = "cifar-10-python.tar.gz", 170_498_071
 
+CURVES_HINT = (
+    "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
+    "while the weights move, on shifted and mirrored pictures and with label smoothing; test on pictures never trained "
+    "on, with averaged weights. So test may well look better."
+)
+
 MARKS = {  # a word and a mark, never a colour alone
     "training": "●",
     "paused": "❚❚",
@@ -113,7 +119,7 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("elapsed", duration(place.elapsed_s if place else 0)),
         ("remaining", duration(live and live.remaining_s)),
         ("test accuracy", percent(view.test_accuracy)),
-        ("held-out accuracy", held_out_text(view)),
+        ("held out", held_out_text(view)),
     ]
 
 

@@ -63,7 +63,7 @@ class TrainTab:
                 self._build_run()
         gr.Markdown("### Runs")
         self.chosen = gr.Dropdown(
-            present.run_choices(Look()), value=NEWEST, label="Shown above", filterable=False, elem_id="chosen-run"
+            present.run_choices(Look()), value=NEWEST, label="Run shown above", filterable=False, elem_id="chosen-run"
         )
         self.runs = gr.HTML(present.runs_html(Look()), elem_id="runs")
 
@@ -91,6 +91,7 @@ class TrainTab:
                 self.loss = gr.HTML(loss, elem_id="loss-chart")
             with gr.Column(min_width=300):
                 self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
+        gr.Markdown(present.CURVES_HINT, elem_classes="hint")
         with gr.Accordion("Log", open=False):
             self.log = gr.Textbox(
                 present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
@@ -138,9 +139,12 @@ class TrainTab:
     def _render(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        charts = self._charts(version, shown) if changed.plots else [gr.skip()] * 2
-        facts = self._facts(look, shown, owner) if changed.facts else [gr.skip()] * 8
-        return [version, present.status_html(shown, owner), *charts, *facts]
+        points, states = [gr.skip()] * 3, [gr.skip()] * 7
+        if changed.points or changed.states:
+            points = [*self._charts(version, shown), present.log_text(shown, owner)]
+        if changed.states:
+            states = self._states(look, shown, owner)
+        return [version, present.status_html(shown, owner), *points, *states]
 
     def _charts(self, version: str, shown: Snapshot | None) -> tuple[str, str]:
         """Drawn once for all pages: they mostly show the same run."""
@@ -149,11 +153,10 @@ class TrainTab:
             self._drawn = (key, run_charts(shown))
         return self._drawn[1]
 
-    def _facts(self, look: Look, shown: Snapshot | None, owner: bool) -> list:
+    def _states(self, look: Look, shown: Snapshot | None, owner: bool) -> list:
         can = present.controls(look, shown, owner)
         live = (can.start, can.start, can.pause, can.resume, can.stop)
         return [
-            present.log_text(shown, owner),
             present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
             *(gr.Button(interactive=on) for on in live),

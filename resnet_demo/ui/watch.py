@@ -52,13 +52,15 @@ class Look:
         return self.version_of(self.current)
 
     def version_of(self, snapshot: Snapshot | None) -> str:
-        """Changes whenever a page that shows this run has something new to show. Its parts: see `changed_parts`."""
+        """Changes whenever a page that shows this run has something new to show. Three parts, by ' ': the run's
+        points, the states of all runs, and its last word; see `changed_parts`."""
         if snapshot is None:
             return "none"
         view, progress = snapshot.view, snapshot.progress
-        plots = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
-        said = [(s.run.id, s.status, s.wanted, s.view.last) for s in self.runs]
-        return f"{plots} {zlib.crc32(repr(said).encode())} {progress.time if progress else 0}"
+        points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
+        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs]
+        last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
+        return f"{points} {zlib.crc32(repr(states).encode())} {last_word}"
 
 
 class Watcher:
@@ -91,16 +93,16 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Changed:
-    """Which parts of a page are out of date; `facts` are the log, the table and the buttons."""
+    """Which parts of a page are out of date: the curves and the log, and the table, the list and the buttons."""
 
-    plots: bool
-    facts: bool
+    points: bool
+    states: bool
 
 
 def changed_parts(seen: str, version: str) -> Changed:
     """Compare the version that a page shows with the newest."""
     before, after = [*seen.split(" "), "", ""], [*version.split(" "), "", ""]
-    return Changed(plots=before[0] != after[0], facts=before[:2] != after[:2])
+    return Changed(points=before[0] != after[0], states=before[:2] != after[:2])
 
 
 class _Followed:

@@ -127,9 +127,7 @@ def test_a_chosen_run_answers(client, store, picture):
 
 def test_the_next_answer_is_the_newer_checkpoints(client, store, picture):
     run = make_run(store, "run-1")
-    assert "step 34, test accuracy 62.5" in client.predict(
-        handle_file(picture), NEWEST, api_name="/show_answer"
-    )
+    assert "step 34, test accuracy 62.5" in client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
     save_model(run.model_path, network(1), replace(INFO, epoch=3, step=51, accuracy=0.75))
     card = client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
     assert "run-1" in card and "step 51, test accuracy 75.0" in card and "after epoch 3" in card

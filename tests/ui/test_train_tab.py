@@ -107,8 +107,8 @@ def test_a_tick_with_only_progress_skips_the_plots(serve, tiny_config):
     with serve() as (url, backend):
         run = backend.store.create(tiny_config)
         version = run_now(url, "refresh", ["", "newest"]).json()["data"][0]
-        plots, facts, _ = version.split(" ")
-        changed = run_now(url, "refresh", [f"{plots} {facts} 1", "newest"]).json()["data"]
+        points, states, _ = version.split(" ")
+        changed = run_now(url, "refresh", [f"{points} {states} 1", "newest"]).json()["data"]
         assert changed[0] == version and run.config().arch in changed[1]
         assert "<svg" not in str(changed[2:]) and len(str(changed)) < 3000
 

@@ -157,7 +157,7 @@ def test_a_version_changes_with_what_a_page_shows_and_only_then(run, tmp_path):
     run.append(EPOCH)
     versions.append(watcher.look(now=True).version)
     assert versions[0] == versions[1] and len(set(versions)) == 4
-    assert changed_parts(versions[2], versions[3]).plots and changed_parts("", versions[0]).facts
+    assert changed_parts(versions[2], versions[3]) == Changed(True, True) == changed_parts("", versions[0])
     assert changed_parts(versions[3], versions[3]) == Changed(False, False)
 
 

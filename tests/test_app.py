@@ -1,0 +1,82 @@
+"""`python app.py`: its flags, Gradio's environment variables, and what it says when it cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LONG = 90.0  # seconds; a bound for a busy machine, never a measure
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(*flags, **environment) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "app.py", *map(str, flags)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@contextmanager
+def answering(port: int, *flags, **environment):
+    """The app, once it answers on this port."""
+    process = start(*flags, **environment)
+    try:
+        deadline = time.monotonic() + LONG
+        while True:
+            assert process.poll() is None and time.monotonic() < deadline
+            try:
+                assert httpx.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LONG)
+
+
+def test_gradios_variables_are_honoured_and_the_page_can_be_installed(tmp_path):
+    port = free_port()
+    with answering(port, "--runs", tmp_path, GRADIO_SERVER_PORT=str(port), GRADIO_SERVER_NAME="127.0.0.1"):
+        manifest = httpx.get(f"http://127.0.0.1:{port}/manifest.json").json()
+        assert manifest["name"] == "ResNet-50, opened" and manifest["icons"]
+
+
+def test_flags_win_and_a_taken_port_is_one_line(tmp_path):
+    port, other = free_port(), free_port()
+    with answering(port, "--port", port, "--runs", tmp_path, GRADIO_SERVER_PORT=str(other)):
+        second = start("--port", port, "--runs", tmp_path)
+        said = second.communicate(timeout=LONG)[0]
+        assert second.returncode == 1 and str(port) in said and "Traceback" not in said
+
+
+def test_a_token_that_is_set_guards_the_page_on_loopback_too(tmp_path):
+    port = free_port()
+    with answering(port, "--port", port, "--runs", tmp_path, RESNET_DEMO_TOKEN="secret") as process:
+        while "owner's link" not in (line := process.stdout.readline()):
+            assert line
+        assert line.strip().endswith(f"http://127.0.0.1:{port}/?token=secret")
+
+
+@pytest.mark.parametrize("source", ["cifar", "folder:", "folder:/nowhere/at/all", "/tmp"])
+def test_a_source_that_is_not_there_is_a_wrong_call(source):
+    process = start("--data", source)
+    said = process.communicate(timeout=LONG)[0]
+    assert process.returncode == 2 and "--data must be folder:PATH" in said and "Traceback" not in said

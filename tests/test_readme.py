@@ -1,0 +1,40 @@
+"""The README's table of settings derives from TrainConfig: `python tests/test_readme.py` writes it anew."""
+
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # also when run as a command
+
+from resnet_demo.training.config import PRESETS, TrainConfig  # noqa: E402
+
+README = ROOT / "README.md"
+TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
+
+
+def settings_table() -> str:
+    """Markdown: each setting, what it is, and its value in each preset."""
+    presets = {name: {**TrainConfig().to_dict(), **preset.changes, "preset": name} for name, preset in PRESETS.items()}
+    lines = ["| setting | what it is | " + " | ".join(presets) + " |", "|---|---|" + "---|" * len(presets)]
+    for field in fields(TrainConfig):
+        values = [str(values[field.name]) for values in presets.values()]
+        flag = "--" + field.name.replace("_", "-")
+        lines.append(f"| `{flag}` | {field.metadata['help']} | {' | '.join(values)} |")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_table_of_settings_is_the_configs():
+    assert TABLE.search(README.read_text(encoding="utf-8")).group() == settings_table()
+
+
+def test_every_picture_is_there_and_small():
+    pictures = re.findall(r"\]\((docs/[^)]+)\)", README.read_text(encoding="utf-8"))
+    assert len(pictures) >= 3
+    for picture in pictures:
+        assert 0 < (ROOT / picture).stat().st_size <= 300_000, picture
+
+
+if __name__ == "__main__":
+    README.write_text(TABLE.sub(settings_table(), README.read_text(encoding="utf-8")), encoding="utf-8")
