@@ -33,7 +33,8 @@ def parse_flags() -> argparse.Namespace:
     flags.add_argument("--keep-training", action="store_true", help="leave a run training when the app ends")
     options = flags.parse_args()
     for source in options.data:
-        if not source.startswith("folder:") or not Path(source.removeprefix("folder:")).expanduser().is_dir():
+        path = source.removeprefix("folder:")
+        if path in ("", source) or not Path(path).expanduser().is_dir():
             flags.error(f"--data must be folder:PATH with a folder that is there, not '{source}'")
     options.data = [absolute_source(source) for source in options.data]
     return options
