@@ -7,8 +7,6 @@ thread's own CPU time, which other programs on the machine hardly disturb; with 
 """
 
 import argparse
-import os
-import platform
 import statistics
 import time
 from collections import Counter
@@ -19,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from benchmarks.machine import machine_line
 from resnet_demo.models import small_maps
 from resnet_demo.models.describe import LayerDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
@@ -44,8 +43,7 @@ def report(batch: int, repeats: int) -> Iterator[str]:
     """The lines of two Markdown tables."""
     clock = "CPU time" if torch.get_num_threads() == 1 else "wall clock"
     yield (
-        f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads, "
-        f"load {os.getloadavg()[0]:.1f}; torch {torch.__version__}, Python {platform.python_version()}. "
+        f"{machine_line()}. "
         f"float32, channels_last, batch {batch}; {clock}, ms, medians of {repeats} in alternation (quartiles)."
     )
     yield ""
@@ -156,15 +154,6 @@ def _spread(times: list[float]) -> str:
     low, middle, high = statistics.quantiles(times, n=4)
     digits = 0 if middle >= 100 else 1
     return f"{middle:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _arguments() -> argparse.Namespace:

@@ -3,12 +3,12 @@
 Imports no torch. A held `worker.lock` means a living worker: the system frees it at once when the process dies.
 """
 
+import functools
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -140,7 +140,7 @@ class RunDirectory:
         wanted = (read_json(self.path / "control.json") or {}).get("wanted")
         return wanted if wanted in (PAUSE, STOP) else RUN
 
-    @cached_property
+    @functools.cached_property
     def lock(self) -> FileLock:
         return FileLock(self.path / "worker.lock")
 
@@ -151,8 +151,9 @@ class RunDirectory:
     def model_info(self) -> ModelInfo | None:
         """The header of model.safetensors; None where there is no whole one."""
         try:
-            return read_model_info(self.model_path)
-        except CheckpointError:
+            stat = self.model_path.stat()
+            return _model_info(self.model_path, stat.st_mtime_ns, stat.st_size)
+        except (FileNotFoundError, CheckpointError):
             return None
 
     def model_saved_at(self) -> float:
@@ -167,6 +168,12 @@ class RunDirectory:
 
     def epoch_path(self, epoch: int) -> Path:
         return self.epochs_path / f"{epoch:04}.safetensors"
+
+
+@functools.lru_cache(maxsize=256)
+def _model_info(path: Path, changed_ns: int, size: int) -> ModelInfo:
+    """Read once for each state of the file: every open page asks for every run's."""
+    return read_model_info(path)
 
 
 def is_held(lock_path: Path) -> bool:

@@ -4,7 +4,8 @@ import gradio as gr
 
 from resnet_demo.ui.architecture_tab import build_architecture_tab
 from resnet_demo.ui.classify_tab import ClassifyTab
-from resnet_demo.ui.train_tab import QUIET, UNCHECKED, Backend, TrainTab
+from resnet_demo.ui.train_tab import Backend, TrainTab
+from resnet_demo.ui.wiring import QUIET, UNCHECKED
 
 TICK_S = 2.0
 HEADER = (

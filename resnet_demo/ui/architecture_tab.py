@@ -10,6 +10,7 @@ import gradio as gr
 
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 from resnet_demo.ui import block_diagram, diagram
+from resnet_demo.ui.wiring import QUIET, UNCHECKED
 
 INPUT_SIZES = (32, 64, 128, 224)
 STAGES = tuple(range(1, len(ARCHITECTURES["resnet50"].depths) + 1))
@@ -56,15 +57,9 @@ element.addEventListener('click', (event) => {
 });
 """
 
-# No queue: a drawing takes milliseconds once torch is there. Values come unchecked, and are checked by the
-# handler, whose sentence is a better answer than Gradio's.
-HANDLER = {
-    "api_visibility": "undocumented",
-    "queue": False,
-    "show_progress": "hidden",
-    "concurrency_limit": None,
-    "preprocess": False,
-}
+# A drawing takes milliseconds once torch is there. The handler checks its values: its sentence is a better answer
+# than Gradio's.
+HANDLER = {**QUIET, **UNCHECKED}
 
 
 @dataclass(frozen=True)

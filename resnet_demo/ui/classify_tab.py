@@ -15,11 +15,12 @@ from resnet_demo.data.images import PictureError, load_picture
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
 from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import answer
+from resnet_demo.ui.watch import NEWEST
+from resnet_demo.ui.wiring import QUIET, UNCHECKED
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction, Predictor
 
-NEWEST = "newest"  # the choice that follows whatever is saved last
 # The button is part of the card, so that nothing moves when it goes.
 TO_TRAIN = """
 element.addEventListener('click', (event) => {
@@ -28,10 +29,8 @@ element.addEventListener('click', (event) => {
 """
 ERRORS = (PictureError, CheckpointError, RunError)  # their texts are for people
 
-# Values come unchecked and are checked here. Gradio's own preparation would decode a picture before our limits
-# are asked, turn 16 bits white, and take a path from a request that leaves out its 'meta'.
-UNCHECKED = {"preprocess": False}
-QUIET = {"queue": False, "show_progress": "hidden", "concurrency_limit": None, "api_visibility": "undocumented"}
+# Unchecked, since Gradio's own preparation of a picture would also turn 16 bits white, and take a path from a request
+# that leaves out its 'meta'.
 ASK = {"concurrency_limit": 2, "concurrency_id": "classify", **UNCHECKED}
 
 

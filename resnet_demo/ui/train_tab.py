@@ -15,21 +15,13 @@ from resnet_demo.ui.access import Access
 from resnet_demo.ui.chart import run_charts
 from resnet_demo.ui.form import FIELDS, TrainForm
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
-QUIET = {
-    "queue": False,
-    "show_progress": "hidden",
-    "api_visibility": "undocumented",
-    "concurrency_limit": None,
-}
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
     "precision", "threads",
 )  # fmt: skip
 _RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 90}
-# The list of runs grows while a page is open; Gradio's own check knows only what stood there at the start.
-UNCHECKED = {"preprocess": False}
-ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 
 
 @dataclass(frozen=True)
