@@ -75,8 +75,23 @@ def test_the_app_ends_the_run_is_saved_and_the_next_start_resumes_it(app, open_p
     assert run.view().paused and not run.is_alive()
     with app.running():
         page.wait_for_selector("#status [data-status=paused]")  # the page that stayed open, with no click
-        page.click("#resume")
-        page.wait_for_selector("#status [data-status=training]")
+        wait_for(lambda: resumed(page), "a resumed run")
+
+
+def resumed(page) -> bool:
+    """Press Resume where it can be pressed. Gradio reloads a page whose app has come back; a press just before that
+    is lost with the old page, so it may take two."""
+    from playwright.sync_api import Error
+
+    try:
+        if page.is_visible("#status [data-status=training]"):
+            return True
+        if page.is_enabled("#resume", timeout=5000):
+            page.click("#resume", timeout=5000)
+        page.wait_for_timeout(3000)
+    except Error:  # the page went away under the question: ask the new one
+        page.wait_for_load_state()
+    return False
 
 
 def test_keep_training_leaves_the_run_alone(app, open_page):
