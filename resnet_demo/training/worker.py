@@ -148,8 +148,7 @@ class Worker:
         """Keep this epoch's weights where it is the best by held-out accuracy, or one of four spread over the run."""
         from resnet_demo.training.checkpoint import save_model
 
-        done = [*self.run.view().epochs]
-        measured = [epoch for epoch in done if epoch.validation_accuracy is not None]
+        measured = [epoch for epoch in self.run.view().epochs if epoch.validation_accuracy is not None]
         best = max(measured, key=lambda epoch: epoch.validation_accuracy, default=None)
         total = self._trainer.config.epochs
         kept = {max(1, round(total * quarter / 4)) for quarter in (1, 2, 3, 4)} | ({best.epoch} if best else set())

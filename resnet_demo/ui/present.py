@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from resnet_demo.training import events
-from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig, problem_with
+from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig
 from resnet_demo.training.runs import PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
 from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, started
@@ -235,7 +235,3 @@ def download_size(config: TrainConfig, data_dir: Path) -> int:
     """Bytes that Start will fetch before the first step."""
     there = (data_dir / "cifar-10-batches-py").is_dir() or (data_dir / CIFAR10_ARCHIVE).is_file()
     return CIFAR10_BYTES if config.data == "cifar10" and not there else 0
-
-
-def unknown_preset(preset: str) -> str | None:
-    return problem_with("preset", preset)

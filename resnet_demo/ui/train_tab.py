@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from resnet_demo.training.config import ConfigError, preset_config
+from resnet_demo.training.config import ConfigError, preset_config, problem_with
 from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import present
@@ -155,8 +155,8 @@ class TrainTab:
         ]
 
     def fill(self, preset: str, data: str) -> list:
-        if present.unknown_preset(preset):
-            raise gr.Error(present.unknown_preset(preset), print_exception=False)
+        if problem := problem_with("preset", preset):
+            raise gr.Error(problem, print_exception=False)
         return self.form.fill(preset, data)
 
     def prepare(self) -> list:
