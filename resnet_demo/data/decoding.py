@@ -8,10 +8,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Generator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, wait
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -35,12 +37,15 @@ def decode(paths: list[str], in_processes: bool) -> Decoding:
     unreadable: list[int] = []
     done = 0
     executor = _processes() if in_processes else ThreadPoolExecutor(1)
+    # Not concurrent.futures.wait: it locks every future in turn, and a Ctrl-C in its midst leaves some locked, so
+    # that the executor never ends. A SimpleQueue may be interrupted at any time.
+    finished: SimpleQueue[Future] = SimpleQueue()
     try:
-        chunks = {executor.submit(decode_chunk, paths[i : i + CHUNK]): i for i in range(0, len(paths), CHUNK)}
-        while chunks:
+        starts = _submit(executor, paths, finished)
+        while starts:
             yield LoadProgress("decoding", done, len(paths))
-            for future in wait(chunks, timeout=TICK_S).done:
-                start = chunks.pop(future)
+            for future in _taken_within(TICK_S, finished, len(starts)):
+                start = starts.pop(future)
                 pictures, failed = future.result()
                 images[start : start + len(pictures)] = pictures
                 unreadable += [start + place for place in failed]
@@ -54,6 +59,25 @@ def decode(paths: list[str], in_processes: bool) -> Decoding:
         executor.shutdown(cancel_futures=True)
     yield LoadProgress("decoding", done, len(paths))
     return images, sorted(unreadable)
+
+
+def _submit(executor: Executor, paths: list[str], finished: SimpleQueue[Future]) -> dict[Future, int]:
+    """Each chunk's future and where its first picture stands; each goes into `finished` when it is done."""
+    starts = {}
+    for start in range(0, len(paths), CHUNK):
+        future = executor.submit(decode_chunk, paths[start : start + CHUNK])
+        future.add_done_callback(finished.put)
+        starts[future] = start
+    return starts
+
+
+def _taken_within(seconds: float, finished: SimpleQueue[Future], most: int) -> Iterator[Future]:
+    deadline = time.monotonic() + seconds
+    for _ in range(most):
+        try:
+            yield finished.get(timeout=max(0, deadline - time.monotonic()))
+        except Empty:
+            return
 
 
 def decode_chunk(paths: list[str]) -> tuple[np.ndarray, list[int]]:

@@ -347,7 +347,10 @@ def test_a_program_that_is_ended_in_mid_decoding_takes_its_processes_along(split
             os.killpg(program.pid, how)  # as Ctrl-C does: the whole group gets it
         else:
             program.kill()
-        said = program.stderr.read()
+        try:
+            _, said = program.communicate(timeout=30)
+        finally:
+            program.kill()  # one that hangs would hold the whole suite
     deadline = time.monotonic() + 10
     while any(is_alive(child) for child in children) and time.monotonic() < deadline:
         time.sleep(0.05)
