@@ -17,10 +17,16 @@ def add_train(commands) -> None:
     where = train.add_mutually_exclusive_group()
     where.add_argument("--run", type=Path, metavar="DIR", help="make this run, or go on with it where it is unfinished")
     where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
-    train.add_argument("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="where downloaded data are kept")
-    train.add_argument("--json", action="store_true", help="one event a line, as JSON, instead of a progress bar")
+    add_foreground_flags(train)
     for setting in fields(TrainConfig):
         _add_setting(train, setting)
+
+
+def add_foreground_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="where downloaded data are kept"
+    )
+    command.add_argument("--json", action="store_true", help="one event a line, as JSON, instead of a progress bar")
 
 
 def _add_setting(command: argparse.ArgumentParser, setting) -> None:
@@ -36,18 +42,22 @@ def _add_setting(command: argparse.ArgumentParser, setting) -> None:
 
 
 def train_command(options: argparse.Namespace) -> int:
+    return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
+
+
+def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool) -> int:
+    """Train to the end or until Ctrl-C, and say how it ended; returns the exit status."""
     from resnet_demo.training.worker import Worker
 
-    run = _open_or_create(options)
-    worker = Worker(run, options.data_dir)
+    worker = Worker(run, data_dir)
     worker.stop_on_signals()
-    show = _print_json if options.json else _print_bar
+    show = _print_json if json else _print_bar
     try:
         last = show(worker.work())
     except RunError:
         RunStore(run.path.parent).discard_unborn(run)
         raise
-    return _end(run, last, options.json)
+    return _end(run, last, json)
 
 
 def _open_or_create(options: argparse.Namespace) -> RunDirectory:

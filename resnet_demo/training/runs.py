@@ -20,9 +20,10 @@ from resnet_demo.training.events import Event, RunView, fold, to_line
 from resnet_demo.training.files import read_json, replace_json
 from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
 
-RUN, PAUSE, STOP = "run", "pause", "stop"  # what control.json may want
+RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
 DELETE_TIMEOUT_S = 1.0
+NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
 TITLE_MAX = 80  # characters
 DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
 
@@ -160,12 +161,12 @@ class RunDirectory:
             return None
 
     def request(self, wanted: str) -> None:
-        """Ask the worker to run, pause or stop. It obeys within one step."""
+        """Ask the worker to run, pause, stop or discard. It obeys within one step."""
         replace_json(self.path / "control.json", {"wanted": wanted, "time": time.time()})
 
     def wanted(self) -> str:
         wanted = (read_json(self.path / "control.json") or {}).get("wanted")
-        return wanted if wanted in (PAUSE, STOP) else RUN
+        return wanted if wanted in (PAUSE, STOP, DISCARD) else RUN
 
     @functools.cached_property
     def lock(self) -> FileLock:
@@ -255,7 +256,7 @@ class RunStore:
         for run in self.runs():
             if run.id == run_id:
                 return run
-        raise RunError("There is no such run (any more). Choose one from the list.")
+        raise RunError(NO_SUCH_RUN)
 
     def parent(self, config: TrainConfig) -> RunDirectory | None:
         """The run whose weights `config` starts from, if any. Raises RunError where that is not possible."""
@@ -317,14 +318,16 @@ class RunStore:
         """Delete a run's folder. Raises RunError where it is no run of this folder, a worker lives in it, or the
         disk refuses.
 
-        The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it.
+        The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it. A
+        worker, who holds the lock already, may delete its own.
         """
-        run = self.get(run.id)
+        if run not in self.runs():
+            raise RunError(NO_SUCH_RUN)
         if run.path.is_symlink():
             raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
         aside = self.folder / f"{DELETED}{run.id}-{time.time_ns()}"
         try:
-            with FileLock(run.path / "worker.lock").acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
+            with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
                 run.path.rename(aside)
         except Timeout as error:
             raise RunError(f"'{run.id}' is training. Stop it first, then delete it.") from error

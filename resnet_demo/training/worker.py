@@ -13,10 +13,11 @@ from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.meter import Meter
-from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError, RunStore
 
 STARTING = "starting"
 STOPPED = "Stopped and saved on request."
+DISCARDED = "Ended without saving and deleted on request."
 SAVE_EVERY_S = 60.0
 PROGRESS_EVERY_S = 1.0
 
@@ -47,23 +48,29 @@ class Worker:
 
     def work(self) -> Iterator[events.Event | Progress]:
         """Raises RunError where another trains in this folder or the run cannot be read. What fails after that
-        becomes the run's last event."""
-        run = self.run
-        with RunStore(run.path.parent).training(run):
+        becomes the run's last event. A run to discard is deleted, however it ended."""
+        run, store = self.run, RunStore(self.run.path.parent)
+        with store.training(run):
             run.request(RUN)  # what was wanted of an earlier worker is done with
-            if run.view().is_over:
-                return
-            remove_unfinished(run.path)
-            config = run.config()
-            try:
-                yield from self._load_and_train(config)
-            except OSError as error:
-                yield self._fail(_disk_sentence(error))
-            except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
-                if not (sentence := failure_sentence(error)):
-                    traceback.print_exc(file=sys.stderr)
-                    sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
-                yield self._fail(sentence)
+            if not run.view().is_over:
+                yield from self._work()
+            if run.wanted() == DISCARD:
+                ended = events.RunEnded(**self._place(), outcome="discarded", message=DISCARDED)
+                store.delete(run)
+                yield ended
+
+    def _work(self) -> Iterator[events.Event | Progress]:
+        remove_unfinished(self.run.path)
+        config = self.run.config()
+        try:
+            yield from self._load_and_train(config)
+        except OSError as error:
+            yield self._fail(_disk_sentence(error))
+        except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
+            if not (sentence := failure_sentence(error)):
+                traceback.print_exc(file=sys.stderr)
+                sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
+            yield self._fail(sentence)
 
     # --- loading ----------------------------------------------------------------------------------------------
 
@@ -104,7 +111,7 @@ class Worker:
         """Pause or stop before there is a trainer; what an earlier worker saved stays as it is."""
         if wanted == PAUSE:
             yield self._store(events.RunPaused(**self._place()))
-        else:
+        elif wanted == STOP:
             yield self._finish(events.RunEnded(**self._place(), outcome="stopped", message=STOPPED))
 
     # --- training ---------------------------------------------------------------------------------------------
@@ -124,6 +131,8 @@ class Worker:
             else:
                 yield self._store(event)
             wanted, saved = self._wanted(), None
+            if wanted == DISCARD:
+                return
             if isinstance(event, events.EpochEnded):
                 saved = self._save(event)
                 self._keep_epoch(event)
@@ -180,7 +189,8 @@ class Worker:
     # --- small parts ------------------------------------------------------------------------------------------
 
     def _wanted(self) -> str:
-        return PAUSE if self._signalled else self.run.wanted()
+        wanted = self.run.wanted()
+        return PAUSE if self._signalled and wanted == RUN else wanted
 
     def _place(self) -> dict:
         """Where the run is: by its trainer, before there is one by its log, and else at the beginning."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from resnet_demo.training import events
 from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TrainConfig
-from resnet_demo.training.runs import PAUSE, STOP, Progress
+from resnet_demo.training.runs import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
 from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, started
 
@@ -48,15 +48,22 @@ class Controls:
     pause: bool
     resume: bool
     stop: bool
+    discard: bool
 
 
 def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
     """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains."""
     if not owner:
-        return Controls(False, False, False, False)
+        return Controls(False, False, False, False, False)
     training = look.current is not None and look.current.alive
     waiting = shown is not None and shown.status in ("paused", "interrupted", "failed")
-    return Controls(start=not training, pause=training, resume=waiting and not training, stop=training)
+    return Controls(
+        start=not training,
+        pause=training,
+        resume=waiting and not training,
+        stop=training,
+        discard=waiting or (shown is not None and shown.alive),
+    )
 
 
 def share_done(snapshot: Snapshot) -> float | None:
@@ -100,6 +107,8 @@ def _now(snapshot: Snapshot) -> str:
         return "Pausing: ends as soon as the step under way is done and saved…"
     if snapshot.wanted == STOP:
         return "Stopping: ends as soon as the step under way is done and saved…"
+    if snapshot.wanted == DISCARD:
+        return "Discarding: ends as soon as the step under way is done, and is deleted…"
     progress = snapshot.progress
     if progress is None:
         return f"{PHASES['starting']}…"
@@ -147,7 +156,8 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
     title = f"{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
-        f'<div class="run-card" data-status="{snapshot.status}"><div class="run-head">'
+        f'<div class="run-card" data-status="{snapshot.status}" data-run="{escape(snapshot.run.id)}" '
+        f'data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
         f"{escape(_origin(snapshot.config))}</span>"

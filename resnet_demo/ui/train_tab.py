@@ -21,6 +21,11 @@ PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
     "precision", "threads",
 )  # fmt: skip
+# Asks about the run that this page shows, by its name: what is newest may have changed since.
+CONFIRM_DISCARD = """() => {
+    const { run, name } = document.querySelector("#status .run-card").dataset;
+    return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
+}"""
 _RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 90}
 
 
@@ -77,6 +82,7 @@ class TrainTab:
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
+            self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
         loss, accuracy = run_charts(None)
         with gr.Row():
             with gr.Column(min_width=300):
@@ -94,7 +100,7 @@ class TrainTab:
     @property
     def shown(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
-        buttons = [self.start, self.tour, self.pause, self.resume, self.stop]
+        buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
         lists = [self.runs, self.chosen, self.form["start_from"]]
         return [self.seen, self.status, self.loss, self.accuracy, self.log, *lists, *buttons]
 
@@ -118,6 +124,9 @@ class TrainTab:
         self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED)
         self.chosen.input(self.refresh, [self.seen, self.chosen], self.shown, api_name="choose", **QUIET, **UNCHECKED)
         self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT)
+        self.discard.click(
+            self.discard_run, self.chosen, self.shown, api_name="discard", js=CONFIRM_DISCARD, **ACT, **UNCHECKED
+        )
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -132,7 +141,7 @@ class TrainTab:
     def _render(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * 3, [gr.skip()] * 8
+        points, states = [gr.skip()] * 3, [gr.skip()] * 9
         if changed.points or changed.states:
             points = [*self._charts(version, shown), present.log_text(shown, owner)]
         if changed.states:
@@ -148,7 +157,7 @@ class TrainTab:
 
     def _states(self, look: Look, shown: Snapshot | None, owner: bool) -> list:
         can = present.controls(look, shown, owner)
-        live = (can.start, can.start, can.pause, can.resume, can.stop)
+        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [
             present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
@@ -208,6 +217,13 @@ class TrainTab:
         if shown is None:
             raise gr.Error("There is no run to resume.", print_exception=False)
         return self._act(lambda: self.backend.launcher.resume(shown.run))
+
+    def discard_run(self, run_id: str, request: gr.Request) -> list:
+        """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""
+        self.backend.access.require_owner(request)
+        if not run_id:
+            return [gr.skip()] * len(self.shown)
+        return self._act(lambda: self.backend.launcher.discard(self.backend.store.get(run_id)))
 
     def _act(self, action) -> list:
         """Do it and show what is true afterwards, the run in front; what goes wrong becomes one sentence."""

@@ -9,7 +9,7 @@ from PIL import Image
 from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import read_model_info
-from resnet_demo.training.runs import PAUSE, STOP, RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, STOP, RunStore
 from resnet_demo.training.worker import Worker, failure_sentence
 
 
@@ -83,6 +83,26 @@ def test_loading_obeys_too(run, tmp_path):
         if getattr(event, "phase", "") == "decoding":
             run.request(PAUSE)
     assert names(run) == ["RunPaused"] and not run.model_path.exists()
+
+
+@pytest.mark.parametrize("phase", ["starting", "decoding", "training", "evaluating"])
+def test_a_discarded_run_ends_without_saving_and_is_deleted(store, run, tmp_path, phase, monkeypatch):
+    monkeypatch.setattr(Worker, "_save", lambda worker, at: pytest.fail("saved"))
+    told = []
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == phase:
+            run.request(DISCARD)
+        told.append(event)
+    assert told[-1].outcome == "discarded" and not run.path.exists() and store.runs() == []
+    assert sum(getattr(event, "phase", "") == phase for event in told) == 1  # it obeyed at once
+
+
+def test_a_run_that_fails_before_it_is_discarded_is_deleted_too(store, tiny_config, tmp_path):
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
+    for event in Worker(run, tmp_path / "data").work():
+        if isinstance(event, events.RunEnded) and event.outcome == "failed":
+            run.request(DISCARD)
+    assert not run.path.exists()
 
 
 def test_data_that_are_not_there_end_the_run_with_advice(store, tiny_config, tmp_path):

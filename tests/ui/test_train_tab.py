@@ -13,7 +13,7 @@ from resnet_demo.training.config import preset_config
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.form import FIELDS, TrainForm
 
-CHANGING = {"start": None, "tour": [], "pause": [], "resume": ["newest"], "stop": []}
+CHANGING = {"start": None, "tour": [], "pause": [], "resume": ["newest"], "stop": [], "discard": ["newest"]}
 
 
 def post(url, handler, data, token=None):
@@ -102,6 +102,18 @@ def test_a_paused_run_that_is_not_in_front_can_be_chosen_and_resumed(serve, tiny
         assert backend.store.active() == paused
 
 
+def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config):
+    with serve(Access("secret")) as (url, backend):
+        named, newer = backend.store.create(tiny_config), backend.store.create(tiny_config)
+        assert post(url, "discard", [named.id], "wrong")[0] == "error"
+        assert post(url, "discard", [""], "secret")[0] == "complete"  # the person said no
+        kind, answer = post(url, "discard", ["../runs"], "secret")
+        assert kind == "error" and "no such run" in answer
+        assert backend.store.runs() == [newer, named]
+        assert post(url, "discard", [named.id], "secret")[0] == "complete"
+        assert backend.store.runs() == [newer]
+
+
 def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tiny_config):
     with serve() as (url, backend):
         backend.store.create(tiny_config)
@@ -132,8 +144,8 @@ def test_the_plan_names_the_device_and_the_duration(serve):
 
 def test_a_visitors_buttons_are_all_off(serve):
     with serve(Access("secret")) as (url, _):
-        buttons = run_now(url, "refresh", ["", "newest"]).json()["data"][-5:]
-        assert [button["interactive"] for button in buttons] == [False] * 5
+        buttons = run_now(url, "refresh", ["", "newest"]).json()["data"][-6:]
+        assert [button["interactive"] for button in buttons] == [False] * 6
 
 
 def test_nothing_of_ours_is_public_but_what_is_meant(serve):

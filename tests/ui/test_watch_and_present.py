@@ -4,7 +4,7 @@ import pytest
 
 from resnet_demo.training import events
 from resnet_demo.training.config import continued, preset_config
-from resnet_demo.training.runs import PAUSE, Progress, RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, Progress, RunStore
 from resnet_demo.ui import present, words
 from resnet_demo.ui.watch import NEWEST, Changed, Look, Snapshot, Watcher, changed_parts
 
@@ -46,14 +46,14 @@ def snapshot(run, log, alive=False, progress=None, wanted="run"):
 @pytest.mark.parametrize(
     ("log", "alive", "status", "live"),
     [
-        ([], True, "training", "pause stop"),
-        ([started(), METRIC], True, "training", "pause stop"),
-        ([started(), METRIC], False, "interrupted", "start resume"),
-        ([started(), METRIC, events.RunPaused(**PLACE)], False, "paused", "start resume"),
+        ([], True, "training", "pause stop discard"),
+        ([started(), METRIC], True, "training", "pause stop discard"),
+        ([started(), METRIC], False, "interrupted", "start resume discard"),
+        ([started(), METRIC, events.RunPaused(**PLACE)], False, "paused", "start resume discard"),
         ([started(), ENDED["finished"]], False, "finished", "start"),
         ([started(), ENDED["stopped"]], False, "stopped", "start"),
-        ([started(), ENDED["failed"]], False, "failed", "start resume"),
-        ([started(), ENDED["failed"]], True, "training", "pause stop"),
+        ([started(), ENDED["failed"]], False, "failed", "start resume discard"),
+        ([started(), ENDED["failed"]], True, "training", "pause stop discard"),
     ],
 )
 def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
@@ -65,7 +65,7 @@ def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
 
 
 def test_before_the_first_run_only_start_can_be_pressed():
-    assert present.controls(Look(), None, owner=True) == present.Controls(True, False, False, False)
+    assert present.controls(Look(), None, owner=True) == present.Controls(True, False, False, False, False)
 
 
 def test_the_card_says_where_the_run_is(run):
@@ -77,6 +77,7 @@ def test_the_card_says_where_the_run_is(run):
 
 def test_a_request_is_acknowledged_before_the_worker_obeys(run):
     assert "Pausing" in present.sentence(snapshot(run, [started()], True, wanted=PAUSE))
+    assert "Discarding" in present.sentence(snapshot(run, [started()], True, wanted=DISCARD))
 
 
 def test_a_download_says_how_far_it_is(run):
