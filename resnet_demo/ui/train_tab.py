@@ -26,7 +26,7 @@ CONFIRM_DISCARD = """() => {
     const { run, name } = document.querySelector("#status .run-card").dataset;
     return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
 }"""
-_RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 90}
+_RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
 
 
 @dataclass(frozen=True)
