@@ -52,6 +52,12 @@ class Look:
         """Changes whenever any page has something new to show."""
         return self.version_of(self.current)
 
+    @property
+    def checkpoints(self) -> str:
+        """Changes whenever a run's checkpoint has come, been replaced or gone."""
+        saved = [(s.run.id, s.view.saved.time if s.view.saved else None) for s in self.runs]
+        return str(zlib.crc32(repr(saved).encode()))
+
     def version_of(self, snapshot: Snapshot | None) -> str:
         """Changes whenever a page that shows this run has something new to show. Three parts, by ' ': the run's
         points, the states of all runs, and its last word; see `changed_parts`."""

@@ -117,11 +117,11 @@ def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config
 def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tiny_config):
     with serve() as (url, backend):
         backend.store.create(tiny_config)
-        (version,) = run_now(url, "news", [""]).json()["data"]
+        version, checkpoints = run_now(url, "news", ["", ""]).json()["data"]
         shown = run_now(url, "refresh", ["", "newest"]).json()["data"]
         assert shown[0] == version and "interrupted" in shown[1] and "<svg" in shown[2]
-        unchanged = run_now(url, "news", [version])
-        assert unchanged.json()["data"] == [{"__type__": "update"}] and len(unchanged.content) < 300
+        unchanged = run_now(url, "news", [version, checkpoints])
+        assert unchanged.json()["data"] == [{"__type__": "update"}] * 2 and len(unchanged.content) < 300
 
 
 def test_a_tick_with_only_progress_skips_the_plots(serve, tiny_config):

@@ -163,6 +163,21 @@ def test_a_version_changes_with_what_a_page_shows_and_only_then(run, tmp_path):
     assert changed_parts(versions[3], versions[3]) == Changed(False, False)
 
 
+def test_the_checkpoints_version_changes_with_a_save_or_another_run_and_not_with_progress(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    run.append(started())
+    before = watcher.look(now=True).checkpoints
+    run.append(METRIC)
+    run.write_progress(Progress("training", time=5.0))
+    assert watcher.look(now=True).checkpoints == before
+    run.append(events.CheckpointSaved(**PLACE))
+    saved = watcher.look(now=True).checkpoints
+    run.append(events.CheckpointSaved(**PLACE | {"time": 2.0}))
+    saved_again = watcher.look(now=True).checkpoints
+    RunStore(tmp_path).create(preset_config("tour"))
+    assert len({before, saved, saved_again, watcher.look(now=True).checkpoints}) == 4
+
+
 def test_looks_within_half_a_second_are_shared(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
     assert watcher.look() is watcher.look()
