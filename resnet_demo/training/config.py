@@ -110,6 +110,13 @@ class TrainConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     threads: int = setting(0, "CPU threads", "0 = as many as PyTorch chooses.", minimum=0, maximum=1024)
+    processes: int = setting(
+        1,
+        "Processes",
+        "They share each batch, each on a GPU of its own. 1 where there is one GPU or none.",
+        minimum=1,
+        maximum=64,
+    )
     log_every_steps: int = setting(
         10, "Steps per logged point", "A point of the curves is the mean over so many steps.", minimum=1, maximum=10000
     )

@@ -19,6 +19,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.optimization import learning_rate, make_optimizer
+from resnet_demo.training.parallel import ALONE, Processes
 
 STATE_FORMAT = 1
 EVALUATION_BATCH = 250
@@ -33,10 +34,15 @@ class Trainer:
 
     Everything random is a function of (config.seed, epoch, step); the learning rate is one of the step. Raises
     TrainingError where the data cannot be trained on with this config or the loss is no longer a number.
+
+    Of several processes each trains its shard of every batch and has the same weights after it; the statistics of
+    the norms are its shard's own, and those of the first process are what is evaluated and saved.
     """
 
-    def __init__(self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice) -> None:
-        self.config, self.choice = config, choice
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice, processes: Processes = ALONE
+    ) -> None:
+        self.config, self.choice, self.processes = config, choice, processes
         self.classes, self.warnings = dataset.classes, dataset.warnings
         parts = split(dataset, config.seed, config.train_images, config.validation_images, config.test_images)
         self.train, self.validation, self.test = (
@@ -47,6 +53,11 @@ class Trainer:
             raise TrainingError(
                 f"{len(self.train)} training pictures do not fill one batch of {config.batch_size}. "
                 "Choose a smaller batch or more pictures."
+            )
+        if config.batch_size < 2 * self.processes.size:
+            raise TrainingError(
+                f"A batch of {config.batch_size} is too small for {self.processes.size} processes: each needs at "
+                "least two pictures. Choose a larger batch or fewer processes."
             )
         imagenet = config.normalisation == "imagenet"
         self.normalise = Normalise(
@@ -100,6 +111,7 @@ class Trainer:
             seed=self.config.seed,
             epoch=epoch,
             first_batch=first,
+            shard=self.processes.shard,
         )
         since, steps = time.monotonic(), 0
         for done, (images, labels) in enumerate(source, start=first + 1):
@@ -123,13 +135,15 @@ class Trainer:
             loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
+        with torch.no_grad():  # counted on the device: reading them every step would make the GPU wait
+            correct = (logits.argmax(1) == labels).sum()
+            counted = torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
+        self.processes.mean_gradients(self.model, len(labels) / config.batch_size, counted)
         self.optimizer.step()
         self.step += 1
         if config.averaging:
             self._average()
-        with torch.no_grad():  # counted on the device: reading them every step would make the GPU wait
-            correct = (logits.argmax(1) == labels).sum()
-            self.sums += torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
+        self.sums += counted
         return rate
 
     @torch.no_grad()
@@ -159,14 +173,18 @@ class Trainer:
         )
 
     def _evaluate_epoch(self) -> Iterator[events.Event]:
-        total = math.ceil(len(self.validation) / EVALUATION_BATCH) + math.ceil(len(self.test) / EVALUATION_BATCH)
+        stretch = EVALUATION_BATCH * self.processes.size
+        total = math.ceil(len(self.validation) / stretch) + math.ceil(len(self.test) / stretch)
         results, done = [], 0
+        self.processes.copy_first(self.averaged.buffers())  # each has its own statistics of the norms
         for part in (self.validation, self.test):
             sums = torch.zeros_like(self.sums[:2])
-            for images, labels in _in_order(part, self.normalise):
-                sums += self._evaluate_batch(images, labels)
+            for images, labels in _in_order(part, self.normalise, self.processes):
+                if len(labels):
+                    sums += self._evaluate_batch(images, labels)
                 done += 1
                 yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
+            self.processes.add(sums)
             loss, correct = sums.tolist()
             results.append((loss / len(part), correct / len(part)) if len(part) else (None, None))
         (validation_loss, validation_accuracy), (test_loss, test_accuracy) = results
@@ -285,7 +303,9 @@ class Trainer:
         }
 
 
-def _in_order(pictures: Pictures, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:
-    for start in range(0, len(pictures), EVALUATION_BATCH):
-        chosen = slice(start, start + EVALUATION_BATCH)
+def _in_order(pictures: Pictures, normalise: Normalise, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every picture once, shared out among the processes; the last batch may leave a process without any."""
+    stretch = EVALUATION_BATCH * processes.size
+    for start in range(0, len(pictures), stretch):
+        chosen = slice(start + processes.rank, start + stretch, processes.size)
         yield normalise(pictures.images[chosen]), pictures.labels[chosen]

@@ -1,7 +1,6 @@
 """Drains a Trainer into a run directory and obeys its control file. Whoever starts it (the page's launcher, the
 command line) gets the same files."""
 
-import signal
 import sys
 import time
 import traceback
@@ -13,7 +12,9 @@ from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.meter import Meter
+from resnet_demo.training.parallel import ALONE, ProcessLost, join
 from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.signals import PauseSignals
 
 STARTING = "starting"
 STOPPED = "Stopped and saved on request."
@@ -31,20 +32,12 @@ class Worker:
 
     def __init__(self, run: RunDirectory, data_dir: Path) -> None:
         self.run, self.data_dir = run, data_dir
-        self._signalled = False
+        self.signals = PauseSignals()
+        self._processes = ALONE
         self._trainer = None
         self._dataset = None
         self._meter = Meter()
         self._last_progress = self._last_save = 0.0
-
-    def stop_on_signals(self) -> None:
-        """Ctrl-C and SIGTERM pause: save, end, and leave a run that can be resumed. A second one ends at once."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        self._signalled = True
-        signal.signal(number, signal.SIG_DFL)
 
     def work(self) -> Iterator[events.Event | Progress]:
         """Raises RunError where another trains in this folder or the run cannot be read. What fails after that
@@ -52,7 +45,10 @@ class Worker:
         run, store = self.run, RunStore(self.run.path.parent)
         with store.training(run):
             run.request(RUN)  # what was wanted of an earlier worker is done with
-            if not run.view().is_over:
+            self._processes = join()
+            if run.view().is_over:
+                self._processes.hear_first(STOP)
+            else:
                 yield from self._work()
             if run.wanted() == DISCARD:
                 ended = events.RunEnded(**self._place(), outcome="discarded", message=DISCARDED)
@@ -64,6 +60,8 @@ class Worker:
         config = self.run.config()
         try:
             yield from self._load_and_train(config)
+        except ProcessLost:  # no ending: the run is interrupted, and can be resumed
+            raise
         except OSError as error:
             yield self._fail(_disk_sentence(error))
         except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
@@ -79,7 +77,7 @@ class Worker:
         for loaded in loading:
             progress = Progress(loaded.phase, loaded.done, loaded.total)
             yield self._note(progress, always=loaded.phase == STARTING)
-            if (wanted := self._wanted()) != RUN:
+            if (wanted := self._processes.hear_first(self._wanted())) != RUN:
                 loading.close()
                 yield from self._leave_unloaded(wanted)
                 return
@@ -92,19 +90,24 @@ class Worker:
         from resnet_demo.data.sources import load_dataset
         from resnet_demo.training.checkpoint import load_state
         from resnet_demo.training.device import prepare
-        from resnet_demo.training.environment import record_environment
+        from resnet_demo.training.environment import earlier_threads, record_environment
         from resnet_demo.training.first_weights import load_first_weights
+        from resnet_demo.training.follower import Material
         from resnet_demo.training.trainer import Trainer
 
-        choice = prepare(config, self.run.environment().get("threads"))
-        record_environment(self.run, config, choice.name)
+        threads = earlier_threads(self.run, self._processes.size)
+        choice = prepare(config, threads, self._processes.size)
+        record_environment(self.run, config, choice.name, self._processes.size)
         self._dataset = yield from load_dataset(config.data, self.data_dir)
         yield LoadProgress(STARTING, 0, 0)
-        trainer = Trainer(config, self._dataset, choice)
+        trainer, state = Trainer(config, self._dataset, choice, self._processes), None
         if self.run.state_path.exists():
-            trainer.load_state_dict(load_state(self.run.state_path))
+            state = load_state(self.run.state_path)
+            trainer.load_state_dict(state)
         elif config.start_from:
             yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
+            state = trainer.state_dict()
+        self._processes.hear_first(Material(config, threads, self._dataset, state))
         self._trainer = trainer
 
     def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
@@ -130,7 +133,7 @@ class Worker:
                 yield event
             else:
                 yield self._store(event)
-            wanted, saved = self._wanted(), None
+            wanted, saved = self._processes.agree(self._wanted()), None
             if wanted == DISCARD:
                 return
             if isinstance(event, events.EpochEnded):
@@ -190,7 +193,7 @@ class Worker:
 
     def _wanted(self) -> str:
         wanted = self.run.wanted()
-        return PAUSE if self._signalled and wanted == RUN else wanted
+        return PAUSE if self.signals.came and wanted == RUN else wanted
 
     def _place(self) -> dict:
         """Where the run is: by its trainer, before there is one by its log, and else at the beginning."""
@@ -252,7 +255,7 @@ def failure_sentence(error: Exception) -> str | None:
     from resnet_demo.training.model_info import CheckpointError
     from resnet_demo.training.trainer import TrainingError
 
-    if isinstance(error, DataError | DeviceError | CheckpointError | RunError | TrainingError):
+    if isinstance(error, DataError | DeviceError | CheckpointError | ProcessLost | RunError | TrainingError):
         return str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."

@@ -15,7 +15,7 @@ ADVANCED = {
     "Optimizer": ("optimizer", "schedule", "warmup", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "averaging", "crop_padding", "flip"),
     "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),
-    "Machine": ("seed", "device", "precision", "threads", "log_every_steps"),
+    "Machine": ("seed", "device", "precision", "threads", "processes", "log_every_steps"),
 }
 FIELDS = tuple(field.name for field in fields(TrainConfig))
 _CHOICE_LABELS = {
@@ -69,9 +69,11 @@ class TrainForm:
         return [gr.validate(problems[name] is None, problems[name] or "") for name in FIELDS]
 
     def fill(self, preset: str, data: str) -> list:
-        """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs."""
+        """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs. So do
+        the processes: they are the machine's."""
         changes = {} if "data" in PRESETS[preset].changes else {"data": data}
         values = preset_config(preset, **changes).to_dict()
+        values["processes"] = gr.skip()
         values["preset"] = gr.update(value=preset, info=PRESETS[preset].summary)
         return [values[name] for name in FIELDS]
 

@@ -19,7 +19,7 @@ from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
-    "precision", "threads",
+    "precision", "threads", "processes",
 )  # fmt: skip
 # Asks about the run that this page shows, by its name: what is newest may have changed since.
 CONFIRM_DISCARD = """() => {
@@ -171,14 +171,17 @@ class TrainTab:
         return self.form.fill(preset, data)
 
     def prepare(self) -> list:
-        """The form and its plan as this machine's first choice: `accurate` where there is a GPU. On a CPU the form
-        stands at `fast` already, and what somebody has typed meanwhile stays."""
-        from resnet_demo.training.device import choose_device  # torch: after the first paint
+        """The form and its plan as this machine's first choice: `accurate` where there is a GPU, and all of them. On a
+        CPU the form stands at `fast` already, and what somebody has typed meanwhile stays."""
+        from resnet_demo.training.device import choose_device, count_gpus  # torch: after the first paint
 
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
-        data = self.backend.sources[0]
-        filled = [gr.skip()] * len(FIELDS) if preset == "fast" else self.form.fill(preset, data)
-        return [*filled, self.plan_text(*preset_config(preset, data=data).to_dict().values())]
+        config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
+        filled = [gr.skip()] * len(FIELDS)
+        if preset != "fast":
+            filled = self.form.fill(preset, config.data)
+            filled[FIELDS.index("processes")] = config.processes
+        return [*filled, self.plan_text(*config.to_dict().values())]
 
     def plan_text(self, *values) -> str:
         """The device, why, how long it will take, and what will be downloaded first."""
@@ -187,7 +190,7 @@ class TrainTab:
 
         try:
             config = self.form.config(values)
-            choice = choose_device(config.device, config.precision, config.threads)
+            choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except (ConfigError, DeviceError) as error:
             return present.plan_problem(error)
         guess = estimate(config, self.backend.store, choice)
