@@ -109,6 +109,9 @@ class TrainConfig:
         "auto computes in bfloat16 on CUDA and in float32 elsewhere.",
         choices=("auto", "float32", "bfloat16"),
     )
+    compile: bool = setting(
+        False, "Compile", "Let PyTorch compile the network: minutes at the start, faster steps on a GPU."
+    )
     threads: int = setting(0, "CPU threads", "0 = as many as PyTorch chooses.", minimum=0, maximum=1024)
     processes: int = setting(
         1,

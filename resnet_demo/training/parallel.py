@@ -66,11 +66,15 @@ class JoinedProcesses(Processes):
         from torch import distributed
 
         self._torch, self._distributed = torch, distributed
-        self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         # Words travel between the CPUs, so that no GPU is waited for to hear them; numbers by the fastest way.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         with _lost():
-            distributed.init_process_group(backend, timeout=TIMEOUT)
+            store, self.rank, self.size = next(distributed.rendezvous("env://", timeout=TIMEOUT))
+            if os.environ.get("LOCAL_WORLD_SIZE") == str(self.size):
+                # On one machine torchrun restarts with the store it had: the dead must not be found at their old
+                # address there. (On several, each counts its own restarts.)
+                store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+            distributed.init_process_group(backend, store=store, rank=self.rank, world_size=self.size, timeout=TIMEOUT)
         self._flat: Tensor | None = None
         self._views: list[Tensor] = []
 

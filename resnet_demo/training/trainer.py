@@ -69,6 +69,8 @@ class Trainer:
         spec = NetworkSpec(config.arch, config.stem, len(dataset.classes))
         self.model = ResNet(spec, config.zero_init_residual).to(choice.device, memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(self.model).eval() if config.averaging else self.model
+        # Compiled, the same module is called in another way: its parameters and their names stay.
+        self.network = torch.compile(self.model) if config.compile else self.model
         self.optimizer = make_optimizer(config, self.model)
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
 
@@ -131,7 +133,7 @@ class Trainer:
             group["lr"] = rate
         self.model.train()
         with self._autocast():
-            logits = self.model(images)
+            logits = self.network(images)
             loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()

@@ -15,7 +15,7 @@ ADVANCED = {
     "Optimizer": ("optimizer", "schedule", "warmup", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "averaging", "crop_padding", "flip"),
     "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),
-    "Machine": ("seed", "device", "precision", "threads", "processes", "log_every_steps"),
+    "Machine": ("seed", "device", "precision", "compile", "threads", "processes", "log_every_steps"),
 }
 FIELDS = tuple(field.name for field in fields(TrainConfig))
 _CHOICE_LABELS = {

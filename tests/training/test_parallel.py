@@ -161,13 +161,13 @@ def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(s
 
 
 def test_torchruns_own_restart_resumes(store, config, tmp_path):
-    run = store.create(replace(config, epochs=6))
+    run = store.create(replace(config, epochs=3))
     torchrun = start(run, tmp_path, restarts=1)
     wait_for(lambda: run.view().saved or torchrun.poll() is not None)
     kill_second(torchrun)
     assert end(torchrun) == 0
     assert re.fullmatch(r"S(m{4}Ec)+m{0,4}R(m{4}Ec)+\.", told(run)), told(run)
-    assert [point.step for point in run.view().metrics] == list(range(1, 25))
+    assert [point.step for point in run.view().metrics] == list(range(1, 13))
 
 
 def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
@@ -187,7 +187,7 @@ def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
 def test_the_command_that_shares_a_batch():
     command = torchrun_command(4, ["train", "--run", "runs/a"])
     assert command[:3] == [sys.executable, "-m", "torch.distributed.run"]
-    assert command[3:] == ["--standalone", "--nproc-per-node", "4", "-m", "--", "resnet_demo", "train", "--run", "runs/a"]
+    assert " ".join(command[3:]) == "--standalone --nproc-per-node 4 -m -- resnet_demo train --run runs/a"
 
 
 def test_alone_every_exchange_is_with_nobody():
