@@ -40,8 +40,9 @@ class Worker:
         self._last_progress = self._last_save = 0.0
 
     def work(self) -> Iterator[events.Event | Progress]:
-        """Raises RunError where another trains in this folder or the run cannot be read. What fails after that
-        becomes the run's last event. A run to discard is deleted, however it ended."""
+        """Raises RunError where another trains in this folder or the run cannot be read, and ProcessLost where one
+        of several processes has died. What else fails becomes the run's last event. A run to discard is deleted,
+        however it ended."""
         run, store = self.run, RunStore(self.run.path.parent)
         with store.training(run):
             run.request(RUN)  # what was wanted of an earlier worker is done with
@@ -259,6 +260,11 @@ def failure_sentence(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        why = str(error).partition("\n")[0]
+        return (
+            f"PyTorch could not compile the network ({why}). Turn Compile off in a new run, or install a C++ compiler."
+        )
     return None
 
 

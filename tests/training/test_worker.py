@@ -138,6 +138,15 @@ def test_too_little_memory_advises_a_smaller_batch(error, words):
     assert words in failure_sentence(error)
 
 
+def test_a_network_that_cannot_be_compiled_advises_to_leave_it():
+    def broken(graph, inputs):
+        raise OSError("no compiler")
+
+    with pytest.raises(Exception, match="no compiler") as caught:
+        torch.compile(lambda x: x + 1, backend=broken)(torch.ones(2))
+    assert "Turn Compile off" in failure_sentence(caught.value)
+
+
 def test_what_nobody_has_foreseen_is_named_and_traced_in_the_log(run, tmp_path, monkeypatch, capsys):
     def broken(self):
         raise ZeroDivisionError("division by zero")
