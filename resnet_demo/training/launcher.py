@@ -96,6 +96,7 @@ class Launcher:
         would make a new run where this one has been deleted meanwhile."""
         command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.resolve())]
         command += ["--data-dir", str(self.data_dir.resolve()), "--json"]
+        said = len(run.events())
         with run.log_path.open("ab") as log:
             child = subprocess.Popen(
                 command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -106,8 +107,9 @@ class Launcher:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not run.is_alive():
             if child.poll() is not None:
-                if run.events():  # so short that it is over already
+                if len(run.events()) > said:  # so short that it is over already
                     return
+                self._refuse_second()  # another was quicker
                 raise LaunchError(f"The training process ended at once. Its last words: {_last_words(run)}")
             if time.monotonic() > deadline:
                 raise LaunchError("The training process did not start within half a minute. See the run's worker.log.")

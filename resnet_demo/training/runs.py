@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +160,12 @@ class RunDirectory:
         except TypeError:  # of another version: as good as none, the next one comes within a second
             return None
 
+    def forget_the_moment(self) -> None:
+        """Delete what only a living worker needs. On a full disk that makes room for its last line."""
+        (self.path / "progress.json").unlink(missing_ok=True)
+        if self.wanted() == RUN:
+            (self.path / "control.json").unlink(missing_ok=True)
+
     def request(self, wanted: str) -> None:
         """Ask the worker to run, pause, stop or discard. It obeys within one step."""
         replace_json(self.path / "control.json", {"wanted": wanted, "time": time.time()})
@@ -310,8 +316,9 @@ class RunStore:
         return path
 
     def discard_unborn(self, run: RunDirectory) -> None:
-        """Delete a run that never said a word, because its start was refused."""
-        if not run.events() and not run.is_alive():
+        """Delete a run that never said a word nor saved anything, because its start was refused."""
+        saved = run.state_path.exists() or run.model_path.exists()
+        if not saved and not run.events() and not run.is_alive():
             shutil.rmtree(run.path, ignore_errors=True)
 
     def delete(self, run: RunDirectory) -> None:
@@ -351,15 +358,22 @@ class RunStore:
 
     @contextmanager
     def training(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the folder's and the run's lock. Raises RunError that names who trains already."""
-        folder_lock = FileLock(self.folder / ".training.lock")
-        try:
-            with folder_lock.acquire(timeout=LOCK_TIMEOUT_S), run.lock.acquire(timeout=LOCK_TIMEOUT_S):
-                yield
-        except Timeout as error:
-            active = self.active()
-            name = f"'{active.id}'" if active else "another run"
-            raise RunError(
-                f"{name} is training in this folder already, and one at a time is all a machine can do well. Stop or "
-                "pause it first."
-            ) from error
+        """Hold the folder's and the run's lock. Raises RunError that names who trains already, or says why there
+        can be no lock."""
+        with ExitStack() as held:
+            try:
+                for lock in (FileLock(self.folder / ".training.lock"), run.lock):
+                    held.enter_context(lock.acquire(timeout=LOCK_TIMEOUT_S))
+            except Timeout as error:
+                active = self.active()
+                name = f"'{active.id}'" if active else "another run"
+                raise RunError(
+                    f"{name} is training in this folder already, and one at a time is all a machine can do well. Stop "
+                    "or pause it first."
+                ) from error
+            except OSError as error:
+                raise RunError(
+                    f"Nothing can be written in '{run.path}' ({error.strerror}). Free space there or give yourself "
+                    "write permission, then start again."
+                ) from error
+            yield

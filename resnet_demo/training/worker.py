@@ -45,7 +45,11 @@ class Worker:
         however it ended."""
         run, store = self.run, RunStore(self.run.path.parent)
         with store.training(run):
-            run.request(RUN)  # what was wanted of an earlier worker is done with
+            try:
+                run.request(RUN)  # what was wanted of an earlier worker is done with
+            except OSError as error:
+                yield self._fail(_disk_sentence(run, error))
+                return
             self._processes = join()
             if run.view().is_over:
                 self._processes.hear_first(STOP)
@@ -64,7 +68,7 @@ class Worker:
         except ProcessLost:  # no ending: the run is interrupted, and can be resumed
             raise
         except OSError as error:
-            yield self._fail(_disk_sentence(error))
+            yield self._fail(_disk_sentence(self.run, error))
         except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
             if not (sentence := failure_sentence(error)):
                 traceback.print_exc(file=sys.stderr)
@@ -94,6 +98,7 @@ class Worker:
         from resnet_demo.training.environment import earlier_threads, record_environment
         from resnet_demo.training.first_weights import load_first_weights
         from resnet_demo.training.follower import Material
+        from resnet_demo.training.model_info import CheckpointError
         from resnet_demo.training.trainer import Trainer
 
         threads = earlier_threads(self.run, self._processes.size)
@@ -105,6 +110,11 @@ class Worker:
         if self.run.state_path.exists():
             state = load_state(self.run.state_path)
             trainer.load_state_dict(state)
+        elif self.run.view().saved or self.run.model_path.exists():
+            raise CheckpointError(
+                "The state to go on from (resume.pt) is gone, and beginning anew would overwrite the weights that were "
+                "saved. They are kept; start a new run."
+            )
         elif config.start_from:
             yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
             state = trainer.state_dict()
@@ -188,7 +198,13 @@ class Worker:
 
     def _fail(self, message: str) -> events.Event:
         """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""
-        return self._store(events.RunEnded(**self._place(), outcome="failed", message=message))
+        ended = events.RunEnded(**self._place(), outcome="failed", message=message)
+        try:
+            self.run.forget_the_moment()
+            self._store(ended)
+        except OSError as error:  # then it is said to whoever drains this worker, and so in worker.log, only
+            print(f"The run's log cannot be written, either ({error.strerror}).", file=sys.stderr)
+        return ended
 
     # --- small parts ------------------------------------------------------------------------------------------
 
@@ -268,7 +284,9 @@ def failure_sentence(error: Exception) -> str | None:
     return None
 
 
-def _disk_sentence(error: OSError) -> str:
+def _disk_sentence(run: RunDirectory, error: OSError) -> str:
+    if not run.path.exists():
+        return "The run's folder was deleted while it trained, so nothing of it is left. Start a new run."
     what = error.strerror or str(error)
     return f"A file of the run could not be read or written ({what}). Free disk space or check the folder, then resume."
 
