@@ -59,8 +59,13 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool) -> int:
     worker = Worker(run, data_dir)
     worker.signals.heed()
     show = _print_json if json else _print_bar
+    work = worker.work()
     try:
-        last = show(worker.work())
+        last = show(work)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # what is shown goes to worker.log, on a disk that may be full: an end like any other
+        last = work.throw(error)
     except RunError:
         RunStore(run.path.parent).discard_unborn(run)
         raise

@@ -291,7 +291,6 @@ class RunStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             run = RunDirectory(self._named(name) if name else self._unused(config))
-            run.path.mkdir(exist_ok=True)
             run.write_config(config)
         except OSError as error:
             raise RunError(
@@ -304,16 +303,20 @@ class RunStore:
         path = self.folder / name
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"'{path}' is there and is no run. Choose a new folder.")
+        path.mkdir(exist_ok=True)
         return path
 
     def _unused(self, config: TrainConfig) -> Path:
-        """'20261124-101500-resnet50-cifar10', with a number where two start in one second."""
+        """Make '20261124-101500-resnet50-cifar10', with a number where two start in one second."""
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{config.arch}-{config.data.partition(':')[0]}"
         path, number = self.folder / stem, 1
-        while path.exists():
-            number += 1
-            path = self.folder / f"{stem}-{number}"
-        return path
+        while True:
+            try:
+                path.mkdir()  # who makes it has it: another process may want the same name at this moment
+                return path
+            except FileExistsError:
+                number += 1
+                path = self.folder / f"{stem}-{number}"
 
     def discard_unborn(self, run: RunDirectory) -> None:
         """Delete a run that never said a word nor saved anything, because its start was refused."""

@@ -5,6 +5,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from resnet_demo.data.dataset import LoadProgress
@@ -200,9 +201,10 @@ class Worker:
         """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""
         ended = events.RunEnded(**self._place(), outcome="failed", message=message)
         try:
-            self.run.forget_the_moment()
+            with suppress(PermissionError):  # where nothing may be deleted the log may still be written
+                self.run.forget_the_moment()
             self._store(ended)
-        except OSError as error:  # then it is said to whoever drains this worker, and so in worker.log, only
+        except OSError as error:  # whoever drains this worker still says it, so that it stands in worker.log
             print(f"The run's log cannot be written, either ({error.strerror}).", file=sys.stderr)
         return ended
 

@@ -178,8 +178,9 @@ def _origin(config: TrainConfig) -> str:
 
 def runs_html(look: Look) -> str:
     """All runs, newest first."""
+    problems = "".join(f'<p class="hint">{escape(problem)}</p>' for problem in look.unreadable)
     if not look.runs:
-        return '<p class="hint">Runs will be listed here, with their settings and what they reached.</p>'
+        return problems or '<p class="hint">Runs will be listed here, with their settings and what they reached.</p>'
     head = ("started", "status", "data", "network", "preset", "epochs", "test accuracy", "speed", "time")
     rows = "".join(
         f'<tr title="{escape(s.run.id)}">{"".join(f"<td>{escape(cell)}</td>" for cell in _run_row(s))}</tr>'
@@ -187,7 +188,7 @@ def runs_html(look: Look) -> str:
     )
     return (
         '<div class="runs-scroll" tabindex="0"><table class="runs-table"><thead><tr>'
-        f"{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>{problems}"
     )
 
 
@@ -211,7 +212,7 @@ def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
     if snapshot is None:
         return "The log of a run will stand here."
     view = snapshot.view
-    recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.time)
+    recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.step)  # a clock may jump
     told = [view.started, *recent, view.ended if owner else None]
     return "\n".join(line for event in told if event and (line := event_line(event))) or "Nothing logged yet."
 

@@ -42,6 +42,7 @@ class Look:
 
     current: Snapshot | None = None
     runs: tuple[Snapshot, ...] = ()
+    unreadable: tuple[str, ...] = ()  # a sentence for each run that cannot be opened
 
     def shown(self, chosen: str) -> Snapshot | None:
         """The chosen run, or the one in front where it is NEWEST or gone."""
@@ -62,10 +63,10 @@ class Look:
         """Changes whenever a page that shows this run has something new to show. Three parts, by ' ': the run's
         points, the states of all runs, and its last word; see `changed_parts`."""
         if snapshot is None:
-            return "none"
+            return f"none {zlib.crc32(repr(self.unreadable).encode())}"
         view, progress = snapshot.view, snapshot.progress
         points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
-        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs]
+        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs], self.unreadable
         last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
         return f"{points} {zlib.crc32(repr(states).encode())} {last_word}"
 
@@ -95,7 +96,8 @@ class Watcher:
             snapshot for followed in self._followed.values() if (snapshot := followed.snapshot()) is not None
         )
         last_word = max(snapshots, key=lambda s: s.view.last.time if s.view.last else s.run.created(), default=None)
-        return Look(next((s for s in snapshots if s.alive), last_word), snapshots)
+        unreadable = tuple(followed.problem for followed in self._followed.values() if followed.problem)
+        return Look(next((s for s in snapshots if s.alive), last_word), snapshots, unreadable)
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ class _Followed:
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
         self._config: TrainConfig | None = None
+        self.problem = ""
         self._forget()
 
     def _forget(self) -> None:
@@ -126,10 +129,11 @@ class _Followed:
         self._view = events.RunView()
 
     def snapshot(self) -> Snapshot | None:
-        """None where the run cannot be read (deleted this moment, or of a newer version)."""
+        """None where the run cannot be read; `problem` says why (a damaged config.json, a newer version)."""
         try:
-            self._config = self._config or self.run.config()
-        except RunError:
+            self._config, self.problem = self._config or self.run.config(), ""
+        except RunError as error:
+            self.problem = str(error) if self.run.exists() else ""  # deleted this moment: nothing to say
             return None
         self._follow()
         alive = not self._view.is_over and self.run.is_alive()

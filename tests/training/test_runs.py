@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -46,6 +47,12 @@ def test_two_runs_of_one_second_get_two_folders_newest_first(store, tiny_config)
     made.append(store.create(tiny_config))
     assert len({run.id for run in made}) == 4
     assert store.runs() == made[::-1]
+
+
+def test_runs_made_at_one_moment_never_share_a_folder(store, tiny_config):
+    with ThreadPoolExecutor(8) as makers:
+        made = list(makers.map(lambda _: store.create(tiny_config), range(40)))
+    assert len({run.path for run in made}) == 40
 
 
 def test_a_named_run_takes_an_empty_folder_and_leaves_another_alone(store, tiny_config):

@@ -195,7 +195,9 @@ def test_a_run_that_is_deleted_while_shown_disappears(run, tmp_path):
 def test_a_run_of_a_newer_version_does_not_hide_the_others(run, tmp_path):
     other = RunStore(tmp_path).create(preset_config("tour"))
     (other.path / "config.json").write_text('{"config": {"warp": 9}}')
-    assert [seen.run for seen in Watcher(RunStore(tmp_path)).look().runs] == [run]
+    seen = Watcher(RunStore(tmp_path)).look()
+    assert [snapshot.run for snapshot in seen.runs] == [run]
+    assert "cannot be opened. This version knows no setting" in present.runs_html(seen)
 
 
 def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(run, tmp_path):
