@@ -205,7 +205,8 @@ class Worker:
                 self.run.forget_the_moment()
             self._store(ended)
         except OSError as error:  # whoever drains this worker still says it, so that it stands in worker.log
-            print(f"The run's log cannot be written, either ({error.strerror}).", file=sys.stderr)
+            if self.run.path.exists():
+                print(f"The run's log cannot be written, either ({error.strerror}).", file=sys.stderr)
         return ended
 
     # --- small parts ------------------------------------------------------------------------------------------

@@ -12,11 +12,9 @@ import psutil
 import pytest
 
 from resnet_demo.training import events
-from resnet_demo.training.checkpoint import load_state
-from resnet_demo.training.runs import PAUSE, STOP, RunDirectory
-from resnet_demo.training.worker import Worker
+from resnet_demo.training.runs import STOP, RunDirectory
 from tests.browser.conftest import ROOT, App, wait_for
-from tests.survival.workers import LONG, curves, differences
+from tests.survival.workers import LONG, assert_as_if_never_disturbed
 from tests.ui.asking import post, run_now
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
@@ -108,22 +106,6 @@ def pause(app) -> None:
 def worker_of(run: RunDirectory) -> psutil.Process:
     (worker,) = [p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or [])]
     return worker
-
-
-def assert_as_if_never_disturbed(run: RunDirectory, data_dir) -> None:
-    """Against a run of the same settings that was paused at the same point, and never disturbed before."""
-    view = run.view()
-    assert view.paused and view.last.step >= 5
-    whole = RunDirectory(run.path.with_name("whole"))
-    whole.path.mkdir()
-    whole.write_config(run.config(), threads=run.environment()["threads"])
-    for event in Worker(whole, data_dir).work():
-        if (event.step, len(whole.view().epochs)) == (view.last.step, len(view.epochs)):
-            whole.request(PAUSE)
-    assert curves(view) == curves(whole.view())
-    ours, theirs = load_state(run.state_path), load_state(whole.state_path)
-    del ours["elapsed_s"], theirs["elapsed_s"]
-    assert list(differences(ours, theirs)) == []
 
 
 # --- many at once ---------------------------------------------------------------------------------------------------
