@@ -41,6 +41,7 @@ def test_an_app_killed_ten_times_adopts_the_very_worker_that_never_noticed(app, 
             process.wait()
     with app.running():
         assert "training" in status(app)
+        wait_for(lambda: run.view().epochs, "the end of an epoch")
         pause(app)
     assert len(workers) == 1
     assert not any(isinstance(event, events.RunResumed) for event in run.events())
@@ -57,12 +58,13 @@ def test_the_app_and_the_worker_killed_ten_times_leave_no_trace(app, endless, tm
                 wait_for(lambda: "interrupted" in status(app), "the run shown as interrupted")
                 assert post(app.url, "resume", ["newest"])[0] == "complete"
             (run,) = app.store.runs()
-            said = len(run.events())
-            wait_for(lambda run=run, said=said: len(run.events()) > said, "a word from the worker")
             if moment == MOMENTS:
+                wait_for(lambda run=run: len(run.view().epochs) >= 2, "the end of an epoch")
                 pause(app)
                 break
-            time.sleep(moments.uniform(0, 1))
+            words = len(run.events()) + moments.randint(1, 5)  # 5 is about an epoch and its save
+            wait_for(lambda run=run, words=words: len(run.events()) >= words, "a word from the worker")
+            time.sleep(moments.uniform(0, 0.2))
             both = [process, worker_of(run)]
             moments.shuffle(both)
             for each in both:
