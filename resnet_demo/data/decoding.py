@@ -5,15 +5,15 @@ processes, 6 s in one thread, and 13 s in two threads, which wait for each other
 """
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
-import threading
 import time
 from collections.abc import Generator, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from itertools import islice
+from multiprocessing.connection import Connection
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from resnet_demo.data.dataset import DataError, LoadProgress
 from resnet_demo.data.images import PictureError, fit, load_picture
 
 SIZE = 32
-CHUNK = 16  # files a task: large photos then still report, and end, within seconds
+CHUNK = 16  # files a message between processes
+AHEAD = 2  # chunks that a process holds, so that it need not wait for the next one
 TICK_S = 0.5
 MOST_PROCESSES = 8
 
 Decoding = Generator[LoadProgress, None, tuple[np.ndarray, list[int]]]
+Decoded = tuple[int, np.ndarray, list[int]]  # where, uint8 (n, 3, 32, 32), and which of the n could not be read
 
 
 def decode(paths: list[str], in_processes: bool) -> Decoding:
@@ -35,48 +37,83 @@ def decode(paths: list[str], in_processes: bool) -> Decoding:
     """
     images = np.zeros((len(paths), 3, SIZE, SIZE), dtype=np.uint8)
     unreadable: list[int] = []
-    done = 0
-    executor = _processes() if in_processes else ThreadPoolExecutor(1)
-    # Not concurrent.futures.wait: it locks every future in turn, and a Ctrl-C in its midst leaves some locked, so
-    # that the executor never ends. A SimpleQueue may be interrupted at any time.
-    finished: SimpleQueue[Future] = SimpleQueue()
-    try:
-        starts = _submit(executor, paths, finished)
-        while starts:
-            yield LoadProgress("decoding", done, len(paths))
-            for future in _taken_within(TICK_S, finished, len(starts)):
-                start = starts.pop(future)
-                pictures, failed = future.result()
+    done, told = 0, time.monotonic()
+    yield LoadProgress("decoding", done, len(paths))
+    with closing(_by_processes(paths) if in_processes else _by_this_one(paths)) as decoded:
+        for some in decoded:
+            if some is not None:
+                start, pictures, failed = some
                 images[start : start + len(pictures)] = pictures
                 unreadable += [start + place for place in failed]
                 done += len(pictures)
-    except BrokenProcessPool as error:
+            if time.monotonic() - told >= TICK_S:
+                told = time.monotonic()
+                yield LoadProgress("decoding", done, len(paths))
+    yield LoadProgress("decoding", done, len(paths))
+    return images, sorted(unreadable)
+
+
+def _by_this_one(paths: list[str]) -> Iterator[Decoded]:
+    for start, path in enumerate(paths):
+        yield start, *decode_chunk([path])
+
+
+def _by_processes(paths: list[str]) -> Iterator[Decoded | None]:
+    """What the processes have decoded as it comes, and None where nothing came for a while.
+
+    Each has a pipe of its own. In concurrent.futures' pool all share one, and a process that is killed in mid-message
+    leaves whoever reads it waiting for ever; here its pipe ends, and that is noticed.
+    """
+    chunks = [(start, paths[start : start + CHUNK]) for start in range(0, len(paths), CHUNK)]
+    waiting, left = iter(chunks), len(chunks)
+    processes: dict[Connection, multiprocessing.Process] = {}
+    try:
+        for _ in range(min(os.cpu_count() or 1, MOST_PROCESSES, len(chunks))):
+            connection = _start(processes)
+            for chunk in islice(waiting, AHEAD):
+                connection.send(chunk)
+        while left:
+            ready = multiprocessing.connection.wait(processes, timeout=TICK_S)
+            if not ready:
+                yield None
+            for connection in ready:
+                decoded = connection.recv()
+                for chunk in islice(waiting, 1):
+                    connection.send(chunk)
+                left -= 1
+                yield decoded
+    except (EOFError, OSError) as error:
         raise DataError(
             "A process that was decoding pictures was ended from outside, perhaps for want of memory. "
             "Close other programs and start again."
         ) from error
     finally:
-        executor.shutdown(cancel_futures=True)
-    yield LoadProgress("decoding", done, len(paths))
-    return images, sorted(unreadable)
+        for connection, process in processes.items():
+            process.terminate()
+            process.join()
+            connection.close()
 
 
-def _submit(executor: Executor, paths: list[str], finished: SimpleQueue[Future]) -> dict[Future, int]:
-    """Each chunk's future and where its first picture stands; each goes into `finished` when it is done."""
-    starts = {}
-    for start in range(0, len(paths), CHUNK):
-        future = executor.submit(decode_chunk, paths[start : start + CHUNK])
-        future.add_done_callback(finished.put)
-        starts[future] = start
-    return starts
+def _start(processes: dict[Connection, multiprocessing.Process]) -> Connection:
+    """Start one more; what it decodes comes out of the connection."""
+    # Not forked: a fork copies torch's threads' locks, but not the threads that would release them.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()  # so that the pipe ends with the process
+    processes[ours] = process
+    return ours
 
 
-def _taken_within(seconds: float, finished: SimpleQueue[Future], most: int) -> Iterator[Future]:
-    deadline = time.monotonic() + seconds
-    for _ in range(most):
+def _serve(connection: Connection) -> None:
+    """A process's work, until the parent is done with it or has gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone answers Ctrl-C
+    while True:
         try:
-            yield finished.get(timeout=max(0, deadline - time.monotonic()))
-        except Empty:
+            start, paths = connection.recv()
+            connection.send((start, *decode_chunk(paths)))
+        except (EOFError, OSError):
             return
 
 
@@ -90,21 +127,3 @@ def decode_chunk(paths: list[str]) -> tuple[np.ndarray, list[int]]:
         except PictureError:
             unreadable.append(place)
     return images, unreadable
-
-
-def _processes() -> Executor:
-    # Not forked: a fork copies torch's threads' locks, but not the threads that would release them.
-    context = multiprocessing.get_context("spawn")
-    count = min(os.cpu_count() or 1, MOST_PROCESSES)
-    return ProcessPoolExecutor(count, mp_context=context, initializer=_start_process)
-
-
-def _start_process() -> None:
-    """The parent alone answers Ctrl-C, and a killed parent leaves no process behind."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import fields
 from pathlib import Path
 
@@ -311,7 +310,7 @@ def test_a_killed_decoding_process_is_a_sentence(split_folder):
     os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
     with pytest.raises(DataError, match="ended from outside") as caught:
         drain(loading)
-    assert isinstance(caught.value.__cause__, BrokenProcessPool)
+    assert isinstance(caught.value.__cause__, EOFError | OSError)
 
 
 def is_alive(process: psutil.Process) -> bool:
