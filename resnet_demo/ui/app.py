@@ -34,7 +34,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         # The heartbeat asks for one word, the version. Only where it differs do the tabs ask for what is new.
         version = gr.Textbox("", visible="hidden", elem_id="version")
         gr.on([page.load, gr.Timer(TICK_S).tick], news, version, version, api_name="news", **QUIET)
-        version.change(train.refresh, [train.seen, train.chosen], train.shown, api_name="refresh", **QUIET, **UNCHECKED)
+        version.change(train.refresh, train.asking, train.shown, api_name="refresh", **QUIET, **UNCHECKED)
         page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)

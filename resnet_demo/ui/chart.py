@@ -108,6 +108,7 @@ def line_chart(
     smoothing: float = 0.0,
     reference: tuple[float, str] | None = None,
     empty: str = "drawn from the first steps on",
+    height: int = HEIGHT,
 ) -> str:
     """One plot with its legend, as an HTML string. With `smoothing` (0..0.9) a noisy series is drawn smoothed, its
     measured points faint behind it. `reference` is a value of y and what is written at its line."""
@@ -115,9 +116,9 @@ def line_chart(
     def place(px: float, py: float) -> Point:
         across = (px - x.low) / (x.high - x.low)
         up = (min(max(py, y.low), y.high) - y.low) / (y.high - y.low)
-        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+        return LEFT + across * (WIDTH - LEFT - RIGHT), height - BOTTOM - up * (height - TOP - BOTTOM)
 
-    parts = [*_grid(x, y, place)]
+    parts = [*_grid(x, y, height, place)]
     if reference:
         parts += _reference(reference, x, place)
     for one in series:
@@ -127,18 +128,18 @@ def line_chart(
         else:
             parts += _curve(one, one.points, x, y, place)
     if not any(one.points for one in series):
-        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{HEIGHT / 2}">{escape(empty)}</text>')
+        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
     legend = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in series if one.name)
     return (
         f'<figure class="chart"><figcaption><b>{escape(title)}</b>{legend}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_spoken(title, series, y))}">'
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(_spoken(title, series, y))}">'
         f"{''.join(parts)}</svg></figure>"
     )
 
 
-def _grid(x: Axis, y: Axis, place) -> list[str]:
+def _grid(x: Axis, y: Axis, height: int, place) -> list[str]:
     parts = []
-    for tick in y.ticks(6):
+    for tick in y.ticks(max(2, (height - TOP - BOTTOM) // 32)):
         left, up = place(x.low, tick)
         parts.append(f'<line class="grid" x1="{left:.1f}" x2="{WIDTH - RIGHT}" y1="{up:.1f}" y2="{up:.1f}"/>')
         parts.append(f'<text class="tick y" x="{left - 6:.1f}" y="{up + 5:.1f}">{y.write(tick)}</text>')
@@ -147,7 +148,7 @@ def _grid(x: Axis, y: Axis, place) -> list[str]:
         parts.append(f'<text class="tick x" x="{across:.1f}" y="{floor + 18:.1f}">{x.write(tick)}</text>')
     left, floor = place(x.low, y.low)
     parts.append(f'<line class="axis" x1="{left:.1f}" x2="{WIDTH - RIGHT}" y1="{floor:.1f}" y2="{floor:.1f}"/>')
-    parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 6}">{escape(x.label)}</text>')
+    parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{height - 6}">{escape(x.label)}</text>')
     return parts
 
 

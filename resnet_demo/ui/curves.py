@@ -12,6 +12,7 @@ from resnet_demo.ui.present import article_reference, is_cifar10
 from resnet_demo.ui.watch import Snapshot
 
 X_AXES = ("epoch", "step", "time")
+SCHEDULE_HEIGHT = 130
 REMEMBERED = 8  # drawings: a few ways to look at the run in front
 
 
@@ -102,7 +103,7 @@ def measured(view: events.RunView, along: Along, name: str, label: str) -> Serie
 def planned(config: TrainConfig, along: Along) -> Series:
     """The learning rate of each step of the whole run, thinned to what can be seen."""
     total = along.total_steps
-    steps = sorted({max(1, round(total * i / MAX_POINTS)) for i in range(1, MAX_POINTS + 1)}) if total else []
+    steps = sorted({max(1, round(total * i / MAX_POINTS)) for i in range(1, MAX_POINTS + 1)})
     points = [(along.at(step), _rate_of(config, step, total)) for step in steps]
     return Series("planned", "planned", points)
 
@@ -111,13 +112,14 @@ def _rate_of(config: TrainConfig, step: int, total_steps: int) -> float:
     return learning_rate(step - 1, total_steps, config.learning_rate, config.schedule, config.warmup)
 
 
-def schedule_chart(config: TrainConfig, steps_per_epoch: int | None) -> str:
-    """The learning rate that a run with this config would have; None where nobody has counted the pictures yet."""
-    along = Along("epoch", config.epochs, steps_per_epoch or 0)
-    series = planned(config, along)
-    y = _from_zero("learning rate", [series], config.learning_rate)
-    x = Axis("epoch", 0.0, config.epochs)
-    return line_chart("Planned learning rate", x, y, [series], empty="drawn once the pictures are counted")
+def schedule_chart(config: TrainConfig | None = None, steps_per_epoch: int | None = None) -> str:
+    """The learning rate that a run with this config would have. Empty axes without a config, and where the pictures
+    have not been counted yet."""
+    epochs, peak = (config.epochs, config.learning_rate) if config else (1, 1.0)
+    series = [planned(config, Along("epoch", epochs, steps_per_epoch))] if config and steps_per_epoch else []
+    y = _from_zero("learning rate", series, peak)
+    x, empty = Axis("epoch", 0.0, epochs), "drawn once the pictures are counted"
+    return line_chart("Planned learning rate", x, y, series, empty=empty, height=SCHEDULE_HEIGHT)
 
 
 def _from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis:

@@ -8,7 +8,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig
 from resnet_demo.training.runs import PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
-from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, started
+from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, machine_load, percent, rate, started
 
 CIFAR10_CLASSES = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -22,6 +22,12 @@ CURVES_HINT = (
     "on, with averaged weights. So test may well look better."
 )
 
+MORE_CURVES_HINT = (
+    "The **learning rate** is the size of a step; grey is what is planned. The **gradient norm** is how strongly the "
+    "loss pulls at the weights: it should stay of one size, and a leap tells of a learning rate that is too high."
+)
+
+PAGE_TITLE = "ResNet-50, opened"
 MARKS = {  # a word and a mark, never a colour alone
     "training": "●",
     "paused": "❚❚",
@@ -117,9 +123,11 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("step", f"{place.step if place else 0:,}{total}"),
         ("speed", rate((live and live.images_per_s) or view.images_per_s)),
         ("elapsed", duration(place.elapsed_s if place else 0)),
-        ("remaining", duration(live and live.remaining_s)),
+        ("epoch ends in", duration(live and live.epoch_remaining_s)),
+        ("run ends in", duration(live and live.remaining_s)),
         ("test accuracy", percent(view.test_accuracy)),
         ("held out", held_out_text(view)),
+        ("load", machine_load(snapshot.progress)),
     ]
 
 
@@ -128,6 +136,20 @@ def held_out_text(view: events.RunView) -> str:
     if view.started and not view.started.validation_images:
         return "none held out"
     return percent(view.epochs[-1].validation_accuracy if view.epochs else None)
+
+
+def tab_title(snapshot: Snapshot) -> str:
+    """What the browser shows of a page that is not in front: '34 % · ResNet-50, opened'."""
+    if snapshot.status == "training":
+        return f"{int(100 * (share_done(snapshot) or 0))} % · {PAGE_TITLE}"
+    word = "done" if snapshot.status == "finished" else snapshot.status
+    return f"{word.capitalize()} · {PAGE_TITLE}"
+
+
+def announcement(snapshot: Snapshot, owner: bool) -> str:
+    """What a person on another tab of the page is told of a run that has ended."""
+    title = f"{snapshot.config.arch} on {data_label(snapshot.config.data)}"
+    return escape(f"{title}: {snapshot.status}. {sentence(snapshot, owner)}")
 
 
 def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
@@ -147,7 +169,8 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
     title = f"{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
-        f'<div class="run-card" data-status="{snapshot.status}"><div class="run-head">'
+        f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}">'
+        f'<div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}</span>'
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'

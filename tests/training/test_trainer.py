@@ -92,6 +92,25 @@ def test_stopped_anywhere_and_continued_equals_never_stopped(make_trainer, optim
         assert curves([*view.metrics, *view.epochs]) == curves([*wanted.metrics, *wanted.epochs])
 
 
+def test_the_gradient_norm_is_that_of_the_logged_step(make_trainer):
+    trainer, told = make_trainer(), []
+    for event in islice(trainer.run(), 14):
+        if isinstance(event, events.MetricsLogged):  # the step's gradients are still there
+            squares = [parameter.grad.double().square().sum() for parameter in trainer.model.parameters()]
+            assert event.gradient_norm == pytest.approx(sum(squares).sqrt().item(), rel=1e-5)
+            told.append(event.gradient_norm)
+    assert len(told) == 3 and len(set(told)) == 3 and min(told) > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_measuring_the_gradient_changes_nothing(make_trainer, optimizer):
+    changes = {"epochs": 1, "optimizer": optimizer, "learning_rate": 0.01}
+    every_step, once = make_trainer(log_every_steps=1, **changes), make_trainer(log_every_steps=1000, **changes)
+    assert sum(isinstance(event, events.MetricsLogged) for event in every_step.run()) == 10
+    assert sum(isinstance(event, events.MetricsLogged) for event in once.run()) == 1
+    assert_equal_states(every_step.state_dict(), once.state_dict())
+
+
 def test_looking_at_the_state_changes_nothing(make_trainer):
     looked, whole = make_trainer(epochs=1), make_trainer(epochs=1)
     for _ in looked.run():
