@@ -8,6 +8,8 @@ from resnet_demo.ui.train_tab import Backend, TrainTab
 from resnet_demo.ui.wiring import QUIET, UNCHECKED
 
 TICK_S = 2.0
+# gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
+HIDDEN_BEAT = "setInterval(() => document.hidden && trigger('tick'), 10000);"
 HEADER = (
     '<header class="page-head"><h1>ResNet-50, opened</h1>'
     "<p>Train a residual network and watch it learn, look inside it, then show it a picture.</p></header>"
@@ -33,7 +35,8 @@ def build_app(backend: Backend) -> gr.Blocks:
                 classify = ClassifyTab(backend.store)
         # The heartbeat asks for one word, the version. Only where it differs do the tabs ask for what is new.
         version = gr.Textbox("", visible="hidden", elem_id="version")
-        gr.on([page.load, gr.Timer(TICK_S).tick], news, version, version, api_name="news", **QUIET)
+        hidden_beat = gr.HTML(visible="hidden", js_on_load=HIDDEN_BEAT)
+        gr.on([page.load, gr.Timer(TICK_S).tick, hidden_beat.tick], news, version, version, api_name="news", **QUIET)
         version.change(train.refresh, train.asking, train.shown, api_name="refresh", **QUIET, **UNCHECKED)
         page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
         architecture.draw_on_load(page)

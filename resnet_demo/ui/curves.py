@@ -73,7 +73,7 @@ def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> 
     along = Along.run(view, snapshot.config.epochs if snapshot else 1, choice.by)
     losses = [logged(view, along, "train_loss", "train"), measured(view, along, "test_loss", "test")]
     accuracies = [logged(view, along, "train_accuracy", "train"), measured(view, along, "test_accuracy", "test")]
-    rates = [planned(snapshot.config, along)] if view.started else []
+    rates = [planned(snapshot.config, along, "planned")] if view.started else []
     rates.append(logged(view, along, "learning_rate", "so far", noisy=False))
     speeds, norms = [logged(view, along, "images_per_s", "")], [logged(view, along, "gradient_norm", "")]
     reference = article_reference() if is_cifar10(view) else None
@@ -100,12 +100,12 @@ def measured(view: events.RunView, along: Along, name: str, label: str) -> Serie
     return Series(label, "test", [(along.of(e), value) for e, value in values if value is not None], dotted=True)
 
 
-def planned(config: TrainConfig, along: Along) -> Series:
+def planned(config: TrainConfig, along: Along, label: str) -> Series:
     """The learning rate of each step of the whole run, thinned to what can be seen."""
     total = along.total_steps
     steps = sorted({max(1, round(total * i / MAX_POINTS)) for i in range(1, MAX_POINTS + 1)})
     points = [(along.at(step), _rate_of(config, step, total)) for step in steps]
-    return Series("planned", "planned", points)
+    return Series(label, "planned", points)
 
 
 def _rate_of(config: TrainConfig, step: int, total_steps: int) -> float:
@@ -116,7 +116,7 @@ def schedule_chart(config: TrainConfig | None = None, steps_per_epoch: int | Non
     """The learning rate that a run with this config would have. Empty axes without a config, and where the pictures
     have not been counted yet."""
     epochs, peak = (config.epochs, config.learning_rate) if config else (1, 1.0)
-    series = [planned(config, Along("epoch", epochs, steps_per_epoch))] if config and steps_per_epoch else []
+    series = [planned(config, Along("epoch", epochs, steps_per_epoch), "")] if config and steps_per_epoch else []
     y = _from_zero("learning rate", series, peak)
     x, empty = Axis("epoch", 0.0, epochs), "drawn once the pictures are counted"
     return line_chart("Planned learning rate", x, y, series, empty=empty, height=SCHEDULE_HEIGHT)

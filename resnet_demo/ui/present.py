@@ -23,8 +23,11 @@ CURVES_HINT = (
 )
 
 MORE_CURVES_HINT = (
-    "The **learning rate** is the size of a step; grey is what is planned. The **gradient norm** is how strongly the "
-    "loss pulls at the weights: it should stay of one size, and a leap tells of a learning rate that is too high."
+    "The **learning rate** is the size of a step; the dashed line is what is planned for the whole run.\n\n"
+    "The **gradient norm** is how strongly the loss pulls at the weights. A sudden leap often means that the learning "
+    "rate is too high.\n\n"
+    "**Smoothing** draws the running mean of what jumps from step to step, here and in the two curves above; what was "
+    "measured stays faint behind it. **Time** is that of work, without pauses."
 )
 
 PAGE_TITLE = "ResNet-50, opened"

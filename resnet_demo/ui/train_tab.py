@@ -105,13 +105,15 @@ class TrainTab:
                     0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing", elem_id="curves-smoothing"
                 )
             with gr.Row():
-                with gr.Column(min_width=260):
+                with gr.Column(min_width=300):
                     self.learning_rate = gr.HTML(learning_rate, elem_id="learning-rate-chart")
-                with gr.Column(min_width=260):
+                with gr.Column(min_width=300):
                     self.gradient = gr.HTML(gradient, elem_id="gradient-chart")
-                with gr.Column(min_width=260):
+            with gr.Row():
+                with gr.Column(min_width=300):
                     self.speed = gr.HTML(speed, elem_id="speed-chart")
-            gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
+                with gr.Column(min_width=300):
+                    gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
