@@ -1,6 +1,7 @@
 """A run's curves: which of its numbers are drawn, along which axis, and the learning rate that is planned."""
 
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -32,20 +33,18 @@ class ChartChoice:
 @dataclass(frozen=True)
 class Along:
     """The x axis of one run. It spans the whole planned run, so that one sees how much is to come; time is that of
-    work, without pauses, and of steps to come it is what steps have taken so far."""
+    work, without pauses: of steps that are done as it was, of steps to come as the mean so far."""
 
     by: str  # one of X_AXES
     epochs: int
     steps_per_epoch: int
-    step_s: float = 0.0
+    done: tuple[events.Event, ...] = ()  # points of known step and time, in order
 
     @classmethod
     def run(cls, view: events.RunView, epochs: int, by: str) -> "Along":
         """`epochs` is the config's: a run that has not started tells none."""
-        newest = [*view.metrics[-1:], *view.epochs[-1:]]
-        last = max(newest, key=lambda event: (event.step, event.elapsed_s), default=None)
-        step_s = last.elapsed_s / last.step if last else 0.0
-        return cls(by, epochs, view.started.steps_per_epoch if view.started else 1, step_s)
+        done = sorted([*view.metrics, *view.epochs[-1:]], key=lambda event: (event.step, event.elapsed_s))
+        return cls(by, epochs, view.started.steps_per_epoch if view.started else 1, tuple(done))
 
     @property
     def total_steps(self) -> int:
@@ -58,8 +57,17 @@ class Along:
     def at(self, step: int) -> float:
         """Where the end of a step stands, or will stand."""
         if self.by == "time":
-            return step * self.step_s
+            return self._time(step)
         return step / self.steps_per_epoch if self.by == "epoch" else float(step)
+
+    def _time(self, step: int) -> float:
+        if not self.done:
+            return 0.0
+        last = self.done[-1]
+        if step > last.step:
+            return step * last.elapsed_s / last.step
+        after = self.done[bisect_left(self.done, step, key=lambda event: event.step)]
+        return after.elapsed_s
 
     def axis(self) -> Axis:
         highest = self.at(self.total_steps)

@@ -130,7 +130,6 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("run ends in", duration(live and live.remaining_s)),
         ("test accuracy", percent(view.test_accuracy)),
         ("held out", held_out_text(view)),
-        ("load", machine_load(snapshot.progress)),
     ]
 
 
@@ -177,8 +176,15 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}</span>'
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'
-        f'<p aria-live="polite">{escape(sentence(snapshot, owner))}</p><dl class="run-facts">{pairs}</dl></div>'
+        f'<div class="run-now"><p aria-live="polite">{escape(sentence(snapshot, owner))}</p>{_load(snapshot)}</div>'
+        f'<dl class="run-facts">{pairs}</dl></div>'
     )
+
+
+def _load(snapshot: Snapshot) -> str:
+    """What a living worker takes of the machine."""
+    about = "of the training process; 100 % is one processor core kept busy"
+    return f'<span title="{about}">{machine_load(snapshot.progress)}</span>' if snapshot.progress else ""
 
 
 # --- the table of runs ----------------------------------------------------------------------------------------

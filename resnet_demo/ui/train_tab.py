@@ -191,7 +191,7 @@ class TrainTab:
         if ended:
             say = {"finished": gr.Success, "stopped": gr.Info}.get(ended.status, gr.Warning)
             text = present.announcement(ended, self.backend.access.is_owner(request))
-            say(text, title="Training ended", duration=_ANNOUNCED_S)
+            say(text, duration=_ANNOUNCED_S)
 
     def _render(self, look: Look, shown: Snapshot | None, seen: str, charts: Sequence[str], owner: bool) -> list:
         version = look.version_of(shown)

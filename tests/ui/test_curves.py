@@ -1,5 +1,6 @@
 """A run's curves: what is drawn of it, along which axis, and the learning rate that is planned."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -8,7 +9,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.runs import RunStore
 from resnet_demo.ui.chart import LEFT, RIGHT, WIDTH
-from resnet_demo.ui.curves import REMEMBERED, X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
+from resnet_demo.ui.curves import REMEMBERED, X_AXES, Along, ChartChoice, DrawnCurves, run_charts, schedule_chart
 from resnet_demo.ui.watch import Snapshot
 
 PLACE = {"time": 1.0, "images_seen": 0}
@@ -78,6 +79,16 @@ def test_the_planned_schedule_lies_behind_the_part_that_is_gone(tmp_path):
     assert whole[-1][0] == pytest.approx(WIDTH - RIGHT, abs=0.1) and whole[0][0] < LEFT + 2
     assert min(y for _, y in whole) < whole[0][1] and whole[-1][1] > 200  # rises, and falls to zero
     assert rates.index("curve planned") < rates.index("curve train")
+
+
+def test_along_the_time_the_part_that_is_gone_lies_on_the_plan(tmp_path):
+    """Whatever the speed was: here the second half of the steps took four times as long."""
+    seen = snapshot(tmp_path, points=1500)
+    slower = [replace(m, elapsed_s=m.elapsed_s + 0.3 * max(0, m.step - 750)) for m in seen.view.metrics]
+    view = replace(seen.view, metrics=tuple(slower), epochs=())
+    along = Along.run(view, 8, "time")
+    assert [along.at(m.step) for m in slower] == [along.of(m) for m in slower]
+    assert along.at(3000) == 2 * slower[-1].elapsed_s
 
 
 def test_before_start_the_form_alone_draws_the_schedule():
