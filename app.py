@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+os.environ.setdefault("MPLBACKEND", "agg")  # else Gradio's first answer waits for pyplot, only to ask for the backend
 
 from resnet_demo.data.images import MAX_FILE_BYTES
 from resnet_demo.training.config import absolute_source

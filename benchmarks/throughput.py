@@ -22,7 +22,7 @@ from torchvision import transforms
 
 from benchmarks.article import BATCH_SIZE, Decoded, article_loop, plain_loop
 from benchmarks.machine import machine_line, spread
-from resnet_demo.data.sources import load_dataset
+from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.device import choose_device
@@ -45,13 +45,7 @@ def torchvision_loop(folder: Path) -> Iterator[None]:
 
 
 def our_loop(folder: Path, data_dir: Path) -> Iterator[None]:
-    loading = load_dataset(f"folder:{folder.parent}", data_dir)
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            dataset = done.value
-            break
+    dataset = drain(load_dataset(f"folder:{folder.parent}", data_dir))
     config = replace(preset_config("fast"), epochs=1000, batch_size=BATCH_SIZE)
     for event in Trainer(config, dataset, choose_device("cpu")).run():
         if isinstance(event, events.StepEnded):

@@ -5,15 +5,14 @@ import json
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from resnet_demo.commands.command import DATA_DIR, RUNS_DIR, CommandError, add_command
+from resnet_demo.data.dataset import LoadProgress, Result, drain
 from resnet_demo.training.runs import Progress, RunStore
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Classifier, Prediction
-
-Result = TypeVar("Result")
 
 
 def add_classify(commands) -> None:
@@ -112,17 +111,16 @@ def evaluate_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _with_bar(work: Generator[Progress, None, Result], quiet: bool) -> Result:
+def _with_bar(work: Generator[LoadProgress | Progress, None, Result], quiet: bool) -> Result:
     """What `work` returns; meanwhile a line that overwrites itself, on a terminal."""
     from resnet_demo.ui.words import bar_line
 
-    shown = sys.stderr.isatty() and not quiet
-    while True:
-        try:
-            progress = next(work)
-        except StopIteration as done:
-            if shown:
-                print("\r\033[K", end="", file=sys.stderr, flush=True)
-            return done.value
-        if shown:
-            print(f"\r\033[K{bar_line(progress)}", end="", file=sys.stderr, flush=True)
+    if quiet or not sys.stderr.isatty():
+        return drain(work)
+    result = drain(work, lambda step: _overwrite(bar_line(step)))
+    _overwrite("")
+    return result
+
+
+def _overwrite(line: str) -> None:
+    print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
 """train: make a run, or go on with one, and show it in the terminal."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -9,7 +10,9 @@ from pathlib import Path
 from resnet_demo.commands.command import DATA_DIR, RUNS_DIR, CommandError, add_command
 from resnet_demo.training import events
 from resnet_demo.training.config import PRESETS, TrainConfig, absolute_source, preset_config
+from resnet_demo.training.parallel import ProcessLost, is_first, is_under_torchrun, join, torchrun_command
 from resnet_demo.training.runs import Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.signals import PauseSignals
 
 
 def add_train(commands) -> None:
@@ -17,10 +20,16 @@ def add_train(commands) -> None:
     where = train.add_mutually_exclusive_group()
     where.add_argument("--run", type=Path, metavar="DIR", help="make this run, or go on with it where it is unfinished")
     where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
-    train.add_argument("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="where downloaded data are kept")
-    train.add_argument("--json", action="store_true", help="one event a line, as JSON, instead of a progress bar")
+    add_foreground_flags(train)
     for setting in fields(TrainConfig):
         _add_setting(train, setting)
+
+
+def add_foreground_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="where downloaded data are kept"
+    )
+    command.add_argument("--json", action="store_true", help="one event a line, as JSON, instead of a progress bar")
 
 
 def _add_setting(command: argparse.ArgumentParser, setting) -> None:
@@ -36,31 +45,73 @@ def _add_setting(command: argparse.ArgumentParser, setting) -> None:
 
 
 def train_command(options: argparse.Namespace) -> int:
+    if not is_first():
+        return _follow()
+    return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
+
+
+def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool) -> int:
+    """Train to the end or until Ctrl-C, and say how it ended; returns the exit status."""
     from resnet_demo.training.worker import Worker
 
-    run = _open_or_create(options)
-    worker = Worker(run, options.data_dir)
-    worker.stop_on_signals()
-    show = _print_json if options.json else _print_bar
+    if run.config().processes > 1 and not is_under_torchrun():
+        _become_torchrun(run, data_dir, json)
+    worker = Worker(run, data_dir)
+    worker.signals.heed()
+    show = _print_json if json else _print_bar
+    work = worker.work()
     try:
-        last = show(worker.work())
+        last = show(work)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # what is shown goes to worker.log, on a disk that may be full: an end like any other
+        last = work.throw(error)
     except RunError:
         RunStore(run.path.parent).discard_unborn(run)
         raise
-    return _end(run, last, options.json)
+    except ProcessLost as error:
+        raise CommandError(str(error)) from error
+    return _end(run, last, json)
+
+
+def _become_torchrun(run: RunDirectory, data_dir: Path, json: bool) -> None:
+    """Go on as torchrun, in the same process, so that whoever started this one sees nothing of it."""
+    processes = run.config().processes
+    arguments = ["train", "--run", str(run.path), "--data-dir", str(data_dir)] + ["--json"] * json
+    command = torchrun_command(processes, arguments)
+    threads = str(max(1, (os.cpu_count() or 1) // processes))  # torchrun would take 1, and say so at length
+    os.execve(command[0], command, {"OMP_NUM_THREADS": threads, **os.environ})
+
+
+def _follow() -> int:
+    """What every process but the first does where torchrun has started several."""
+    from resnet_demo.training.follower import follow
+    from resnet_demo.training.worker import failure_sentence
+
+    signals, processes = PauseSignals(), join()
+    signals.heed()  # not before: whoever waits for the others to come may be ended
+    try:
+        follow(processes, signals)
+    except Exception as error:
+        if sentence := failure_sentence(error):
+            raise CommandError(sentence) from error
+        raise
+    return 0
 
 
 def _open_or_create(options: argparse.Namespace) -> RunDirectory:
     given = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
     given = {name: value for name, value in given.items() if value is not None}
+    if "data" in given:
+        given["data"] = absolute_source(given["data"])
     run = RunDirectory(options.run.resolve()) if options.run else None
     if run is None or not run.exists():
-        changes = {**given, "data": absolute_source(given["data"])} if "data" in given else given
-        config = preset_config(**{"preset": "fast", **changes})
+        config = preset_config(**{"preset": "fast", **given})
         store = RunStore(run.path.parent if run else options.runs)
         return store.create(config, name=run.path.name if run else None)
-    if given:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+    own = run.config().to_dict() if given else {}  # the same once more is allowed: torchrun restarts by the same words
+    if others := [name for name, value in given.items() if value != own[name]]:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
         raise CommandError(f"'{run.id}' exists and goes on with its own settings; leave out {names}.", code=2)
     return run
 
@@ -70,7 +121,7 @@ def _end(run: RunDirectory, last: events.Event | None, quiet: bool) -> int:
     if isinstance(last, events.RunPaused):
         if not quiet:
             print(f"Saved. Go on with: python -m resnet_demo train --run {run.path}", file=sys.stderr)
-        return 130
+        return 0 if is_under_torchrun() else 130  # torchrun takes all but 0 for a death, and would start again
     if isinstance(last, events.RunEnded) and last.outcome == "failed":
         raise CommandError(last.message)
     if last is None and not quiet:

@@ -1,6 +1,7 @@
 """Batches, made on the device by the batch. Shuffling and augmentation are functions of (seed, epoch, step), so
 that a run continued in mid-epoch sees what it would have seen."""
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from torch import Tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+ALL = slice(None)
 
 
 def seeded(*key: int | str) -> torch.Generator:
@@ -44,10 +46,15 @@ class Normalise:
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 -> (N, 3, H, W) float32, in channels_last memory."""
-        mean = torch.tensor(self.mean, device=images.device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(self.std, device=images.device).view(1, 3, 1, 1) * 255
+        mean, std = _per_channel(self.mean, images.device), _per_channel(self.std, images.device)
         images = images.to(torch.float32, memory_format=torch.channels_last)
         return images.sub_(mean).div_(std)
+
+
+@functools.lru_cache(maxsize=16)
+def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
+    """(1, 3, 1, 1) on a scale of 0..255. Made once for each device: a GPU would stop and wait for every copy."""
+    return torch.tensor(values, device=device).view(1, 3, 1, 1) * 255
 
 
 @dataclass(frozen=True)
@@ -57,9 +64,10 @@ class Augment:
     crop_padding: int
     flip: bool
 
-    def __call__(self, images: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
-        """Take the `chosen` (N,) of the uint8 images and augment each in its own way.
+    def __call__(self, images: Tensor, chosen: Tensor, generator: torch.Generator, shard: slice = ALL) -> Tensor:
+        """Take the `chosen` (N,) of the uint8 images and augment each in its own way; of these, the `shard`.
 
+        The random numbers are drawn for all N, so that a picture's are the same however the batch is shared out.
         Shuffling, cropping and flipping are one gather. Its result is (N, H, W, 3) in memory, which seen as
         (N, 3, H, W) is channels_last: the layout that convolutions are fastest in.
         """
@@ -71,9 +79,16 @@ class Augment:
         if self.flip:
             flipped = torch.rand(n, 1, generator=generator) < 0.5
             columns = torch.where(flipped, columns.flip(1), columns)
-        rows, columns = rows.to(images.device), columns.to(images.device)
-        picked = images[chosen[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+        rows, columns = _send(rows[shard], images.device), _send(columns[shard], images.device)
+        picked = images[chosen[shard, None, None], :, rows[:, :, None], columns[:, None, :]]
         return picked.permute(0, 3, 1, 2)
+
+
+def _send(numbers: Tensor, device: torch.device) -> Tensor:
+    """To the device. CUDA fetches them by itself from pinned memory, while the program goes on."""
+    if device.type == "cuda":
+        return numbers.pin_memory().to(device, non_blocking=True)
+    return numbers.to(device)
 
 
 def _mirrored(index: Tensor, size: int) -> Tensor:
@@ -91,13 +106,15 @@ def batches(
     seed: int,
     epoch: int,
     first_batch: int = 0,
+    shard: slice = ALL,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch's training batches from `first_batch` on: float images (B, 3, H, W) and labels (B,).
+    """One epoch's training batches from `first_batch` on: float images (B, 3, H, W) and labels (B,), or the `shard`
+    of each batch that falls to one of several processes.
 
     Pictures that do not fill a last batch wait for the next epoch, where the order is another.
     """
-    order = torch.randperm(len(pictures), generator=seeded(seed, "shuffle", epoch))
+    order = _send(torch.randperm(len(pictures), generator=seeded(seed, "shuffle", epoch)), pictures.labels.device)
     for batch in range(first_batch, len(pictures) // batch_size):
-        chosen = order[batch * batch_size : (batch + 1) * batch_size].to(pictures.labels.device)
-        images = augment(pictures.images, chosen, seeded(seed, "augment", epoch, batch))
-        yield normalise(images), pictures.labels[chosen]
+        chosen = order[batch * batch_size : (batch + 1) * batch_size]
+        images = augment(pictures.images, chosen, seeded(seed, "augment", epoch, batch), shard)
+        yield normalise(images), pictures.labels[chosen[shard]]

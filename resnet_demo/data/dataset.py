@@ -5,9 +5,9 @@ No torch here: the page catches a DataError, and a decoding process starts, with
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,3 +47,14 @@ class Dataset:
 
 
 Loading = Generator[LoadProgress, None, Dataset]  # between two events the caller may close it
+Step, Result = TypeVar("Step"), TypeVar("Result")
+
+
+def drain(work: Generator[Step, None, Result], see: Callable[[Step], object] = lambda step: None) -> Result:
+    """Work through to the end and give what it returns; `see` is told each step on the way."""
+    while True:
+        try:
+            step = next(work)
+        except StopIteration as done:
+            return done.value
+        see(step)

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress
+from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress, drain
 
-__all__ = ["DataError", "Dataset", "LoadProgress", "Loading", "load_dataset"]
+__all__ = ["DataError", "Dataset", "LoadProgress", "Loading", "drain", "load_dataset"]
 
 FOLDER = "folder:"
 
 
 def load_dataset(source: str, data_dir: Path) -> Loading:
-    """Load "cifar10", "digits" or "folder:PATH": `dataset = yield from load_dataset(source, data_dir)`.
+    """Load "cifar10", "digits" or "folder:PATH": `dataset = yield from load_dataset(source, data_dir)`, or
+    `drain(load_dataset(source, data_dir))` where nobody waits to be told how far it is.
 
     Yields a LoadProgress about twice a second while it works. What is downloaded or decoded is kept in
     `data_dir`. Raises DataError.

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from resnet_demo.data.sources import Dataset, load_dataset
+from resnet_demo.data.sources import Dataset, LoadProgress, load_dataset
 from resnet_demo.inference.predictor import BATCH, Classifier
 from resnet_demo.training.model_info import CheckpointError
 from resnet_demo.training.runs import Progress
@@ -44,13 +44,15 @@ class Evaluation:
         }
 
 
-def evaluate(classifier: Classifier, data_dir: Path, data: str | None = None) -> Generator[Progress, None, Evaluation]:
+def evaluate(
+    classifier: Classifier, data_dir: Path, data: str | None = None
+) -> Generator[LoadProgress | Progress, None, Evaluation]:
     """`evaluation = yield from evaluate(…)` on the test pictures of `data`; None means what it learned from.
 
     Raises DataError where there are no data, CheckpointError where their classes are not the checkpoint's.
     """
     source = data or classifier.info.data
-    dataset = yield from _loading(source, data_dir)
+    dataset = yield from load_dataset(source, data_dir)
     if dataset.classes != classifier.info.classes:
         raise CheckpointError(
             f"This checkpoint knows other classes than '{source}' has. Choose the data it was trained on with --data."
@@ -68,13 +70,3 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         counts += torch.bincount(dataset.test_labels[chosen] * size + answers, minlength=size * size)
         yield Progress("evaluating", min(start + BATCH, total), total)
     return Evaluation(dataset.classes, tuple(map(tuple, counts.view(size, size).tolist())))
-
-
-def _loading(source: str, data_dir: Path) -> Generator[Progress, None, Dataset]:
-    loading = load_dataset(source, data_dir)
-    while True:
-        try:
-            step = next(loading)
-        except StopIteration as done:
-            return done.value
-        yield Progress(step.phase, step.done, step.total)

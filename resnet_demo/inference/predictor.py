@@ -18,6 +18,7 @@ from torch import Tensor
 
 from resnet_demo.data.batches import Normalise
 from resnet_demo.data.images import fit, invert_if_border_is_light
+from resnet_demo.inference.folding import fold_norms
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
@@ -60,7 +61,8 @@ class Classifier:
     @classmethod
     def from_file(cls, path: Path, run_id: str | None = None) -> "Classifier":
         """Raises CheckpointError where `path` is no whole checkpoint of ours. Nothing is unpickled."""
-        return cls(*load_model(path), run_id)
+        model, info = load_model(path)
+        return cls(fold_norms(model), info, run_id)
 
     def classify(self, picture: Image.Image) -> Prediction:
         """Rank the classes for an RGB picture of any size."""

@@ -1,7 +1,9 @@
 """Weights for inference (safetensors) and the state that continuing takes (tensors and plain types only)."""
 
 import pickle
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,22 @@ def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
         raise OSError(f"'{path.name}' could not be written: {error}") from error
 
 
-def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
-    """The network with its weights, on the CPU and ready to answer. Raises CheckpointError."""
+def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], ModelInfo]:
+    """Weights and buffers by name, on the CPU. Raises CheckpointError."""
     info = read_model_info(path)
     try:
+        return load_file(path), info
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"The weights in '{path.name}' cannot be read.") from error
+
+
+def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
+    """The network with its weights, on the CPU and ready to answer. Raises CheckpointError."""
+    weights, info = load_weights(path)
+    try:
         model = ResNet(NetworkSpec(info.arch, info.stem, len(info.classes)))
-        model.load_state_dict(load_file(path))
-    except (ValueError, RuntimeError, SafetensorError, OSError) as error:
+        model.load_state_dict(weights)
+    except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"The weights in '{path.name}' do not fit the network it names.") from error
     return model.to(memory_format=torch.channels_last).eval(), info
 
@@ -43,13 +54,27 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         raise OSError(f"'{path.name}' could not be written: {error}") from error
 
 
+_DAMAGE = (
+    RuntimeError, OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, OverflowError, struct.error,
+    zlib.error, pickle.UnpicklingError, zipfile.BadZipFile,
+)  # fmt: skip
+
+
+def _check_sums(path: Path) -> None:
+    """torch.load takes a tensor with overwritten bytes for a whole one. Raises one of _DAMAGE."""
+    with zipfile.ZipFile(path) as state:
+        if state.testzip():
+            raise zipfile.BadZipFile("a wrong checksum")
+
+
 def load_state(path: Path) -> dict[str, Any]:
     """Read a Trainer's state without unpickling anything but tensors and plain types. Raises CheckpointError."""
     try:
+        _check_sums(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError("This run has no saved state to continue from.") from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise CheckpointError("This run's saved state is damaged and cannot be continued.") from error
     if not isinstance(state, dict):
         raise CheckpointError("This run's saved state is damaged and cannot be continued.")

@@ -1,6 +1,7 @@
 """Which device trains, in which precision, and the sentence that says why."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -21,8 +22,9 @@ class DeviceChoice:
     precision: torch.dtype
 
 
-def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 0) -> DeviceChoice:
-    """CUDA, then Apple's GPU, then the CPU, unless one is `wanted`; raises DeviceError where that is absent.
+def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 0, processes: int = 1) -> DeviceChoice:
+    """CUDA, then Apple's GPU, then the CPU, unless one is `wanted`; raises DeviceError where that is absent, or not
+    enough for so many processes.
 
     `threads` is what the CPU's name will say; 0 = as many as PyTorch has chosen.
     """
@@ -34,7 +36,19 @@ def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 
         )
     name, reason = _describe(kind, wanted != "auto", threads or torch.get_num_threads())
     bfloat16 = precision == "bfloat16" or (precision == "auto" and kind == "cuda")
-    return DeviceChoice(torch.device(kind), name, reason, torch.bfloat16 if bfloat16 else torch.float32)
+    choice = DeviceChoice(torch.device(kind), name, reason, torch.bfloat16 if bfloat16 else torch.float32)
+    return choice if processes == 1 else _shared(choice, processes)
+
+
+def _shared(choice: DeviceChoice, processes: int) -> DeviceChoice:
+    """The same for several processes, all on this machine unless torchrun says how many are."""
+    if choice.device.type == "mps":
+        raise DeviceError("Apple's GPU trains in one process only. Set Processes to 1, or the device to cpu.")
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+    if choice.device.type == "cuda" and here > (gpus := torch.cuda.device_count()):
+        raise DeviceError(f"Each process takes a GPU, and this machine has {gpus}, not {here}. Start at most {gpus}.")
+    reason = f"{choice.reason} {processes} processes share each batch."
+    return replace(choice, name=f"{processes} x {choice.name}", reason=reason)
 
 
 def _describe(kind: str, chosen: bool, threads: int) -> tuple[str, str]:
@@ -49,13 +63,19 @@ def _describe(kind: str, chosen: bool, threads: int) -> tuple[str, str]:
     return name, f"Trains on {name}, as chosen." if chosen else reason
 
 
-def prepare(config: TrainConfig, earlier_threads: int | None = None) -> DeviceChoice:
+def count_gpus() -> int:
+    """How many processes can have a CUDA device each."""
+    return torch.cuda.device_count()
+
+
+def prepare(config: TrainConfig, earlier_threads: int | None = None, processes: int = 1) -> DeviceChoice:
     """Set the process up for this config: as many threads as an earlier start of the run had (sums depend on it),
-    and TF32 for float32 products on CUDA. Returns the choice."""
+    and on CUDA TF32 for float32 products and, of several processes, each its own GPU. Returns the choice."""
     if threads := earlier_threads or config.threads:
         torch.set_num_threads(threads)
-    choice = choose_device(config.device, config.precision)
+    choice = choose_device(config.device, config.precision, processes=processes)
     if choice.device.type == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
     return choice

@@ -10,13 +10,20 @@ from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.runs import RunDirectory
 
 
-def record_environment(run: RunDirectory, config: TrainConfig, device: str) -> None:
+def earlier_threads(run: RunDirectory, processes: int) -> int | None:
+    """How many threads the run's first start had, where it had as many processes: else its sums are others anyway."""
+    environment = run.environment()
+    return environment.get("threads") if environment.get("processes", 1) == processes else None
+
+
+def record_environment(run: RunDirectory, config: TrainConfig, device: str, processes: int) -> None:
     """Write into config.json what the run's first start ran with."""
     if run.environment():
         return
     run.write_config(
         config,
         device=device,
+        processes=processes,
         threads=torch.get_num_threads(),
         resnet_demo=resnet_demo.__version__,
         torch=torch.__version__,

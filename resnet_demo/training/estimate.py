@@ -41,6 +41,8 @@ def estimate(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> Esti
     if speed is None:
         work = 2 * FORWARD_AND_BACKWARD * multiply_adds(config.arch, config.stem)
         speed = EFFICIENCY * matmul_flops_per_s(choice.device.type, choice.precision) / work
+        if choice.device.type == "cuda":  # on a CPU the processes share what was measured
+            speed *= config.processes
     sizes = _sizes(config)
     if sizes is None:
         return Estimate(None, speed, about)

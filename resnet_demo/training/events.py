@@ -82,7 +82,8 @@ class RunResumed(Event):
 @dataclass(frozen=True, kw_only=True)
 class RunEnded(Event):
     """`outcome` is finished, stopped or failed; `message` is a sentence for people. Nothing follows the first two;
-    a failed run can be resumed once the cause is mended."""
+    a failed run can be resumed once the cause is mended. A run that was discarded has no log to say so: only who
+    drains the worker is told."""
 
     outcome: str
     message: str = ""

@@ -1,5 +1,5 @@
-"""Starts, pauses, resumes, stops, adopts and buries workers. A worker is a process of its own: it outlives the page,
-the tab and the app. Adopting one takes nothing but a look at the runs folder."""
+"""Starts, pauses, resumes, stops, discards, adopts and buries workers. A worker is a process of its own: it outlives
+the page, the tab and the app. Adopting one takes nothing but a look at the runs folder."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.runs import PAUSE, STOP, RunDirectory, RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, STOP, RunDirectory, RunError, RunStore
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER_PRIORITY = 5  # Unix niceness: the page answers while all cores train; more would starve it beside other work
@@ -57,6 +57,19 @@ class Launcher:
         """Ask the active run to save and be done. Raises LaunchError where nothing trains."""
         return self._request(STOP)
 
+    def discard(self, run: RunDirectory) -> None:
+        """End the run without saving and delete its folder: a living worker does it within one step, and does not
+        keep the caller waiting. Raises RunError."""
+        with self._starting:
+            try:
+                if run.is_alive():
+                    run.request(DISCARD)
+                else:
+                    self.store.delete(run)
+            except (RunError, FileNotFoundError):
+                if run.exists():  # else another was faster
+                    raise
+
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Whether no worker is left within the time."""
         deadline = time.monotonic() + timeout_s
@@ -79,9 +92,11 @@ class Launcher:
             raise LaunchError(f"'{active.id}' is training already. Pause or stop it first.")
 
     def _spawn(self, run: RunDirectory) -> None:
-        """Start the command a person may type, and wait until it holds the run's lock."""
-        command = [sys.executable, "-m", "resnet_demo", "train", "--run", str(run.path.resolve())]
+        """Start the command a person may type, and wait until it holds the run's lock. Not `train --run`: that
+        would make a new run where this one has been deleted meanwhile."""
+        command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.resolve())]
         command += ["--data-dir", str(self.data_dir.resolve()), "--json"]
+        said = len(run.events())
         with run.log_path.open("ab") as log:
             child = subprocess.Popen(
                 command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -92,8 +107,9 @@ class Launcher:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not run.is_alive():
             if child.poll() is not None:
-                if run.events():  # so short that it is over already
+                if len(run.events()) > said:  # so short that it is over already
                     return
+                self._refuse_second()  # another was quicker
                 raise LaunchError(f"The training process ended at once. Its last words: {_last_words(run)}")
             if time.monotonic() > deadline:
                 raise LaunchError("The training process did not start within half a minute. See the run's worker.log.")

@@ -4,22 +4,28 @@ Imports no torch. A held `worker.lock` means a living worker: the system frees i
 """
 
 import functools
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from resnet_demo.training.config import ConfigError, TrainConfig
-from resnet_demo.training.events import Event, RunView, fold, from_line, to_line
+from resnet_demo.training.event_log import EventLog
+from resnet_demo.training.events import Event, RunView, fold, to_line
 from resnet_demo.training.files import read_json, replace_json
 from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
 
-RUN, PAUSE, STOP = "run", "pause", "stop"  # what control.json may want
+RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
+DELETE_TIMEOUT_S = 1.0
+NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
+TITLE_MAX = 80  # characters
+DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
 
 
 class RunError(RuntimeError):
@@ -97,6 +103,28 @@ class RunDirectory:
     def environment(self) -> dict:
         return self._config_file().get("environment", {})
 
+    # --- its title and its size -------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        """The name that a person gave the run; '' where there is none."""
+        title = (read_json(self.path / "title.json") or {}).get("title")
+        return title if isinstance(title, str) and _title_problem(title) is None else ""
+
+    def rename(self, title: str) -> None:
+        """Give the run a title, '' for none. It stands in a file of its own, since a worker rewrites config.json,
+        and its folder keeps its name. Raises RunError where the title is too long or is not one line of text."""
+        title = title.strip()
+        if problem := _title_problem(title):
+            raise RunError(problem)
+        try:
+            replace_json(self.path / "title.json", {"title": title})
+        except OSError as error:
+            raise RunError(f"The run '{self.id}' could not be renamed ({error.strerror}).") from error
+
+    def size_bytes(self) -> int:
+        """What the run's files take on the disk; those that vanish meanwhile count nothing."""
+        return _size_bytes(self.path)
+
     # --- the log ----------------------------------------------------------------------------------------------
 
     def append(self, event: Event) -> None:
@@ -138,13 +166,19 @@ class RunDirectory:
         except TypeError:  # of another version: as good as none, the next one comes within a second
             return None
 
+    def forget_the_moment(self) -> None:
+        """Delete what only a living worker needs. On a full disk that makes room for its last line."""
+        (self.path / "progress.json").unlink(missing_ok=True)
+        if self.wanted() == RUN:
+            (self.path / "control.json").unlink(missing_ok=True)
+
     def request(self, wanted: str) -> None:
-        """Ask the worker to run, pause or stop. It obeys within one step."""
+        """Ask the worker to run, pause, stop or discard. It obeys within one step."""
         replace_json(self.path / "control.json", {"wanted": wanted, "time": time.time()})
 
     def wanted(self) -> str:
         wanted = (read_json(self.path / "control.json") or {}).get("wanted")
-        return wanted if wanted in (PAUSE, STOP) else RUN
+        return wanted if wanted in (PAUSE, STOP, DISCARD) else RUN
 
     @functools.cached_property
     def lock(self) -> FileLock:
@@ -176,6 +210,24 @@ class RunDirectory:
         return self.epochs_path / f"{epoch:04}.safetensors"
 
 
+def _title_problem(title: str) -> str | None:
+    if len(title) > TITLE_MAX:
+        return f"A title may have at most {TITLE_MAX} characters, not {len(title)}."
+    if not title.isprintable():
+        return "A title is one line of text, without control characters."
+    return None
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                total += _size_bytes(Path(entry)) if is_folder else entry.stat(follow_symlinks=False).st_size
+    return total
+
+
 @functools.lru_cache(maxsize=256)
 def _model_info(path: Path, changed_ns: int, size: int) -> ModelInfo:
     """Read once for each state of the file: every open page asks for every run's."""
@@ -198,35 +250,6 @@ def is_held(lock_path: Path) -> bool:
         return False
 
 
-class EventLog:
-    """Follows a growing events.jsonl: each `read()` returns what is new in whole lines."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.offset = 0
-
-    def read(self) -> list[Event]:
-        """New events since the last call. Lines that are damaged are passed over: the log is append-only, and
-        what a kill has cut off was never said."""
-        try:
-            with self.path.open("rb") as log:
-                log.seek(self.offset)
-                new = log.read()
-        except FileNotFoundError:
-            return []
-        whole = new[: new.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        return list(_parse(whole))
-
-
-def _parse(lines: bytes) -> Iterator[Event]:
-    for line in lines.splitlines():
-        try:
-            yield from_line(line.decode("utf-8", errors="replace"))
-        except ValueError:
-            continue
-
-
 class RunStore:
     """The folder that holds runs. One training at a time in it, however many apps and tabs look."""
 
@@ -237,7 +260,7 @@ class RunStore:
         """All runs, newest first."""
         if not self.folder.is_dir():
             return []
-        found = (RunDirectory(path) for path in self.folder.iterdir() if path.is_dir())
+        found = (RunDirectory(p) for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(DELETED))
         return sorted((run for run in found if run.exists()), key=lambda run: (run.created(), run.id), reverse=True)
 
     def get(self, run_id: str) -> RunDirectory:
@@ -245,14 +268,35 @@ class RunStore:
         for run in self.runs():
             if run.id == run_id:
                 return run
-        raise RunError("There is no such run (any more). Choose one from the list.")
+        raise RunError(NO_SUCH_RUN)
+
+    def parent(self, config: TrainConfig) -> RunDirectory | None:
+        """The run whose weights `config` starts from, if any. Raises RunError where that is not possible."""
+        if config.parent_id is None:
+            return None
+        try:
+            parent = self.get(config.parent_id)
+        except RunError as error:
+            raise RunError(f"There is no run '{config.parent_id}' in '{self.folder}' to start from.") from error
+        info = parent.model_info()
+        if info is None:
+            raise RunError(
+                f"The run '{parent.id}' has no whole checkpoint to start from. Let it train to a save first."
+            )
+        if info.arch != config.arch:
+            raise RunError(
+                f"The run '{parent.id}' trained a {info.arch}, whose weights do not fit a {config.arch}. "
+                f"Choose {info.arch}, or start from other weights."
+            )
+        return parent
 
     def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:
-        """A new run directory with its config.json. Raises RunError where the folder cannot be written."""
+        """A new run directory with its config.json. Raises RunError where the folder cannot be written, or where
+        the run that it is to start from cannot be started from."""
+        self.parent(config)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             run = RunDirectory(self._named(name) if name else self._unused(config))
-            run.path.mkdir(exist_ok=True)
             run.write_config(config)
         except OSError as error:
             raise RunError(
@@ -265,21 +309,50 @@ class RunStore:
         path = self.folder / name
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"'{path}' is there and is no run. Choose a new folder.")
+        path.mkdir(exist_ok=True)
         return path
 
     def _unused(self, config: TrainConfig) -> Path:
-        """'20261124-101500-resnet50-cifar10', with a number where two start in one second."""
+        """Make '20261124-101500-resnet50-cifar10', with a number where two start in one second."""
         stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{config.arch}-{config.data.partition(':')[0]}"
         path, number = self.folder / stem, 1
-        while path.exists():
-            number += 1
-            path = self.folder / f"{stem}-{number}"
-        return path
+        while True:
+            try:
+                path.mkdir()  # who makes it has it: another process may want the same name at this moment
+                return path
+            except FileExistsError:
+                number += 1
+                path = self.folder / f"{stem}-{number}"
 
     def discard_unborn(self, run: RunDirectory) -> None:
-        """Delete a run that never said a word, because its start was refused."""
-        if not run.events() and not run.is_alive():
+        """Delete a run that never said a word nor saved anything, because its start was refused."""
+        saved = run.state_path.exists() or run.model_path.exists()
+        if not saved and not run.events() and not run.is_alive():
             shutil.rmtree(run.path, ignore_errors=True)
+
+    def delete(self, run: RunDirectory) -> None:
+        """Delete a run's folder. Raises RunError where it is no run of this folder, a worker lives in it, or the
+        disk refuses.
+
+        The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it. A
+        worker, who holds the lock already, may delete its own.
+        """
+        if run not in self.runs():
+            raise RunError(NO_SUCH_RUN)
+        if run.path.is_symlink():
+            raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
+        aside = self.folder / f"{DELETED}{run.id}-{time.time_ns()}"
+        try:
+            with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
+                run.path.rename(aside)
+        except Timeout as error:
+            raise RunError(f"'{run.id}' is training. Stop it first, then delete it.") from error
+        except OSError as error:
+            raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
+        for left in self.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
+            shutil.rmtree(left, ignore_errors=True)
+        if aside.exists():
+            raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
 
     def active(self) -> RunDirectory | None:
         """The run that is training now, if any."""
@@ -294,15 +367,22 @@ class RunStore:
 
     @contextmanager
     def training(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the folder's and the run's lock. Raises RunError that names who trains already."""
-        folder_lock = FileLock(self.folder / ".training.lock")
-        try:
-            with folder_lock.acquire(timeout=LOCK_TIMEOUT_S), run.lock.acquire(timeout=LOCK_TIMEOUT_S):
-                yield
-        except Timeout as error:
-            active = self.active()
-            name = f"'{active.id}'" if active else "another run"
-            raise RunError(
-                f"{name} is training in this folder already, and one at a time is all a machine can do well. Stop or "
-                "pause it first."
-            ) from error
+        """Hold the folder's and the run's lock. Raises RunError that names who trains already, or says why there
+        can be no lock."""
+        with ExitStack() as held:
+            try:
+                for lock in (FileLock(self.folder / ".training.lock"), run.lock):
+                    held.enter_context(lock.acquire(timeout=LOCK_TIMEOUT_S))
+            except Timeout as error:
+                active = self.active()
+                name = f"'{active.id}'" if active else "another run"
+                raise RunError(
+                    f"{name} is training in this folder already, and one at a time is all a machine can do well. Stop "
+                    "or pause it first."
+                ) from error
+            except OSError as error:
+                raise RunError(
+                    f"Nothing can be written in '{run.path}' ({error.strerror}). Free space there or give yourself "
+                    "write permission, then start again."
+                ) from error
+            yield

@@ -19,6 +19,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.optimization import make_optimizer
+from resnet_demo.training.parallel import ALONE, Processes
 from resnet_demo.training.schedule import learning_rate
 
 STATE_FORMAT = 1
@@ -34,10 +35,15 @@ class Trainer:
 
     Everything random is a function of (config.seed, epoch, step); the learning rate is one of the step. Raises
     TrainingError where the data cannot be trained on with this config or the loss is no longer a number.
+
+    Of several processes each trains its shard of every batch and has the same weights after it; the statistics of
+    the norms are its shard's own, and those of the first process are what is evaluated and saved.
     """
 
-    def __init__(self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice) -> None:
-        self.config, self.choice = config, choice
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice, processes: Processes = ALONE
+    ) -> None:
+        self.config, self.choice, self.processes = config, choice, processes
         self.classes, self.warnings = dataset.classes, dataset.warnings
         parts = split(dataset, config.seed, config.train_images, config.validation_images, config.test_images)
         self.train, self.validation, self.test = (
@@ -49,6 +55,11 @@ class Trainer:
                 f"{len(self.train)} training pictures do not fill one batch of {config.batch_size}. "
                 "Choose a smaller batch or more pictures."
             )
+        if config.batch_size < 2 * self.processes.size:
+            raise TrainingError(
+                f"A batch of {config.batch_size} is too small for {self.processes.size} processes: each needs at "
+                "least two pictures. Choose a larger batch or fewer processes."
+            )
         imagenet = config.normalisation == "imagenet"
         self.normalise = Normalise(
             IMAGENET_MEAN if imagenet else dataset.mean, IMAGENET_STD if imagenet else dataset.std
@@ -59,6 +70,8 @@ class Trainer:
         spec = NetworkSpec(config.arch, config.stem, len(dataset.classes))
         self.model = ResNet(spec, config.zero_init_residual).to(choice.device, memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(self.model).eval() if config.averaging else self.model
+        # Compiled, the same module is called in another way: its parameters and their names stay.
+        self.network = torch.compile(self.model) if config.compile else self.model
         self.optimizer = make_optimizer(config, self.model)
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
 
@@ -101,6 +114,7 @@ class Trainer:
             seed=self.config.seed,
             epoch=epoch,
             first_batch=first,
+            shard=self.processes.shard,
         )
         since, steps = time.monotonic(), 0
         for done, (images, labels) in enumerate(source, start=first + 1):
@@ -121,18 +135,20 @@ class Trainer:
             group["lr"] = rate
         self.model.train()
         with self._autocast():
-            logits = self.model(images)
+            logits = self.network(images)
             loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
+        with torch.no_grad():  # counted on the device: reading them every step would make the GPU wait
+            correct = (logits.argmax(1) == labels).sum()
+            counted = torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
+        self.processes.mean_gradients(self.model, len(labels) / config.batch_size, counted)
         gradient_norm = self._gradient_norm() if is_logged else None
         self.optimizer.step()
         self.step += 1
         if config.averaging:
             self._average()
-        with torch.no_grad():  # counted on the device: reading them every step would make the GPU wait
-            correct = (logits.argmax(1) == labels).sum()
-            self.sums += torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
+        self.sums += counted
         return rate, gradient_norm
 
     def _gradient_norm(self) -> Tensor:
@@ -167,14 +183,18 @@ class Trainer:
         )
 
     def _evaluate_epoch(self) -> Iterator[events.Event]:
-        total = math.ceil(len(self.validation) / EVALUATION_BATCH) + math.ceil(len(self.test) / EVALUATION_BATCH)
+        stretch = EVALUATION_BATCH * self.processes.size
+        total = math.ceil(len(self.validation) / stretch) + math.ceil(len(self.test) / stretch)
         results, done = [], 0
+        self.processes.copy_first(self.averaged.buffers())  # each has its own statistics of the norms
         for part in (self.validation, self.test):
             sums = torch.zeros_like(self.sums[:2])
-            for images, labels in _in_order(part, self.normalise):
-                sums += self._evaluate_batch(images, labels)
+            for images, labels in _in_order(part, self.normalise, self.processes):
+                if len(labels):
+                    sums += self._evaluate_batch(images, labels)
                 done += 1
                 yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
+            self.processes.add(sums)
             loss, correct = sums.tolist()
             results.append((loss / len(part), correct / len(part)) if len(part) else (None, None))
         (validation_loss, validation_accuracy), (test_loss, test_accuracy) = results
@@ -240,6 +260,18 @@ class Trainer:
         self.elapsed_s, self.last_accuracy = state["elapsed_s"], state["last_accuracy"]
         self._resumed = True
 
+    def begin_with(self, weights: dict[str, Tensor], warnings: tuple[str, ...]) -> None:
+        """Begin with these weights and buffers, and as initialised where there are none. The optimizer is new.
+        Raises TrainingError where they do not fit the network."""
+        try:
+            for network in (self.model, self.averaged):
+                unknown = network.load_state_dict(weights, strict=False).unexpected_keys
+        except RuntimeError as error:
+            raise TrainingError("The weights to start from do not fit this network.") from error
+        if unknown:
+            raise TrainingError(f"The weights to start from are another network's: this one has no '{unknown[0]}'.")
+        self.warnings += warnings
+
     def _data_facts(self) -> dict[str, Any]:
         """By what a changed data set is noticed: batches are drawn by number from it."""
         counts = [len(part) for part in (self.train, self.validation, self.test)]
@@ -281,7 +313,9 @@ class Trainer:
         }
 
 
-def _in_order(pictures: Pictures, normalise: Normalise) -> Iterator[tuple[Tensor, Tensor]]:
-    for start in range(0, len(pictures), EVALUATION_BATCH):
-        chosen = slice(start, start + EVALUATION_BATCH)
+def _in_order(pictures: Pictures, normalise: Normalise, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every picture once, shared out among the processes; the last batch may leave a process without any."""
+    stretch = EVALUATION_BATCH * processes.size
+    for start in range(0, len(pictures), stretch):
+        chosen = slice(start + processes.rank, start + stretch, processes.size)
         yield normalise(pictures.images[chosen]), pictures.labels[chosen]

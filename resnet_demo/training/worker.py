@@ -1,11 +1,11 @@
 """Drains a Trainer into a run directory and obeys its control file. Whoever starts it (the page's launcher, the
 command line) gets the same files."""
 
-import signal
 import sys
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +15,13 @@ from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.machine_load import MachineLoad
 from resnet_demo.training.meter import Meter
-from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunStore
+from resnet_demo.training.parallel import ALONE, ProcessLost, join
+from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.signals import PauseSignals
 
 STARTING = "starting"
 STOPPED = "Stopped and saved on request."
+DISCARDED = "Ended without saving and deleted on request."
 SAVE_EVERY_S = 60.0
 PROGRESS_EVERY_S = 1.0
 
@@ -32,41 +35,49 @@ class Worker:
 
     def __init__(self, run: RunDirectory, data_dir: Path) -> None:
         self.run, self.data_dir = run, data_dir
-        self._signalled = False
+        self.signals = PauseSignals()
+        self._processes = ALONE
         self._trainer = None
         self._dataset = None
         self._meter, self._machine_load = Meter(), MachineLoad()
         self._reached = Progress(STARTING)  # what the last step has left to say
         self._last_progress = self._last_save = 0.0
 
-    def stop_on_signals(self) -> None:
-        """Ctrl-C and SIGTERM pause: save, end, and leave a run that can be resumed. A second one ends at once."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, frame: object) -> None:
-        self._signalled = True
-        signal.signal(number, signal.SIG_DFL)
-
     def work(self) -> Iterator[events.Event | Progress]:
-        """Raises RunError where another trains in this folder or the run cannot be read. What fails after that
-        becomes the run's last event."""
-        run = self.run
-        with RunStore(run.path.parent).training(run):
-            run.request(RUN)  # what was wanted of an earlier worker is done with
-            if run.view().is_over:
-                return
-            remove_unfinished(run.path)
-            config = run.config()
+        """Raises RunError where another trains in this folder or the run cannot be read, and ProcessLost where one
+        of several processes has died. What else fails becomes the run's last event. A run to discard is deleted,
+        however it ended."""
+        run, store = self.run, RunStore(self.run.path.parent)
+        with store.training(run):
             try:
-                yield from self._load_and_train(config)
+                run.request(RUN)  # what was wanted of an earlier worker is done with
             except OSError as error:
-                yield self._fail(_disk_sentence(error))
-            except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
-                if not (sentence := failure_sentence(error)):
-                    traceback.print_exc(file=sys.stderr)
-                    sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
-                yield self._fail(sentence)
+                yield self._fail(_disk_sentence(run, error))
+                return
+            self._processes = join()
+            if run.view().is_over:
+                self._processes.hear_first(STOP)
+            else:
+                yield from self._work()
+            if run.wanted() == DISCARD:
+                ended = events.RunEnded(**self._place(), outcome="discarded", message=DISCARDED)
+                store.delete(run)
+                yield ended
+
+    def _work(self) -> Iterator[events.Event | Progress]:
+        remove_unfinished(self.run.path)
+        config = self.run.config()
+        try:
+            yield from self._load_and_train(config)
+        except ProcessLost:  # no ending: the run is interrupted, and can be resumed
+            raise
+        except OSError as error:
+            yield self._fail(_disk_sentence(self.run, error))
+        except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
+            if not (sentence := failure_sentence(error)):
+                traceback.print_exc(file=sys.stderr)
+                sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
+            yield self._fail(sentence)
 
     # --- loading ----------------------------------------------------------------------------------------------
 
@@ -75,7 +86,7 @@ class Worker:
         for loaded in loading:
             progress = Progress(loaded.phase, loaded.done, loaded.total)
             yield self._note(progress, always=loaded.phase == STARTING)
-            if (wanted := self._wanted()) != RUN:
+            if (wanted := self._processes.hear_first(self._wanted())) != RUN:
                 loading.close()
                 yield from self._leave_unloaded(wanted)
                 return
@@ -88,23 +99,37 @@ class Worker:
         from resnet_demo.data.sources import load_dataset
         from resnet_demo.training.checkpoint import load_state
         from resnet_demo.training.device import prepare
-        from resnet_demo.training.environment import record_environment
+        from resnet_demo.training.environment import earlier_threads, record_environment
+        from resnet_demo.training.first_weights import load_first_weights
+        from resnet_demo.training.follower import Material
+        from resnet_demo.training.model_info import CheckpointError
         from resnet_demo.training.trainer import Trainer
 
-        choice = prepare(config, self.run.environment().get("threads"))
-        record_environment(self.run, config, choice.name)
+        threads = earlier_threads(self.run, self._processes.size)
+        choice = prepare(config, threads, self._processes.size)
+        record_environment(self.run, config, choice.name, self._processes.size)
         self._dataset = yield from load_dataset(config.data, self.data_dir)
         yield LoadProgress(STARTING, 0, 0)
-        trainer = Trainer(config, self._dataset, choice)
+        trainer, state = Trainer(config, self._dataset, choice, self._processes), None
         if self.run.state_path.exists():
-            trainer.load_state_dict(load_state(self.run.state_path))
+            state = load_state(self.run.state_path)
+            trainer.load_state_dict(state)
+        elif self.run.view().saved or self.run.model_path.exists():
+            raise CheckpointError(
+                "The state to go on from (resume.pt) is gone, and beginning anew would overwrite the weights that were "
+                "saved. They are kept; start a new run."
+            )
+        elif config.start_from:
+            yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
+            state = trainer.state_dict()
+        self._processes.hear_first(Material(config, threads, self._dataset, state))
         self._trainer = trainer
 
     def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
         """Pause or stop before there is a trainer; what an earlier worker saved stays as it is."""
         if wanted == PAUSE:
             yield self._store(events.RunPaused(**self._place()))
-        else:
+        elif wanted == STOP:
             yield self._finish(events.RunEnded(**self._place(), outcome="stopped", message=STOPPED))
 
     # --- training ---------------------------------------------------------------------------------------------
@@ -123,7 +148,9 @@ class Worker:
                 yield event
             else:
                 yield self._store(event)
-            wanted, saved = self._wanted(), None
+            wanted, saved = self._processes.agree(self._wanted()), None
+            if wanted == DISCARD:
+                return
             if isinstance(event, events.EpochEnded):
                 saved = self._save(event)
                 self._keep_epoch(event)
@@ -176,12 +203,21 @@ class Worker:
 
     def _fail(self, message: str) -> events.Event:
         """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""
-        return self._store(events.RunEnded(**self._place(), outcome="failed", message=message))
+        ended = events.RunEnded(**self._place(), outcome="failed", message=message)
+        try:
+            with suppress(PermissionError):  # where nothing may be deleted the log may still be written
+                self.run.forget_the_moment()
+            self._store(ended)
+        except OSError as error:  # whoever drains this worker still says it, so that it stands in worker.log
+            if self.run.path.exists():
+                print(f"The run's log cannot be written, either ({error.strerror}).", file=sys.stderr)
+        return ended
 
     # --- small parts ------------------------------------------------------------------------------------------
 
     def _wanted(self) -> str:
-        return PAUSE if self._signalled else self.run.wanted()
+        wanted = self.run.wanted()
+        return PAUSE if self.signals.came and wanted == RUN else wanted
 
     def _place(self) -> dict:
         """Where the run is: by its trainer, before there is one by its log, and else at the beginning."""
@@ -245,14 +281,21 @@ def failure_sentence(error: Exception) -> str | None:
     from resnet_demo.training.model_info import CheckpointError
     from resnet_demo.training.trainer import TrainingError
 
-    if isinstance(error, DataError | DeviceError | CheckpointError | TrainingError):
+    if isinstance(error, DataError | DeviceError | CheckpointError | ProcessLost | RunError | TrainingError):
         return str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        why = str(error).partition("\n")[0]
+        return (
+            f"PyTorch could not compile the network ({why}). Turn Compile off in a new run, or install a C++ compiler."
+        )
     return None
 
 
-def _disk_sentence(error: OSError) -> str:
+def _disk_sentence(run: RunDirectory, error: OSError) -> str:
+    if not run.path.exists():
+        return "The run's folder was deleted while it trained, so nothing of it is left. Start a new run."
     what = error.strerror or str(error)
     return f"A file of the run could not be read or written ({what}). Free disk space or check the folder, then resume."
 

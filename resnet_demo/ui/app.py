@@ -19,10 +19,11 @@ HEADER = (
 def build_app(backend: Backend) -> gr.Blocks:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
 
-    def news(seen: str):
-        """The newest version, or nothing where the page shows it already."""
-        newest = backend.watcher.look().version
-        return gr.skip() if newest == seen else newest
+    def news(seen: str, seen_checkpoints: str) -> list:
+        """The newest version and that of the checkpoints, each left out where the page knows it already."""
+        look = backend.watcher.look()
+        words = ((look.version, seen), (look.checkpoints, seen_checkpoints))
+        return [gr.skip() if newest == known else newest for newest, known in words]
 
     with gr.Blocks(title="ResNet-50, opened", analytics_enabled=False) as page:
         gr.HTML(HEADER)
@@ -33,13 +34,16 @@ def build_app(backend: Backend) -> gr.Blocks:
                 architecture = build_architecture_tab()
             with gr.Tab("Classify", id="classify"):
                 classify = ClassifyTab(backend.store)
-        # The heartbeat asks for one word, the version. Only where it differs do the tabs ask for what is new.
+        # The heartbeat asks for two words. Only where one differs do the tabs that it concerns ask for what is new:
+        # while a run trains that is the Train tab at each beat, and Classify once a minute.
         version = gr.Textbox("", visible="hidden", elem_id="version")
         hidden_beat = gr.HTML(visible="hidden", js_on_load=HIDDEN_BEAT)
-        gr.on([page.load, gr.Timer(TICK_S).tick, hidden_beat.tick], news, version, version, api_name="news", **QUIET)
+        checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
+        known = [version, checkpoints]
+        gr.on([page.load, gr.Timer(TICK_S).tick, hidden_beat.tick], news, known, known, api_name="news", **QUIET)
         version.change(train.refresh, train.asking, train.shown, api_name="refresh", **QUIET, **UNCHECKED)
         page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)
-        classify.refresh_on(page.load, version.change)
+        classify.refresh_on(checkpoints.change)
     return page

@@ -107,7 +107,7 @@ class ClassifyTab:
         self.answer.click(lambda: gr.Tabs(selected=train_id), None, tabs, api_name="to_train", **QUIET)
 
     def refresh_on(self, *events) -> None:
-        """Keep the list of runs as it is on disk: call once, with the page's load and its timer's tick."""
+        """Keep the list of runs as it is on disk: call once, with what tells of a new checkpoint."""
         gr.on(
             events,
             self.refresh,

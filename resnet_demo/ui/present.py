@@ -5,8 +5,8 @@ from html import escape
 from pathlib import Path
 
 from resnet_demo.training import events
-from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig
-from resnet_demo.training.runs import PAUSE, STOP, Progress
+from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TrainConfig
+from resnet_demo.training.runs import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
 from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, machine_load, percent, rate, started
 
@@ -57,15 +57,22 @@ class Controls:
     pause: bool
     resume: bool
     stop: bool
+    discard: bool
 
 
 def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
     """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains."""
     if not owner:
-        return Controls(False, False, False, False)
+        return Controls(False, False, False, False, False)
     training = look.current is not None and look.current.alive
     waiting = shown is not None and shown.status in ("paused", "interrupted", "failed")
-    return Controls(start=not training, pause=training, resume=waiting and not training, stop=training)
+    return Controls(
+        start=not training,
+        pause=training,
+        resume=waiting and not training,
+        stop=training,
+        discard=waiting or (shown is not None and shown.alive),
+    )
 
 
 def share_done(snapshot: Snapshot) -> float | None:
@@ -109,6 +116,8 @@ def _now(snapshot: Snapshot) -> str:
         return "Pausing: ends as soon as the step under way is done and saved…"
     if snapshot.wanted == STOP:
         return "Stopping: ends as soon as the step under way is done and saved…"
+    if snapshot.wanted == DISCARD:
+        return "Discarding: ends as soon as the step under way is done, and is deleted…"
     progress = snapshot.progress
     if progress is None:
         return f"{PHASES['starting']}…"
@@ -171,10 +180,11 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
     title = f"{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
-        f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}">'
-        f'<div class="run-head">'
+        f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
+        f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
-        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}</span>'
+        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
+        f"{escape(_origin(snapshot.config))}</span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'
         f'<div class="run-now"><p aria-live="polite">{escape(sentence(snapshot, owner))}</p>{_load(snapshot)}</div>'
         f'<dl class="run-facts">{pairs}</dl></div>'
@@ -187,13 +197,21 @@ def _load(snapshot: Snapshot) -> str:
     return f'<span title="{about}">{machine_load(snapshot.progress)}</span>' if snapshot.progress else ""
 
 
+def _origin(config: TrainConfig) -> str:
+    """Where its first weights are from, unless they are random."""
+    if config.parent_id:
+        return f", from the run of {started(config.parent_id)}"
+    return ", from torchvision's weights" if config.start_from else ""
+
+
 # --- the table of runs ----------------------------------------------------------------------------------------
 
 
 def runs_html(look: Look) -> str:
     """All runs, newest first."""
+    problems = "".join(f'<p class="hint">{escape(problem)}</p>' for problem in look.unreadable)
     if not look.runs:
-        return '<p class="hint">Runs will be listed here, with their settings and what they reached.</p>'
+        return problems or '<p class="hint">Runs will be listed here, with their settings and what they reached.</p>'
     head = ("started", "status", "data", "network", "preset", "epochs", "test accuracy", "speed", "time")
     rows = "".join(
         f'<tr title="{escape(s.run.id)}">{"".join(f"<td>{escape(cell)}</td>" for cell in _run_row(s))}</tr>'
@@ -201,7 +219,7 @@ def runs_html(look: Look) -> str:
     )
     return (
         '<div class="runs-scroll" tabindex="0"><table class="runs-table"><thead><tr>'
-        f"{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>"
+        f"{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>{problems}"
     )
 
 
@@ -225,7 +243,7 @@ def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
     if snapshot is None:
         return "The log of a run will stand here."
     view = snapshot.view
-    recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.time)
+    recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.step)  # a clock may jump
     told = [view.started, *recent, view.ended if owner else None]
     return "\n".join(line for event in told if event and (line := event_line(event))) or "Nothing logged yet."
 
@@ -234,6 +252,13 @@ def run_choices(look: Look) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
     runs = [(f"{started(s.run.id)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
     return [("The newest", NEWEST), *runs]
+
+
+def parent_choices(look: Look) -> list[tuple[str, str]]:
+    """(label, what `start_from` then says) of the runs that have weights to start from."""
+    label = "{}, {} on {}".format
+    saved = (s for s in look.runs if s.view.saved)
+    return [(label(started(s.run.id), s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}") for s in saved]
 
 
 def article_reference() -> tuple[float, str]:

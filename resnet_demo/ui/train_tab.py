@@ -14,15 +14,20 @@ from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.chart import MAX_SMOOTHING
 from resnet_demo.ui.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
-from resnet_demo.ui.form import FIELDS, TrainForm
+from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
-    "precision", "threads", "learning_rate", "schedule", "warmup",
+    "precision", "threads", "processes", "learning_rate", "schedule", "warmup",
 )  # fmt: skip
-_RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 90}
+# Asks about the run that this page shows, by its name: what is newest may have changed since.
+CONFIRM_DISCARD = """() => {
+    const { run, name } = document.querySelector("#status .run-card").dataset;
+    return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
+}"""
+_RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
 _ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
 _SET_TITLE = """html => {
     const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
@@ -84,6 +89,7 @@ class TrainTab:
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
+            self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
         self._build_curves()
         with gr.Accordion("Log", open=False):
             self.log = gr.Textbox(
@@ -120,8 +126,9 @@ class TrainTab:
     @property
     def shown(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
-        buttons = [self.start, self.tour, self.pause, self.resume, self.stop]
-        return [self.seen, self.status, *self.charts, self.log, self.runs, self.chosen, self.ended, *buttons]
+        buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
+        lists = [self.runs, self.chosen, self.form["start_from"]]
+        return [self.seen, self.status, *self.charts, self.log, *lists, self.ended, *buttons]
 
     @property
     def charts(self) -> list[gr.HTML]:
@@ -153,6 +160,9 @@ class TrainTab:
             self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT),
             self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED),
             self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT),
+            self.discard.click(
+                self.discard_run, self.chosen, self.shown, api_name="discard", js=CONFIRM_DISCARD, **ACT, **UNCHECKED
+            ),
         ]
         for acted in acting:
             acted.success(self.refresh, self.asking, self.shown, **QUIET, **UNCHECKED)
@@ -196,7 +206,7 @@ class TrainTab:
     def _render(self, look: Look, shown: Snapshot | None, seen: str, charts: Sequence[str], owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * 6, [gr.skip()] * 8
+        points, states = [gr.skip()] * 6, [gr.skip()] * 10
         if changed.points or changed.states:
             points = [*charts, present.log_text(shown, owner)]
         if changed.states:
@@ -213,10 +223,11 @@ class TrainTab:
     def _states(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
         ended = look.ended_since(seen)
         can = present.controls(look, shown, owner)
-        live = (can.start, can.start, can.pause, can.resume, can.stop)
+        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [
             present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
+            gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
             ended.run.id if ended else "",
             *(gr.Button(interactive=on) for on in live),
         ]
@@ -227,14 +238,17 @@ class TrainTab:
         return self.form.fill(preset, data)
 
     def prepare(self) -> list:
-        """The form and its plan as this machine's first choice: `accurate` where there is a GPU. On a CPU the form
-        stands at `fast` already, and what somebody has typed meanwhile stays."""
-        from resnet_demo.training.device import choose_device  # torch: after the first paint
+        """The form and its plan as this machine's first choice: `accurate` where there is a GPU, and all of them. On a
+        CPU the form stands at `fast` already, and what somebody has typed meanwhile stays."""
+        from resnet_demo.training.device import choose_device, count_gpus  # torch: after the first paint
 
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
-        data = self.backend.sources[0]
-        filled = [gr.skip()] * len(FIELDS) if preset == "fast" else self.form.fill(preset, data)
-        return [*filled, self.plan_text(*preset_config(preset, data=data).to_dict().values())]
+        config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
+        filled = [gr.skip()] * len(FIELDS)
+        if preset != "fast":
+            filled = self.form.fill(preset, config.data)
+            filled[FIELDS.index("processes")] = config.processes
+        return [*filled, self.plan_text(*config.to_dict().values())]
 
     def plan_text(self, *values) -> str:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
@@ -243,7 +257,7 @@ class TrainTab:
 
         try:
             config = self.form.config(values)
-            choice = choose_device(config.device, config.precision, config.threads)
+            choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except (ConfigError, DeviceError) as error:
             return present.plan_problem(error) + schedule_chart()
         guess = estimate(config, self.backend.store, choice)
@@ -274,6 +288,13 @@ class TrainTab:
         if shown is None:
             raise gr.Error("There is no run to resume.", print_exception=False)
         return self._act(lambda: self.backend.launcher.resume(shown.run))
+
+    def discard_run(self, run_id: str, request: gr.Request) -> list:
+        """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""
+        self.backend.access.require_owner(request)
+        if not run_id:
+            return [gr.skip()] * len(self.shown)
+        return self._act(lambda: self.backend.launcher.discard(self.backend.store.get(run_id)))
 
     def _act(self, action) -> list:
         """Do it and show what is true afterwards, the run in front; what goes wrong becomes one sentence."""

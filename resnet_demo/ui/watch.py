@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.runs import RUN, EventLog, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.event_log import EventLog
+from resnet_demo.training.runs import RUN, Progress, RunDirectory, RunError, RunStore
 
 NEWEST = "newest"  # the choice that follows the run in front
 FRESH_S = 0.5  # pages that ask within this time get the same look
@@ -41,6 +42,7 @@ class Look:
 
     current: Snapshot | None = None
     runs: tuple[Snapshot, ...] = ()
+    unreadable: tuple[str, ...] = ()  # a sentence for each run that cannot be opened
 
     def shown(self, chosen: str) -> Snapshot | None:
         """The chosen run, or the one in front where it is NEWEST or gone."""
@@ -51,14 +53,20 @@ class Look:
         """Changes whenever any page has something new to show."""
         return self.version_of(self.current)
 
+    @property
+    def checkpoints(self) -> str:
+        """Changes whenever a run's checkpoint has come, been replaced or gone."""
+        saved = [(s.run.id, s.view.saved.time if s.view.saved else None) for s in self.runs]
+        return str(zlib.crc32(repr(saved).encode()))
+
     def version_of(self, snapshot: Snapshot | None) -> str:
         """Changes whenever a page that shows this run has something new to show. Three parts, by ' ': the run's
         points, its state and those of all runs, and its last word; see `changed_parts` and `ended_since`."""
         if snapshot is None:
-            return "none"
+            return f"none {zlib.crc32(repr(self.unreadable).encode())}"
         view, progress = snapshot.view, snapshot.progress
         points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
-        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs]
+        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs], self.unreadable
         last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
         return f"{points} {snapshot.status}/{zlib.crc32(repr(states).encode())} {last_word}"
 
@@ -96,7 +104,8 @@ class Watcher:
             snapshot for followed in self._followed.values() if (snapshot := followed.snapshot()) is not None
         )
         last_word = max(snapshots, key=lambda s: s.view.last.time if s.view.last else s.run.created(), default=None)
-        return Look(next((s for s in snapshots if s.alive), last_word), snapshots)
+        unreadable = tuple(followed.problem for followed in self._followed.values() if followed.problem)
+        return Look(next((s for s in snapshots if s.alive), last_word), snapshots, unreadable)
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,7 @@ class _Followed:
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
         self._config: TrainConfig | None = None
+        self.problem = ""
         self._forget()
 
     def _forget(self) -> None:
@@ -127,10 +137,11 @@ class _Followed:
         self._view = events.RunView()
 
     def snapshot(self) -> Snapshot | None:
-        """None where the run cannot be read (deleted this moment, or of a newer version)."""
+        """None where the run cannot be read; `problem` says why (a damaged config.json, a newer version)."""
         try:
-            self._config = self._config or self.run.config()
-        except RunError:
+            self._config, self.problem = self._config or self.run.config(), ""
+        except RunError as error:
+            self.problem = str(error) if self.run.exists() else ""  # deleted this moment: nothing to say
             return None
         self._follow()
         alive = not self._view.is_over and self.run.is_alive()

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
+from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.training import events
 from resnet_demo.training.runs import Progress
 
 BAR_WIDTH = 24
 
 PHASES = {
-    "downloading": "Downloading CIFAR-10",
+    "downloading": "Downloading (once; the next start is fast)",
     "decoding": "Decoding pictures (once; the next start is fast)",
     "starting": "Starting: loading PyTorch and the pictures",
     "training": "Training",
@@ -70,7 +71,7 @@ def started(run_id: str) -> str:
         return run_id
 
 
-def amount(progress: events.Event | Progress) -> str:
+def amount(progress: events.Event | Progress | LoadProgress) -> str:
     """How much of the phase under way is done: '51 of 170 MB', '1,200 of 60,000', '' where nobody counts."""
     if progress.phase == "downloading":
         of_total = f" of {progress.total / 1e6:.0f}" if progress.total else ""
@@ -108,11 +109,11 @@ def event_line(event: events.Event) -> str | None:
     return None
 
 
-def bar_line(event: events.Event | Progress) -> str:
+def bar_line(event: events.Event | Progress | LoadProgress) -> str:
     """The line that overwrites itself on a terminal."""
     if isinstance(event, events.MetricsLogged):
         return event_line(event)
-    place = f"epoch {event.epoch}  " if event.epoch else ""
+    place = "" if isinstance(event, LoadProgress) or not event.epoch else f"epoch {event.epoch}  "
     filled = round(BAR_WIDTH * event.done / event.total) if event.total else 0
     bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if event.total else ""
     return f"{place}{bar}{amount(event)}  {PHASES.get(event.phase, event.phase)}"

@@ -104,15 +104,18 @@ def app(tmp_path):
 
 @pytest.fixture
 def open_page(chromium):
-    """`open_page(url, width=1440, dark=False)`: a tab of its own; an error of the page's scripts fails the test."""
+    """`open_page(url, width=1440, dark=False)`: a window of its own, or with `beside=page` another tab of that one's;
+    an error of the page's scripts fails the test."""
     contexts, errors = [], []
 
-    def opening(url: str, width: int = 1440, dark: bool = False):
-        context = chromium.new_context(
-            viewport={"width": width, "height": 1000}, color_scheme="dark" if dark else "light"
-        )
-        contexts.append(context)
-        page = context.new_page()
+    def opening(url: str, width: int = 1440, dark: bool = False, beside=None):
+        if beside is None:
+            contexts.append(
+                chromium.new_context(
+                    viewport={"width": width, "height": 1000}, color_scheme="dark" if dark else "light"
+                )
+            )
+        page = (beside.context if beside else contexts[-1]).new_page()
         page.set_default_timeout(LONG * 1000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)

@@ -62,6 +62,7 @@ def test_run_names_the_run_goes_on_with_it_and_knows_when_it_has_ended(tmp_path,
     assert "has ended already" in capsys.readouterr().err
     assert run("train", "--run", folder, "--preset", "fast", "--epochs", "9") == 2
     assert "leave out --preset, --epochs" in capsys.readouterr().err
+    assert run("train", "--run", folder, "--data-dir", tmp_path, *TINY, "--epochs", "1") == 0  # the same once more
 
 
 def test_ctrl_c_saves_and_the_same_run_goes_on(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from resnet_demo.data.batches import Augment, Normalise, Pictures, batches, seeded
+from resnet_demo.data.batches import Augment, Normalise, Pictures, _send, batches, seeded
 from resnet_demo.data.splits import split
 
 KEEP = Normalise((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))  # float32 values 0..255
@@ -107,3 +107,34 @@ def test_splits_depend_on_the_seed_alone(tiny_dataset):
 
 def test_nothing_is_held_out_where_nothing_is_asked_for(tiny_dataset):
     assert len(split(tiny_dataset, seed=0, validation_images=0).validation) == 0
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_the_shards_of_a_batch_are_its_pictures_augmented_as_for_one(pictures, processes):
+    def shard(rank):
+        share = slice(rank, None, processes)
+        return list(batches(pictures, 16, KEEP, Augment(4, True), seed=0, epoch=1, first_batch=1, shard=share))
+
+    shards = [shard(rank) for rank in range(processes)]
+    for (images, labels), *parts in zip(epoch(pictures, Augment(4, True), first=1), *shards, strict=True):
+        for rank, (ours, our_labels) in enumerate(parts):
+            assert torch.equal(ours, images[rank::processes]) and torch.equal(our_labels, labels[rank::processes])
+
+
+def test_cuda_fetches_indices_from_pinned_memory():
+    class Numbers:
+        """Stands for a tensor, since pinning memory takes a GPU."""
+
+        def __init__(self):
+            self.said = []
+
+        def pin_memory(self):
+            self.said.append("pinned")
+            return self
+
+        def to(self, device, non_blocking=False):
+            self.said.append((device.type, non_blocking))
+            return self
+
+    assert _send(Numbers(), torch.device("cuda")).said == ["pinned", ("cuda", True)]
+    assert _send(Numbers(), torch.device("cpu")).said == [("cpu", False)]

@@ -16,7 +16,7 @@ import torch
 from torchvision.datasets import CIFAR10
 
 from resnet_demo.data import cifar10, download
-from resnet_demo.data.dataset import DataError, Dataset, LoadProgress
+from resnet_demo.data.dataset import DataError, Dataset, LoadProgress, drain
 from resnet_demo.data.sources import load_dataset
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -112,12 +112,8 @@ def server(monkeypatch):
 
 
 def load(data_dir: Path) -> tuple[Dataset, list[LoadProgress]]:
-    loading, events = cifar10.load_cifar10(data_dir, SmallCIFAR10, retry_wait_s=0.01), []
-    while True:
-        try:
-            events.append(next(loading))
-        except StopIteration as end:
-            return end.value, events
+    events = []
+    return drain(cifar10.load_cifar10(data_dir, SmallCIFAR10, retry_wait_s=0.01), events.append), events
 
 
 def refusal(data_dir: Path) -> str:

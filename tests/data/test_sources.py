@@ -22,24 +22,20 @@ from sklearn import datasets
 from resnet_demo.data import decoded_cache, decoding, folder
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.data.images import fit, load_picture
-from resnet_demo.data.sources import DataError, LoadProgress, load_dataset
+from resnet_demo.data.sources import DataError, LoadProgress, drain, load_dataset
 from resnet_demo.data.statistics import channel_statistics
 
 
-def drain(loading) -> tuple[Dataset, list[LoadProgress]]:
+def drained(loading) -> tuple[Dataset, list[LoadProgress]]:
     """All of a loading: what it returns, and what it said on the way."""
     events = []
-    while True:
-        try:
-            events.append(next(loading))
-        except StopIteration as end:
-            return end.value, events
+    return drain(loading, events.append), events
 
 
 @pytest.fixture
 def load(tmp_path):
     """Loads a folder with a data folder of its own."""
-    return lambda root: drain(load_dataset(f"folder:{root}", tmp_path / "data"))[0]
+    return lambda root: drain(load_dataset(f"folder:{root}", tmp_path / "data"))
 
 
 @pytest.fixture
@@ -293,8 +289,8 @@ def test_a_full_disk_leaves_no_half_cache_behind(load, split_folder, tmp_path, m
 def test_processes_and_one_thread_decode_the_same(split_folder):
     paths = [str(path) for path in sorted(split_folder.rglob("*.png"))] * 20
     paths.insert(33, str(split_folder / "missing.png"))
-    (one, bad_one), _ = drain(decoding.decode(paths, in_processes=False))
-    (many, bad_many), events = drain(decoding.decode(paths, in_processes=True))
+    (one, bad_one), _ = drained(decoding.decode(paths, in_processes=False))
+    (many, bad_many), events = drained(decoding.decode(paths, in_processes=True))
     assert np.array_equal(one, many) and bad_one == bad_many == [33]
     assert events[0] == LoadProgress("decoding", 0, 201) and events[-1] == LoadProgress("decoding", 201, 201)
 
@@ -363,13 +359,13 @@ def test_a_large_folder_reports_while_it_decodes(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "TICK_S", 0.01)
     slow = decoding.load_picture
     monkeypatch.setattr(decoding, "load_picture", lambda path: (time.sleep(0.002), slow(path))[1])
-    _, events = drain(load_dataset(f"folder:{root}", tmp_path / "data"))
+    _, events = drained(load_dataset(f"folder:{root}", tmp_path / "data"))
     done = [event.done for event in events]
     assert done == sorted(done) and any(0 < count < 80 for count in done) and events[-1].done == events[-1].total == 80
 
 
 def test_digits_are_1500_and_297_of_every_class():
-    dataset, _ = drain(load_dataset("digits", Path("unused")))
+    dataset = drain(load_dataset("digits", Path("unused")))
     assert dataset.classes == tuple("0123456789")
     assert dataset.train_images.shape == (1500, 3, 32, 32) and dataset.test_images.shape == (297, 3, 32, 32)
     assert dataset.train_images.dtype == torch.uint8 and dataset.train_labels.dtype == torch.int64
@@ -379,7 +375,7 @@ def test_digits_are_1500_and_297_of_every_class():
 
 
 def test_digits_are_scikit_learns_enlarged_in_three_equal_channels():
-    dataset, _ = drain(load_dataset("digits", Path("unused")))
+    dataset = drain(load_dataset("digits", Path("unused")))
     images = torch.cat([dataset.train_images, dataset.test_images])
     assert torch.equal(images[:, 0], images[:, 1]) and torch.equal(images[:, 0], images[:, 2])
     assert images.max() == 255 and images[:, :, 0, 0].float().mean() < 5, "light strokes on black"
@@ -393,7 +389,7 @@ def test_digits_are_scikit_learns_enlarged_in_three_equal_channels():
 
 
 def test_digits_are_split_alike_every_time():
-    first, second = (drain(load_dataset("digits", Path("unused")))[0] for _ in range(2))
+    first, second = (drain(load_dataset("digits", Path("unused"))) for _ in range(2))
     assert_equal(first, second)
 
 

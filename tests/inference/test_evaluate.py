@@ -6,21 +6,18 @@ import pytest
 import torch
 
 from resnet_demo.data.digits import load_digits
-from resnet_demo.data.sources import DataError
+from resnet_demo.data.sources import DataError, drain
 from resnet_demo.inference.evaluate import Evaluation, evaluate, evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.training.model_info import CheckpointError
 from tests.checkpoints import DIGITS, INFO, network
 
 
-def drain(work):
+def drained(work):
     """(what was yielded, what was returned)"""
     steps = []
-    while True:
-        try:
-            steps.append(next(work))
-        except StopIteration as done:
-            return steps, done.value
+    result = drain(work, steps.append)
+    return steps, result
 
 
 def test_accuracy_is_counted_from_the_confusion():
@@ -33,7 +30,7 @@ def test_accuracy_is_counted_from_the_confusion():
 
 def test_every_test_picture_is_counted_once_as_the_network_answers(tiny_dataset):
     classifier = Classifier(network(classes=3), replace(INFO, classes=tiny_dataset.classes))
-    steps, evaluation = drain(evaluate_dataset(classifier, tiny_dataset))
+    steps, evaluation = drained(evaluate_dataset(classifier, tiny_dataset))
     answers = classifier.logits(tiny_dataset.test_images).argmax(1)
     labels = tiny_dataset.test_labels
     assert evaluation.pictures == 30
@@ -47,11 +44,11 @@ def test_every_test_picture_is_counted_once_as_the_network_answers(tiny_dataset)
 
 def test_the_data_it_learned_from_are_found_by_name(tmp_path):
     classifier = Classifier(network(classes=10), DIGITS)
-    steps, evaluation = drain(evaluate(classifier, tmp_path))
+    steps, evaluation = drained(evaluate(classifier, tmp_path))
     assert {step.phase for step in steps} == {"decoding", "evaluating"}
     assert evaluation.classes == DIGITS.classes
     assert evaluation.pictures == 297
-    _, digits = drain(load_digits())
+    digits = drain(load_digits())
     counts = torch.bincount(digits.test_labels).tolist()
     assert [sum(row) for row in evaluation.confusion] == counts
 

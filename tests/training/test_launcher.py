@@ -54,6 +54,17 @@ def test_pause_resume_and_stop_go_through_a_process_of_its_own(launcher, tiny_co
         launcher.resume(run)
 
 
+def test_a_discarded_run_is_gone_and_frees_the_place(launcher, tiny_config):
+    run = launcher.start(replace(tiny_config, epochs=50))
+    launcher.discard(run)
+    wait_for(lambda: not run.path.exists(), "the end of the run's folder")
+    assert launcher.store.active() is None
+    launcher.discard(run)  # twice is as good as once
+    dead = launcher.store.create(tiny_config)
+    launcher.discard(dead)
+    assert list(launcher.store.folder.glob("[!.]*")) == []
+
+
 def test_another_launcher_adopts_and_buries(launcher, tiny_config):
     """What a restarted app sees: a living worker it did not start; then one that was killed."""
     run = launcher.start(replace(tiny_config, epochs=50))

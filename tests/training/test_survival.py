@@ -11,6 +11,7 @@ import torch
 
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.runs import RunStore
+from tests.survival.workers import curves
 
 ROOT = Path(__file__).parents[2]
 KILLS = 6
@@ -38,13 +39,6 @@ def wait_for_news(run, process) -> None:
     while len(run.events()) <= said and process.poll() is None:
         assert time.monotonic() < deadline, "the worker says nothing"
         time.sleep(0.01)
-
-
-def curves(view):
-    return (
-        [(m.step, m.epoch, m.train_loss, m.train_accuracy, m.learning_rate) for m in view.metrics],
-        [(e.epoch, e.step, e.test_loss, e.test_accuracy, e.validation_loss) for e in view.epochs],
-    )
 
 
 def test_a_run_killed_at_random_moments_ends_with_the_very_weights_and_curves(tmp_path, tiny_config):

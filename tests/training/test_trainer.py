@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnet_demo.training import events
 from resnet_demo.training.device import choose_device
@@ -189,3 +190,51 @@ def test_bfloat16_on_the_cpu_learns_too(make_trainer, colours_config, tiny_datas
     trainer = Trainer(colours_config, tiny_dataset, choose_device("cpu", "bfloat16"))
     losses = [event.train_loss for event in trainer.run() if isinstance(event, events.MetricsLogged)]
     assert losses[-1] < losses[0] and next(trainer.model.parameters()).dtype == torch.float32
+
+
+def test_compiled_it_trains_the_same_network(make_trainer, monkeypatch):
+    """By the compiler's front end and its gradients, without the minutes of machine code."""
+    eager, compile = make_trainer(log_every_steps=1), torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: compile(model, backend="aot_eager"))
+    compiled = make_trainer(log_every_steps=1, compile=True)
+    assert compiled.network is not compiled.model
+    first, second = (
+        [e.train_loss for e in islice(trainer.run(), 6) if isinstance(e, events.MetricsLogged)]
+        for trainer in (eager, compiled)
+    )
+    assert len(first) == 3 and second == pytest.approx(first, rel=1e-5)
+    assert tensors(compiled.state_dict()).keys() == tensors(eager.state_dict()).keys()
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses what makes the program wait for a GPU: reading a number, shapes that depend on numbers, new tensors out
+    of Python's numbers."""
+
+    WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "lift_fresh", "equal", "is_nonzero", "unique")
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.__name__.split(".")[0]
+        masks = [index for index in args[1] if index is not None] if name in ("index", "index_put_") else []
+        if name in self.WAITS or any(index.dtype in (torch.bool, torch.uint8) for index in masks):
+            raise AssertionError(f"{function} would wait for the GPU")
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [lambda x: x.sum().item(), lambda x: x[x > 1], lambda x: bool(x.any()), lambda x: x + torch.tensor([1.0, 2.0])],
+)
+def test_what_would_wait_is_refused(waits):
+    with NoWaiting(), pytest.raises(AssertionError, match="would wait"):
+        waits(torch.ones(2))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_step_that_is_not_logged_waits_for_nothing(make_trainer, optimizer):
+    """The batch, too, with its augmentation; the optimizer's state and the channels' means are made in the first."""
+    trainer = make_trainer(optimizer=optimizer, log_every_steps=8, threads=1)
+    stream = trainer.run()
+    list(islice(stream, 3))
+    with NoWaiting():
+        told = list(islice(stream, 4))
+    assert [(type(event), event.step) for event in told] == [(events.StepEnded, step) for step in (3, 4, 5, 6)]

@@ -9,7 +9,7 @@ from PIL import Image
 from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import read_model_info
-from resnet_demo.training.runs import PAUSE, STOP, RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, STOP, RunStore
 from resnet_demo.training.worker import Worker, failure_sentence
 
 
@@ -97,6 +97,26 @@ def test_loading_obeys_too(run, tmp_path):
     assert names(run) == ["RunPaused"] and not run.model_path.exists()
 
 
+@pytest.mark.parametrize("phase", ["starting", "decoding", "training", "evaluating"])
+def test_a_discarded_run_ends_without_saving_and_is_deleted(store, run, tmp_path, phase, monkeypatch):
+    monkeypatch.setattr(Worker, "_save", lambda worker, at: pytest.fail("saved"))
+    told = []
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == phase:
+            run.request(DISCARD)
+        told.append(event)
+    assert told[-1].outcome == "discarded" and not run.path.exists() and store.runs() == []
+    assert sum(getattr(event, "phase", "") == phase for event in told) == 1  # it obeyed at once
+
+
+def test_a_run_that_fails_before_it_is_discarded_is_deleted_too(store, tiny_config, tmp_path):
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
+    for event in Worker(run, tmp_path / "data").work():
+        if isinstance(event, events.RunEnded) and event.outcome == "failed":
+            run.request(DISCARD)
+    assert not run.path.exists()
+
+
 def test_data_that_are_not_there_end_the_run_with_advice(store, tiny_config, tmp_path):
     run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
     ended = work(run, tmp_path)[-1]
@@ -128,6 +148,15 @@ def test_a_damaged_state_is_a_sentence_and_keeps_what_was_saved(run, tmp_path):
 )
 def test_too_little_memory_advises_a_smaller_batch(error, words):
     assert words in failure_sentence(error)
+
+
+def test_a_network_that_cannot_be_compiled_advises_to_leave_it():
+    def broken(graph, inputs):
+        raise OSError("no compiler")
+
+    with pytest.raises(Exception, match="no compiler") as caught:
+        torch.compile(lambda x: x + 1, backend=broken)(torch.ones(2))
+    assert "Turn Compile off" in failure_sentence(caught.value)
 
 
 def test_what_nobody_has_foreseen_is_named_and_traced_in_the_log(run, tmp_path, monkeypatch, capsys):

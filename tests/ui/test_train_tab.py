@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import gradio as gr
-import httpx
 import pytest
 from gradio_client import Client
 
@@ -12,34 +11,12 @@ from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.form import FIELDS, TrainForm
+from tests.ui.asking import post, run_now
 
 PLAIN = [0, "epoch"]  # curves without smoothing, along the epochs
 ASKING = ["", "newest", *PLAIN]
-CHARTS, ENDED = slice(2, 7), -6  # where they stand in what `refresh` answers
-CHANGING = {"start": None, "tour": [], "pause": [], "resume": ["newest"], "stop": []}
-
-
-def post(url, handler, data, token=None):
-    """A raw POST to a queued handler, as no browser sends it; returns the last event's kind and data."""
-    params = {"token": token} if token else {}
-    address = f"{url}gradio_api/call/{handler}"
-    posted = httpx.post(address, json={"data": data}, params=params, timeout=30)
-    if posted.status_code != 200:  # refused before it was queued
-        return "error", posted.text
-    event_id = posted.json()["event_id"]
-    kind, answer = "", ""
-    with httpx.stream("GET", f"{address}/{event_id}", timeout=60) as lines:
-        for line in lines.iter_lines():
-            if line.startswith("event:"):
-                kind = line.removeprefix("event:").strip()
-            elif line.startswith("data:"):
-                answer = line.removeprefix("data:").strip()
-    return kind, answer
-
-
-def run_now(url, handler, data):
-    """A raw POST to a handler without a queue."""
-    return httpx.post(f"{url}gradio_api/run/{handler}", json={"data": data}, timeout=30)
+CHARTS, ENDED = slice(2, 7), -7  # where they stand in what `refresh` answers
+CHANGING = {"start": None, "tour": [], "pause": [], "resume": ["newest"], "stop": [], "discard": ["newest"]}
 
 
 def form_values(**changes):
@@ -75,6 +52,15 @@ def test_a_wrong_setting_is_named_and_nothing_starts(serve):
         assert "Epochs must be from 1 to 1000" in answer
 
 
+def test_only_a_run_of_this_folder_can_be_started_from(serve):
+    with serve() as (url, backend):
+        for start_from, words in [("run:../../etc", "There is no run"), ("/etc/passwd", "must be empty")]:
+            values = form_values()
+            values[FIELDS.index("start_from")] = start_from
+            kind, answer = post(url, "start", values)
+            assert kind == "error" and words in answer and backend.store.runs() == []
+
+
 def test_only_sources_that_are_offered_can_be_trained_on(serve):
     """Gradio's dropdown refuses what it does not offer; behind it the form does."""
     with serve() as (url, backend):
@@ -96,15 +82,27 @@ def test_a_paused_run_that_is_not_in_front_can_be_chosen_and_resumed(serve, tiny
         assert backend.store.active() == paused
 
 
+def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config):
+    with serve(Access("secret")) as (url, backend):
+        named, newer = backend.store.create(tiny_config), backend.store.create(tiny_config)
+        assert post(url, "discard", [named.id], "wrong")[0] == "error"
+        assert post(url, "discard", [""], "secret")[0] == "complete"  # the person said no
+        kind, answer = post(url, "discard", ["../runs"], "secret")
+        assert kind == "error" and "no such run" in answer
+        assert backend.store.runs() == [newer, named]
+        assert post(url, "discard", [named.id], "secret")[0] == "complete"
+        assert backend.store.runs() == [newer]
+
+
 def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tiny_config):
     with serve() as (url, backend):
         backend.store.create(tiny_config)
-        (version,) = run_now(url, "news", [""]).json()["data"]
+        version, checkpoints = run_now(url, "news", ["", ""]).json()["data"]
         shown = run_now(url, "refresh", ASKING).json()["data"]
         assert shown[0] == version and "interrupted" in shown[1]
         assert len(shown[CHARTS]) == 5 and all("<svg" in chart for chart in shown[CHARTS])
-        unchanged = run_now(url, "news", [version])
-        assert unchanged.json()["data"] == [{"__type__": "update"}] and len(unchanged.content) < 300
+        unchanged = run_now(url, "news", [version, checkpoints])
+        assert unchanged.json()["data"] == [{"__type__": "update"}] * 2 and len(unchanged.content) < 300
 
 
 def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
@@ -162,8 +160,8 @@ def test_the_plan_names_the_device_and_the_duration(serve):
 
 def test_a_visitors_buttons_are_all_off(serve):
     with serve(Access("secret")) as (url, _):
-        buttons = run_now(url, "refresh", ASKING).json()["data"][-5:]
-        assert [button["interactive"] for button in buttons] == [False] * 5
+        buttons = run_now(url, "refresh", ASKING).json()["data"][-6:]
+        assert [button["interactive"] for button in buttons] == [False] * 6
 
 
 def test_nothing_of_ours_is_public_but_what_is_meant(serve):

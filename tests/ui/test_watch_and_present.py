@@ -3,11 +3,12 @@
 import pytest
 
 from resnet_demo.training import events
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.runs import PAUSE, Progress, RunStore
+from resnet_demo.training.config import continued, preset_config
+from resnet_demo.training.runs import DISCARD, PAUSE, Progress, RunStore
 from resnet_demo.ui import present, words
 from resnet_demo.ui.watch import NEWEST, Changed, Look, Snapshot, Watcher, changed_parts
 
+CONFIG = preset_config("fast")
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -45,14 +46,14 @@ def snapshot(run, log, alive=False, progress=None, wanted="run"):
 @pytest.mark.parametrize(
     ("log", "alive", "status", "live"),
     [
-        ([], True, "training", "pause stop"),
-        ([started(), METRIC], True, "training", "pause stop"),
-        ([started(), METRIC], False, "interrupted", "start resume"),
-        ([started(), METRIC, events.RunPaused(**PLACE)], False, "paused", "start resume"),
+        ([], True, "training", "pause stop discard"),
+        ([started(), METRIC], True, "training", "pause stop discard"),
+        ([started(), METRIC], False, "interrupted", "start resume discard"),
+        ([started(), METRIC, events.RunPaused(**PLACE)], False, "paused", "start resume discard"),
         ([started(), ENDED["finished"]], False, "finished", "start"),
         ([started(), ENDED["stopped"]], False, "stopped", "start"),
-        ([started(), ENDED["failed"]], False, "failed", "start resume"),
-        ([started(), ENDED["failed"]], True, "training", "pause stop"),
+        ([started(), ENDED["failed"]], False, "failed", "start resume discard"),
+        ([started(), ENDED["failed"]], True, "training", "pause stop discard"),
     ],
 )
 def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
@@ -64,7 +65,7 @@ def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
 
 
 def test_before_the_first_run_only_start_can_be_pressed():
-    assert present.controls(Look(), None, owner=True) == present.Controls(True, False, False, False)
+    assert present.controls(Look(), None, owner=True) == present.Controls(True, False, False, False, False)
 
 
 def test_the_card_says_where_the_run_is(run):
@@ -76,6 +77,7 @@ def test_the_card_says_where_the_run_is(run):
 
 def test_a_request_is_acknowledged_before_the_worker_obeys(run):
     assert "Pausing" in present.sentence(snapshot(run, [started()], True, wanted=PAUSE))
+    assert "Discarding" in present.sentence(snapshot(run, [started()], True, wanted=DISCARD))
 
 
 def test_a_download_says_how_far_it_is(run):
@@ -161,6 +163,21 @@ def test_a_version_changes_with_what_a_page_shows_and_only_then(run, tmp_path):
     assert changed_parts(versions[3], versions[3]) == Changed(False, False)
 
 
+def test_the_checkpoints_version_changes_with_a_save_or_another_run_and_not_with_progress(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    run.append(started())
+    before = watcher.look(now=True).checkpoints
+    run.append(METRIC)
+    run.write_progress(Progress("training", time=5.0))
+    assert watcher.look(now=True).checkpoints == before
+    run.append(events.CheckpointSaved(**PLACE))
+    saved = watcher.look(now=True).checkpoints
+    run.append(events.CheckpointSaved(**PLACE | {"time": 2.0}))
+    saved_again = watcher.look(now=True).checkpoints
+    RunStore(tmp_path).create(preset_config("tour"))
+    assert len({before, saved, saved_again, watcher.look(now=True).checkpoints}) == 4
+
+
 def test_looks_within_half_a_second_are_shared(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
     assert watcher.look() is watcher.look()
@@ -178,7 +195,9 @@ def test_a_run_that_is_deleted_while_shown_disappears(run, tmp_path):
 def test_a_run_of_a_newer_version_does_not_hide_the_others(run, tmp_path):
     other = RunStore(tmp_path).create(preset_config("tour"))
     (other.path / "config.json").write_text('{"config": {"warp": 9}}')
-    assert [seen.run for seen in Watcher(RunStore(tmp_path)).look().runs] == [run]
+    seen = Watcher(RunStore(tmp_path)).look()
+    assert [snapshot.run for snapshot in seen.runs] == [run]
+    assert "cannot be opened. This version knows no setting" in present.runs_html(seen)
 
 
 def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(run, tmp_path):
@@ -245,3 +264,14 @@ def test_what_is_announced_is_escaped_and_keeps_secrets(run):
 def test_the_load_is_told_in_few_words(load, text):
     assert words.machine_load(Progress("training", **load)) == text
     assert words.machine_load(None) == "–"
+
+
+def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
+    store = RunStore(tmp_path)
+    saved, unsaved = store.create(preset_config("tour"), name="20261124-101500-resnet50-digits"), store.create(CONFIG)
+    look = Look(None, (snapshot(saved, [started(), events.CheckpointSaved(**PLACE)]), snapshot(unsaved, [started()])))
+    assert present.parent_choices(look) == [
+        ("24 Nov 2026, 10:15, resnet50 on handwritten digits", "run:20261124-101500-resnet50-digits")
+    ]
+    child = Snapshot(unsaved, continued(CONFIG, saved.id, 3), events.fold([]), True, None, "run")
+    assert "preset fast, from the run of 24 Nov 2026, 10:15<" in present.status_html(child)

@@ -1,0 +1,266 @@
+"""What the page costs: a worker's training images/s with no page, with one page open and with many, in alternation;
+and the bytes and milliseconds of one tick of a page at 1,000 logged points.
+
+    python -m benchmarks.page_cost [--steps 40] [--rounds 8] [--pages 20] [--write TABLE.md]
+
+The app runs in all three. The training is the worker's own loop (ResNet-50, `imagenet` stem, batch 128, random
+pictures) at the priority that the page gives it; saves and evaluations lie outside the counted steps. The one page is
+a tab of a real Chromium where there is one. The many are simulated: HTTP clients on loopback that ask what a page asks
+at its own pace (benchmarks/visitors.py). Both are processes of their own, whose CPU time is measured and reported
+apart; on the machine of a training they would not run.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from benchmarks.first_paint import free_port
+from benchmarks.machine import machine_line, spread
+from benchmarks.visitors import Page
+from resnet_demo.training import events
+from resnet_demo.training.config import preset_config
+from resnet_demo.training.launcher import WORKER_PRIORITY
+from resnet_demo.training.runs import RunDirectory, RunStore
+from resnet_demo.training.worker import Worker
+from resnet_demo.ui.watch import FRESH_S
+
+ROOT = Path(__file__).parents[1]
+BATCH_SIZE = 128
+POINTS = 1000  # logged before a tick is measured
+PICTURES = {"train": 12_800, "test": 256}  # random ones, for the training to chew on
+SETTLING = 5  # steps that pass uncounted after visitors have come or gone
+PLACE = {"epoch": 1, "images_seen": 0, "elapsed_s": 1.0}
+
+
+def main() -> None:
+    options = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        store = RunStore(Path(folder) / "runs")
+        run = logged_run(store)
+        with started_app(store) as (url, app), Visitors(url) as visitors:
+            ticks = tick_table(url, app, run, options.ticks)
+            training = trained_steps(Path(folder), store)
+            rates = training_table(training, visitors, app, options) if options.rounds else []
+    lines = [f"{machine_line()}.", "", *ticks, "", *rates]
+    print("\n".join(lines))
+    if options.write:
+        options.write.write_text("\n".join(lines) + "\n")
+
+
+# --- one tick -------------------------------------------------------------------------------------------------
+
+
+def logged_run(store: RunStore) -> RunDirectory:
+    """A run at rest with a long log."""
+    run = store.create(preset_config("fast", epochs=30))
+    run.append(
+        events.RunStarted(
+            **PLACE, step=0, time=time.time(), epochs=30, steps_per_epoch=375, train_images=48_000,
+            validation_images=2000, test_images=10_000, classes=tuple("abcdefghij"), device="CPU",
+        )
+    )  # fmt: skip
+    for step in range(10, 10 * POINTS + 1, 10):
+        run.append(_point(step))
+    return run
+
+
+def _point(step: int) -> events.MetricsLogged:
+    falling = 1 - step / (20 * POINTS)
+    values = {"train_loss": 2.3 * falling, "train_accuracy": 1 - falling, "learning_rate": 0.1, "images_per_s": 200.0}
+    return events.MetricsLogged(**PLACE, step=step, time=time.time(), **values)
+
+
+def tick_table(url: str, app: psutil.Process, run: RunDirectory, count: int) -> list[str]:
+    page = Page(url)
+    steps = iter(range(10 * POINTS + 10, 10**9, 10))
+    kinds: dict[str, Callable[[], None]] = {
+        "unchanged": lambda: None,
+        "changed: its last word": lambda: run.append(events.RunPaused(**PLACE, step=10, time=time.time())),
+        "changed: a new point": lambda: run.append(_point(next(steps))),
+    }
+    kinds["changed: its last word"]()  # the first changes the run's state as well
+    time.sleep(FRESH_S + 0.05)  # so that the app looks again
+    page.tick()
+    lines = [
+        f"| a page's tick at {POINTS:,} points, n = {count} | bytes of the answers | ms at the page | "
+        "ms of CPU in the app |",
+        "|---|---|---|---|",
+    ]
+    for name, change in kinds.items():
+        sizes, waits, spent = [], [], 0.0
+        for _ in range(count):
+            change()
+            time.sleep(FRESH_S + 0.05)
+            cpu_s, start = _cpu_s(app), time.perf_counter()
+            sizes.append(page.tick())
+            waits.append(1e3 * (time.perf_counter() - start))
+            spent += 1e3 * (_cpu_s(app) - cpu_s)
+        lines.append(f"| {name} | {statistics.median(sizes):,.0f} | {spread(waits)} | {spent / count:.1f} |")
+    return lines
+
+
+# --- training with and without pages --------------------------------------------------------------------------
+
+
+def trained_steps(folder: Path, store: RunStore) -> Iterator[float | None]:
+    """The worker at work: seconds of each step, None for one with a save or an evaluation in it."""
+    draw_pictures(folder / "pictures")
+    config = preset_config("fast", data=f"folder:{folder / 'pictures'}", epochs=1000, batch_size=BATCH_SIZE)
+    os.nice(WORKER_PRIORITY)
+    last, disturbed = time.perf_counter(), True
+    for event in Worker(store.create(config), folder / "data").work():
+        if isinstance(event, events.RunEnded):
+            raise SystemExit(f"The training ended: {event.message}")
+        if isinstance(event, events.StepEnded) and event.phase == "training":
+            now = time.perf_counter()
+            yield None if disturbed else now - last
+            last, disturbed = time.perf_counter(), False
+        elif not isinstance(event, events.MetricsLogged):
+            disturbed = True
+
+
+def draw_pictures(folder: Path) -> None:
+    """An image folder of noise in ten classes."""
+    noise = np.random.default_rng(0)
+    for part, count in PICTURES.items():
+        for index in range(count):
+            path = folder / part / str(index % 10) / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(noise.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path, compress_level=0)
+
+
+def training_table(
+    steps: Iterator[float | None], visitors: "Visitors", app: psutil.Process, options: argparse.Namespace
+) -> list[str]:
+    one = "1 browser" if visitors.have_browser else "1 pages"
+    conditions = {
+        "0 pages": "no page",
+        one: "one page, Chromium" if visitors.have_browser else "one page, simulated",
+        f"{options.pages} pages": f"{options.pages} pages, simulated",
+    }
+    rates: dict[str, list[float]] = {who: [] for who in conditions}
+    app_share: dict[str, list[float]] = {who: [] for who in conditions}
+    their_share: dict[str, list[float]] = {who: [] for who in conditions}
+    late = dict.fromkeys(conditions, 0)
+    for measured in range(options.rounds + 1):
+        for who in conditions:
+            visitors.become(who)
+            for _ in range(SETTLING):
+                next(steps)
+            counted, cpu_s, start = [], _cpu_s(app), time.perf_counter()
+            while len(counted) < options.steps:
+                if (step_s := next(steps)) is not None:
+                    counted.append(step_s)
+            app_s, passed = _cpu_s(app) - cpu_s, time.perf_counter() - start
+            said = visitors.become("0 pages")
+            if measured:  # the first round warms up
+                rates[who].append(BATCH_SIZE * options.steps / sum(counted))
+                app_share[who].append(100 * app_s / passed)
+                their_share[who].append(100 * said["cpu_s"] / said["seconds"])
+                late[who] += said["late"]
+    lines = [
+        f"Medians of {options.rounds} rounds of {options.steps} steps in alternation (lowest–highest); CPU time in "
+        "percent of one core.",
+        "",
+        "| who looks | training images/s | of that with no page | CPU, the app | CPU, who looks | ticks too late |",
+        "|---|---|---|---|---|---|",
+    ]
+    for who, name in conditions.items():
+        ratio = statistics.median(a / b for a, b in zip(rates[who], rates["0 pages"], strict=True))
+        lines.append(
+            f"| {name} | {spread(rates[who])} | {100 * ratio:.1f} % | {statistics.median(app_share[who]):.1f} | "
+            f"{statistics.median(their_share[who]):.1f} | {late[who]} |"
+        )
+    return lines
+
+
+# --- the processes --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def started_app(store: RunStore) -> Iterator[tuple[str, psutil.Process]]:
+    port = free_port()
+    command = [sys.executable, "app.py", "--port", str(port), "--runs", str(store.folder)]
+    process = subprocess.Popen([*command, "--keep-training"], cwd=ROOT, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        while not _answers(url):
+            if process.poll() is not None:
+                raise SystemExit("app.py ended before it answered")
+            time.sleep(0.1)
+        yield url, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=10) as answer:
+            return answer.status == 200
+    except (URLError, ConnectionError):
+        return False
+
+
+class Visitors:
+    """The process of those who look."""
+
+    def __init__(self, url: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.visitors", url]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.have_browser = self._answer()["browser"]
+        self._since = time.perf_counter()
+
+    def become(self, who: str) -> dict:
+        """Send away who looks and let others come; gives what is said of those who have gone."""
+        seconds = time.perf_counter() - self._since
+        self._process.stdin.write(who + "\n")
+        self._process.stdin.flush()
+        said = self._answer()
+        self._since = time.perf_counter()
+        return {**said, "seconds": seconds}
+
+    def _answer(self) -> dict:
+        line = self._process.stdout.readline()
+        if not line:
+            raise SystemExit("The visitors' process has ended; its last words stand above.")
+        return json.loads(line)
+
+    def __enter__(self) -> "Visitors":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    return sum(process.cpu_times()[:2])
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--steps", type=int, default=40, help="steps in a round")
+    parser.add_argument("--rounds", type=int, default=8, help="0 leaves the training out")
+    parser.add_argument("--pages", type=int, default=20, help="simulated pages")
+    parser.add_argument("--ticks", type=int, default=30, help="of each kind that are measured")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables to this file, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Where a training step's time goes, beside what the machine's matrix product alone would allow.
+
+    python -m benchmarks.step_profile [--threads 1] [--batch-size 128] [--steps 6] [--write TABLE.md]
+
+A step of the `fast` preset's network and optimizer on random pictures. The floor is the time that the step's
+multiply-adds would take at the rate of a large float32 product, counted as the library counts (padding included) and
+by the taps that fall on the map.
+"""
+
+import argparse
+import statistics
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from torch.nn.functional import cross_entropy
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.machine import machine_line
+from resnet_demo.models.describe import LayerDescription, describe
+from resnet_demo.models.resnet import NetworkSpec, ResNet
+from resnet_demo.training.config import preset_config
+from resnet_demo.training.optimization import make_optimizer
+
+SPEC = NetworkSpec("resnet50", "imagenet")
+SIDE = 32  # of the pictures, in pixels
+FORWARD_AND_BACKWARD = 3  # the backward pass is two products for each of the forward pass's
+KINDS = {  # what an operator's time is counted as; the first whose word is in its name
+    "library convolutions": ("mkldnn_convolution", "convolution_backward"),
+    "convolutions as matrix products": ("aten::mm", "aten::addmm"),
+    "batch norm": ("aten::native_batch_norm",),
+    "optimizer": ("adamw",),
+    "ReLU": ("aten::threshold", "aten::clamp", "aten::relu"),
+    "sums of the shortcuts": ("aten::add",),
+    "fills and copies": ("aten::fill", "aten::copy", "aten::zero"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    text = "\n".join(report(options.batch_size, options.steps))
+    print(text)
+    if options.write:
+        options.write.write_text(text + "\n")
+
+
+def report(batch: int, steps: int) -> list[str]:
+    step = _training_step(batch)
+    step_s = statistics.median(_seconds(step) for _ in range(steps))
+    rate = _product_rate()
+    lines = [
+        f"{machine_line()}; medians of {steps}.",
+        "",
+        f"A step of {batch} pictures takes {1e3 * step_s:.0f} ms, {batch / step_s:.0f} images/s. "
+        f"A product of 2048x2048 matrices runs at {rate / 1e9:.0f} GFLOP/s.",
+        "",
+        "| the convolutions and the classifier at that rate | GFLOP an image | images/s | the step reaches |",
+        "|---|---|---|---|",
+    ]
+    for name, taps_only in [("as the library counts", False), ("taps on the map only", True)]:
+        flop = FORWARD_AND_BACKWARD * 2 * _multiply_adds(taps_only)
+        lines.append(f"| {name} | {flop / 1e9:.3f} | {rate / flop:.0f} | {batch / step_s / (rate / flop):.0%} |")
+    lines += ["", "| where the step's time goes | ms | share |", "|---|---|---|"]
+    shares = _by_kind(step, steps)
+    whole = sum(shares.values())
+    return lines + [f"| {kind} | {1e3 * s:.0f} | {s / whole:.1%} |" for kind, s in shares.items()]
+
+
+def _training_step(batch: int):
+    torch.manual_seed(0)
+    model = ResNet(SPEC).to(memory_format=torch.channels_last).train()
+    optimizer = make_optimizer(preset_config("fast"), model)
+    images = torch.randn(batch, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(SPEC.num_classes, (batch,))
+
+    def step() -> None:
+        loss = cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    for _ in range(3):  # to warm up
+        step()
+    return step
+
+
+def _by_kind(step, steps: int) -> dict[str, float]:
+    """Seconds a step, the most first."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for _ in range(steps):
+            step()
+    seconds: dict[str, float] = defaultdict(float)
+    for operator in profiled.key_averages():
+        name = operator.key.lower()
+        kind = next((kind for kind, words in KINDS.items() if any(word in name for word in words)), "all else")
+        seconds[kind] += operator.self_cpu_time_total / 1e6 / steps
+    return dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
+
+
+def _multiply_adds(taps_only: bool) -> int:
+    """Of one picture's forward pass."""
+    network = describe(SPEC, SIDE)
+    layers = [layer for stage in network.stages for block in stage.blocks for layer in block.layers]
+    return sum(_of_layer(layer, taps_only) for layer in [*network.stem, *layers, *network.head])
+
+
+def _of_layer(layer: LayerDescription, taps_only: bool) -> int:
+    if layer.kind != "convolution" or not taps_only:
+        return layer.multiply_adds
+    (_, side_in, _), (_, side_out, _) = layer.in_shape, layer.out_shape
+    radius = layer.kernel_size // 2
+    on_map = sum(
+        0 <= place * layer.stride + tap - radius < side_in
+        for place in range(side_out)
+        for tap in range(layer.kernel_size)
+    )
+    return round(layer.multiply_adds * (on_map / (side_out * layer.kernel_size)) ** 2)
+
+
+def _product_rate() -> float:
+    """Floating-point operations a second of a large float32 product."""
+    size = 2048
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    return 2 * size**3 / statistics.median(_seconds(lambda: a @ b) for _ in range(15))
+
+
+def _seconds(action) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
