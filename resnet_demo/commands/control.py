@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from resnet_demo.commands.command import DATA_DIR, RUNS_DIR, CommandError, add_command
-from resnet_demo.commands.train import add_foreground_flags, train_in_foreground
+from resnet_demo.commands.train import add_foreground_flags, train_along, train_in_foreground
 from resnet_demo.training import events
 from resnet_demo.training.launcher import Launcher
+from resnet_demo.training.parallel import is_first
 from resnet_demo.training.runs import PAUSE, STOP, RunDirectory, RunStore
 
 TIMEOUT_S = 120.0  # a step may be long, and saving to a slow disk, too
@@ -48,6 +49,8 @@ def stop_command(options: argparse.Namespace) -> int:
 
 
 def resume_command(options: argparse.Namespace) -> int:
+    if not is_first():
+        return train_along()
     run = _find(options)
     view = run.view()
     if view.is_over:

@@ -46,7 +46,7 @@ def _add_setting(command: argparse.ArgumentParser, setting) -> None:
 
 def train_command(options: argparse.Namespace) -> int:
     if not is_first():
-        return _follow()
+        return train_along()
     return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
 
 
@@ -77,13 +77,13 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool) -> int:
 def _become_torchrun(run: RunDirectory, data_dir: Path, json: bool) -> None:
     """Go on as torchrun, in the same process, so that whoever started this one sees nothing of it."""
     processes = run.config().processes
-    arguments = ["train", "--run", str(run.path), "--data-dir", str(data_dir)] + ["--json"] * json
+    arguments = ["resume", str(run.path), "--data-dir", str(data_dir)] + ["--json"] * json
     command = torchrun_command(processes, arguments)
     threads = str(max(1, (os.cpu_count() or 1) // processes))  # torchrun would take 1, and say so at length
     os.execve(command[0], command, {"OMP_NUM_THREADS": threads, **os.environ})
 
 
-def _follow() -> int:
+def train_along() -> int:
     """What every process but the first does where torchrun has started several."""
     from resnet_demo.training.follower import follow
     from resnet_demo.training.worker import failure_sentence

@@ -3,6 +3,8 @@ is the Worker, which alone has the data and the run directory and touches files.
 
 from typing import Any, NamedTuple
 
+from torch import Tensor
+
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import prepare
@@ -19,7 +21,8 @@ class Material(NamedTuple):
     config: TrainConfig
     threads: int | None  # of an earlier start
     dataset: Dataset
-    state: dict[str, Any] | None  # to go on from, or to begin with
+    state: dict[str, Any] | None  # to go on from
+    weights: dict[str, Tensor] | None  # to begin with, where there is no state
 
 
 def follow(processes: Processes, signals: PauseSignals) -> None:
@@ -32,6 +35,8 @@ def follow(processes: Processes, signals: PauseSignals) -> None:
     trainer = Trainer(said.config, said.dataset, choice, processes)
     if said.state is not None:
         trainer.load_state_dict(said.state)
+    elif said.weights is not None:
+        trainer.begin_with(said.weights, warnings=())
     for event in trainer.run():
         if isinstance(event, RunEnded) or processes.agree(PAUSE if signals.came else RUN) != RUN:
             return

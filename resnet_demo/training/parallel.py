@@ -50,7 +50,7 @@ class Processes:
         return said
 
     def agree(self, wanted: str) -> str:
-        """The most urgent of what the processes want."""
+        """The most urgent of what the processes want: discard, stop, pause or run."""
         return wanted
 
 

@@ -110,7 +110,7 @@ class Worker:
         record_environment(self.run, config, choice.name, self._processes.size)
         self._dataset = yield from load_dataset(config.data, self.data_dir)
         yield LoadProgress(STARTING, 0, 0)
-        trainer, state = Trainer(config, self._dataset, choice, self._processes), None
+        trainer, state, weights = Trainer(config, self._dataset, choice, self._processes), None, None
         if self.run.state_path.exists():
             state = load_state(self.run.state_path)
             trainer.load_state_dict(state)
@@ -121,8 +121,8 @@ class Worker:
             )
         elif config.start_from:
             yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
-            state = trainer.state_dict()
-        self._processes.hear_first(Material(config, threads, self._dataset, state))
+            weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}
+        self._processes.hear_first(Material(config, threads, self._dataset, state, weights))
         self._trainer = trainer
 
     def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
@@ -281,7 +281,8 @@ def failure_sentence(error: Exception) -> str | None:
     from resnet_demo.training.model_info import CheckpointError
     from resnet_demo.training.trainer import TrainingError
 
-    if isinstance(error, DataError | DeviceError | CheckpointError | ProcessLost | RunError | TrainingError):
+    known = (DataError, DeviceError, CheckpointError, ProcessLost, RunError, TrainingError)
+    if isinstance(error, known):
         return str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
