@@ -13,6 +13,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.meter import Meter
+from resnet_demo.training.pinned import PictureAsker
 from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunStore
 
 STARTING = "starting"
@@ -34,6 +35,7 @@ class Worker:
         self._trainer = None
         self._dataset = None
         self._meter = Meter()
+        self._asker = PictureAsker(run)
         self._last_progress = self._last_save = 0.0
 
     def stop_on_signals(self) -> None:
@@ -132,6 +134,9 @@ class Worker:
             if wanted != RUN:
                 yield self._leave(event, wanted)
                 return
+            if seen := self._asker.ask(trainer, self._dataset.light_on_dark, event):
+                self._meter.see(seen)
+                yield self._store(seen)
 
     def _save(self, at: events.Event) -> events.Event:
         """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing."""

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
-from resnet_demo.data.batches import Augment, Normalise, Pictures, batches, seeded
+from resnet_demo.data.batches import Augment, Normalise, Pictures, batches, seeded, to_tensor
 from resnet_demo.data.splits import split
 
 KEEP = Normalise((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))  # float32 values 0..255
@@ -107,3 +108,11 @@ def test_splits_depend_on_the_seed_alone(tiny_dataset):
 
 def test_nothing_is_held_out_where_nothing_is_asked_for(tiny_dataset):
     assert len(split(tiny_dataset, seed=0, validation_images=0).validation) == 0
+
+
+def test_pictures_become_a_tensor_of_their_bytes():
+    picture = Image.linear_gradient("L").resize((32, 32)).convert("RGB")
+    picture.putpixel((7, 5), (1, 2, 3))
+    tensor = to_tensor([picture, picture])
+    assert (tensor.shape, tensor.dtype) == ((2, 3, 32, 32), torch.uint8)
+    assert tuple(tensor[0, :, 5, 7].tolist()) == (1, 2, 3)
