@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
 LEFT, RIGHT, TOP, BOTTOM = 54, 22, 12, 44
 MAX_POINTS = 300
 MAX_SMOOTHING = 0.9
+LETTER, LINE = 7.5, 15.0  # about what a letter of a label takes across, and its line down
 
 Point = tuple[float, float]
 
@@ -20,13 +21,15 @@ Point = tuple[float, float]
 @dataclass(frozen=True)
 class Series:
     """A named curve of (x, y) points in data units. `kind` is its CSS class, which says colour and dashes; `dotted`
-    marks its points; `noisy` is measured on few pictures at a time, so that smoothing helps to see where it goes."""
+    marks its points; `noisy` is measured on few pictures at a time, so that smoothing helps to see where it goes;
+    `labelled` writes its name at its highest point instead of in the legend."""
 
     name: str
     kind: str
     points: Sequence[Point]
     dotted: bool = False
     noisy: bool = False
+    labelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,9 +129,12 @@ def line_chart(
             parts += _curve(one, smooth(one.points, smoothing), x, y, place)
         else:
             parts += _curve(one, one.points, x, y, place)
+    parts += _labels([one for one in series if one.labelled and one.points], place)
     if not any(one.points for one in series):
         parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{HEIGHT / 2}">{escape(empty)}</text>')
-    legend = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in series if one.name)
+    legend = "".join(
+        f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in series if one.name and not one.labelled
+    )
     return (
         f'<figure class="chart"><figcaption><b>{escape(title)}</b>{legend}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_spoken(title, series, y))}">'
@@ -178,6 +184,24 @@ def _curve(series: Series, points: Sequence[Point], x: Axis, y: Axis, place) -> 
 def _line(kind: str, points: Sequence[Point], place) -> str:
     path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (place(*point) for point in points))
     return f'<polyline class="curve {kind}" points="{path}"/>'
+
+
+def _labels(series: Sequence[Series], place) -> list[str]:
+    """Each name over its curve's highest point, moved up, or where there is no room down, until it is free."""
+    parts, taken = [], []
+    for one in series:
+        half = LETTER * len(one.name) / 2
+        across, peak = min((place(*point) for point in thin(one.points)), key=lambda at: at[1])
+        across = min(max(across, LEFT + half), WIDTH - RIGHT - half)
+        first = max(peak - 6, TOP)
+        rows = [
+            *(first - i * LINE for i in range(int((first - TOP) / LINE) + 1)),
+            *(first + i * LINE for i in range(99)),
+        ]
+        up = next(y for y in rows if not any(abs(across - x) < half + h and abs(y - at) < LINE for x, at, h in taken))
+        taken.append((across, up, half))
+        parts.append(f'<text class="name {one.kind}" x="{across:.1f}" y="{up:.1f}">{escape(one.name)}</text>')
+    return parts
 
 
 def _spoken(title: str, series: Sequence[Series], y: Axis) -> str:

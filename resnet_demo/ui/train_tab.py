@@ -1,19 +1,25 @@
 """The Train tab: the form, the run in front, its curves, and the table of runs. The handlers are short: what is
 said stands in `present`, what is done in `training.launcher`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from PIL import Image
 
+from resnet_demo.data.images import PictureError
 from resnet_demo.training.config import ConfigError, preset_config, problem_with
 from resnet_demo.training.launcher import Launcher, LaunchError
-from resnet_demo.training.runs import RunError, RunStore
+from resnet_demo.training.pinned import pin, unpin
+from resnet_demo.training.runs import RunDirectory, RunError, RunStore
 from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.curves import run_charts
 from resnet_demo.ui.form import FIELDS, TrainForm
+from resnet_demo.ui.pictures import uploaded_picture
+from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
@@ -22,6 +28,12 @@ PLANNED_BY = (  # settings that the plan depends on
     "precision", "threads",
 )  # fmt: skip
 _RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 90}
+# The button is part of the card, and is there only where it can be pressed.
+_UNPIN = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('[data-unpin]')) trigger('click');
+});
+"""
 
 
 @dataclass(frozen=True)
@@ -84,10 +96,28 @@ class TrainTab:
             with gr.Column(min_width=300):
                 self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
         gr.Markdown(present.CURVES_HINT, elem_classes="hint")
+        self._build_pinned()
         with gr.Accordion("Log", open=False):
             self.log = gr.Textbox(
                 present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
             )
+
+    def _build_pinned(self) -> None:
+        with gr.Row():
+            with gr.Column(min_width=300):
+                self.pinned = gr.HTML(pinned_html(None), elem_id="pinned", js_on_load=_UNPIN)
+                self.photo = gr.Image(
+                    type="filepath",
+                    sources=["upload", "clipboard"],
+                    label=photo_label(training=False),
+                    height=190,  # the label lies over the photo
+                    buttons=[],
+                    placeholder="Drop a photo here, or click to choose one",
+                    visible=self.backend.access.token is None,
+                    elem_id="photo",
+                )
+            with gr.Column(min_width=300):
+                self.mind = gr.HTML(mind_chart(None), elem_id="mind-chart")
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -95,7 +125,9 @@ class TrainTab:
     def shown(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
         buttons = [self.start, self.tour, self.pause, self.resume, self.stop]
-        return [self.seen, self.status, self.loss, self.accuracy, self.log, self.runs, self.chosen, *buttons]
+        pinned = [self.pinned, self.mind]
+        states = [self.runs, self.chosen, *buttons, self.photo]
+        return [self.seen, self.status, self.loss, self.accuracy, self.log, *pinned, *states]
 
     def _wire(self) -> None:
         form = self.form.widgets
@@ -111,10 +143,21 @@ class TrainTab:
             trigger_mode="always_last",
             **QUIET,
         )
-        self.start.click(self.start_run, form, self.shown, validator=self.form.validate, api_name="start", **ACT)
-        self.tour.click(self.start_tour, None, self.shown, api_name="tour", **ACT)
+        # Unchecked, as everywhere a picture is among the inputs; the form checks itself.
+        self.start.click(
+            self.start_run,
+            [*form, self.photo],
+            self.shown,
+            validator=self.verdicts,
+            api_name="start",
+            **ACT,
+            **UNCHECKED,
+        )
+        self.tour.click(self.start_tour, self.photo, self.shown, api_name="tour", **ACT, **UNCHECKED)
+        self.photo.change(self.pin_photo, self.photo, self.shown, api_name="pin", **ACT, **UNCHECKED)
+        self.pinned.click(self.unpin_photo, self.chosen, self.shown, api_name="unpin", **ACT, **UNCHECKED)
         self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT)
-        self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED)
+        self.resume.click(self.resume_run, [self.chosen, self.photo], self.shown, api_name="resume", **ACT, **UNCHECKED)
         self.chosen.input(self.refresh, [self.seen, self.chosen], self.shown, api_name="choose", **QUIET, **UNCHECKED)
         self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT)
 
@@ -131,9 +174,10 @@ class TrainTab:
     def _render(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * 3, [gr.skip()] * 7
+        points, states = [gr.skip()] * 5, [gr.skip()] * 8
         if changed.points or changed.states:
             points = [*self._charts(version, shown), present.log_text(shown, owner)]
+            points += [pinned_html(shown, owner), mind_chart(shown)]
         if changed.states:
             states = self._states(look, shown, owner)
         return [version, present.status_html(shown, owner), *points, *states]
@@ -152,6 +196,7 @@ class TrainTab:
             present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
             *(gr.Button(interactive=on) for on in live),
+            gr.Image(visible=owner, label=photo_label(can.pause)),
         ]
 
     def fill(self, preset: str, data: str) -> list:
@@ -184,13 +229,18 @@ class TrainTab:
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
 
+    def verdicts(self, *values) -> list[dict]:
+        """Of the form, before Start is obeyed; the photo is judged when it is opened."""
+        return [*self.form.validate(*values[:-1]), gr.validate(True, "")]
+
     def start_run(self, request: gr.Request, *values) -> list:
         self.backend.access.require_owner(request)
-        return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
+        *settings, photo = values
+        return self._train(lambda: self.backend.launcher.start(self.form.config(settings)), photo)
 
-    def start_tour(self, request: gr.Request) -> list:
+    def start_tour(self, photo: Any, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
-        return self._act(lambda: self.backend.launcher.start(preset_config("tour")))
+        return self._train(lambda: self.backend.launcher.start(preset_config("tour")), photo)
 
     def pause_run(self, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
@@ -200,15 +250,57 @@ class TrainTab:
         self.backend.access.require_owner(request)
         return self._act(self.backend.launcher.stop)
 
-    def resume_run(self, chosen: str, request: gr.Request) -> list:
+    def resume_run(self, chosen: str, photo: Any, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
         shown = self.backend.watcher.look(now=True).shown(chosen)
         if shown is None:
             raise gr.Error("There is no run to resume.", print_exception=False)
-        return self._act(lambda: self.backend.launcher.resume(shown.run))
 
-    def _act(self, action) -> list:
-        """Do it and show what is true afterwards, the run in front; what goes wrong becomes one sentence."""
+        def resume() -> RunDirectory:
+            self.backend.launcher.resume(shown.run)
+            return shown.run
+
+        return self._train(resume, photo)
+
+    def _train(self, begin: Callable[[], RunDirectory], photo: Any) -> list:
+        """Begin, or go on with, a run, and hand it the photo that waits in the page."""
+
+        def action() -> None:
+            picture = self._opened(photo) if photo is not None else None
+            run = begin()
+            if picture is not None:
+                pin(run, picture)
+
+        return self._without_photo(self._act(action))
+
+    def pin_photo(self, photo: Any, request: gr.Request) -> Any:
+        """A photo that is dropped while a run trains is pinned to it; else it waits in the page."""
+        self.backend.access.require_owner(request)
+        if photo is None:
+            return gr.skip()
+        picture = self._opened(photo)
+        run = self.backend.store.active()
+        return gr.skip() if run is None else self._without_photo(self._act(lambda: pin(run, picture)))
+
+    def unpin_photo(self, chosen: str, request: gr.Request) -> Any:
+        self.backend.access.require_owner(request)
+        shown = self.backend.watcher.look(now=True).shown(chosen)
+        return gr.skip() if shown is None else self._act(lambda: unpin(shown.run), chosen)
+
+    def _opened(self, photo: Any) -> Image.Image:
+        try:
+            return uploaded_picture(photo, self.photo.GRADIO_CACHE)
+        except PictureError as error:
+            raise gr.Error(str(error), title="Not pinned", print_exception=False) from error
+
+    def _without_photo(self, shown: list) -> list:
+        """The same, and the photo has left the place where it was dropped."""
+        shown[self.shown.index(self.photo)] = gr.Image(value=None)
+        return shown
+
+    def _act(self, action: Callable[[], Any], chosen: str = NEWEST) -> list:
+        """Do it and show what is true afterwards, by default of the run in front; what goes wrong becomes one
+        sentence."""
         try:
             action()
         except (LaunchError, RunError, ConfigError) as error:
@@ -217,8 +309,8 @@ class TrainTab:
             problem = f"A file could not be written or a process not started ({error.strerror}). Check the disk."
             raise gr.Error(problem, title="Not done", print_exception=False) from error
         look = self.backend.watcher.look(now=True)
-        shown = self._render(look, look.current, "", owner=True)
-        shown[self.shown.index(self.chosen)] = gr.Dropdown(choices=present.run_choices(look), value=NEWEST)
+        shown = self._render(look, look.shown(chosen), "", owner=True)
+        shown[self.shown.index(self.chosen)] = gr.Dropdown(choices=present.run_choices(look), value=chosen)
         return shown
 
 

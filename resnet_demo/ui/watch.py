@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.pinned import PinnedFile, PinnedPicture
 from resnet_demo.training.runs import RUN, EventLog, Progress, RunDirectory, RunError, RunStore
 
 NEWEST = "newest"  # the choice that follows the run in front
@@ -24,6 +25,7 @@ class Snapshot:
     alive: bool
     progress: Progress | None
     wanted: str  # of a living worker: run, pause or stop
+    pinned: PinnedPicture | None = None
 
     @property
     def status(self) -> str:
@@ -57,7 +59,8 @@ class Look:
         if snapshot is None:
             return "none"
         view, progress = snapshot.view, snapshot.progress
-        points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
+        points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}/{len(view.pictures)}"
+        points += f"/{snapshot.pinned.id}" if snapshot.pinned else ""
         states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs]
         last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
         return f"{points} {zlib.crc32(repr(states).encode())} {last_word}"
@@ -111,6 +114,7 @@ class _Followed:
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
         self._config: TrainConfig | None = None
+        self._pinned = PinnedFile(run.picture_path)
         self._forget()
 
     def _forget(self) -> None:
@@ -133,6 +137,7 @@ class _Followed:
             alive=alive,
             progress=self.run.progress() if alive else None,
             wanted=self.run.wanted() if alive else RUN,
+            pinned=self._pinned.look(),
         )
 
     def _follow(self) -> None:

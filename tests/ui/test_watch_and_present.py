@@ -1,9 +1,13 @@
 """What a page shows of a run: the right word, the right buttons, numbers with sensible digits, nothing unescaped."""
 
+from itertools import pairwise
+
 import pytest
+from PIL import Image
 
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
+from resnet_demo.training.pinned import pin, unpin
 from resnet_demo.training.runs import PAUSE, Progress, RunStore
 from resnet_demo.ui import present, words
 from resnet_demo.ui.watch import NEWEST, Changed, Look, Snapshot, Watcher, changed_parts
@@ -159,6 +163,20 @@ def test_a_version_changes_with_what_a_page_shows_and_only_then(run, tmp_path):
     assert versions[0] == versions[1] and len(set(versions)) == 4
     assert changed_parts(versions[2], versions[3]) == Changed(True, True) == changed_parts("", versions[0])
     assert changed_parts(versions[3], versions[3]) == Changed(False, False)
+
+
+def test_a_version_changes_with_the_pinned_photo_and_its_answers(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    versions = [watcher.look(now=True).version]
+    for colour in ("red", "green"):
+        pin(run, Image.new("RGB", (32, 32), colour))
+        versions.append(watcher.look(now=True).version)
+    run.append(events.PictureSeen(**PLACE, picture="a", probabilities=(0.4, 0.6)))
+    versions.append(watcher.look(now=True).version)
+    unpin(run)
+    versions.append(watcher.look(now=True).version)
+    assert len(set(versions)) == 5 and versions[-1] == watcher.look(now=True).version
+    assert all(changed_parts(a, b).points for a, b in pairwise(versions))
 
 
 def test_looks_within_half_a_second_are_shared(run, tmp_path):
