@@ -41,5 +41,5 @@ def read_json(path: Path) -> dict | None:
 def remove_unfinished(folder: Path) -> None:
     """Delete what writers that were killed have left. Only for who holds the folder's lock."""
     for path in folder.rglob(f".*{UNFINISHED}"):
-        if not path.name.startswith(".control.json"):  # the page's, who writes without the lock
+        if not path.name.startswith((".control.json", ".title.json")):  # the page's, who writes without the lock
             path.unlink(missing_ok=True)

@@ -4,22 +4,27 @@ Imports no torch. A held `worker.lock` means a living worker: the system frees i
 """
 
 import functools
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from resnet_demo.training.config import ConfigError, TrainConfig
-from resnet_demo.training.events import Event, RunView, fold, from_line, to_line
+from resnet_demo.training.event_log import EventLog
+from resnet_demo.training.events import Event, RunView, fold, to_line
 from resnet_demo.training.files import read_json, replace_json
 from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
 
 RUN, PAUSE, STOP = "run", "pause", "stop"  # what control.json may want
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
+DELETE_TIMEOUT_S = 1.0
+TITLE_MAX = 80  # characters
+DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
 
 
 class RunError(RuntimeError):
@@ -90,6 +95,28 @@ class RunDirectory:
 
     def environment(self) -> dict:
         return self._config_file().get("environment", {})
+
+    # --- its title and its size -------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        """The name that a person gave the run; '' where there is none."""
+        title = (read_json(self.path / "title.json") or {}).get("title")
+        return title if isinstance(title, str) and _title_problem(title) is None else ""
+
+    def rename(self, title: str) -> None:
+        """Give the run a title, '' for none. It stands in a file of its own, since a worker rewrites config.json,
+        and its folder keeps its name. Raises RunError where the title is too long or is not one line of text."""
+        title = title.strip()
+        if problem := _title_problem(title):
+            raise RunError(problem)
+        try:
+            replace_json(self.path / "title.json", {"title": title})
+        except OSError as error:
+            raise RunError(f"The run '{self.id}' could not be renamed ({error.strerror}).") from error
+
+    def size_bytes(self) -> int:
+        """What the run's files take on the disk; those that vanish meanwhile count nothing."""
+        return _size_bytes(self.path)
 
     # --- the log ----------------------------------------------------------------------------------------------
 
@@ -170,6 +197,24 @@ class RunDirectory:
         return self.epochs_path / f"{epoch:04}.safetensors"
 
 
+def _title_problem(title: str) -> str | None:
+    if len(title) > TITLE_MAX:
+        return f"A title may have at most {TITLE_MAX} characters, not {len(title)}."
+    if not title.isprintable():
+        return "A title is one line of text, without control characters."
+    return None
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                total += _size_bytes(Path(entry)) if is_folder else entry.stat(follow_symlinks=False).st_size
+    return total
+
+
 @functools.lru_cache(maxsize=256)
 def _model_info(path: Path, changed_ns: int, size: int) -> ModelInfo:
     """Read once for each state of the file: every open page asks for every run's."""
@@ -192,35 +237,6 @@ def is_held(lock_path: Path) -> bool:
         return False
 
 
-class EventLog:
-    """Follows a growing events.jsonl: each `read()` returns what is new in whole lines."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.offset = 0
-
-    def read(self) -> list[Event]:
-        """New events since the last call. Lines that are damaged are passed over: the log is append-only, and
-        what a kill has cut off was never said."""
-        try:
-            with self.path.open("rb") as log:
-                log.seek(self.offset)
-                new = log.read()
-        except FileNotFoundError:
-            return []
-        whole = new[: new.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        return list(_parse(whole))
-
-
-def _parse(lines: bytes) -> Iterator[Event]:
-    for line in lines.splitlines():
-        try:
-            yield from_line(line.decode("utf-8", errors="replace"))
-        except ValueError:
-            continue
-
-
 class RunStore:
     """The folder that holds runs. One training at a time in it, however many apps and tabs look."""
 
@@ -231,7 +247,7 @@ class RunStore:
         """All runs, newest first."""
         if not self.folder.is_dir():
             return []
-        found = (RunDirectory(path) for path in self.folder.iterdir() if path.is_dir())
+        found = (RunDirectory(p) for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(DELETED))
         return sorted((run for run in found if run.exists()), key=lambda run: (run.created(), run.id), reverse=True)
 
     def get(self, run_id: str) -> RunDirectory:
@@ -274,6 +290,28 @@ class RunStore:
         """Delete a run that never said a word, because its start was refused."""
         if not run.events() and not run.is_alive():
             shutil.rmtree(run.path, ignore_errors=True)
+
+    def delete(self, run: RunDirectory) -> None:
+        """Delete a run's folder. Raises RunError where it is no run of this folder, a worker lives in it, or the
+        disk refuses.
+
+        The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it.
+        """
+        run = self.get(run.id)
+        if run.path.is_symlink():
+            raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
+        aside = self.folder / f"{DELETED}{run.id}-{time.time_ns()}"
+        try:
+            with FileLock(run.path / "worker.lock").acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
+                run.path.rename(aside)
+        except Timeout as error:
+            raise RunError(f"'{run.id}' is training. Stop it first, then delete it.") from error
+        except OSError as error:
+            raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
+        for left in self.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
+            shutil.rmtree(left, ignore_errors=True)
+        if aside.exists():
+            raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
 
     def active(self) -> RunDirectory | None:
         """The run that is training now, if any."""

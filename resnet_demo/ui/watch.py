@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.runs import RUN, EventLog, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.event_log import EventLog
+from resnet_demo.training.runs import RUN, Progress, RunDirectory, RunError, RunStore
 
 NEWEST = "newest"  # the choice that follows the run in front
 FRESH_S = 0.5  # pages that ask within this time get the same look

@@ -7,7 +7,7 @@ import pytest
 
 from resnet_demo.training import events
 from resnet_demo.training.files import remove_unfinished, replace_file, replace_json
-from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunError, RunStore, is_held
+from resnet_demo.training.runs import PAUSE, RUN, TITLE_MAX, Progress, RunDirectory, RunError, RunStore, is_held
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
 
@@ -182,3 +182,78 @@ def test_a_run_deleted_while_it_is_looked_at_reads_as_empty(run):
         path.unlink()
     run.path.rmdir()
     assert opened.events() == [] and opened.progress() is None and opened.log_tail() == "" and not opened.is_alive()
+
+
+def test_a_title_is_kept_trimmed_and_taken_away(store, run):
+    assert run.title() == ""
+    run.rename("  Wide stem, ½ rate: try №2/../x  ")
+    assert store.get(run.id).title() == "Wide stem, ½ rate: try №2/../x" and store.runs() == [run]
+    run.write_config(run.config())  # as a worker does when it starts
+    assert run.title() != ""
+    run.rename(" ")
+    assert run.title() == ""
+
+
+@pytest.mark.parametrize("title", ["two\nlines", "tab\tin it", "bell\a", "turned \u202e around", "x" * (TITLE_MAX + 1)])
+def test_a_title_is_one_line_of_text(run, title):
+    run.rename("old")
+    with pytest.raises(RunError, match="A title"):
+        run.rename(title)
+    assert run.title() == "old"
+    replace_json(run.path / "title.json", {"title": title})  # by hand
+    assert run.title() == ""
+
+
+def test_a_run_that_is_gone_cannot_be_renamed(store, run):
+    store.delete(run)
+    with pytest.raises(RunError, match="could not be renamed"):
+        run.rename("late")
+    assert not run.path.exists()
+
+
+def test_the_size_is_that_of_all_files(run):
+    before = run.size_bytes()
+    assert before == (run.path / "config.json").stat().st_size
+    run.epochs_path.mkdir()
+    run.epoch_path(1).write_bytes(b"x" * 1000)
+    (run.path / "gone").symlink_to(run.path / "nowhere")
+    assert 1000 <= run.size_bytes() - before < 2000
+    assert RunDirectory(run.path / "nowhere").size_bytes() == 0
+
+
+def test_deleting_removes_one_run_and_what_a_killed_delete_has_left(store, run, tiny_config):
+    other = store.create(tiny_config)
+    left = store.folder / ".deleted-x-1"
+    run.path.rename(left)
+    assert store.runs() == [other]
+    kept = store.create(tiny_config)
+    store.delete(other)
+    assert store.runs() == [kept] and list(store.folder.iterdir()) == [kept.path]
+    with pytest.raises(RunError, match="no such run"):
+        store.delete(other)
+
+
+def test_a_living_run_is_not_deleted(store, run):
+    child = hold(run.path / "worker.lock")
+    try:
+        with pytest.raises(RunError, match="is training"):
+            store.delete(run)
+    finally:
+        child.kill()
+        child.wait()
+    assert run.exists()
+    store.delete(run)
+    assert not run.path.exists()
+
+
+def test_only_a_run_of_the_folder_is_deleted(store, run, tmp_path, tiny_config):
+    elsewhere = RunStore(tmp_path / "elsewhere").create(tiny_config, name="mine")
+    with pytest.raises(RunError, match="no such run"):
+        store.delete(elsewhere)
+    for name in ("..", ".", "../elsewhere/mine"):
+        with pytest.raises(RunError, match="no such run"):
+            store.delete(RunDirectory(store.folder / name))
+    (store.folder / "linked").symlink_to(elsewhere.path)
+    with pytest.raises(RunError, match="is a link"):
+        store.delete(RunDirectory(store.folder / "linked"))
+    assert elsewhere.exists() and run.exists()
