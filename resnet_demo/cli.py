@@ -1,4 +1,4 @@
-"""`python -m resnet_demo train|classify|evaluate|describe|curves`: what the page does, from a terminal.
+"""`python -m resnet_demo train|classify|evaluate|describe|curves|tensorboard`: what the page does, from a terminal.
 
 Exit codes: 0 done, 1 it failed (one line on stderr), 2 a wrong call, 130 ended by Ctrl-C after saving.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from resnet_demo.commands.ask import add_classify, add_evaluate
 from resnet_demo.commands.command import CommandError
-from resnet_demo.commands.look import add_curves, add_describe
+from resnet_demo.commands.look import add_curves, add_describe, add_tensorboard
 from resnet_demo.commands.train import add_train
 from resnet_demo.data.dataset import DataError
 from resnet_demo.training.config import ConfigError
@@ -41,6 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m resnet_demo", description=__doc__, allow_abbrev=False)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (add_train, add_classify, add_evaluate, add_describe, add_curves):
+    for add in (add_train, add_classify, add_evaluate, add_describe, add_curves, add_tensorboard):
         add(commands)
     return top

@@ -54,6 +54,23 @@ def started(run_id: str) -> str:
         return run_id
 
 
+def run_name(run_id: str, title: str) -> str:
+    """What a person called the run, or else when it started."""
+    return title or started(run_id)
+
+
+def run_mark(place: int) -> str:
+    """0 -> 'A': the letter of one of several runs, at its line and in its column."""
+    return chr(ord("A") + place % 26)
+
+
+def size(count: int) -> str:
+    """Bytes: 94_371_840 -> '94 MB'."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
 def amount(progress: events.Event | Progress) -> str:
     """How much of the phase under way is done: '51 of 170 MB', '1,200 of 60,000', '' where nobody counts."""
     if progress.phase == "downloading":
