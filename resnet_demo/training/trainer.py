@@ -18,7 +18,8 @@ from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.training.optimization import learning_rate, make_optimizer
+from resnet_demo.training.optimization import make_optimizer
+from resnet_demo.training.schedule import learning_rate
 
 STATE_FORMAT = 1
 EVALUATION_BATCH = 250

@@ -12,7 +12,7 @@ from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.chart import run_charts
+from resnet_demo.ui.curves import run_charts
 from resnet_demo.ui.form import FIELDS, TrainForm
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
@@ -77,7 +77,7 @@ class TrainTab:
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
-        loss, accuracy = run_charts(None)
+        loss, accuracy, *_ = run_charts(None)
         with gr.Row():
             with gr.Column(min_width=300):
                 self.loss = gr.HTML(loss, elem_id="loss-chart")
@@ -142,7 +142,7 @@ class TrainTab:
         """Drawn once for all pages: they mostly show the same run."""
         key = version.split(" ")[0]
         if self._drawn[0] != key:
-            self._drawn = (key, run_charts(shown))
+            self._drawn = (key, run_charts(shown)[:2])
         return self._drawn[1]
 
     def _states(self, look: Look, shown: Snapshot | None, owner: bool) -> list:

@@ -10,7 +10,6 @@ import torch
 
 from resnet_demo.training import events
 from resnet_demo.training.device import choose_device
-from resnet_demo.training.optimization import learning_rate
 from resnet_demo.training.trainer import Trainer, TrainingError
 
 
@@ -171,15 +170,3 @@ def test_bfloat16_on_the_cpu_learns_too(make_trainer, colours_config, tiny_datas
     trainer = Trainer(colours_config, tiny_dataset, choose_device("cpu", "bfloat16"))
     losses = [event.train_loss for event in trainer.run() if isinstance(event, events.MetricsLogged)]
     assert losses[-1] < losses[0] and next(trainer.model.parameters()).dtype == torch.float32
-
-
-def test_one_cycle_rises_then_falls_to_its_last_step():
-    rates = [learning_rate(step, 100, 1.0, "one_cycle", 0.2) for step in range(100)]
-    assert rates[19] == max(rates) == 1.0 and rates[0] == pytest.approx(0.05)
-    assert rates[:20] == sorted(rates[:20]) and rates[19:] == sorted(rates[19:], reverse=True)
-    assert rates[99] == pytest.approx(1 / 80)
-
-
-def test_constant_and_no_warm_up_have_no_zero_division():
-    assert learning_rate(7, 10, 0.3, "constant", 0.5) == 0.3
-    assert learning_rate(0, 10, 0.3, "one_cycle", 0.0) == 0.3
