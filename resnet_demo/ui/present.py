@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from resnet_demo.training import events
-from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig
+from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TrainConfig
 from resnet_demo.training.runs import PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
 from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, started
@@ -149,10 +149,18 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     return (
         f'<div class="run-card" data-status="{snapshot.status}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
-        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}</span>'
+        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
+        f"{escape(_origin(snapshot.config))}</span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'
         f'<p aria-live="polite">{escape(sentence(snapshot, owner))}</p><dl class="run-facts">{pairs}</dl></div>'
     )
+
+
+def _origin(config: TrainConfig) -> str:
+    """Where its first weights are from, unless they are random."""
+    if config.parent_id:
+        return f", from the run of {started(config.parent_id)}"
+    return ", from torchvision's weights" if config.start_from else ""
 
 
 # --- the table of runs ----------------------------------------------------------------------------------------
@@ -202,6 +210,13 @@ def run_choices(look: Look) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
     runs = [(f"{started(s.run.id)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
     return [("The newest", NEWEST), *runs]
+
+
+def parent_choices(look: Look) -> list[tuple[str, str]]:
+    """(label, what `start_from` then says) of the runs that have weights to start from."""
+    label = "{}, {} on {}".format
+    saved = (s for s in look.runs if s.view.saved)
+    return [(label(started(s.run.id), s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}") for s in saved]
 
 
 def article_reference() -> tuple[float, str]:

@@ -13,7 +13,7 @@ from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.chart import run_charts
-from resnet_demo.ui.form import FIELDS, TrainForm
+from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
@@ -95,7 +95,8 @@ class TrainTab:
     def shown(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
         buttons = [self.start, self.tour, self.pause, self.resume, self.stop]
-        return [self.seen, self.status, self.loss, self.accuracy, self.log, self.runs, self.chosen, *buttons]
+        lists = [self.runs, self.chosen, self.form["start_from"]]
+        return [self.seen, self.status, self.loss, self.accuracy, self.log, *lists, *buttons]
 
     def _wire(self) -> None:
         form = self.form.widgets
@@ -131,7 +132,7 @@ class TrainTab:
     def _render(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * 3, [gr.skip()] * 7
+        points, states = [gr.skip()] * 3, [gr.skip()] * 8
         if changed.points or changed.states:
             points = [*self._charts(version, shown), present.log_text(shown, owner)]
         if changed.states:
@@ -151,6 +152,7 @@ class TrainTab:
         return [
             present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
+            gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
             *(gr.Button(interactive=on) for on in live),
         ]
 
