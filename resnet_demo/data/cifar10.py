@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10
 
 from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress
-from resnet_demo.data.download import DownloadError, Progress, download, has_md5
+from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
 from resnet_demo.data.statistics import channel_statistics
 
 
@@ -52,15 +52,15 @@ def load_cifar10(data_dir: Path, archive: type[CIFAR10] = CIFAR10, retry_wait_s:
 
 def _fetch(data_dir: Path, archive: type[CIFAR10], retry_wait_s: float) -> Progress:
     """Leave in `data_dir` an archive with the right md5."""
-    target = data_dir / archive.filename
-    if has_md5(target, archive.tgz_md5):
+    target, checksum = data_dir / archive.filename, f"md5:{archive.tgz_md5}"
+    if has_checksum(target, checksum):
         return
     if target.exists():  # put there by a person: not ours to delete
         raise DataError(
             f"{target} is incomplete or not the official archive (its md5 differs). Delete it and start again."
         )
     try:
-        yield from download(archive.url, target, archive.tgz_md5, retry_wait_s)
+        yield from download(archive.url, target, checksum, retry_wait_s)
     except DownloadError as error:
         raise DataError(
             f"{error} Start again once the network is there (what has arrived is kept), "

@@ -25,24 +25,24 @@ class DownloadError(DataError):
     """The network's fault, or the server's: not the disk's."""
 
 
-def download(url: str, target: Path, md5: str, retry_wait_s: float = 1.0) -> Progress:
+def download(url: str, target: Path, checksum: str, retry_wait_s: float = 1.0) -> Progress:
     """Fetch `url` to `target` by way of `target`.part, which a later call continues.
 
-    Raises DownloadError after ATTEMPTS in vain or where the md5 differs (the file is then gone), and DataError
-    where the file cannot be written.
+    Raises DownloadError after ATTEMPTS in vain or where the checksum differs (the file is then gone), and
+    DataError where the file cannot be written.
     """
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(part, error) from error
-    if not has_md5(part, md5):
+    if not has_checksum(part, checksum):
         yield from _persist(url, part, retry_wait_s)
-        if not has_md5(part, md5):
+        if not has_checksum(part, checksum):
             part.unlink(missing_ok=True)
             raise DownloadError(
-                f"What {url} sent is not the file that was asked for (its md5 differs), so it was deleted. "
-                "Something between here and there may have changed it."
+                f"What {url} sent is not the file that was asked for (its {checksum.partition(':')[0]} differs), so it "
+                "was deleted. Something between here and there may have changed it."
             )
     try:
         part.replace(target)
@@ -50,12 +50,15 @@ def download(url: str, target: Path, md5: str, retry_wait_s: float = 1.0) -> Pro
         raise _unwritable(target, error) from error
 
 
-def has_md5(path: Path, md5: str) -> bool:
-    """Whether the file is there and is the one that is meant."""
+def has_checksum(path: Path, checksum: str) -> bool:
+    """Whether the file is there and is the one that is meant; `checksum` is 'md5:…' or 'sha256:…', where the
+    first digits suffice."""
     if not path.is_file():
         return False
+    algorithm, _, digits = checksum.partition(":")
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == md5
+        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    return found.startswith(digits)
 
 
 def _persist(url: str, part: Path, retry_wait_s: float) -> Progress:

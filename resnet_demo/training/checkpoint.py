@@ -24,13 +24,22 @@ def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
         raise OSError(f"'{path.name}' could not be written: {error}") from error
 
 
-def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
-    """The network with its weights, on the CPU and ready to answer. Raises CheckpointError."""
+def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], ModelInfo]:
+    """Weights and buffers by name, on the CPU. Raises CheckpointError."""
     info = read_model_info(path)
     try:
+        return load_file(path), info
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"The weights in '{path.name}' cannot be read.") from error
+
+
+def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
+    """The network with its weights, on the CPU and ready to answer. Raises CheckpointError."""
+    weights, info = load_weights(path)
+    try:
         model = ResNet(NetworkSpec(info.arch, info.stem, len(info.classes)))
-        model.load_state_dict(load_file(path))
-    except (ValueError, RuntimeError, SafetensorError, OSError) as error:
+        model.load_state_dict(weights)
+    except (ValueError, RuntimeError) as error:
         raise CheckpointError(f"The weights in '{path.name}' do not fit the network it names.") from error
     return model.to(memory_format=torch.channels_last).eval(), info
 

@@ -8,6 +8,7 @@ from typing import Any
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 
 SOURCES = ("cifar10", "digits", "folder:PATH")
+PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
 ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article reports after 100 epochs
 
 
@@ -40,6 +41,11 @@ class TrainConfig:
     )
     zero_init_residual: bool = setting(
         True, "Start blocks as their shortcut", "The last norm of each residual branch starts at zero."
+    )
+    start_from: str = setting(
+        "",
+        "Start from",
+        "The first weights: random where empty, run:ID takes another run's, torchvision ImageNet's (downloaded).",
     )
     epochs: int = setting(8, "Epochs", "Passes over all pictures.", minimum=1, maximum=1000)
     batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
@@ -113,6 +119,11 @@ class TrainConfig:
         if problems:
             raise ConfigError(problems)
 
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the run that this one starts from, if it does."""
+        return self.start_from.removeprefix(PARENT) if self.start_from.startswith(PARENT) else None
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -142,6 +153,8 @@ def _problem(f, value) -> str | None:
         return f"{label} must be one of {', '.join(limits['choices'])}, not '{value}'."
     if f.name == "data":
         return _data_problem(value)
+    if f.name == "start_from":
+        return _start_problem(value)
     if f.name == "preset" and value not in PRESETS:
         return f"{label} must be one of {', '.join(PRESETS)}, not '{value}'."
     low, high = limits["minimum"], limits["maximum"]
@@ -157,6 +170,12 @@ def _data_problem(value: str) -> str | None:
     if value in ("cifar10", "digits") or (value.startswith("folder:") and len(value) > len("folder:")):
         return None
     return f"Data must be one of {', '.join(SOURCES)}, not '{value}'."
+
+
+def _start_problem(value: str) -> str | None:
+    if value in ("", TORCHVISION) or (value.startswith(PARENT) and len(value) > len(PARENT)):
+        return None
+    return f"Start from must be empty (random weights), run:ID or {TORCHVISION}, not '{value}'."
 
 
 def absolute_source(source: str) -> str:
@@ -222,3 +241,9 @@ def preset_config(preset: str, **changes: Any) -> TrainConfig:
     if preset not in PRESETS:
         raise ConfigError({"preset": f"Preset must be one of {', '.join(PRESETS)}, not '{preset}'."})
     return replace(TrainConfig(), preset=preset, **{**PRESETS[preset].changes, **changes})
+
+
+def continued(config: TrainConfig, run_id: str, epochs: int) -> TrainConfig:
+    """The settings of a new run that goes on from the weights of the run `run_id`, which had `config`, for so many
+    more epochs. The seed stays, since it draws what is held out. Raises ConfigError."""
+    return replace(config, start_from=f"{PARENT}{run_id}", epochs=epochs)

@@ -257,8 +257,30 @@ class RunStore:
                 return run
         raise RunError("There is no such run (any more). Choose one from the list.")
 
+    def parent(self, config: TrainConfig) -> RunDirectory | None:
+        """The run whose weights `config` starts from, if any. Raises RunError where that is not possible."""
+        if config.parent_id is None:
+            return None
+        try:
+            parent = self.get(config.parent_id)
+        except RunError as error:
+            raise RunError(f"There is no run '{config.parent_id}' in '{self.folder}' to start from.") from error
+        info = parent.model_info()
+        if info is None:
+            raise RunError(
+                f"The run '{parent.id}' has no whole checkpoint to start from. Let it train to a save first."
+            )
+        if info.arch != config.arch:
+            raise RunError(
+                f"The run '{parent.id}' trained a {info.arch}, whose weights do not fit a {config.arch}. "
+                f"Choose {info.arch}, or start from other weights."
+            )
+        return parent
+
     def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:
-        """A new run directory with its config.json. Raises RunError where the folder cannot be written."""
+        """A new run directory with its config.json. Raises RunError where the folder cannot be written, or where
+        the run that it is to start from cannot be started from."""
+        self.parent(config)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             run = RunDirectory(self._named(name) if name else self._unused(config))

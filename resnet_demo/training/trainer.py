@@ -233,6 +233,18 @@ class Trainer:
         self.elapsed_s, self.last_accuracy = state["elapsed_s"], state["last_accuracy"]
         self._resumed = True
 
+    def begin_with(self, weights: dict[str, Tensor], warnings: tuple[str, ...]) -> None:
+        """Begin with these weights and buffers, and as initialised where there are none. The optimizer is new.
+        Raises TrainingError where they do not fit the network."""
+        try:
+            for network in (self.model, self.averaged):
+                unknown = network.load_state_dict(weights, strict=False).unexpected_keys
+        except RuntimeError as error:
+            raise TrainingError("The weights to start from do not fit this network.") from error
+        if unknown:
+            raise TrainingError(f"The weights to start from are another network's: this one has no '{unknown[0]}'.")
+        self.warnings += warnings
+
     def _data_facts(self) -> dict[str, Any]:
         """By what a changed data set is noticed: batches are drawn by number from it."""
         counts = [len(part) for part in (self.train, self.validation, self.test)]

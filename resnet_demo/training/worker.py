@@ -13,7 +13,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.meter import Meter
-from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunStore
+from resnet_demo.training.runs import PAUSE, RUN, Progress, RunDirectory, RunError, RunStore
 
 STARTING = "starting"
 STOPPED = "Stopped and saved on request."
@@ -86,6 +86,7 @@ class Worker:
         from resnet_demo.training.checkpoint import load_state
         from resnet_demo.training.device import prepare
         from resnet_demo.training.environment import record_environment
+        from resnet_demo.training.first_weights import load_first_weights
         from resnet_demo.training.trainer import Trainer
 
         choice = prepare(config, self.run.environment().get("threads"))
@@ -95,6 +96,8 @@ class Worker:
         trainer = Trainer(config, self._dataset, choice)
         if self.run.state_path.exists():
             trainer.load_state_dict(load_state(self.run.state_path))
+        elif config.start_from:
+            yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
         self._trainer = trainer
 
     def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
@@ -239,7 +242,7 @@ def failure_sentence(error: Exception) -> str | None:
     from resnet_demo.training.model_info import CheckpointError
     from resnet_demo.training.trainer import TrainingError
 
-    if isinstance(error, DataError | DeviceError | CheckpointError | TrainingError):
+    if isinstance(error, DataError | DeviceError | CheckpointError | RunError | TrainingError):
         return str(error)
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."

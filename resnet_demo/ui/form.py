@@ -6,12 +6,12 @@ from dataclasses import fields
 import gradio as gr
 
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
-from resnet_demo.training.config import PRESETS, TrainConfig, preset_config, problem_with
+from resnet_demo.training.config import PRESETS, TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
 from resnet_demo.ui.words import data_label
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
-    "Network": ("arch", "stem", "zero_init_residual"),
+    "Network": ("arch", "stem", "zero_init_residual", "start_from"),
     "Optimizer": ("optimizer", "schedule", "warmup", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "averaging", "crop_padding", "flip"),
     "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),
@@ -26,6 +26,9 @@ _SOURCE_LABELS = {
     "cifar10": "CIFAR-10 (60,000 photos)",
     "digits": "Handwritten digits",
 }
+
+
+START_CHOICES = [("Random weights", ""), ("torchvision's, trained on ImageNet", TORCHVISION)]
 
 
 class TrainForm:
@@ -68,8 +71,15 @@ class TrainForm:
     def fill(self, preset: str, data: str) -> list:
         """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs."""
         changes = {} if "data" in PRESETS[preset].changes else {"data": data}
-        values = preset_config(preset, **changes).to_dict()
-        values["preset"] = gr.update(value=preset, info=PRESETS[preset].summary)
+        return self.show(preset_config(preset, **changes))
+
+    def show(self, config: TrainConfig) -> list:
+        """All fields as this config says. Raises ConfigError where its data are none of the sources offered here."""
+        if config.data not in self.sources:
+            advice = "The pictures of this run are not offered here: start the app with --data folder:PATH."
+            raise ConfigError({"data": advice})
+        values = config.to_dict()
+        values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
         return [values[name] for name in FIELDS]
 
     def _add(self, name: str) -> None:
@@ -83,6 +93,9 @@ class TrainForm:
         if field.name == "data":
             choices = [(_SOURCE_LABELS.get(s, f"Folder {data_label(s)}"), s) for s in self.sources]
             return gr.Dropdown(choices, value=value, **{**about, "info": "What to learn from."})
+        if field.name == "start_from":  # the page adds the runs as they come; what is sent is looked up, not opened
+            about["info"] = "The first weights. Where the classes differ, the last layer is new."
+            return gr.Dropdown(START_CHOICES, value=value, min_width=200, allow_custom_value=True, **about)
         choices = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
         if choices:
             labels = _CHOICE_LABELS.get(field.name, {})

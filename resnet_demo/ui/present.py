@@ -5,10 +5,10 @@ from html import escape
 from pathlib import Path
 
 from resnet_demo.training import events
-from resnet_demo.training.config import ARTICLE_ACCURACY, TrainConfig
+from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TrainConfig
 from resnet_demo.training.runs import PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
-from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, started
+from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, run_name, started
 
 CIFAR10_CLASSES = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -149,43 +149,18 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     return (
         f'<div class="run-card" data-status="{snapshot.status}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
-        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}</span>'
+        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
+        f"{escape(_origin(snapshot.config))}</span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'
         f'<p aria-live="polite">{escape(sentence(snapshot, owner))}</p><dl class="run-facts">{pairs}</dl></div>'
     )
 
 
-# --- the table of runs ----------------------------------------------------------------------------------------
-
-
-def runs_html(look: Look) -> str:
-    """All runs, newest first."""
-    if not look.runs:
-        return '<p class="hint">Runs will be listed here, with their settings and what they reached.</p>'
-    head = ("started", "status", "data", "network", "preset", "epochs", "test accuracy", "speed", "time")
-    rows = "".join(
-        f'<tr title="{escape(s.run.id)}">{"".join(f"<td>{escape(cell)}</td>" for cell in _run_row(s))}</tr>'
-        for s in look.runs
-    )
-    return (
-        '<div class="runs-scroll" tabindex="0"><table class="runs-table"><thead><tr>'
-        f"{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _run_row(snapshot: Snapshot) -> tuple[str, ...]:
-    view, config = snapshot.view, snapshot.config
-    return (
-        started(snapshot.run.id),
-        f"{MARKS[snapshot.status]} {snapshot.status}",
-        data_label(config.data),
-        f"{config.arch}, {config.stem} stem",
-        config.preset,
-        f"{len(view.epochs)} of {config.epochs}",
-        percent(view.test_accuracy),
-        rate(view.images_per_s),
-        duration(view.elapsed_s),
-    )
+def _origin(config: TrainConfig) -> str:
+    """Where its first weights are from, unless they are random."""
+    if config.parent_id:
+        return f", from the run of {started(config.parent_id)}"
+    return ", from torchvision's weights" if config.start_from else ""
 
 
 def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
@@ -200,8 +175,17 @@ def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
 
 def run_choices(look: Look) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
-    runs = [(f"{started(s.run.id)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
+    runs = [(f"{run_name(s.run.id, s.title)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
     return [("The newest", NEWEST), *runs]
+
+
+def parent_choices(look: Look) -> list[tuple[str, str]]:
+    """(label, what `start_from` then says) of the runs that have weights to start from."""
+    saved = (s for s in look.runs if s.view.saved)
+    return [
+        (f"{run_name(s.run.id, s.title)}, {s.config.arch} on {data_label(s.config.data)}", f"{PARENT}{s.run.id}")
+        for s in saved
+    ]
 
 
 def article_reference() -> tuple[float, str]:

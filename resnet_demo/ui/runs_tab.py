@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from resnet_demo.training.config import ConfigError
+from resnet_demo.training.config import ConfigError, continued
 from resnet_demo.training.launcher import LaunchError
 from resnet_demo.training.points import write_csv
 from resnet_demo.training.runs import TITLE_MAX, RunError
@@ -17,7 +17,7 @@ from resnet_demo.ui.chart import MAX_SMOOTHING
 from resnet_demo.ui.curves import X_AXES, ChartChoice
 from resnet_demo.ui.runs_table import NEWEST_FIRST, Picked, picked_runs
 from resnet_demo.ui.train_tab import Backend, TrainTab
-from resnet_demo.ui.watch import Look, Snapshot
+from resnet_demo.ui.watch import NEWEST, Look, Snapshot
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 from resnet_demo.ui.words import run_name, size
 
@@ -67,8 +67,9 @@ _BUTTON = {"interactive": False, "size": "md", "min_width": 120}
 class RunsTab:
     """Built where it is called; `refresh` is what the page calls when there is something new."""
 
-    def __init__(self, backend: Backend) -> None:
-        self.backend = backend
+    def __init__(self, backend: Backend, train: TrainTab, tabs: gr.Tabs) -> None:
+        """'Run again' fills `train`'s form and opens its tab."""
+        self.backend, self.train, self.tabs = backend, train, tabs
         self._build()
         self._wire()
 
@@ -97,12 +98,17 @@ class RunsTab:
         self.differences = gr.HTML(comparison.differences_html([]), elem_id="runs-differences")
 
     def _build_changes(self) -> None:
-        with gr.Accordion("Rename or delete", open=False):
-            with gr.Row(elem_classes="runs-rename"):
+        with gr.Accordion("Rename, continue, delete", open=False):
+            with gr.Row(elem_classes="runs-change"):
                 self.title = gr.Textbox(
                     "", label="Title of the ticked run", max_length=TITLE_MAX, interactive=False, elem_id="runs-title"
                 )
                 self.rename = gr.Button("Rename", elem_id="runs-rename", **_BUTTON)
+            with gr.Row(elem_classes="runs-change"):
+                self.more = gr.Number(
+                    8, label="Further epochs", precision=0, minimum=1, interactive=False, elem_id="runs-more"
+                )
+                self.go_on = gr.Button("Continue as a new run", elem_id="runs-continue", **_BUTTON)
             self.delete = gr.Button("Delete the ticked runs…", elem_id="runs-delete", **_BUTTON)
             with gr.Group(visible=False, elem_id="runs-confirm") as self.confirm:
                 self.question = gr.Markdown("")
@@ -124,7 +130,7 @@ class RunsTab:
 
     @property
     def _compared(self) -> list[gr.components.Component]:
-        buttons = [self.again, self.csv, self.png, self.title, self.rename, self.delete]
+        buttons = [self.again, self.csv, self.png, self.title, self.rename, self.more, self.go_on, self.delete]
         return [self.curves, self.differences, *buttons]
 
     def _wire(self) -> None:
@@ -152,23 +158,15 @@ class RunsTab:
         self.delete.click(self.ask, self.picked, asked, api_name="ask_delete", **quiet)
         self.no.click(self.keep, None, [self.doomed, self.confirm], api_name="keep", **quiet)
         acting = {**ACT, **UNCHECKED}
+        form = [self.tabs, *self.train.form.widgets]
+        self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
         renaming = [self.title, *self.asked]
         self.rename.click(self.rename_run, renaming, self.shown, api_name="rename", **acting)
         self.title.submit(self.rename_run, renaming, self.shown, api_name="rename_typed", **acting)
+        in_front = [self.tabs, self.train.chosen]
+        self.go_on.click(self.continue_run, [self.more, self.picked], in_front, api_name="continue", **acting)
         deleted = [self.doomed, self.confirm, *self.shown]
         self.yes.click(self.delete_runs, [self.doomed, *self.asked], deleted, api_name="delete", **acting)
-
-    def fill_form_of(self, train: TrainTab, tabs: gr.Tabs) -> None:
-        """Let 'Run again' fill the Train tab's form and open it."""
-        form = [*train.form.widgets, tabs]
-        self.again.click(
-            lambda picked, request: [*self.run_again(train, picked, request), gr.Tabs(selected="train")],
-            self.picked,
-            form,
-            api_name="run_again",
-            **ACT,
-            **UNCHECKED,
-        )
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -177,14 +175,12 @@ class RunsTab:
         return self._render(self.backend.watcher.look(), seen, order, picked, by, smoothing, request)
 
     def _render(self, look: Look, seen: str, order: str, picked: str, by, smoothing, request) -> list:
-        version, (table_seen, _, curves_seen) = _version(look, picked), seen.partition(" ")
+        version = _version(look, picked)
         if version == seen:
             return gr.skip()
-        table, _, curves = version.partition(" ")
-        compared = [gr.skip()] * len(self._compared)
-        if (table, curves) != (table_seen, curves_seen):
-            compared = self._compare(look, picked, by, smoothing, request)
-        return [version, gr.skip() if table == table_seen else runs_table.table_html(look, order), *compared]
+        same_table = version.split(" ")[0] == seen.split(" ")[0]
+        table = gr.skip() if same_table else runs_table.table_html(look, order)
+        return [version, table, *self._compare(look, picked, by, smoothing, request)]
 
     def pick(self, event: gr.EventData) -> str:
         """The ticked runs, as text."""
@@ -214,6 +210,8 @@ class RunsTab:
         owner, one = self.backend.access.is_owner(request), len(runs) == 1
         drawable = any(run.view.metrics for _, run in runs)
         free = bool(runs) and not any(run.alive for _, run in runs)
+        idle = not (look.current and look.current.alive)
+        can_go_on = one and idle and runs[0][1].view.is_over and runs[0][1].view.saved is not None
         live = [owner and one, drawable, drawable]
         return [
             comparison.curves_html(runs, choice),
@@ -221,6 +219,8 @@ class RunsTab:
             *(gr.Button(interactive=on) for on in live),
             gr.Textbox(interactive=owner and one),
             gr.Button(interactive=owner and one),
+            gr.Number(interactive=owner and can_go_on),
+            gr.Button(interactive=owner and can_go_on),
             gr.Button(interactive=owner and free),
         ]
 
@@ -249,7 +249,9 @@ class RunsTab:
     def _drawable(self, picked: str) -> list[Snapshot]:
         runs = [run for _, run in picked_runs(self.backend.watcher.look(), picked) if run.view.metrics]
         if not runs:
-            raise gr.Error("Tick a run that has logged its first points.", title="Nothing to draw", print_exception=False)
+            raise gr.Error(
+                "Tick a run that has logged its first points.", title="Nothing to draw", print_exception=False
+            )
         return runs
 
     def _written(self, name: str, write: Callable[[Path], None]) -> str:
@@ -266,17 +268,24 @@ class RunsTab:
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
 
-    def run_again(self, train: TrainTab, picked: str, request: gr.Request) -> list:
-        """The form's values as that run had them, its seed included."""
+    def run_again(self, picked: str, request: gr.Request) -> list:
+        """Open the Train tab with the form's values as that run had them, its seed included."""
         self.backend.access.require_owner(request)
         try:
-            return train.form.show(self._one(picked).config)
+            return [gr.Tabs(selected="train"), *self.train.form.show(self._one(picked).config)]
         except ConfigError as error:
             raise gr.Error(str(error), title="Not filled in", print_exception=False) from error
 
     def rename_run(self, title: str, seen: str, order: str, picked: str, by, smoothing, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
         return self._act(lambda: self._one(picked).run.rename(title), order, picked, by, smoothing, request)
+
+    def continue_run(self, epochs: int, picked: str, request: gr.Request) -> list:
+        """Train on from this run's weights in a new run that names it, and show that in the Train tab."""
+        self.backend.access.require_owner(request)
+        parent = self._one(picked)
+        _said(lambda: self.backend.launcher.start(continued(parent.config, parent.run.id, epochs)))
+        return [gr.Tabs(selected="train"), gr.Dropdown(value=NEWEST)]
 
     def ask(self, picked: str, request: gr.Request) -> list:
         """What would be deleted, to be confirmed: these runs, whatever is ticked by then."""
@@ -307,12 +316,17 @@ class RunsTab:
         return runs[0][1]
 
     def _act(self, action: Callable[[], None], order: str, picked: str, by, smoothing, request) -> list:
-        """Do it and show what is true afterwards; what goes wrong becomes one sentence."""
-        try:
-            action()
-        except (RunError, LaunchError) as error:
-            raise gr.Error(str(error), title="Not done", print_exception=False) from error
+        """Do it and show what is true afterwards."""
+        _said(action)
         return self._render(self.backend.watcher.look(now=True), "", order, picked, by, smoothing, request)
+
+
+def _said(action: Callable[[], object]) -> None:
+    """Do it; what goes wrong becomes one sentence."""
+    try:
+        action()
+    except (RunError, LaunchError, ConfigError) as error:
+        raise gr.Error(str(error), title="Not done", print_exception=False) from error
 
 
 def _version(look: Look, picked: str) -> str:

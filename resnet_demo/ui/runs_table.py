@@ -106,7 +106,11 @@ def _cell(name: str, column: Column, snapshot: Snapshot) -> str:
     if name == "started":
         return escape(started(snapshot.run.id))
     text = escape(column.text(column.value(snapshot)))
-    return f'<span title="{escape(snapshot.run.id)}">{text}</span>' if name == "run" else text
+    if name != "run":
+        return text
+    parent = snapshot.config.parent_id
+    origin = f"<small>continues {escape(started(parent))}</small>" if parent else ""
+    return f'<span title="{escape(snapshot.run.id)}">{text}</span>{origin}'
 
 
 def _right(column: Column) -> str:

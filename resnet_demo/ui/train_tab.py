@@ -1,5 +1,5 @@
-"""The Train tab: the form, the run in front, its curves, and the table of runs. The handlers are short: what is
-said stands in `present`, what is done in `training.launcher`."""
+"""The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
+`present`, what is done in `training.launcher`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.curves import run_charts
-from resnet_demo.ui.form import FIELDS, TrainForm
+from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
@@ -53,11 +53,9 @@ class TrainTab:
                 self._build_form()
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
-        gr.Markdown("### Runs")
         self.chosen = gr.Dropdown(
             present.run_choices(Look()), value=NEWEST, label="Run shown above", filterable=False, elem_id="chosen-run"
         )
-        self.runs = gr.HTML(present.runs_html(Look()), elem_id="runs")
 
     def _build_form(self) -> None:
         sources = self.backend.sources
@@ -95,7 +93,8 @@ class TrainTab:
     def shown(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
         buttons = [self.start, self.tour, self.pause, self.resume, self.stop]
-        return [self.seen, self.status, self.loss, self.accuracy, self.log, self.runs, self.chosen, *buttons]
+        lists = [self.chosen, self.form["start_from"]]
+        return [self.seen, self.status, self.loss, self.accuracy, self.log, *lists, *buttons]
 
     def _wire(self) -> None:
         form = self.form.widgets
@@ -149,8 +148,8 @@ class TrainTab:
         can = present.controls(look, shown, owner)
         live = (can.start, can.start, can.pause, can.resume, can.stop)
         return [
-            present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
+            gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
             *(gr.Button(interactive=on) for on in live),
         ]
 

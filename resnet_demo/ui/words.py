@@ -8,7 +8,7 @@ from resnet_demo.training.runs import Progress
 BAR_WIDTH = 24
 
 PHASES = {
-    "downloading": "Downloading CIFAR-10",
+    "downloading": "Downloading (once; the next start is fast)",
     "decoding": "Decoding pictures (once; the next start is fast)",
     "starting": "Starting: loading PyTorch and the pictures",
     "training": "Training",

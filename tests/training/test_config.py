@@ -42,6 +42,8 @@ def test_article_is_the_articles_recipe():
         ("preset", "slow", "fast, accurate, article, tour"),
         ("flip", 1, "yes or no"),
         ("seed", -1, "from 0"),
+        ("start_from", "run:", "run:ID or torchvision"),
+        ("start_from", "/srv/model.safetensors", "run:ID or torchvision"),
     ],
 )
 def test_a_wrong_value_is_named(name, value, words):

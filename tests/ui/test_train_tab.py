@@ -72,6 +72,15 @@ def test_a_wrong_setting_is_named_and_nothing_starts(serve):
         assert "Epochs must be from 1 to 1000" in answer
 
 
+def test_only_a_run_of_this_folder_can_be_started_from(serve):
+    with serve() as (url, backend):
+        for start_from, words in [("run:../../etc", "There is no run"), ("/etc/passwd", "must be empty")]:
+            values = form_values()
+            values[FIELDS.index("start_from")] = start_from
+            kind, answer = post(url, "start", values)
+            assert kind == "error" and words in answer and backend.store.runs() == []
+
+
 def test_only_sources_that_are_offered_can_be_trained_on(serve):
     """Gradio's dropdown refuses what it does not offer; behind it the form does."""
     with serve() as (url, backend):

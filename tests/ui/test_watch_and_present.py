@@ -3,11 +3,12 @@
 import pytest
 
 from resnet_demo.training import events
-from resnet_demo.training.config import preset_config
+from resnet_demo.training.config import continued, preset_config
 from resnet_demo.training.runs import PAUSE, Progress, RunStore
 from resnet_demo.ui import present, words
 from resnet_demo.ui.watch import NEWEST, Changed, Look, Snapshot, Watcher, changed_parts
 
+CONFIG = preset_config("fast")
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -192,3 +193,14 @@ def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(ru
     assert seen.version_of(seen.shown(run.id)) != seen.version
     run.append(events.RunResumed(**PLACE | {"time": 4.0}))
     assert Watcher(store).look().current.run == run
+
+
+def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
+    store = RunStore(tmp_path)
+    saved, unsaved = store.create(preset_config("tour"), name="20261124-101500-resnet50-digits"), store.create(CONFIG)
+    look = Look(None, (snapshot(saved, [started(), events.CheckpointSaved(**PLACE)]), snapshot(unsaved, [started()])))
+    assert present.parent_choices(look) == [
+        ("24 Nov 2026, 10:15, resnet50 on handwritten digits", "run:20261124-101500-resnet50-digits")
+    ]
+    child = Snapshot(unsaved, continued(CONFIG, saved.id, 3), events.fold([]), True, None, "run")
+    assert "preset fast, from the run of 24 Nov 2026, 10:15<" in present.status_html(child)

@@ -1,0 +1,102 @@
+"""The weights that a run begins with where they are not random: another run's, or torchvision's."""
+
+import pickle
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import torch
+from torch import Tensor
+
+from resnet_demo.data.dataset import LoadProgress
+from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
+from resnet_demo.training.checkpoint import load_weights
+from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.runs import RunDirectory, RunStore
+from resnet_demo.training.trainer import Trainer, TrainingError
+
+STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."
+TORCHVISION_STEM = "imagenet"
+
+
+def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Progress:
+    """Let a new `trainer` begin with the weights that its config names; downloads torchvision's into `data_dir`.
+
+    The classifier stays fresh where the classes differ, and the first layer where the stem does: RunStarted tells.
+    Raises TrainingError, RunError, CheckpointError or DataError.
+    """
+    config = trainer.config
+    parent = store.parent(config)
+    if parent:
+        weights, stem, classes = _of_run(parent)
+        warnings = _held_out_warning(config, parent.config())
+    else:
+        path = yield from _fetch(_torchvision_url(config.arch), data_dir)
+        weights, stem, classes, warnings = _read(path), TORCHVISION_STEM, None, ()
+    if classes != trainer.classes:
+        weights = _without(weights, CLASSIFIER)
+        warnings += ("The classes differ from those of the weights it starts from, so the classifier is new.",)
+    if stem != config.stem:
+        weights = _without(weights, STEM)
+        warnings += (f"The weights it starts from have the stem '{stem}', so the first layer is new.",)
+    trainer.begin_with(weights, warnings)
+
+
+def _of_run(parent: RunDirectory) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
+    """Weights, stem and classes."""
+    weights, info = load_weights(parent.model_path)
+    return weights, info.stem, info.classes
+
+
+def _without(weights: dict[str, Tensor], prefix: str | tuple[str, ...]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in weights.items() if not name.startswith(prefix)}
+
+
+def _held_out_warning(config: TrainConfig, parent: TrainConfig) -> tuple[str, ...]:
+    """What the parent was trained on is no measure of the child."""
+    draw = (config.data, config.seed, config.train_images)
+    same_draw = draw == (parent.data, parent.seed, parent.train_images)
+    if config.data != parent.data or (same_draw and config.validation_images <= parent.validation_images):
+        return ()
+    return (
+        "Pictures that are held out here may have been trained on by the run it starts from, so the held-out accuracy "
+        "may flatter. It does not where seed, training and held-out pictures stay as they were.",
+    )
+
+
+# --- torchvision's --------------------------------------------------------------------------------------------
+
+
+def _torchvision_url(arch: str) -> str:
+    from torchvision.models import get_model_weights  # takes seconds: only where it is asked for
+
+    return get_model_weights(arch).DEFAULT.url
+
+
+def _checksum(url: str) -> str:
+    """torchvision's file names end with the first digits of their SHA-256."""
+    return "sha256:" + re.search(r"-([0-9a-f]{8,})\.pth$", url).group(1)
+
+
+def _fetch(url: str, data_dir: Path) -> Progress:
+    """The path of the whole file."""
+    target = data_dir / "torchvision" / urlsplit(url).path.rpartition("/")[2]
+    checksum = _checksum(url)
+    if not has_checksum(target, checksum):
+        try:
+            yield from download(url, target, checksum)
+        except DownloadError as error:
+            raise DownloadError(
+                f"{error} Start again once the network is there (what has arrived is kept), or put {target.name} into "
+                f"{target.parent.absolute()} by hand, or start from random weights or another run."
+            ) from error
+    yield LoadProgress("starting", 0, 0)
+    return target
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Tensors by name; nothing else is unpickled."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"'{path}' cannot be read as weights. Delete it and start again.") from error
