@@ -7,7 +7,6 @@ from typing import Any
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.ui.chart import Axis, Series, line_chart
 from resnet_demo.ui.curves import Along, ChartChoice, logged, measured
-from resnet_demo.ui.present import article_reference, is_cifar10
 from resnet_demo.ui.runs_table import Picked
 from resnet_demo.ui.watch import Snapshot
 from resnet_demo.ui.words import data_label, run_mark, run_name
@@ -32,12 +31,11 @@ def curves_html(picked: Picked, choice: ChartChoice) -> str:
         losses += _pair(run, along[place], place, "loss")
         accuracies += _pair(run, along[place], place, "accuracy")
     highest = max((value for one in losses for _, value in one.points), default=2.5)
-    reference = article_reference() if all(is_cifar10(run.view) for _, run in picked) else None
     drawn = {"smoothing": choice.smoothing, "legend": False}
     return (
         f'{_key(picked)}<div class="compare-charts">'
         f"{line_chart('Loss (cross-entropy)', x, Axis.up_to('loss', highest), losses, **drawn)}"
-        f"{line_chart('Accuracy', x, Axis.share('accuracy'), accuracies, reference=reference, **drawn)}</div>"
+        f"{line_chart('Accuracy', x, Axis.share('accuracy'), accuracies, **drawn)}</div>"
     )
 
 

@@ -92,7 +92,7 @@ def test_an_interrupted_run_says_from_where_it_resumes(run):
 
 def test_what_a_log_says_is_escaped(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
-    html = present.status_html(failed) + present.runs_html(look(failed))
+    html = present.status_html(failed)
     assert "A &lt;b&gt;reason&lt;/b&gt;." in html and "<b>reason" not in html
 
 
