@@ -52,13 +52,17 @@ def test_the_app_and_the_worker_killed_ten_times_leave_no_trace(app, endless, tm
     moments = random.Random(2)
     for moment in range(MOMENTS + 1):
         with app.running() as process:
+            said_before = 0
             if moment == 0:
                 start(app, endless)
             else:
                 wait_for(lambda: "interrupted" in status(app), "the run shown as interrupted")
+                said_before = len(app.store.runs()[0].events())
                 assert post(app.url, "resume", ["newest"])[0] == "complete"
             (run,) = app.store.runs()
             if moment == MOMENTS:
+                # Not while it loads: then the log still ends with what was said after the last save.
+                wait_for(lambda run=run, said=said_before: len(run.events()) > said, "a word from the worker")
                 wait_for(lambda run=run: len(run.view().epochs) >= 2, "the end of an epoch")
                 pause(app)
                 break

@@ -191,4 +191,5 @@ def assert_as_if_never_disturbed(run: RunDirectory, data_dir) -> None:
     assert curves(view) == curves(whole.view())
     ours, theirs = checkpoint.load_state(run.state_path), checkpoint.load_state(whole.state_path)
     del ours["elapsed_s"], theirs["elapsed_s"]
-    assert list(differences(ours, theirs)) == []
+    different = list(differences(ours, theirs))
+    assert not different, different
