@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.machine import machine_line, spread
+from benchmarks.machine import machine_line, publish, spread
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.inference.predictor import BATCH, SIZE, Predictor
 from resnet_demo.models.resnet import NetworkSpec, ResNet
@@ -69,9 +69,7 @@ def main() -> None:
     for name, times in many.items():
         lines.append(f"| {name} | {spread([BATCH / s for s in times])} | {_ratio(many[BARE], times)} |")
     lines += ["", f"The first answer, n = {len(first)}: {spread(first)} s."]
-    print("\n".join(lines))
-    if options.write:
-        options.write.write_text("\n".join(lines) + "\n")
+    publish(lines, options.write)
 
 
 def random_checkpoint(store: RunStore, spec: NetworkSpec) -> RunDirectory:

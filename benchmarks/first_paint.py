@@ -5,7 +5,6 @@ python -m benchmarks.first_paint [--rounds 5]
 
 import argparse
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -13,11 +12,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 from benchmarks.machine import machine_line, spread
+from benchmarks.running import ROOT, free_port
 
-ROOT = Path(__file__).parents[1]
 EMPTY = (
     "import gradio as gr, sys\nwith gr.Blocks() as page: pass\npage.launch(server_port=int(sys.argv[1]), quiet=True)"
 )
@@ -40,12 +38,6 @@ def seconds_to_first_answer(command: list[str], port: int) -> float:
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a figure was measured on, and how it is summed up."""
+"""What a figure was measured on, how it is summed up, and where it goes."""
 
 import os
 import platform
@@ -31,3 +31,11 @@ def spread(values: Sequence[float]) -> str:
     middle = statistics.median(values)
     digits = 0 if middle >= 100 else 1 if middle >= 10 else 2
     return f"{middle:.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def publish(lines: Sequence[str], file: Path | None) -> None:
+    """Print a report, and write it for the README where a file is named."""
+    text = "\n".join(lines)
+    print(text)
+    if file:
+        file.write_text(text + "\n")

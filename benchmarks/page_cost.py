@@ -19,17 +19,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks.first_paint import free_port
-from benchmarks.machine import machine_line, spread
+from benchmarks.machine import machine_line, publish, spread
+from benchmarks.running import ROOT, running_app
 from benchmarks.visitors import Page
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
@@ -38,7 +35,6 @@ from resnet_demo.training.runs import RunDirectory, RunStore
 from resnet_demo.training.worker import Worker
 from resnet_demo.ui.watch import FRESH_S
 
-ROOT = Path(__file__).parents[1]
 BATCH_SIZE = 128
 POINTS = 1000  # logged before a tick is measured
 PICTURES = {"train": 12_800, "test": 256}  # random ones, for the training to chew on
@@ -51,14 +47,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(Path(folder) / "runs")
         run = logged_run(store)
-        with started_app(store) as (url, app), Visitors(url) as visitors:
+        with running_app(store.folder) as (url, app), Visitors(url) as visitors:
             ticks = tick_table(url, app, run, options.ticks)
             training = trained_steps(Path(folder), store)
             rates = training_table(training, visitors, app, options) if options.rounds else []
     lines = [f"{machine_line()}.", "", *ticks, "", *rates]
-    print("\n".join(lines))
-    if options.write:
-        options.write.write_text("\n".join(lines) + "\n")
+    publish(lines, options.write)
 
 
 # --- one tick -------------------------------------------------------------------------------------------------
@@ -188,32 +182,7 @@ def training_table(
     return lines
 
 
-# --- the processes --------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def started_app(store: RunStore) -> Iterator[tuple[str, psutil.Process]]:
-    port = free_port()
-    command = [sys.executable, "app.py", "--port", str(port), "--runs", str(store.folder)]
-    process = subprocess.Popen([*command, "--keep-training"], cwd=ROOT, stdout=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        while not _answers(url):
-            if process.poll() is not None:
-                raise SystemExit("app.py ended before it answered")
-            time.sleep(0.1)
-        yield url, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=10) as answer:
-            return answer.status == 200
-    except (URLError, ConnectionError):
-        return False
+# --- who looks -------------------------------------------------------------------------------------------------
 
 
 class Visitors:

@@ -8,27 +8,19 @@ the first, in which the page still loads.
 """
 
 import argparse
-import os
-import shutil
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.first_paint import ROOT, free_port
 from benchmarks.machine import machine_line
+from benchmarks.running import START_TIMEOUT_S, running_app
+from benchmarks.visitors import chromium
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.runs import RunStore
-
-START_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -51,46 +43,6 @@ def training(runs: Path, data: Path):
         launcher.wait_until_idle(START_TIMEOUT_S)
 
 
-@contextmanager
-def app(runs: Path, data: Path):
-    """`python app.py` over these runs; gives its address."""
-    port = free_port()
-    command = [sys.executable, "app.py", "--port", str(port), "--runs", runs, "--data-dir", data, "--keep-training"]
-    environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    url, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + START_TIMEOUT_S
-    try:
-        while not answers(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit("app.py does not answer")
-            time.sleep(0.2)
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
-
-
-@contextmanager
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if not path:
-        raise SystemExit("there is no Chromium on the PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 def sample(devtools, since: float, run) -> Sample:
     devtools.send("HeapProfiler.collectGarbage")
     used = devtools.send("Runtime.getHeapUsage")["usedSize"]
@@ -108,7 +60,9 @@ def main() -> None:
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory() as folder:
         runs, data = Path(folder) / "runs", Path(folder) / "data"
-        with training(runs, data) as run, app(runs, data) as url, chromium() as browser:
+        with training(runs, data) as run, running_app(runs) as (url, _), chromium() as browser:
+            if browser is None:
+                raise SystemExit("Chromium and Playwright are needed (requirements-dev.txt).")
             page = browser.new_page()
             page.goto(url)
             page.wait_for_selector("#status [data-status=training]", timeout=START_TIMEOUT_S * 1000)

@@ -17,8 +17,8 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.machine import machine_line
-from resnet_demo.models.describe import LayerDescription, describe
+from benchmarks.machine import machine_line, publish
+from resnet_demo.models.describe import LayerDescription, NetworkDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.optimization import make_optimizer
@@ -45,10 +45,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    text = "\n".join(report(options.batch_size, options.steps))
-    print(text)
-    if options.write:
-        options.write.write_text(text + "\n")
+    publish(report(options.batch_size, options.steps), options.write)
 
 
 def report(batch: int, steps: int) -> list[str]:
@@ -64,8 +61,13 @@ def report(batch: int, steps: int) -> list[str]:
         "| the convolutions and the classifier at that rate | GFLOP an image | images/s | the step reaches |",
         "|---|---|---|---|",
     ]
-    for name, taps_only in [("as the library counts", False), ("taps on the map only", True)]:
-        flop = FORWARD_AND_BACKWARD * 2 * _multiply_adds(taps_only)
+    network = describe(SPEC, SIDE)
+    counts = {
+        "as the library counts": network.multiply_adds,
+        "taps on the map only": _taps_on_the_map(network),
+    }
+    for name, multiply_adds in counts.items():
+        flop = FORWARD_AND_BACKWARD * 2 * multiply_adds
         lines.append(f"| {name} | {flop / 1e9:.3f} | {rate / flop:.0f} | {batch / step_s / (rate / flop):.0%} |")
     lines += ["", "| where the step's time goes | ms | share |", "|---|---|---|"]
     shares = _by_kind(step, steps)
@@ -104,15 +106,14 @@ def _by_kind(step, steps: int) -> dict[str, float]:
     return dict(sorted(seconds.items(), key=lambda pair: -pair[1]))
 
 
-def _multiply_adds(taps_only: bool) -> int:
-    """Of one picture's forward pass."""
-    network = describe(SPEC, SIDE)
+def _taps_on_the_map(network: NetworkDescription) -> int:
+    """Of one picture's forward pass, without those of taps that fall beside the map."""
     layers = [layer for stage in network.stages for block in stage.blocks for layer in block.layers]
-    return sum(_of_layer(layer, taps_only) for layer in [*network.stem, *layers, *network.head])
+    return sum(map(_on_the_map, [*network.stem, *layers, *network.head]))
 
 
-def _of_layer(layer: LayerDescription, taps_only: bool) -> int:
-    if layer.kind != "convolution" or not taps_only:
+def _on_the_map(layer: LayerDescription) -> int:
+    if layer.kind != "convolution":
         return layer.multiply_adds
     (_, side_in, _), (_, side_out, _) = layer.in_shape, layer.out_shape
     radius = layer.kernel_size // 2

@@ -21,7 +21,7 @@ import torchvision
 from torchvision import transforms
 
 from benchmarks.article import BATCH_SIZE, Decoded, article_loop, plain_loop
-from benchmarks.machine import machine_line, spread
+from benchmarks.machine import machine_line, publish, spread
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
@@ -85,9 +85,7 @@ def main() -> None:
     for name, values in rates.items():
         ratio = statistics.median(a / b for a, b in zip(ours, values, strict=True))
         lines.append(f"| {name} | {spread(values)} | {ratio:.2f} times |")
-    print("\n".join(lines))
-    if options.write:
-        options.write.write_text("\n".join(lines) + "\n")
+    publish(lines, options.write)
 
 
 if __name__ == "__main__":
