@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,7 @@ import pytest
 
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.runs import RunStore
+from tests import waiting
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -128,8 +129,4 @@ def open_page(chromium):
     assert errors == []
 
 
-def wait_for(condition, what: str) -> None:
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come in {LONG} s"
-        time.sleep(0.2)
+wait_for = partial(waiting.wait_for, limit_s=LONG, poll_s=0.2)

@@ -86,6 +86,13 @@ def wait_until(page, word: str, points: int) -> None:
     page.wait_for_function(SHOWN, arg=[word, points])
 
 
+def watched(page) -> tuple:
+    """The page once it shows the training, and its heart."""
+    heart = Heart(page)
+    wait_until(page, "training", 1)
+    return page, heart
+
+
 def test_a_reload_in_mid_run(app, training, open_page):
     run, _ = training
     with app.running("--keep-training"):
@@ -120,9 +127,7 @@ def beats_until(pages, word: str, points: int) -> list[int]:
 def test_a_hidden_tab_that_is_brought_back(app, training, open_page):
     run, launcher = training
     with app.running("--keep-training"):
-        page = open_page(app.url)
-        heart = Heart(page)
-        wait_until(page, "training", 1)
+        page, heart = watched(open_page(app.url))
         page.evaluate(HIDE, True)
         known = len(run.view().metrics)
         wait_for(lambda: page.wait_for_timeout(500) or len(run.view().metrics) > known + 5, "more points meanwhile")
@@ -135,9 +140,7 @@ def test_a_hidden_tab_that_is_brought_back(app, training, open_page):
 def test_the_app_killed_and_restarted_under_an_open_page(app, training, open_page):
     run, _ = training
     with app.running("--keep-training") as process:
-        page = open_page(app.url)
-        heart = Heart(page)
-        wait_until(page, "training", 1)
+        page, heart = watched(open_page(app.url))
         process.kill()
         process.wait()
         known = len(run.view().metrics)
@@ -150,9 +153,7 @@ def test_the_app_killed_and_restarted_under_an_open_page(app, training, open_pag
 def test_a_worker_that_is_killed(app, training, open_page):
     run, _ = training
     with app.running("--keep-training"):
-        page = open_page(app.url)
-        heart = Heart(page)
-        wait_until(page, "training", 1)
+        page, heart = watched(open_page(app.url))
         for process in psutil.process_iter(["cmdline"]):
             if str(run.path) in (process.info["cmdline"] or []):
                 process.kill()

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from resnet_demo.data.sources import load_dataset
+from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.small_maps import SmallMapConv2d
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
@@ -43,14 +43,6 @@ def test_the_first_steps_lose_what_they_always_lost(plain):
     golden = json.loads(GOLDEN.read_text())
     assert len(golden) == STEPS and golden[-1] < golden[0]
     torch.testing.assert_close(losses(plain), golden, rtol=1e-3, atol=0)
-
-
-def drain(loading):
-    while True:
-        try:
-            next(loading)
-        except StopIteration as done:
-            return done.value
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import os
 import signal
-import time
 from dataclasses import replace
+from functools import partial
 
 import psutil
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.runs import RunStore
 from resnet_demo.ui.watch import Watcher
+from tests import waiting
 
 LONG = 60.0  # seconds; a bound for a busy machine, never a measure
 
@@ -30,11 +31,7 @@ def kill_worker(run):
             process.wait(LONG)
 
 
-def wait_for(condition, what):
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come in {LONG} s"
-        time.sleep(0.1)
+wait_for = partial(waiting.wait_for, limit_s=LONG)
 
 
 def test_pause_resume_and_stop_go_through_a_process_of_its_own(launcher, tiny_config):

@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from resnet_demo.training.parallel import ALONE, torchrun_command
 from resnet_demo.training.runs import RunStore
 from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.ui.watch import Watcher
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 LONG = 120.0  # seconds; a bound for a busy machine, never a measure
@@ -65,13 +65,6 @@ def end(process) -> int:
             child.kill()
         process.kill()
         raise
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def kill_second(torchrun) -> None:
@@ -145,7 +138,7 @@ def test_two_processes_train_as_one_and_leave_one_run(store, config, tmp_path):
 def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(store, config, tmp_path):
     run = store.create(replace(config, epochs=40))
     torchrun = start(run, tmp_path)
-    wait_for(lambda: run.view().saved or torchrun.poll() is not None)
+    wait_for(lambda: run.view().saved or torchrun.poll() is not None, "a save", LONG)
     kill_second(torchrun)
     assert end(torchrun) != 0
     assert not run.is_alive() and run.view().ended is None and not run.view().paused
@@ -153,7 +146,7 @@ def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(s
     assert "Another process of this run has gone" in run.log_path.read_text()
 
     saved, alone = run.view().saved.step, start(run, tmp_path, processes=1)
-    wait_for(lambda: len(run.view().epochs) * 4 > saved or alone.poll() is not None)
+    wait_for(lambda: len(run.view().epochs) * 4 > saved or alone.poll() is not None, "another epoch", LONG)
     run.request("stop")
     assert end(alone) == 0
     assert re.fullmatch(r"S(m{4}Ec)+m{0,4}R(m{4}Ec)+m{0,4}c?\.", told(run)), told(run)
@@ -163,7 +156,7 @@ def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(s
 def test_torchruns_own_restart_resumes(store, config, tmp_path):
     run = store.create(replace(config, epochs=3))
     torchrun = start(run, tmp_path, restarts=1)
-    wait_for(lambda: run.view().saved or torchrun.poll() is not None)
+    wait_for(lambda: run.view().saved or torchrun.poll() is not None, "a save", LONG)
     kill_second(torchrun)
     assert end(torchrun) == 0
     assert re.fullmatch(r"S(m{4}Ec)+m{0,4}R(m{4}Ec)+\.", told(run)), told(run)
@@ -174,7 +167,7 @@ def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
     """The settings say two processes: what the launcher starts turns into torchrun."""
     launcher = Launcher(store, tmp_path)
     run = launcher.start(replace(config, epochs=40, processes=2))
-    wait_for(lambda: run.view().metrics)
+    wait_for(lambda: run.view().metrics, "the first point", LONG)
     workers = [p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or [])]
     assert len(workers) == 3  # torchrun and its two
     launcher.pause()
