@@ -25,11 +25,13 @@ EFFICIENCY = 0.7  # of the matrix-product rate that training reaches: 0.8 measur
 
 @dataclass(frozen=True)
 class Estimate:
-    """`seconds` is None where nothing is known of the data yet; `about` marks what no earlier run has shown."""
+    """`seconds` and `steps_per_epoch` are None where nothing is known of the data yet; `about` marks what no earlier
+    run has shown."""
 
     seconds: float | None
     images_per_s: float
     about: bool
+    steps_per_epoch: int | None = None
 
 
 def estimate(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> Estimate:
@@ -46,7 +48,7 @@ def estimate(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> Esti
         return Estimate(None, speed, about)
     train, evaluated = sizes
     images = config.epochs * (train + evaluated / FORWARD_AND_BACKWARD)
-    return Estimate(images / speed, speed, about)
+    return Estimate(images / speed, speed, about, train // config.batch_size)
 
 
 def _earlier_speed(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> float | None:

@@ -44,12 +44,14 @@ class StepEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsLogged(Event):
-    """Means over the steps since the last one; the pictures are augmented, the network is the raw one."""
+    """Means over the steps since the last one; the pictures are augmented, the network is the raw one.
+    `gradient_norm` is of the last of these steps alone (Euclidean, over all parameters); older logs lack it."""
 
     train_loss: float
     train_accuracy: float
     learning_rate: float
     images_per_s: float
+    gradient_norm: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

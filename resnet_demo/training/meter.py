@@ -38,9 +38,23 @@ class Meter:
             self._since = now
 
     def remaining_s(self, event: events.StepEnded) -> float | None:
+        """Of the whole run, evaluations included; None until the first steps have told."""
+        left = self.epoch_remaining_s(event)
+        if left is None:
+            return None
+        return left + (self._epochs - event.epoch) * (self._steps_per_epoch * self._step_s() + self._evaluation())
+
+    def epoch_remaining_s(self, event: events.StepEnded) -> float | None:
+        """Of the epoch under way: the steps that are left, and its evaluation."""
         if not self._recent:
             return None
-        step_s = sum(self._recent) / len(self._recent)
-        evaluation_s = self._evaluation_s if self._evaluation_s is not None else self._evaluation_steps * step_s
-        evaluations = self._epochs - event.epoch + (1 - event.done / event.total if event.phase == "evaluating" else 1)
-        return (self._epochs * self._steps_per_epoch - event.step) * step_s + evaluations * evaluation_s
+        if event.phase == "evaluating":
+            return (1 - event.done / event.total) * self._evaluation()
+        return (event.total - event.done) * self._step_s() + self._evaluation()
+
+    def _step_s(self) -> float:
+        return sum(self._recent) / len(self._recent)
+
+    def _evaluation(self) -> float:
+        """Seconds: as the last one took, or before the first by its share of a step's work."""
+        return self._evaluation_steps * self._step_s() if self._evaluation_s is None else self._evaluation_s

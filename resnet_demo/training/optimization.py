@@ -1,23 +1,9 @@
-"""What moves the weights, and how far: the optimizer, and the learning rate as a function of the step alone."""
+"""What moves the weights: the optimizer. How far it moves them is said by `schedule`."""
 
 import torch
 from torch import nn
 
 from resnet_demo.training.config import TrainConfig
-
-
-def learning_rate(step: int, total_steps: int, peak: float, schedule: str, warmup: float) -> float:
-    """The rate for the step that follows `step` finished ones.
-
-    one_cycle: linear from 0 to `peak` over the share `warmup` of all steps, then linear to 0 (the shape of Smith
-    and Topin 2018, arXiv:1708.07120, with the straight fall of cifar10-airbench). constant: `peak`.
-    """
-    if schedule == "constant":
-        return peak
-    rising = round(total_steps * warmup)
-    if step < rising:
-        return peak * (step + 1) / rising
-    return peak * (total_steps - step) / (total_steps - rising)
 
 
 def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:

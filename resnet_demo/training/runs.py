@@ -43,7 +43,13 @@ class Progress:
     step: int = 0
     images_per_s: float | None = None
     elapsed_s: float = 0.0
-    remaining_s: float | None = None
+    remaining_s: float | None = None  # of the run
+    epoch_remaining_s: float | None = None  # of the epoch under way, its evaluation included
+    cpu_percent: float | None = None  # of the worker's process: 100 for each core it keeps busy
+    memory_bytes: int | None = None
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
+    gpu_memory_peak_bytes: int | None = None
     time: float = 0.0  # Unix seconds
 
 

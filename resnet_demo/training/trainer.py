@@ -18,8 +18,9 @@ from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.training.optimization import learning_rate, make_optimizer
+from resnet_demo.training.optimization import make_optimizer
 from resnet_demo.training.parallel import ALONE, Processes
+from resnet_demo.training.schedule import learning_rate
 
 STATE_FORMAT = 1
 EVALUATION_BATCH = 250
@@ -117,16 +118,17 @@ class Trainer:
         )
         since, steps = time.monotonic(), 0
         for done, (images, labels) in enumerate(source, start=first + 1):
-            rate = self._train_step(images, labels)
+            is_logged = (self.step + 1) % self.config.log_every_steps == 0 or done == self.steps_per_epoch
+            rate, gradient_norm = self._train_step(images, labels, is_logged)
             steps += 1
-            if self.step % self.config.log_every_steps == 0 or done == self.steps_per_epoch:
-                logged = self._log(rate, steps, since)
-                yield logged
+            if is_logged:
+                yield self._log(rate, gradient_norm, steps, since)
                 since, steps = time.monotonic(), 0
             yield self._event(events.StepEnded, phase="training", done=done, total=self.steps_per_epoch)
 
-    def _train_step(self, images: Tensor, labels: Tensor) -> float:
-        """One step of the optimizer and of the averaged weights; returns the learning rate it took."""
+    def _train_step(self, images: Tensor, labels: Tensor, is_logged: bool) -> tuple[float, Tensor | None]:
+        """One step of the optimizer and of the averaged weights; returns the learning rate it took and, where the
+        step is logged, the norm of its gradient, () on the device: that costs a pass over all gradients."""
         config = self.config
         rate = learning_rate(self.step, self.total_steps, config.learning_rate, config.schedule, config.warmup)
         for group in self.optimizer.param_groups:
@@ -141,12 +143,17 @@ class Trainer:
             correct = (logits.argmax(1) == labels).sum()
             counted = torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
         self.processes.mean_gradients(self.model, len(labels) / config.batch_size, counted)
+        gradient_norm = self._gradient_norm() if is_logged else None
         self.optimizer.step()
         self.step += 1
         if config.averaging:
             self._average()
         self.sums += counted
-        return rate
+        return rate, gradient_norm
+
+    def _gradient_norm(self) -> Tensor:
+        gradients = [parameter.grad for parameter in self.model.parameters()]
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -159,8 +166,8 @@ class Trainer:
         for name in raw.keys() - set(moving):
             averaged[name].copy_(raw[name])
 
-    def _log(self, rate: float, steps: int, since: float) -> events.MetricsLogged:
-        loss, correct, images = self.sums.tolist()
+    def _log(self, rate: float, gradient_norm: Tensor, steps: int, since: float) -> events.MetricsLogged:
+        loss, correct, images, norm = torch.cat([self.sums, gradient_norm[None].to(self.sums.dtype)]).tolist()
         if not math.isfinite(loss):
             raise TrainingError(
                 f"The loss is no longer a number (step {self.step}). Lower the learning rate and start again."
@@ -171,6 +178,7 @@ class Trainer:
             train_loss=loss / images,
             train_accuracy=correct / images,
             learning_rate=rate,
+            gradient_norm=norm if math.isfinite(norm) else None,  # then the next loss ends the run and says why
             images_per_s=steps * self.config.batch_size / max(time.monotonic() - since, 1e-9),
         )
 

@@ -6,12 +6,14 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
+from resnet_demo.training.machine_load import MachineLoad
 from resnet_demo.training.meter import Meter
 from resnet_demo.training.parallel import ALONE, ProcessLost, join
 from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError, RunStore
@@ -37,7 +39,8 @@ class Worker:
         self._processes = ALONE
         self._trainer = None
         self._dataset = None
-        self._meter = Meter()
+        self._meter, self._machine_load = Meter(), MachineLoad()
+        self._reached = Progress(STARTING)  # what the last step has left to say
         self._last_progress = self._last_save = 0.0
 
     def work(self) -> Iterator[events.Event | Progress]:
@@ -141,7 +144,7 @@ class Worker:
                 yield self._finish(event)
                 return
             if isinstance(event, events.StepEnded):
-                self._note(self._progress(event))
+                self._reached = self._note(self._progress(event))
                 yield event
             else:
                 yield self._store(event)
@@ -165,7 +168,8 @@ class Worker:
         from resnet_demo.training.checkpoint import save_model, save_state
 
         trainer, run = self._trainer, self.run
-        self._note(Progress("saving", epoch=at.epoch, step=at.step, elapsed_s=at.elapsed_s), always=True)
+        place = {"epoch": at.epoch, "step": at.step, "elapsed_s": at.elapsed_s}
+        self._note(replace(self._reached, phase="saving", done=0, total=0, **place), always=True)
         save_state(run.state_path, trainer.state_dict())
         save_model(run.model_path, trainer.averaged, self._model_info())
         self._last_save = time.monotonic()
@@ -233,7 +237,8 @@ class Worker:
         now = time.monotonic()
         if always or now - self._last_progress >= PROGRESS_EVERY_S:
             self._last_progress = now
-            self.run.write_progress(Progress(**{**progress.__dict__, "time": time.time()}))
+            device = self._trainer.choice.device if self._trainer else None
+            self.run.write_progress(replace(progress, time=time.time(), **self._machine_load.read(device)))
         return progress
 
     def _progress(self, event: events.StepEnded) -> Progress:
@@ -246,6 +251,7 @@ class Worker:
             images_per_s=self._meter.images_per_s,
             elapsed_s=event.elapsed_s,
             remaining_s=self._meter.remaining_s(event),
+            epoch_remaining_s=self._meter.epoch_remaining_s(event),
         )
 
     def _model_info(self):

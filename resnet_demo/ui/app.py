@@ -8,6 +8,8 @@ from resnet_demo.ui.train_tab import Backend, TrainTab
 from resnet_demo.ui.wiring import QUIET, UNCHECKED
 
 TICK_S = 2.0
+# gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
+HIDDEN_BEAT = "setInterval(() => document.hidden && trigger('tick'), 10000);"
 HEADER = (
     '<header class="page-head"><h1>ResNet-50, opened</h1>'
     "<p>Train a residual network and watch it learn, look inside it, then show it a picture.</p></header>"
@@ -35,10 +37,11 @@ def build_app(backend: Backend) -> gr.Blocks:
         # The heartbeat asks for two words. Only where one differs do the tabs that it concerns ask for what is new:
         # while a run trains that is the Train tab at each beat, and Classify once a minute.
         version = gr.Textbox("", visible="hidden", elem_id="version")
+        hidden_beat = gr.HTML(visible="hidden", js_on_load=HIDDEN_BEAT)
         checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
         known = [version, checkpoints]
-        gr.on([page.load, gr.Timer(TICK_S).tick], news, known, known, api_name="news", **QUIET)
-        version.change(train.refresh, [train.seen, train.chosen], train.shown, api_name="refresh", **QUIET, **UNCHECKED)
+        gr.on([page.load, gr.Timer(TICK_S).tick, hidden_beat.tick], news, known, known, api_name="news", **QUIET)
+        version.change(train.refresh, train.asking, train.shown, api_name="refresh", **QUIET, **UNCHECKED)
         page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)

@@ -1,56 +1,84 @@
-"""Live curves as SVG: solid train lines, dashed test lines with points, grey reference lines named at the line.
+"""Curves as SVG: series in, a drawing out. Solid or dashed lines, points, grey reference lines named at the line.
 
 Why not gr.LinePlot: it can neither dash a series nor label a line, and its text is fixed in pixels. An SVG of a few
 hundred points is made in a millisecond, follows the theme through CSS, and is replaced without a flicker.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from resnet_demo.training import events
-from resnet_demo.ui.present import article_reference, is_cifar10
-from resnet_demo.ui.watch import Snapshot
-
 WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
-LEFT, RIGHT, TOP, BOTTOM = 50, 12, 12, 44
-MAX_POINTS = 400
+LEFT, RIGHT, TOP, BOTTOM = 54, 22, 12, 44
+MAX_POINTS = 300
+MAX_SMOOTHING = 0.9
+
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Series:
-    """(x, y) points; `kind` is the CSS class: train (solid) or test (dashed, with points)."""
+    """A named curve of (x, y) points in data units. `kind` is its CSS class, which says colour and dashes; `dotted`
+    marks its points; `noisy` is measured on few pictures at a time, so that smoothing helps to see where it goes."""
 
     name: str
     kind: str
-    points: Sequence[tuple[float, float]]
+    points: Sequence[Point]
+    dotted: bool = False
+    noisy: bool = False
 
 
 @dataclass(frozen=True)
 class Axis:
-    """`low`..`high` in data units, and how a tick is written."""
+    """`low`..`high` in data units. Ticks are written in `unit`s (60 writes seconds as minutes) with `suffix`."""
 
     label: str
     low: float
     high: float
-    percent: bool = False
+    unit: float = 1.0
+    suffix: str = ""
+
+    @classmethod
+    def up_to(cls, label: str, highest: float, at_most: int = 6, unit: float = 1.0, suffix: str = "") -> "Axis":
+        """From 0 to the tick at or over `highest`: an axis that grows in steps, not with every point."""
+        axis = cls(label, 0.0, highest if highest > 0 else unit, unit, suffix)
+        step = axis._step(at_most)
+        return cls(label, 0.0, math.ceil(axis.high / step - 1e-9) * step, unit, suffix)
+
+    @classmethod
+    def share(cls, label: str) -> "Axis":
+        """0..1, written in percent."""
+        return cls(label, 0.0, 1.0, unit=0.01, suffix=" %")
+
+    @classmethod
+    def time(cls, highest_s: float) -> "Axis":
+        """Seconds from 0, written in what fits: seconds, minutes or hours."""
+        name, unit = next((n, u) for n, u, limit in _TIME_UNITS if highest_s <= limit)
+        return cls.up_to(f"time ({name})", highest_s, at_most=8, unit=unit)
 
     def ticks(self, at_most: int) -> list[float]:
-        """Round values, evenly spaced."""
-        span = self.high - self.low
-        step = next(s for s in _STEPS if span / s <= at_most)
-        first = -(-self.low // step) * step
+        """Round values in data units, evenly spaced."""
+        step = self._step(at_most)
+        first = math.ceil(self.low / step - 1e-9) * step
         count = int((self.high - first) / step + 1e-9) + 1
         return [first + i * step for i in range(count)]
 
+    def _step(self, at_most: int) -> float:
+        span = (self.high - self.low) / self.unit
+        magnitude = 10.0 ** math.floor(math.log10(span / at_most))
+        return self.unit * next(m * magnitude for m in (1, 2, 5, 10) if span / (m * magnitude) <= at_most + 1e-9)
+
     def write(self, value: float) -> str:
-        return f"{100 * value:.0f} %" if self.percent else f"{value:.4g}"
+        shown = value / self.unit
+        number = f"{shown:,.0f}" if abs(shown) >= 1000 else f"{shown:.4g}".replace("e-0", "e-")
+        return f"{number}{self.suffix}"
 
 
-_STEPS = [m * 10.0**e for e in range(-3, 7) for m in (1, 2, 5)]
+_TIME_UNITS = (("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, math.inf))
 
 
-def thin(points: Sequence[tuple[float, float]], at_most: int = MAX_POINTS) -> list[tuple[float, float]]:
+def thin(points: Sequence[Point], at_most: int = MAX_POINTS) -> list[Point]:
     """Means of neighbours where there are too many points; the last point stays what it is."""
     size = -(-len(points) // at_most)
     if size <= 1:
@@ -60,41 +88,67 @@ def thin(points: Sequence[tuple[float, float]], at_most: int = MAX_POINTS) -> li
     return [*means[:-1], points[-1]] if len(means) >= at_most else [*means, points[-1]]
 
 
-def chart(title: str, x: Axis, y: Axis, series: Sequence[Series], reference: tuple[float, str] | None = None) -> str:
-    """One plot with its legend, as an HTML string."""
+def smooth(points: Sequence[Point], weight: float) -> list[Point]:
+    """Exponential moving average of y, `weight` (0..1) of it from the past. Divided by the weight that the past has
+    by then, as TensorBoard does: else the curve would start out at zero."""
+    mean, seen, smoothed = 0.0, 0.0, []
+    for x, y in points:
+        mean = weight * mean + (1 - weight) * y
+        seen = weight * seen + (1 - weight)
+        smoothed.append((x, mean / seen))
+    return smoothed
 
-    def place(px: float, py: float) -> tuple[float, float]:
+
+def line_chart(
+    title: str,
+    x: Axis,
+    y: Axis,
+    series: Sequence[Series],
+    *,
+    smoothing: float = 0.0,
+    reference: tuple[float, str] | None = None,
+    empty: str = "drawn from the first steps on",
+    height: int = HEIGHT,
+) -> str:
+    """One plot with its legend, as an HTML string. With `smoothing` (0..0.9) a noisy series is drawn smoothed, its
+    measured points faint behind it. `reference` is a value of y and what is written at its line."""
+
+    def place(px: float, py: float) -> Point:
         across = (px - x.low) / (x.high - x.low)
         up = (min(max(py, y.low), y.high) - y.low) / (y.high - y.low)
-        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+        return LEFT + across * (WIDTH - LEFT - RIGHT), height - BOTTOM - up * (height - TOP - BOTTOM)
 
-    parts = [*_grid(x, y, place)]
+    parts = [*_grid(x, y, height, place)]
     if reference:
         parts += _reference(reference, x, place)
     for one in series:
-        parts += _curve(one, x, y, place)
+        if smoothing and one.noisy:
+            parts.append(_line(f"{one.kind} raw", thin(one.points), place))
+            parts += _curve(one, smooth(one.points, smoothing), x, y, place)
+        else:
+            parts += _curve(one, one.points, x, y, place)
     if not any(one.points for one in series):
-        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{HEIGHT / 2}">drawn from the first steps on</text>')
-    legend = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in series)
+        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
+    legend = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in series if one.name)
     return (
         f'<figure class="chart"><figcaption><b>{escape(title)}</b>{legend}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(_spoken(title, series, y))}">'
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(_spoken(title, series, y))}">'
         f"{''.join(parts)}</svg></figure>"
     )
 
 
-def _grid(x: Axis, y: Axis, place) -> list[str]:
+def _grid(x: Axis, y: Axis, height: int, place) -> list[str]:
     parts = []
-    for tick in y.ticks(6):
+    for tick in y.ticks(max(2, (height - TOP - BOTTOM) // 32)):
         left, up = place(x.low, tick)
         parts.append(f'<line class="grid" x1="{left:.1f}" x2="{WIDTH - RIGHT}" y1="{up:.1f}" y2="{up:.1f}"/>')
         parts.append(f'<text class="tick y" x="{left - 6:.1f}" y="{up + 5:.1f}">{y.write(tick)}</text>')
-    for tick in x.ticks(8):
+    for tick in x.ticks(8 if x.high < 1000 * x.unit else 5):  # longer numbers need more room
         across, floor = place(tick, y.low)
         parts.append(f'<text class="tick x" x="{across:.1f}" y="{floor + 18:.1f}">{x.write(tick)}</text>')
     left, floor = place(x.low, y.low)
     parts.append(f'<line class="axis" x1="{left:.1f}" x2="{WIDTH - RIGHT}" y1="{floor:.1f}" y2="{floor:.1f}"/>')
-    parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{HEIGHT - 6}">{escape(x.label)}</text>')
+    parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{height - 6}">{escape(x.label)}</text>')
     return parts
 
 
@@ -107,45 +161,27 @@ def _reference(reference: tuple[float, str], x: Axis, place) -> list[str]:
     ]
 
 
-def _curve(series: Series, x: Axis, y: Axis, place) -> list[str]:
-    if not series.points:
+def _curve(series: Series, points: Sequence[Point], x: Axis, y: Axis, place) -> list[str]:
+    if not points:
         return []
-    placed = [place(*point) for point in series.points]
-    path = " ".join(f"{px:.1f},{py:.1f}" for px, py in placed)
-    parts = [f'<polyline class="curve {series.kind}" points="{path}"/>']
-    if series.kind == "test" or len(placed) == 1:
+    shown = thin(points)
+    parts = [_line(series.kind, shown, place)]
+    if series.dotted or len(shown) == 1:
         parts += [
             f'<circle class="point {series.kind}" cx="{px:.1f}" cy="{py:.1f}" r="3.5">'
-            f"<title>{escape(series.name)}: {y.write(value)} at {x.label} {at:.4g}</title></circle>"
-            for (px, py), (at, value) in zip(placed, series.points, strict=True)
+            f"<title>{escape(series.name)}: {y.write(value)} at {escape(x.label)} {x.write(at)}</title></circle>"
+            for at, value in shown
+            for px, py in [place(at, value)]
         ]
     return parts
+
+
+def _line(kind: str, points: Sequence[Point], place) -> str:
+    path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (place(*point) for point in points))
+    return f'<polyline class="curve {kind}" points="{path}"/>'
 
 
 def _spoken(title: str, series: Sequence[Series], y: Axis) -> str:
     """The plot in a sentence, for who cannot see it."""
     last = [f"{one.name} last at {y.write(one.points[-1][1])}" for one in series if one.points]
     return f"{title}: {', '.join(last) or 'nothing drawn yet'}"
-
-
-# --- the two plots of a run -----------------------------------------------------------------------------------
-
-
-def run_charts(snapshot: Snapshot | None) -> tuple[str, str]:
-    """Loss and accuracy of one run over its epochs; empty axes before the first run."""
-    view = snapshot.view if snapshot else events.RunView()
-    epochs = snapshot.config.epochs if snapshot else 1
-    steps = view.started.steps_per_epoch if view.started else 1
-    x = Axis("epoch", 0, epochs)
-    train_loss = Series("train", "train", thin([(m.step / steps, m.train_loss) for m in view.metrics]))
-    test_loss = Series("test", "test", thin([(e.epoch, e.test_loss) for e in view.epochs]))
-    train = Series("train", "train", thin([(m.step / steps, m.train_accuracy) for m in view.metrics]))
-    test = Series("test", "test", thin([(e.epoch, e.test_accuracy) for e in view.epochs]))
-    highest = max((value for _, value in [*train_loss.points, *test_loss.points]), default=2.5)
-    ceiling = next(limit for limit in (1, 1.5, 2, 2.5, 3, 4, 5, 10, 1e2, 1e3, float("inf")) if highest <= limit)
-    loss_axis = Axis("loss", 0, min(ceiling, 1e6))
-    reference = article_reference() if is_cifar10(view) else None
-    return (
-        chart("Loss (cross-entropy)", x, loss_axis, [train_loss, test_loss]),
-        chart("Accuracy", x, Axis("accuracy", 0, 1, percent=True), [train, test], reference),
-    )

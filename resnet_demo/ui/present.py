@@ -8,7 +8,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TrainConfig
 from resnet_demo.training.runs import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
-from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, percent, rate, started
+from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, machine_load, percent, rate, started
 
 CIFAR10_CLASSES = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -22,6 +22,15 @@ CURVES_HINT = (
     "on, with averaged weights. So test may well look better."
 )
 
+MORE_CURVES_HINT = (
+    "The **learning rate** is the size of a step; the dashed line is what is planned for the whole run.\n\n"
+    "The **gradient norm** is how strongly the loss pulls at the weights. A sudden leap often means that the learning "
+    "rate is too high.\n\n"
+    "**Smoothing** draws the running mean of what jumps from step to step, here and in the two curves above; what was "
+    "measured stays faint behind it. **Time** is that of work, without pauses."
+)
+
+PAGE_TITLE = "ResNet-50, opened"
 MARKS = {  # a word and a mark, never a colour alone
     "training": "●",
     "paused": "❚❚",
@@ -126,7 +135,8 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("step", f"{place.step if place else 0:,}{total}"),
         ("speed", rate((live and live.images_per_s) or view.images_per_s)),
         ("elapsed", duration(place.elapsed_s if place else 0)),
-        ("remaining", duration(live and live.remaining_s)),
+        ("epoch ends in", duration(live and live.epoch_remaining_s)),
+        ("run ends in", duration(live and live.remaining_s)),
         ("test accuracy", percent(view.test_accuracy)),
         ("held out", held_out_text(view)),
     ]
@@ -137,6 +147,20 @@ def held_out_text(view: events.RunView) -> str:
     if view.started and not view.started.validation_images:
         return "none held out"
     return percent(view.epochs[-1].validation_accuracy if view.epochs else None)
+
+
+def tab_title(snapshot: Snapshot) -> str:
+    """What the browser shows of a page that is not in front: '34 % · ResNet-50, opened'."""
+    if snapshot.status == "training":
+        return f"{int(100 * (share_done(snapshot) or 0))} % · {PAGE_TITLE}"
+    word = "done" if snapshot.status == "finished" else snapshot.status
+    return f"{word.capitalize()} · {PAGE_TITLE}"
+
+
+def announcement(snapshot: Snapshot, owner: bool) -> str:
+    """What a person on another tab of the page is told of a run that has ended."""
+    title = f"{snapshot.config.arch} on {data_label(snapshot.config.data)}"
+    return escape(f"{title}: {snapshot.status}. {sentence(snapshot, owner)}")
 
 
 def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
@@ -156,14 +180,21 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
     title = f"{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
-        f'<div class="run-card" data-status="{snapshot.status}" data-run="{escape(snapshot.run.id)}" '
-        f'data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
+        f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
+        f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
         f"{escape(_origin(snapshot.config))}</span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'
-        f'<p aria-live="polite">{escape(sentence(snapshot, owner))}</p><dl class="run-facts">{pairs}</dl></div>'
+        f'<div class="run-now"><p aria-live="polite">{escape(sentence(snapshot, owner))}</p>{_load(snapshot)}</div>'
+        f'<dl class="run-facts">{pairs}</dl></div>'
     )
+
+
+def _load(snapshot: Snapshot) -> str:
+    """What a living worker takes of the machine."""
+    about = "of the training process; 100 % is one processor core kept busy"
+    return f'<span title="{about}">{machine_load(snapshot.progress)}</span>' if snapshot.progress else ""
 
 
 def _origin(config: TrainConfig) -> str:

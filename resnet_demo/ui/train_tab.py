@@ -12,14 +12,15 @@ from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.chart import run_charts
+from resnet_demo.ui.chart import MAX_SMOOTHING
+from resnet_demo.ui.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
 from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
-    "precision", "threads", "processes",
+    "precision", "threads", "processes", "learning_rate", "schedule", "warmup",
 )  # fmt: skip
 # Asks about the run that this page shows, by its name: what is newest may have changed since.
 CONFIRM_DISCARD = """() => {
@@ -27,6 +28,11 @@ CONFIRM_DISCARD = """() => {
     return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
 }"""
 _RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
+_ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
+_SET_TITLE = """html => {
+    const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
+    if (card) document.title = card.dataset.title;
+}"""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class TrainTab:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._drawn: tuple[str, tuple[str, str]] = ("", ("", ""))  # the plots' version, and the plots
+        self._curves = DrawnCurves()
         self._build()
         self._wire()
 
@@ -67,7 +73,7 @@ class TrainTab:
     def _build_form(self) -> None:
         sources = self.backend.sources
         self.form = TrainForm(sources, preset_config("fast", data=sources[0]))
-        self.plan = gr.HTML(present.plan_placeholder(), elem_id="plan")
+        self.plan = gr.HTML(present.plan_placeholder() + schedule_chart(), elem_id="plan")
         self.start = gr.Button("Start training", variant="primary", elem_id="start")
         self.tour = gr.Button("One-minute tour", elem_id="tour")
         gr.Markdown(
@@ -77,23 +83,43 @@ class TrainTab:
 
     def _build_run(self) -> None:
         self.seen = gr.Textbox("", visible="hidden", elem_id="seen")
+        self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.status = gr.HTML(present.status_html(None), elem_id="status")
         with gr.Row(elem_classes="run-buttons"):
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
-        loss, accuracy = run_charts(None)
+        self._build_curves()
+        with gr.Accordion("Log", open=False):
+            self.log = gr.Textbox(
+                present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
+            )
+
+    def _build_curves(self) -> None:
+        loss, accuracy, learning_rate, speed, gradient = run_charts(None)
         with gr.Row():
             with gr.Column(min_width=300):
                 self.loss = gr.HTML(loss, elem_id="loss-chart")
             with gr.Column(min_width=300):
                 self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
         gr.Markdown(present.CURVES_HINT, elem_classes="hint")
-        with gr.Accordion("Log", open=False):
-            self.log = gr.Textbox(
-                present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
-            )
+        with gr.Accordion("More curves, smoothing, steps or time", open=False, elem_id="more-curves"):
+            with gr.Row():
+                self.axis = gr.Radio(X_AXES, value="epoch", label="Along", elem_id="curves-axis")
+                self.smoothing = gr.Slider(
+                    0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing", elem_id="curves-smoothing"
+                )
+            with gr.Row():
+                with gr.Column(min_width=300):
+                    self.learning_rate = gr.HTML(learning_rate, elem_id="learning-rate-chart")
+                with gr.Column(min_width=300):
+                    self.gradient = gr.HTML(gradient, elem_id="gradient-chart")
+            with gr.Row():
+                with gr.Column(min_width=300):
+                    self.speed = gr.HTML(speed, elem_id="speed-chart")
+                with gr.Column(min_width=300):
+                    gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -102,7 +128,17 @@ class TrainTab:
         """What `refresh` fills."""
         buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
         lists = [self.runs, self.chosen, self.form["start_from"]]
-        return [self.seen, self.status, self.loss, self.accuracy, self.log, *lists, *buttons]
+        return [self.seen, self.status, *self.charts, self.log, *lists, self.ended, *buttons]
+
+    @property
+    def charts(self) -> list[gr.HTML]:
+        """In the order of `run_charts`."""
+        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient]
+
+    @property
+    def asking(self) -> list[gr.components.Component]:
+        """What `refresh` is asked with: what the page shows, which run it wants, and how its curves."""
+        return [self.seen, self.chosen, self.smoothing, self.axis]
 
     def _wire(self) -> None:
         form = self.form.widgets
@@ -118,50 +154,81 @@ class TrainTab:
             trigger_mode="always_last",
             **QUIET,
         )
-        self.start.click(self.start_run, form, self.shown, validator=self.form.validate, api_name="start", **ACT)
-        self.tour.click(self.start_tour, None, self.shown, api_name="tour", **ACT)
-        self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT)
-        self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED)
-        self.chosen.input(self.refresh, [self.seen, self.chosen], self.shown, api_name="choose", **QUIET, **UNCHECKED)
-        self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT)
-        self.discard.click(
-            self.discard_run, self.chosen, self.shown, api_name="discard", js=CONFIRM_DISCARD, **ACT, **UNCHECKED
+        acting = [
+            self.start.click(self.start_run, form, self.shown, validator=self.form.validate, api_name="start", **ACT),
+            self.tour.click(self.start_tour, None, self.shown, api_name="tour", **ACT),
+            self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT),
+            self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED),
+            self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT),
+            self.discard.click(
+                self.discard_run, self.chosen, self.shown, api_name="discard", js=CONFIRM_DISCARD, **ACT, **UNCHECKED
+            ),
+        ]
+        for acted in acting:
+            acted.success(self.refresh, self.asking, self.shown, **QUIET, **UNCHECKED)
+        self.chosen.input(self.refresh, self.asking, self.shown, api_name="choose", **QUIET, **UNCHECKED)
+        gr.on(
+            [self.smoothing.change, self.axis.change],
+            self.redraw,
+            [self.chosen, self.smoothing, self.axis],
+            self.charts,
+            trigger_mode="always_last",
+            **QUIET,
+            **UNCHECKED,
         )
+        self.status.change(None, self.status, js=_SET_TITLE)
+        self.ended.change(self.announce, self.ended, api_name="announce", **ACT)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def refresh(self, seen: str, chosen: str, request: gr.Request) -> list:
+    def refresh(self, seen: str, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list:
         """What has changed since the version that this tab shows."""
         look = self.backend.watcher.look()
         shown = look.shown(chosen)
         if seen == look.version_of(shown):
             return gr.skip()
-        return self._render(look, shown, seen, self.backend.access.is_owner(request))
+        charts = self._draw(look, shown, smoothing, axis)
+        return self._render(look, shown, seen, charts, self.backend.access.is_owner(request))
 
-    def _render(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
+    def redraw(self, chosen: str, smoothing: float, axis: str) -> tuple[str, ...]:
+        """The same curves in another way."""
+        look = self.backend.watcher.look()
+        return self._draw(look, look.shown(chosen), smoothing, axis)
+
+    def announce(self, run_id: str, request: gr.Request) -> None:
+        """Said once, to a page that saw the run training; queued, for only a queued handler can raise a message."""
+        ended = next((s for s in self.backend.watcher.look().runs if s.run.id == run_id), None)
+        if ended:
+            say = {"finished": gr.Success, "stopped": gr.Info}.get(ended.status, gr.Warning)
+            text = present.announcement(ended, self.backend.access.is_owner(request))
+            say(text, duration=_ANNOUNCED_S)
+
+    def _render(self, look: Look, shown: Snapshot | None, seen: str, charts: Sequence[str], owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * 3, [gr.skip()] * 9
+        points, states = [gr.skip()] * 6, [gr.skip()] * 10
         if changed.points or changed.states:
-            points = [*self._charts(version, shown), present.log_text(shown, owner)]
+            points = [*charts, present.log_text(shown, owner)]
         if changed.states:
-            states = self._states(look, shown, owner)
+            states = self._states(look, shown, seen, owner)
         return [version, present.status_html(shown, owner), *points, *states]
 
-    def _charts(self, version: str, shown: Snapshot | None) -> tuple[str, str]:
-        """Drawn once for all pages: they mostly show the same run."""
-        key = version.split(" ")[0]
-        if self._drawn[0] != key:
-            self._drawn = (key, run_charts(shown))
-        return self._drawn[1]
+    def _draw(self, look: Look, shown: Snapshot | None, smoothing: float, axis: str) -> tuple[str, ...]:
+        try:
+            choice = ChartChoice(smoothing, axis)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        return self._curves.of(look.version_of(shown).split(" ")[0], shown, choice)
 
-    def _states(self, look: Look, shown: Snapshot | None, owner: bool) -> list:
+    def _states(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
+        ended = look.ended_since(seen)
         can = present.controls(look, shown, owner)
         live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [
             present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
+            ended.run.id if ended else "",
             *(gr.Button(interactive=on) for on in live),
         ]
 
@@ -184,7 +251,7 @@ class TrainTab:
         return [*filled, self.plan_text(*config.to_dict().values())]
 
     def plan_text(self, *values) -> str:
-        """The device, why, how long it will take, and what will be downloaded first."""
+        """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.training.estimate import estimate
 
@@ -192,9 +259,10 @@ class TrainTab:
             config = self.form.config(values)
             choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except (ConfigError, DeviceError) as error:
-            return present.plan_problem(error)
+            return present.plan_problem(error) + schedule_chart()
         guess = estimate(config, self.backend.store, choice)
-        return present.plan_html(config, choice.reason, guess, present.download_size(config, self.backend.data_dir))
+        plan = present.plan_html(config, choice.reason, guess, present.download_size(config, self.backend.data_dir))
+        return plan + schedule_chart(config, guess.steps_per_epoch)
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
 
@@ -238,9 +306,15 @@ class TrainTab:
             problem = f"A file could not be written or a process not started ({error.strerror}). Check the disk."
             raise gr.Error(problem, title="Not done", print_exception=False) from error
         look = self.backend.watcher.look(now=True)
-        shown = self._render(look, look.current, "", owner=True)
+        shown = self._render(look, look.current, "", [gr.skip()] * len(self.charts), owner=True)
+        shown[self.shown.index(self.seen)] = _without_points(look.version)
         shown[self.shown.index(self.chosen)] = gr.Dropdown(choices=present.run_choices(look), value=NEWEST)
         return shown
+
+
+def _without_points(version: str) -> str:
+    """The version of a page that shows all but the curves: how it wants them is told by its next `refresh`."""
+    return f" {version.partition(' ')[2]}"
 
 
 def default_sources(folders: Sequence[str]) -> tuple[str, ...]:

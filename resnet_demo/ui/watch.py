@@ -61,14 +61,22 @@ class Look:
 
     def version_of(self, snapshot: Snapshot | None) -> str:
         """Changes whenever a page that shows this run has something new to show. Three parts, by ' ': the run's
-        points, the states of all runs, and its last word; see `changed_parts`."""
+        points, its state and those of all runs, and its last word; see `changed_parts` and `ended_since`."""
         if snapshot is None:
             return f"none {zlib.crc32(repr(self.unreadable).encode())}"
         view, progress = snapshot.view, snapshot.progress
         points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
         states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs], self.unreadable
         last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
-        return f"{points} {zlib.crc32(repr(states).encode())} {last_word}"
+        return f"{points} {snapshot.status}/{zlib.crc32(repr(states).encode())} {last_word}"
+
+    def ended_since(self, seen: str) -> Snapshot | None:
+        """The run that a page with the version `seen` saw training and that has ended since. A pause is no end."""
+        points, states, *_ = [*seen.split(" "), ""]
+        if not states.startswith("training/"):
+            return None
+        shown = next((s for s in self.runs if quote(s.run.id) == points.partition("/")[0]), None)
+        return shown if shown and shown.status not in ("training", "paused") else None
 
 
 class Watcher:

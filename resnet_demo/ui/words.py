@@ -41,6 +41,22 @@ def rate(images_per_s: float | None) -> str:
     return f"{images_per_s:.3g} images/s" if images_per_s < 100 else f"{images_per_s:,.0f} images/s"
 
 
+def size(count: float) -> str:
+    """Bytes: 1_240_000_000 -> '1.2 GB'."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def machine_load(progress: Progress | None) -> str:
+    """'CPU 190 %, 1.2 GB', and on CUDA 'GPU 93 %, 5.1 GB' after it; '–' where nobody trains."""
+    if progress is None or progress.cpu_percent is None or progress.memory_bytes is None:
+        return "–"
+    told = f"CPU {progress.cpu_percent:.0f} %, {size(progress.memory_bytes)}"
+    if progress.gpu_memory_bytes is None:
+        return told
+    busy = "" if progress.gpu_percent is None else f" {progress.gpu_percent:.0f} %,"
+    return f"{told}; GPU{busy} {size(progress.gpu_memory_bytes)}"
+
+
 def data_label(source: str) -> str:
     """'folder:/a/b' -> 'b': a visitor is not shown where the server keeps its files."""
     names = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}

@@ -39,6 +39,7 @@ def test_without_earlier_runs_work_over_rate_marked_about(store, cpu):
     assert guess.about
     assert guess.images_per_s == pytest.approx(0.7 * 1e11 / (6 * 83_431_424))
     assert guess.seconds == pytest.approx(8 * (50_000 + 10_000 / 3) / guess.images_per_s)
+    assert guess.steps_per_epoch == 50_000 // 128
 
 
 def test_earlier_runs_like_it_tell_the_speed(store, cpu):
@@ -73,7 +74,8 @@ def test_a_folders_pictures_are_counted_and_an_empty_one_has_no_duration(store, 
     guess = estimate(config, store, cpu)
     assert guess.seconds == pytest.approx((36 + 16 / 3) / guess.images_per_s)
     (tmp_path / "empty").mkdir()
-    assert estimate(replace(config, data=f"folder:{tmp_path / 'empty'}"), store, cpu).seconds is None
+    unknown = estimate(replace(config, data=f"folder:{tmp_path / 'empty'}"), store, cpu)
+    assert unknown.seconds is None and unknown.steps_per_epoch is None
 
 
 def test_the_matrix_product_is_really_measured():

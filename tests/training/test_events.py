@@ -44,6 +44,11 @@ def test_a_line_reads_back_as_its_event(event):
     assert "\n" not in line and events.from_line(line) == event
 
 
+def test_a_point_of_a_log_from_before_gradient_norms_still_loads():
+    line = events.to_line(logged(4)).replace(',"gradient_norm":null', "")
+    assert "gradient_norm" not in line and events.from_line(line) == logged(4)
+
+
 @pytest.mark.parametrize("line", ["", "{", "[]", "{}", '{"event":"Nonsense"}', '{"event":"RunPaused"}', "null", '"x"'])
 def test_a_damaged_line_is_no_event(line):
     with pytest.raises(ValueError, match=r"Not an event|Expecting"):

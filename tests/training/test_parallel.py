@@ -19,9 +19,9 @@ from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.optimization import learning_rate
 from resnet_demo.training.parallel import ALONE, torchrun_command
 from resnet_demo.training.runs import RunStore
+from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.ui.watch import Watcher
 from tests.waiting import wait_for

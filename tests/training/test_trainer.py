@@ -11,7 +11,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnet_demo.training import events
 from resnet_demo.training.device import choose_device
-from resnet_demo.training.optimization import learning_rate
 from resnet_demo.training.trainer import Trainer, TrainingError
 
 
@@ -94,6 +93,25 @@ def test_stopped_anywhere_and_continued_equals_never_stopped(make_trainer, optim
         assert curves([*view.metrics, *view.epochs]) == curves([*wanted.metrics, *wanted.epochs])
 
 
+def test_the_gradient_norm_is_that_of_the_logged_step(make_trainer):
+    trainer, told = make_trainer(), []
+    for event in islice(trainer.run(), 14):
+        if isinstance(event, events.MetricsLogged):  # the step's gradients are still there
+            squares = [parameter.grad.double().square().sum() for parameter in trainer.model.parameters()]
+            assert event.gradient_norm == pytest.approx(sum(squares).sqrt().item(), rel=1e-5)
+            told.append(event.gradient_norm)
+    assert len(told) == 3 and len(set(told)) == 3 and min(told) > 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_measuring_the_gradient_changes_nothing(make_trainer, optimizer):
+    changes = {"epochs": 1, "optimizer": optimizer, "learning_rate": 0.01}
+    every_step, once = make_trainer(log_every_steps=1, **changes), make_trainer(log_every_steps=1000, **changes)
+    assert sum(isinstance(event, events.MetricsLogged) for event in every_step.run()) == 10
+    assert sum(isinstance(event, events.MetricsLogged) for event in once.run()) == 1
+    assert_equal_states(every_step.state_dict(), once.state_dict())
+
+
 def test_looking_at_the_state_changes_nothing(make_trainer):
     looked, whole = make_trainer(epochs=1), make_trainer(epochs=1)
     for _ in looked.run():
@@ -172,18 +190,6 @@ def test_bfloat16_on_the_cpu_learns_too(make_trainer, colours_config, tiny_datas
     trainer = Trainer(colours_config, tiny_dataset, choose_device("cpu", "bfloat16"))
     losses = [event.train_loss for event in trainer.run() if isinstance(event, events.MetricsLogged)]
     assert losses[-1] < losses[0] and next(trainer.model.parameters()).dtype == torch.float32
-
-
-def test_one_cycle_rises_then_falls_to_its_last_step():
-    rates = [learning_rate(step, 100, 1.0, "one_cycle", 0.2) for step in range(100)]
-    assert rates[19] == max(rates) == 1.0 and rates[0] == pytest.approx(0.05)
-    assert rates[:20] == sorted(rates[:20]) and rates[19:] == sorted(rates[19:], reverse=True)
-    assert rates[99] == pytest.approx(1 / 80)
-
-
-def test_constant_and_no_warm_up_have_no_zero_division():
-    assert learning_rate(7, 10, 0.3, "constant", 0.5) == 0.3
-    assert learning_rate(0, 10, 0.3, "one_cycle", 0.0) == 0.3
 
 
 def test_compiled_it_trains_the_same_network(make_trainer, monkeypatch):

@@ -66,6 +66,18 @@ def test_a_paused_run_continues_to_the_same_weights(store, tiny_config, run, tmp
     assert [e.test_loss for e in run.view().epochs] == [e.test_loss for e in whole.view().epochs]
 
 
+def test_progress_tells_the_load_and_saving_keeps_what_was_known(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("resnet_demo.training.worker.PROGRESS_EVERY_S", 0.0)
+    written = []
+    monkeypatch.setattr(type(run), "write_progress", lambda self, progress: written.append(progress))
+    work(run, tmp_path)
+    assert all(p.cpu_percent is not None and p.memory_bytes > 50e6 and p.gpu_memory_bytes is None for p in written)
+    saved_at_the_end = [p for p in written if p.phase == "saving"][-1]
+    assert saved_at_the_end.step == 18 and saved_at_the_end.images_per_s and saved_at_the_end.remaining_s == 0
+    training = [p for p in written if p.phase == "training" and p.remaining_s is not None]
+    assert training and all(0 < p.epoch_remaining_s <= p.remaining_s for p in training)
+
+
 def test_a_stopped_run_is_saved_and_over(run, tmp_path):
     told = work(run, tmp_path, wanted_after=(3, STOP))
     assert told[-1].outcome == "stopped" and told[-1].step == 3

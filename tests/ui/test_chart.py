@@ -1,61 +1,35 @@
-"""The curves are drawn from the log, fit their axes, and are thinned without losing their end."""
+"""The drawing: points stand where the axes say, smoothing is TensorBoard's, thinning loses no end."""
 
 import re
 from xml.etree import ElementTree
 
 import pytest
 
-from resnet_demo.training import events
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.runs import RunStore
-from resnet_demo.ui.chart import HEIGHT, LEFT, WIDTH, Axis, Series, chart, run_charts, thin
-from resnet_demo.ui.watch import Snapshot
+from resnet_demo.ui.chart import HEIGHT, LEFT, RIGHT, WIDTH, Axis, Series, line_chart, smooth, thin
 
-PLACE = {"time": 1.0, "images_seen": 0, "elapsed_s": 0.0}
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+EPOCHS, LOSS = Axis("epoch", 0, 2), Axis("loss", 0, 2.5)
 
 
-def snapshot(tmp_path, classes=CIFAR10, points=3000):
-    log = [
-        events.RunStarted(
-            **PLACE, epoch=1, step=0, epochs=8, steps_per_epoch=375, train_images=48_000, validation_images=2000,
-            test_images=10_000, classes=classes, device="CPU",
-        )
-    ]  # fmt: skip
-    log += [
-        events.MetricsLogged(
-            **PLACE, epoch=1, step=step, train_loss=2.3 - step / 3000, train_accuracy=step / 3000, learning_rate=0.1,
-            images_per_s=100.0,
-        )
-        for step in range(1, points + 1)
-    ]  # fmt: skip
-    log += [
-        events.EpochEnded(**PLACE, epoch=epoch, step=375 * epoch, test_loss=1.0, test_accuracy=epoch / 10)
-        for epoch in range(1, points // 375 + 1)
-    ]
-    run = RunStore(tmp_path).create(preset_config("fast"))
-    return Snapshot(run, run.config(), events.fold(log), False, None, "run")
+def drawn(*series, x=EPOCHS, y=LOSS, **options):
+    return ElementTree.fromstring(line_chart("Loss", x, y, series, **options))
 
 
-def circles(svg, kind):
-    return svg.findall(f".//circle[@class='point {kind}']")
+def line(svg, kind):
+    pairs = svg.find(f".//polyline[@class='curve {kind}']").get("points").split()
+    return [tuple(map(float, pair.split(","))) for pair in pairs]
 
 
-def test_points_stand_where_the_axes_say(tmp_path):
-    _, accuracy = run_charts(snapshot(tmp_path))
-    svg = ElementTree.fromstring(accuracy)
-    at_epoch_4 = circles(svg, "test")[3]
-    assert float(at_epoch_4.get("cx")) == pytest.approx((LEFT + WIDTH - 12) / 2, abs=0.1)
-    assert at_epoch_4.find("title").text == "test: 40 % at epoch 4"
-    assert len(circles(svg, "test")) == 8
+def test_points_stand_where_the_axes_say():
+    svg = drawn(Series("test", "test", [(1, 1.25)], dotted=True), Series("train", "train", [(0, 0), (2, 2.5)]))
+    (circle,) = svg.findall(".//circle")
+    assert float(circle.get("cx")) == pytest.approx((LEFT + WIDTH - RIGHT) / 2, abs=0.1)
+    assert circle.find("title").text == "test: 1.25 at epoch 1"
+    assert [x for x, _ in line(svg, "train")] == [LEFT, WIDTH - RIGHT]
 
 
-def test_a_long_run_is_thinned_and_small(tmp_path):
-    loss, accuracy = run_charts(snapshot(tmp_path, points=30_000))
-    for html in (loss, accuracy):
-        line = ElementTree.fromstring(html).find(".//polyline[@class='curve train']")
-        assert 200 <= len(line.get("points").split()) <= 401
-        assert len(html) < 20_000
+def test_nothing_is_drawn_outside_the_picture():
+    for x, y in line(drawn(Series("train", "train", [(1, 99.0), (2, -1.0)])), "train"):
+        assert 0 <= x <= WIDTH and 0 <= y <= HEIGHT
 
 
 def test_thinning_keeps_means_and_the_last_point():
@@ -66,24 +40,28 @@ def test_thinning_keeps_means_and_the_last_point():
     assert thin(points[:50], 100) == points[:50]
 
 
-def test_nothing_is_drawn_outside_the_picture():
-    svg = ElementTree.fromstring(
-        chart("Loss", Axis("epoch", 0, 2), Axis("loss", 0, 2.5), [Series("train", "train", [(1, 99.0), (2, -1.0)])])
-    )
-    for pair in svg.find(".//polyline[@class='curve train']").get("points").split():
-        x, y = map(float, pair.split(","))
-        assert 0 <= x <= WIDTH and 0 <= y <= HEIGHT
+def test_smoothing_is_the_average_with_bias_correction():
+    """By hand for a weight of 0.5: 4; (4 + 2 * 0) / 3; (4 + 2 * 0 + 4 * 8) / 7. A constant stays what it is."""
+    smoothed = smooth([(1, 4.0), (2, 0.0), (3, 8.0)], 0.5)
+    assert smoothed == [(1, 4.0), (2, pytest.approx(4 / 3)), (3, pytest.approx(36 / 7))]
+    assert smooth([(x, 3.0) for x in range(50)], 0.9) == [(x, pytest.approx(3.0)) for x in range(50)]
+    assert smooth([(1, 4.0), (2, 0.0)], 0.0) == [(1, 4.0), (2, 0.0)]
 
 
-def test_the_articles_line_stands_for_cifar10_and_for_nothing_else(tmp_path):
-    assert "78.41 %" in run_charts(snapshot(tmp_path))[1]
-    assert "78.41 %" not in run_charts(snapshot(tmp_path, classes=("a", "b")))[1]
-    assert "78.41 %" not in run_charts(snapshot(tmp_path))[0]
+def test_a_noisy_series_is_smoothed_before_what_was_measured_and_others_are_left_alone():
+    noisy = Series("train", "train", [(0, 1.0), (1, 2.0)], noisy=True)
+    exact = Series("test", "test", [(0, 1.0), (1, 2.0)])
+    plain, smoothed = drawn(noisy, exact), drawn(noisy, exact, smoothing=0.8)
+    assert line(smoothed, "train raw") == line(plain, "train")
+    assert line(smoothed, "train") != line(plain, "train") and line(smoothed, "test") == line(plain, "test")
+    assert plain.find(".//polyline[@class='curve train raw']") is None
+    curves = [curve.get("class") for curve in smoothed.findall(".//polyline")]
+    assert curves.index("curve train raw") < curves.index("curve train")  # drawn first, so that it lies behind
 
 
-def test_empty_axes_say_what_will_come():
-    for html in run_charts(None):
-        assert "drawn from the first steps on" in html and ElementTree.fromstring(html) is not None
+def test_a_name_is_escaped_and_a_nameless_series_has_no_legend():
+    html = line_chart("Loss", EPOCHS, LOSS, [Series("<b>", "train", [(1, 1.0)]), Series("", "test", [(1, 1.0)])])
+    assert "&lt;b&gt;" in html and html.count("<i></i>") == 1
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 6, 8, 60, 100, 1000])
@@ -91,3 +69,24 @@ def test_ticks_are_round_and_few(epochs):
     ticks = Axis("epoch", 0, epochs).ticks(8)
     assert 2 <= len(ticks) <= 9 and ticks[0] == 0 and ticks[-1] <= epochs
     assert all(re.fullmatch(r"\d+(\.\d)?", f"{tick:.4g}") for tick in ticks)
+
+
+@pytest.mark.parametrize("highest", [1e-7, 2e-3, 0.1, 0.7, 2.303, 17.0, 31_234.0, 1e6])
+def test_an_axis_ends_at_a_tick_over_its_highest_point(highest):
+    axis = Axis.up_to("loss", highest)
+    assert highest <= axis.high * (1 + 1e-9) and axis.high <= 1.5 * highest
+    ticks = axis.ticks(6)
+    assert 3 <= len(ticks) <= 7 and ticks[-1] == pytest.approx(axis.high)
+
+
+def test_an_axis_without_points_is_still_an_axis():
+    assert Axis.up_to("loss", 0.0).high > 0 and len(Axis.time(0.0).ticks(8)) > 1
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "written"),
+    [(Axis.share("accuracy"), 0.4, "40 %"), (Axis.time(90), 30, "30"), (Axis.time(3000), 600, "10"),
+     (Axis.time(40_000), 9000, "2.5"), (Axis("step", 0, 3e4), 12_000, "12,000"), (LOSS, 1.5e-5, "1.5e-5")],
+)  # fmt: skip
+def test_numbers_are_written_in_the_axis_unit(axis, value, written):
+    assert axis.write(value) == written

@@ -13,6 +13,9 @@ from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.form import FIELDS, TrainForm
 from tests.ui.asking import post, run_now
 
+PLAIN = [0, "epoch"]  # curves without smoothing, along the epochs
+ASKING = ["", "newest", *PLAIN]
+CHARTS, ENDED = slice(2, 7), -7  # where they stand in what `refresh` answers
 CHANGING = {"start": None, "tour": [], "pause": [], "resume": ["newest"], "stop": [], "discard": ["newest"]}
 
 
@@ -73,8 +76,8 @@ def test_a_paused_run_that_is_not_in_front_can_be_chosen_and_resumed(serve, tiny
         place = {"epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
         paused.append(events.RunPaused(time=1.0, **place))
         newer.append(events.RunEnded(time=2.0, **place, outcome="stopped"))
-        assert "stopped" in run_now(url, "refresh", ["", "newest"]).json()["data"][1]
-        assert "paused" in run_now(url, "choose", ["", paused.id]).json()["data"][1]
+        assert "stopped" in run_now(url, "refresh", ASKING).json()["data"][1]
+        assert "paused" in run_now(url, "choose", ["", paused.id, *PLAIN]).json()["data"][1]
         assert post(url, "resume", [paused.id])[0] == "complete"
         assert backend.store.active() == paused
 
@@ -95,20 +98,56 @@ def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tin
     with serve() as (url, backend):
         backend.store.create(tiny_config)
         version, checkpoints = run_now(url, "news", ["", ""]).json()["data"]
-        shown = run_now(url, "refresh", ["", "newest"]).json()["data"]
-        assert shown[0] == version and "interrupted" in shown[1] and "<svg" in shown[2]
+        shown = run_now(url, "refresh", ASKING).json()["data"]
+        assert shown[0] == version and "interrupted" in shown[1]
+        assert len(shown[CHARTS]) == 5 and all("<svg" in chart for chart in shown[CHARTS])
         unchanged = run_now(url, "news", [version, checkpoints])
         assert unchanged.json()["data"] == [{"__type__": "update"}] * 2 and len(unchanged.content) < 300
+
+
+def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
+    with serve() as (url, backend):
+        run = backend.store.create(tiny_config)
+        place = {"time": 1.0, "epoch": 1, "images_seen": 16, "elapsed_s": 2.0}
+        for step in (1, 2):
+            run.append(
+                events.MetricsLogged(
+                    **place, step=step, train_loss=float(step), train_accuracy=0.5, learning_rate=0.1, images_per_s=9.0
+                )
+            )
+        plain = run_now(url, "refresh", ASKING).json()["data"][CHARTS]
+        chosen = run_now(url, "refresh", ["", "newest", 0.5, "time"]).json()["data"][CHARTS]
+        assert "raw" in chosen[0] and "time (s)" in chosen[0] and "raw" not in plain[0] and "epoch" in plain[0]
+        assert run_now(url, "redraw", ["newest", 0.5, "time"]).json()["data"] == chosen
+        for wrong in ([2, "epoch"], [0, "moon"], ["a", "epoch"], [None, None]):
+            assert "Smoothing goes from 0 to 0.9" in run_now(url, "redraw", ["newest", *wrong]).text
+
+
+def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tiny_config):
+    with serve() as (url, backend):
+        run = backend.store.create(tiny_config)
+        place = {"epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
+        with run.lock:
+            saw_it = run_now(url, "refresh", ASKING).json()["data"][0]
+            assert run_now(url, "refresh", [saw_it, "newest", *PLAIN]).json()["data"][ENDED] == {"__type__": "update"}
+        run.append(events.RunEnded(time=2.0, **place, outcome="failed", message="The disk is full."))
+        backend.watcher.look(now=True)
+        after = run_now(url, "refresh", [saw_it, "newest", *PLAIN]).json()["data"]
+        assert after[ENDED] == run.id
+        assert run_now(url, "refresh", ASKING).json()["data"][ENDED] == ""  # a page opened afterwards
+        backend.store.create(tiny_config)
+        backend.watcher.look(now=True)
+        assert run_now(url, "refresh", [after[0], "newest", *PLAIN]).json()["data"][ENDED] == ""  # once
 
 
 def test_a_tick_with_only_progress_skips_the_plots(serve, tiny_config):
     with serve() as (url, backend):
         run = backend.store.create(tiny_config)
-        version = run_now(url, "refresh", ["", "newest"]).json()["data"][0]
+        version = run_now(url, "refresh", ASKING).json()["data"][0]
         points, states, _ = version.split(" ")
-        changed = run_now(url, "refresh", [f"{points} {states} 1", "newest"]).json()["data"]
+        changed = run_now(url, "refresh", [f"{points} {states} 1", "newest", *PLAIN]).json()["data"]
         assert changed[0] == version and run.config().arch in changed[1]
-        assert "<svg" not in str(changed[2:]) and len(str(changed)) < 3000
+        assert "<svg" not in str(changed[CHARTS.start :]) and len(str(changed)) < 3000
 
 
 def test_the_plan_names_the_device_and_the_duration(serve):
@@ -121,7 +160,7 @@ def test_the_plan_names_the_device_and_the_duration(serve):
 
 def test_a_visitors_buttons_are_all_off(serve):
     with serve(Access("secret")) as (url, _):
-        buttons = run_now(url, "refresh", ["", "newest"]).json()["data"][-6:]
+        buttons = run_now(url, "refresh", ASKING).json()["data"][-6:]
         assert [button["interactive"] for button in buttons] == [False] * 6
 
 

@@ -213,6 +213,59 @@ def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(ru
     assert Watcher(store).look().current.run == run
 
 
+@pytest.mark.parametrize("outcome", ["finished", "stopped", "failed"])
+def test_an_end_is_told_to_who_saw_the_run_training(run, outcome):
+    before = Look(snapshot(run, [started()], alive=True), (snapshot(run, [started()], alive=True),)).version
+    ended = snapshot(run, [started(), ENDED[outcome]])
+    after = look(ended)
+    assert after.ended_since(before) is ended
+    assert after.ended_since(after.version) is None and after.ended_since("") is None
+
+
+def test_a_pause_is_no_end_and_a_death_is(run):
+    before = look(snapshot(run, [started()], alive=True)).version
+    assert look(snapshot(run, [started(), events.RunPaused(**PLACE)])).ended_since(before) is None
+    assert look(snapshot(run, [started()])).ended_since(before).status == "interrupted"
+    assert look(snapshot(run, [started(), METRIC], alive=True)).ended_since(before) is None
+    assert Look().ended_since(before) is None  # deleted meanwhile
+
+
+@pytest.mark.parametrize(
+    ("log", "alive", "title"),
+    [
+        ([started(), METRIC], True, "25 % · ResNet-50, opened"),
+        ([started(), ENDED["finished"]], False, "Done · ResNet-50, opened"),
+        ([started(), ENDED["failed"]], False, "Failed · ResNet-50, opened"),
+        ([started(), events.RunPaused(**PLACE)], False, "Paused · ResNet-50, opened"),
+    ],
+)
+def test_the_tabs_title_says_how_far_the_run_is(run, log, alive, title):
+    seen = snapshot(run, log, alive)
+    assert present.tab_title(seen) == title and f'data-title="{title}"' in present.status_html(seen)
+
+
+def test_what_is_announced_is_escaped_and_keeps_secrets(run):
+    failed = snapshot(run, [started(), ENDED["failed"]])
+    assert "A &lt;b&gt;reason&lt;/b&gt;." in present.announcement(failed, owner=True)
+    assert "reason" not in present.announcement(failed, owner=False)
+
+
+@pytest.mark.parametrize(
+    ("load", "text"),
+    [
+        ({}, "–"),
+        ({"cpu_percent": 189.6, "memory_bytes": 1_240_000_000}, "CPU 190 %, 1.2 GB"),
+        ({"cpu_percent": 99.0, "memory_bytes": 640_000_000, "gpu_memory_bytes": 5_100_000_000},
+         "CPU 99 %, 640 MB; GPU 5.1 GB"),
+        ({"cpu_percent": 99.0, "memory_bytes": 2e9, "gpu_memory_bytes": 5_100_000_000, "gpu_percent": 93},
+         "CPU 99 %, 2.0 GB; GPU 93 %, 5.1 GB"),
+    ],
+)  # fmt: skip
+def test_the_load_is_told_in_few_words(load, text):
+    assert words.machine_load(Progress("training", **load)) == text
+    assert words.machine_load(None) == "–"
+
+
 def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     store = RunStore(tmp_path)
     saved, unsaved = store.create(preset_config("tour"), name="20261124-101500-resnet50-digits"), store.create(CONFIG)

@@ -1,0 +1,15 @@
+"""The learning rate as a function of the step alone. Imports no torch: the page draws it before a run starts."""
+
+
+def learning_rate(step: int, total_steps: int, peak: float, schedule: str, warmup: float) -> float:
+    """The rate for the step that follows `step` finished ones.
+
+    one_cycle: linear from 0 to `peak` over the share `warmup` of all steps, then linear to 0 (the shape of Smith
+    and Topin 2018, arXiv:1708.07120, with the straight fall of cifar10-airbench). constant: `peak`.
+    """
+    if schedule == "constant":
+        return peak
+    rising = round(total_steps * warmup)
+    if step < rising:
+        return peak * (step + 1) / rising
+    return peak * (total_steps - step) / (total_steps - rising)
