@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+STARTING = "starting"  # the phase of a loading that neither downloads nor decodes: nothing is counted
+
+
 class DataError(Exception):
     """Why there are no data: a sentence for people, and what they can do."""
 
@@ -21,7 +24,7 @@ class DataError(Exception):
 class LoadProgress:
     """Where a loading stands. `total` is 0 where nobody knows it yet."""
 
-    phase: str  # "downloading": done and total are bytes; "decoding": they are pictures
+    phase: str  # "downloading": done and total are bytes; "decoding": they are pictures; or STARTING
     done: int
     total: int
 

@@ -54,14 +54,14 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
         raise OSError(f"'{path.name}' could not be written: {error}") from error
 
 
-_DAMAGE = (
+DAMAGE = (  # what torch.load raises on a file that is spoiled somewhere
     RuntimeError, OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, OverflowError, struct.error,
     zlib.error, pickle.UnpicklingError, zipfile.BadZipFile,
 )  # fmt: skip
 
 
 def _check_sums(path: Path) -> None:
-    """torch.load takes a tensor with overwritten bytes for a whole one. Raises one of _DAMAGE."""
+    """torch.load takes a tensor with overwritten bytes for a whole one. Raises one of DAMAGE."""
     with zipfile.ZipFile(path) as state:
         if state.testzip():
             raise zipfile.BadZipFile("a wrong checksum")
@@ -74,7 +74,7 @@ def load_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError("This run has no saved state to continue from.") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise CheckpointError("This run's saved state is damaged and cannot be continued.") from error
     if not isinstance(state, dict):
         raise CheckpointError("This run's saved state is damaged and cannot be continued.")

@@ -1,6 +1,5 @@
 """The weights that a run begins with where they are not random: another run's, or torchvision's."""
 
-import pickle
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,9 +7,9 @@ from urllib.parse import urlsplit
 import torch
 from torch import Tensor
 
-from resnet_demo.data.dataset import LoadProgress
+from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
-from resnet_demo.training.checkpoint import load_weights
+from resnet_demo.training.checkpoint import DAMAGE, load_weights
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.runs import RunDirectory, RunStore
 from resnet_demo.training.trainer import Trainer, TrainingError
@@ -90,7 +89,7 @@ def _fetch(url: str, data_dir: Path) -> Progress:
                 f"{error} Start again once the network is there (what has arrived is kept), or put {target.name} into "
                 f"{target.parent.absolute()} by hand, or start from random weights or another run."
             ) from error
-    yield LoadProgress("starting", 0, 0)
+    yield LoadProgress(STARTING, 0, 0)
     return target
 
 
@@ -98,5 +97,5 @@ def _read(path: Path) -> dict[str, Tensor]:
     """Tensors by name; nothing else is unpickled."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise TrainingError(f"'{path}' cannot be read as weights. Delete it and start again.") from error

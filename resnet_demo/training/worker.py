@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from resnet_demo.data.dataset import LoadProgress
+from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.files import remove_unfinished
@@ -19,7 +19,6 @@ from resnet_demo.training.parallel import ALONE, ProcessLost, join
 from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError, RunStore
 from resnet_demo.training.signals import PauseSignals
 
-STARTING = "starting"
 STOPPED = "Stopped and saved on request."
 DISCARDED = "Ended without saving and deleted on request."
 SAVE_EVERY_S = 60.0

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from resnet_demo.training.runs import RunStore
+from tests.states import assert_equal_states
 from tests.survival.workers import (
     EVALUATING,
     NAMES,
@@ -15,7 +16,6 @@ from tests.survival.workers import (
     TRAINING,
     KillableWorker,
     curves,
-    differences,
     final_state,
 )
 
@@ -52,7 +52,5 @@ def test_fifty_kills_leave_no_trace(tmp_path, tiny_config):
     assert killed.view().ended.outcome == "finished"
     assert len(killed.view().epochs) == config.epochs
     assert curves(killed.view()) == curves(whole.view())
-    ours, theirs = final_state(killed, tmp_path), final_state(whole, tmp_path)
-    del ours["elapsed_s"], theirs["elapsed_s"]
-    assert list(differences(ours, theirs)) == []
+    assert_equal_states(final_state(killed, tmp_path), final_state(whole, tmp_path))
     assert killed.saved_epochs() == whole.saved_epochs() and list(killed.path.rglob("*.part")) == []

@@ -6,16 +6,15 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import torch
 
 from resnet_demo.cli import main
 from resnet_demo.training import checkpoint, events
 from resnet_demo.training import worker as worker_module
 from resnet_demo.training.runs import PAUSE, RunDirectory
 from resnet_demo.training.worker import Worker
+from tests.states import assert_equal_states
 
 LONG = 120.0  # seconds; a bound for a busy machine, never a measure
 ELSEWHERE, TRAINING, EVALUATING, SAVING = range(4)
@@ -69,6 +68,14 @@ class TrainCommand:
     def __init__(self, run: RunDirectory, data_dir: Path, prepare: Callable[[], None] | None = None) -> None:
         self._process = context.Process(target=_command, args=(run.path, data_dir, prepare))
         self._process.start()
+
+    def is_alive(self) -> bool:
+        return self._process.is_alive()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+        self._process.join()
 
     def wait(self) -> int:
         """Its exit status."""
@@ -161,23 +168,6 @@ def curves(view: events.RunView) -> tuple[list[tuple], list[tuple]]:
     )
 
 
-def differences(ours, theirs, name: str = "state") -> Iterator[str]:
-    """Where two states are not the same, bit for bit."""
-    if type(ours) is not type(theirs):
-        yield f"{name}: {type(ours)} and {type(theirs)}"
-    elif isinstance(ours, dict):
-        for key in ours.keys() | theirs.keys():
-            if key in ours and key in theirs:
-                yield from differences(ours[key], theirs[key], f"{name}.{key}")
-            else:
-                yield f"{name}.{key} is in one only"
-    elif isinstance(ours, torch.Tensor):
-        if not torch.equal(ours, theirs):
-            yield name
-    elif ours != theirs:
-        yield f"{name}: {ours} and {theirs}"
-
-
 def assert_as_if_never_disturbed(run: RunDirectory, data_dir) -> None:
     """Against a run of the same settings that was paused at the same point, and never disturbed before."""
     view = run.view()
@@ -189,7 +179,4 @@ def assert_as_if_never_disturbed(run: RunDirectory, data_dir) -> None:
         if (event.step, len(whole.view().epochs)) == (view.last.step, len(view.epochs)):
             whole.request(PAUSE)
     assert curves(view) == curves(whole.view())
-    ours, theirs = checkpoint.load_state(run.state_path), checkpoint.load_state(whole.state_path)
-    del ours["elapsed_s"], theirs["elapsed_s"]
-    different = list(differences(ours, theirs))
-    assert not different, different
+    assert_equal_states(checkpoint.load_state(run.state_path), checkpoint.load_state(whole.state_path))

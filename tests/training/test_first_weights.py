@@ -14,9 +14,9 @@ from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_weights
 from resnet_demo.training.config import continued, preset_config
 from resnet_demo.training.device import choose_device
-from resnet_demo.training.first_weights import load_first_weights
+from resnet_demo.training.first_weights import _read, load_first_weights
 from resnet_demo.training.runs import PAUSE, RunError, RunStore
-from resnet_demo.training.trainer import Trainer
+from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.training.worker import Worker
 from tests.checkpoints import make_run
 
@@ -217,6 +217,14 @@ def test_other_bytes_than_the_name_promises_are_not_read(torchvisions, tmp_path)
     ended = list(Worker(run, tmp_path).work())[-1]
     assert ended.outcome == "failed" and "its sha256 differs" in ended.message
     assert list((tmp_path / "torchvision").iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b".", b"noise" * 100, b"PK\x03\x04", None])
+def test_a_damaged_file_is_a_sentence(tmp_path, content):
+    path = tmp_path / "resnet18.pth"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(TrainingError, match="cannot be read as weights. Delete it"):
+        _read(path)
 
 
 def test_a_closed_network_is_a_sentence(monkeypatch, tmp_path):

@@ -1,42 +1,22 @@
 """A worker that is killed (SIGKILL) again and again, and resumed each time, ends where an undisturbed one ends."""
 
 import random
-import subprocess
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.runs import RunStore
-from tests.survival.workers import curves
+from tests.survival.workers import LONG, TrainCommand, curves
 
-ROOT = Path(__file__).parents[2]
 KILLS = 6
-LONG = 120.0  # seconds; a bound for a busy machine, never a measure
-
-
-def worker(run, data_dir) -> subprocess.Popen:
-    command = [
-        sys.executable,
-        "-m",
-        "resnet_demo",
-        "train",
-        "--run",
-        str(run.path),
-        "--data-dir",
-        str(data_dir),
-        "--json",
-    ]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for_news(run, process) -> None:
     """Until the worker has said something new: from then on it trains, evaluates or saves."""
     said, deadline = len(run.events()), time.monotonic() + LONG
-    while len(run.events()) <= said and process.poll() is None:
+    while len(run.events()) <= said and process.is_alive():
         assert time.monotonic() < deadline, "the worker says nothing"
         time.sleep(0.01)
 
@@ -45,23 +25,20 @@ def test_a_run_killed_at_random_moments_ends_with_the_very_weights_and_curves(tm
     store, moments = RunStore(tmp_path / "runs"), random.Random(0)
     config = replace(tiny_config, epochs=5)
     whole, killed = store.create(config, name="whole"), store.create(config, name="killed")
-    process = worker(whole, tmp_path)
-    assert process.communicate(timeout=LONG) and process.returncode == 0
+    assert TrainCommand(whole, tmp_path).wait() == 0
     trained_s = whole.view().elapsed_s
 
     kills = 0
     while kills < KILLS:
-        process = worker(killed, tmp_path)
+        process = TrainCommand(killed, tmp_path)
         wait_for_news(killed, process)
         time.sleep(moments.uniform(0, trained_s / 3))
-        if process.poll() is not None:  # finished before its moment came
+        if not process.is_alive():  # finished before its moment came
             break
         process.kill()
-        process.communicate()
         kills += 1
         assert not killed.is_alive() and killed.view().ended is None
-    process = worker(killed, tmp_path)
-    assert process.communicate(timeout=LONG) and process.returncode == 0
+    assert TrainCommand(killed, tmp_path).wait() == 0
 
     assert kills >= 3 and killed.view().ended.outcome == "finished"
     assert curves(killed.view()) == curves(whole.view())
