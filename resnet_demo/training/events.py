@@ -165,8 +165,8 @@ def fold(events: Iterable[Event]) -> RunView:
                 epochs.append(event)
             case CheckpointSaved():
                 saved = event
-            case RunPaused():
-                paused = True
+            case RunPaused():  # also right after a failure, where a resumed run is paused while it still loads
+                ended, paused = None, True
             case RunResumed(step=step, epoch=epoch):
                 ended, paused = None, False
                 metrics = [point for point in metrics if point.step <= step]

@@ -95,5 +95,11 @@ def test_a_failed_run_that_is_resumed_has_not_ended():
     assert events.fold([started(), events.RunEnded(**PLACE, outcome="stopped")]).is_over
 
 
+def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused():
+    failed = events.RunEnded(**PLACE, outcome="failed", message="The disk is full.")
+    view = events.fold([started(), logged(4), failed, events.RunPaused(**PLACE | {"step": 4})])
+    assert view.paused and view.ended is None
+
+
 def test_speed_is_the_median_so_that_a_slow_first_step_does_not_count():
     assert events.fold([started(), logged(1, images_per_s=1.0), logged(2), logged(3)]).images_per_s == 100.0

@@ -11,6 +11,7 @@ from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import read_model_info
 from resnet_demo.training.runs import DISCARD, PAUSE, STOP, RunStore
 from resnet_demo.training.worker import Worker, failure_sentence
+from resnet_demo.ui.watch import Watcher
 
 
 @pytest.fixture
@@ -95,6 +96,15 @@ def test_loading_obeys_too(run, tmp_path):
         if getattr(event, "phase", "") == "decoding":
             run.request(PAUSE)
     assert names(run) == ["RunPaused"] and not run.model_path.exists()
+
+
+def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store, tiny_config, tmp_path):
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
+    work(run, tmp_path)
+    for _ in Worker(run, tmp_path / "data").work():
+        run.request(PAUSE)
+    assert names(run) == ["RunEnded", "RunPaused"]
+    assert Watcher(store).look().shown(run.id).status == "paused"
 
 
 @pytest.mark.parametrize("phase", ["starting", "decoding", "training", "evaluating"])
