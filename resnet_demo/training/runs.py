@@ -144,7 +144,7 @@ class RunDirectory:
         return fold(self.events())
 
     def log_tail(self, lines: int = 12) -> str:
-        """The end of worker.log."""
+        """The end of worker.log, '' where there is none; bytes that are no UTF-8 are replaced."""
         try:
             with self.log_path.open("rb") as log:
                 log.seek(0, 2)

@@ -93,7 +93,8 @@ def _last_place(snapshot: Snapshot) -> Progress | events.Event | None:
 
 
 def sentence(snapshot: Snapshot, owner: bool = True) -> str:
-    """What is happening, or what happened and what to do next. A visitor is not told of the server's folders."""
+    """What is happening, or what happened and what to do next. A visitor is told neither of the server's folders nor
+    what its processes say."""
     view = snapshot.view
     match snapshot.status:
         case "training":
@@ -102,7 +103,8 @@ def sentence(snapshot: Snapshot, owner: bool = True) -> str:
             return "Saved and at rest. Press Resume to go on from the very step."
         case "interrupted":
             saved = f"its last saved point, step {view.saved.step:,}" if view.saved else "the beginning"
-            return f"The training process is gone. Press Resume to go on from {saved}."
+            words = f", with the last words “{snapshot.last_words}”" if owner and snapshot.last_words else ""
+            return f"The training process is gone{words}. Press Resume to go on from {saved}."
         case "finished":
             return f"Test accuracy {percent(view.test_accuracy)}. Drop a picture into Classify to ask it something."
         case "failed" if not owner:

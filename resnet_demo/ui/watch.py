@@ -3,12 +3,13 @@
 import threading
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.event_log import EventLog
+from resnet_demo.training.last_words import last_words
 from resnet_demo.training.runs import RUN, Progress, RunDirectory, RunError, RunStore
 
 NEWEST = "newest"  # the choice that follows the run in front
@@ -25,6 +26,7 @@ class Snapshot:
     alive: bool
     progress: Progress | None
     wanted: str  # of a living worker: run, pause or stop
+    last_words: str = ""  # of a worker that died without an ending; for the owner alone
 
     @property
     def status(self) -> str:
@@ -66,7 +68,7 @@ class Look:
             return f"none {zlib.crc32(repr(self.unreadable).encode())}"
         view, progress = snapshot.view, snapshot.progress
         points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
-        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs], self.unreadable
+        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.last_words) for s in self.runs], self.unreadable
         last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
         return f"{points} {snapshot.status}/{zlib.crc32(repr(states).encode())} {last_word}"
 
@@ -145,7 +147,7 @@ class _Followed:
             return None
         self._follow()
         alive = not self._view.is_over and self.run.is_alive()
-        return Snapshot(
+        snapshot = Snapshot(
             run=self.run,
             config=self._config,
             view=self._view,
@@ -153,6 +155,9 @@ class _Followed:
             progress=self.run.progress() if alive else None,
             wanted=self.run.wanted() if alive else RUN,
         )
+        if snapshot.status == "interrupted":
+            return replace(snapshot, last_words=last_words(self.run, self._view.last))
+        return snapshot
 
     def _follow(self) -> None:
         try:

@@ -91,6 +91,29 @@ def test_an_interrupted_run_says_from_where_it_resumes(run):
     assert "from the beginning" in present.sentence(snapshot(run, [started()]))
 
 
+def test_an_interrupted_runs_last_words_are_told_to_its_owner_alone(run, tmp_path):
+    run.append(METRIC)
+    run.log_path.write_text(f"{events.to_line(METRIC)}\nOut of memory: <b>killed</b> 4711\n")
+    seen = Watcher(RunStore(tmp_path)).look().current
+    assert seen.status == "interrupted"
+    assert "is gone, with the last words “Out of memory: &lt;b&gt;killed&lt;/b&gt; 4711”." in present.status_html(seen)
+    assert "4711" not in present.status_html(seen, owner=False) + present.announcement(seen, owner=False)
+    assert "is gone. Press Resume" in present.sentence(seen, owner=False)
+
+
+def test_last_words_that_come_late_are_news(run, tmp_path):
+    """torchrun tells of a death once the dead has let go of its lock."""
+    watcher = Watcher(RunStore(tmp_path))
+    run.append(METRIC)
+    silent = watcher.look(now=True)
+    run.log_path.write_text("Killed\n")
+    told = watcher.look(now=True)
+    assert silent.current.last_words == "" and told.current.last_words == "Killed"
+    assert told.version != silent.version
+    run.append(events.RunPaused(**PLACE))
+    assert watcher.look(now=True).current.last_words == ""
+
+
 def test_what_a_log_says_is_escaped(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
     html = present.status_html(failed) + present.runs_html(look(failed))
