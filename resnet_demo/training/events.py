@@ -6,6 +6,7 @@ Imports no torch: whoever only looks at a run needs none.
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +147,12 @@ class RunView:
         """The median over the logged points: a slow first step does not count."""
         rates = sorted(point.images_per_s for point in self.metrics)
         return rates[len(rates) // 2] if rates else None
+
+    def gaps(self, log_every_steps: int) -> list[tuple[int, int]]:
+        """Between which steps points are missing, because the log was cut off or damaged and the run went on from a
+        later saved point. A whole log has one at least every `log_every_steps`."""
+        steps = [0, *(point.step for point in self.metrics)]
+        return [(before, after) for before, after in pairwise(steps) if after - before > log_every_steps]
 
 
 def fold(events: Iterable[Event]) -> RunView:

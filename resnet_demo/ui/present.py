@@ -246,8 +246,16 @@ def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
         return "The log of a run will stand here."
     view = snapshot.view
     recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.step)  # a clock may jump
-    told = [view.started, *recent, view.ended if owner else None]
-    return "\n".join(line for event in told if event and (line := event_line(event))) or "Nothing logged yet."
+    told = [event_line(event) for event in (view.started, *recent, view.ended if owner else None) if event]
+    return "\n".join(line for line in [_gaps_line(snapshot), *told] if line) or "Nothing logged yet."
+
+
+def _gaps_line(snapshot: Snapshot) -> str:
+    """Where the curves lack points, '' where they are whole."""
+    gaps = snapshot.view.gaps(snapshot.config.log_every_steps)
+    between = " and ".join(f"between steps {before:,} and {after:,}" for before, after in gaps)
+    said = f"The log was cut off or damaged, so the curves lack the points {between}; the training itself lost nothing."
+    return said if gaps else ""
 
 
 def run_choices(look: Look) -> list[tuple[str, str]]:

@@ -101,5 +101,14 @@ def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused():
     assert view.paused and view.ended is None
 
 
+def test_points_that_a_cut_log_lacks_are_known():
+    """Every fourth step is logged, and the last of an epoch."""
+    resumed = events.RunResumed(**PLACE | {"step": 16, "epoch": 2})
+    whole = [started(), logged(4), logged(8), logged(10), logged(12, 2), logged(16, 2), resumed, logged(20, 2)]
+    assert events.fold(whole).gaps(4) == events.fold([]).gaps(4) == []
+    assert events.fold(whole[:2] + whole[6:]).gaps(4) == [(4, 20)]
+    assert events.fold(whole[6:]).gaps(4) == [(0, 20)]
+
+
 def test_speed_is_the_median_so_that_a_slow_first_step_does_not_count():
     assert events.fold([started(), logged(1, images_per_s=1.0), logged(2), logged(3)]).images_per_s == 100.0

@@ -1,5 +1,7 @@
 """What a page shows of a run: the right word, the right buttons, numbers with sensible digits, nothing unescaped."""
 
+from dataclasses import replace
+
 import pytest
 
 from resnet_demo.training import events
@@ -118,6 +120,14 @@ def test_what_a_log_says_is_escaped(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
     html = present.status_html(failed) + present.runs_html(look(failed))
     assert "A &lt;b&gt;reason&lt;/b&gt;." in html and "<b>reason" not in html
+
+
+def test_a_gap_in_the_curves_is_told(run):
+    every = run.config().log_every_steps
+    points = [replace(METRIC, step=every * count) for count in (1, 2, 5, 6)]
+    text = present.log_text(snapshot(run, [started(), *points]))
+    assert f"lack the points between steps {2 * every} and {5 * every};" in text
+    assert "lack the points" not in present.log_text(snapshot(run, [started(), *points[:2]]))
 
 
 def test_a_visitor_is_not_told_what_a_failure_says_of_the_server(run):
