@@ -10,7 +10,7 @@ from torch import Tensor
 from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
 from resnet_demo.training.checkpoint import DAMAGE, load_weights
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.config import TORCHVISION, TrainConfig
 from resnet_demo.training.runs import RunDirectory, RunStore
 from resnet_demo.training.trainer import Trainer, TrainingError
 
@@ -66,10 +66,26 @@ def _held_out_warning(config: TrainConfig, parent: TrainConfig) -> tuple[str, ..
 # --- torchvision's --------------------------------------------------------------------------------------------
 
 
-def _torchvision_url(arch: str) -> str:
+def weights_to_fetch(config: TrainConfig, data_dir: Path) -> int:
+    """Bytes of weights that a new run with this config will fetch before its first step; 0 where they are there."""
+    if config.start_from != TORCHVISION:
+        return 0
+    weights = _official(config.arch)
+    return 0 if _kept_at(weights.url, data_dir).is_file() else round(weights.meta["_file_size"] * 2**20)
+
+
+def _official(arch: str):
     from torchvision.models import get_model_weights  # takes seconds: only where it is asked for
 
-    return get_model_weights(arch).DEFAULT.url
+    return get_model_weights(arch).DEFAULT
+
+
+def _torchvision_url(arch: str) -> str:
+    return _official(arch).url
+
+
+def _kept_at(url: str, data_dir: Path) -> Path:
+    return data_dir / "torchvision" / urlsplit(url).path.rpartition("/")[2]
 
 
 def _checksum(url: str) -> str:
@@ -79,7 +95,7 @@ def _checksum(url: str) -> str:
 
 def _fetch(url: str, data_dir: Path) -> Progress:
     """The path of the whole file."""
-    target = data_dir / "torchvision" / urlsplit(url).path.rpartition("/")[2]
+    target = _kept_at(url, data_dir)
     checksum = _checksum(url)
     if not has_checksum(target, checksum):
         try:

@@ -26,7 +26,9 @@ def last_words(run: RunDirectory, last: Event | None) -> str:
                 continue
             return words if said == last else ""
         if not words and _tells(line):
-            words = "".join(character for character in line.strip() if character.isprintable())
+            words = "".join(
+                character for character in line.strip().removeprefix("traceback : ") if character.isprintable()
+            )
             words = words if len(words) <= MAX_CHARACTERS else f"{words[: MAX_CHARACTERS - 1]}…"
     return words
 

@@ -287,9 +287,10 @@ def plan_problem(error: Exception) -> str:
     return f'<p class="plan">{escape(str(error))}</p>'
 
 
-def plan_html(config: TrainConfig, device_reason: str, guess, download_bytes: int) -> str:
-    """`guess` is a training.estimate.Estimate; `download_bytes` is 0 where nothing is fetched."""
-    download = f"Downloads CIFAR-10 first ({download_bytes / 1e6:.0f} MB). " if download_bytes else ""
+def plan_html(device_reason: str, guess, downloads: dict[str, int]) -> str:
+    """`guess` is a training.estimate.Estimate; `downloads` the bytes of what there may be to fetch, 0 for nothing."""
+    fetched = " and ".join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
+    download = f"Downloads {fetched} first. " if fetched else ""
     about = "about " if guess.about else ""
     if guess.seconds is None:
         time = "How long it takes shows once the pictures are counted."
@@ -299,6 +300,6 @@ def plan_html(config: TrainConfig, device_reason: str, guess, download_bytes: in
 
 
 def download_size(config: TrainConfig, data_dir: Path) -> int:
-    """Bytes that Start will fetch before the first step."""
+    """Bytes of pictures that Start will fetch before the first step."""
     there = (data_dir / "cifar-10-batches-py").is_dir() or (data_dir / CIFAR10_ARCHIVE).is_file()
     return CIFAR10_BYTES if config.data == "cifar10" and not there else 0

@@ -20,7 +20,7 @@ from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
-    "precision", "threads", "processes", "learning_rate", "schedule", "warmup",
+    "precision", "threads", "processes", "learning_rate", "schedule", "warmup", "start_from",
 )  # fmt: skip
 # Asks about the run that this page shows, by its name: what is newest may have changed since.
 CONFIRM_DISCARD = """() => {
@@ -254,6 +254,7 @@ class TrainTab:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.training.estimate import estimate
+        from resnet_demo.training.first_weights import weights_to_fetch
 
         try:
             config = self.form.config(values)
@@ -261,7 +262,11 @@ class TrainTab:
         except (ConfigError, DeviceError) as error:
             return present.plan_problem(error) + schedule_chart()
         guess = estimate(config, self.backend.store, choice)
-        plan = present.plan_html(config, choice.reason, guess, present.download_size(config, self.backend.data_dir))
+        downloads = {
+            "CIFAR-10": present.download_size(config, self.backend.data_dir),
+            "torchvision's weights": weights_to_fetch(config, self.backend.data_dir),
+        }
+        plan = present.plan_html(choice.reason, guess, downloads)
         return plan + schedule_chart(config, guess.steps_per_epoch)
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------

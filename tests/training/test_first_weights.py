@@ -238,10 +238,11 @@ def test_a_closed_network_is_a_sentence(monkeypatch, tmp_path):
     assert f"put resnet18-00000000.pth into {tmp_path / 'torchvision'}" in ended.message
 
 
-def test_every_networks_official_file_names_its_checksum():
+def test_every_networks_official_file_names_its_checksum_and_its_size():
     from resnet_demo.models.catalog import ARCHITECTURES
-    from resnet_demo.training.first_weights import _checksum, _torchvision_url
+    from resnet_demo.training.first_weights import _checksum, _official
 
     for arch in ARCHITECTURES:
-        url = _torchvision_url(arch)
+        url = _official(arch).url
         assert f"/{arch}-" in url and len(_checksum(url)) == len("sha256:") + 8
+        assert 10 < _official(arch).meta["_file_size"] < 1000

@@ -38,7 +38,7 @@ def run(tmp_path):
         ("Killed\n\n", "Killed"),
         ("Traceback (most recent call last):\n  File 'a.py'\nMemoryError: no\n", "MemoryError: no"),
         (TORCHRUN.format(exitcode=-9, traceback="Signal 9 (SIGKILL) received by PID 123"),
-         "traceback : Signal 9 (SIGKILL) received by PID 123"),
+         "Signal 9 (SIGKILL) received by PID 123"),
         (TORCHRUN.format(exitcode=1, traceback="To enable traceback see: https://pytorch.org/"),
          "exitcode  : 1 (pid: 123)"),
         ("a.py:1: UserWarning: slow\n  return slow()\n", ""),

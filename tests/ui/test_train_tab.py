@@ -155,7 +155,23 @@ def test_the_plan_names_the_device_and_the_duration(serve):
         plan = Client(url, verbose=False).predict(*form_values(device="cpu"), api_name="/plan_text")
         assert "Trains on CPU" in plan and "Takes about" in plan and "images/s" in plan
         cifar = Client(url, verbose=False).predict(*form_values(data="cifar10"), api_name="/plan_text")
-        assert "Downloads CIFAR-10 first (170 MB)" in cifar
+        assert "Downloads CIFAR-10 (170 MB) first." in cifar
+
+
+def test_the_plan_names_the_weights_that_are_fetched_unless_they_are_there(serve):
+    with serve() as (url, backend):
+
+        def plan(**changes):
+            return Client(url, verbose=False).predict(*form_values(device="cpu", **changes), api_name="/plan_text")
+
+        assert "Downloads" not in plan()
+        both = plan(data="cifar10", start_from="torchvision")
+        assert "Downloads CIFAR-10 (170 MB) and torchvision's weights (103 MB) first." in both
+        assert "weights (47 MB) first" in plan(arch="resnet18", start_from="torchvision")
+        kept = backend.data_dir / "torchvision" / "resnet50-11ad3fa6.pth"
+        kept.parent.mkdir(parents=True)
+        kept.touch()
+        assert "Downloads" not in plan(start_from="torchvision")
 
 
 def test_a_visitors_buttons_are_all_off(serve):
