@@ -165,6 +165,14 @@ def announcement(snapshot: Snapshot, owner: bool) -> str:
     return escape(f"{title}: {snapshot.status}. {sentence(snapshot, owner)}")
 
 
+def lost_html(run_id: str) -> str:
+    """Above the card, where a run's folder was deleted while it trained."""
+    if not run_id:
+        return ""
+    told = f"The run of {started(run_id)} is gone: its folder was deleted while it trained."
+    return f'<p class="run-lost">{escape(told)}</p>'
+
+
 def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     """The card above the curves. Before the first run: what will stand here, and how to make it appear."""
     if snapshot is None:

@@ -211,7 +211,7 @@ class TrainTab:
             points = [*charts, present.log_text(shown, owner)]
         if changed.states:
             states = self._states(look, shown, seen, owner)
-        return [version, present.status_html(shown, owner), *points, *states]
+        return [version, present.lost_html(look.lost) + present.status_html(shown, owner), *points, *states]
 
     def _draw(self, look: Look, shown: Snapshot | None, smoothing: float, axis: str) -> tuple[str, ...]:
         try:

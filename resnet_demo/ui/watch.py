@@ -3,6 +3,7 @@
 import threading
 import time
 import zlib
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
@@ -45,6 +46,7 @@ class Look:
     current: Snapshot | None = None
     runs: tuple[Snapshot, ...] = ()
     unreadable: tuple[str, ...] = ()  # a sentence for each run that cannot be opened
+    lost: str = ""  # the run whose folder was deleted while it trained
 
     def shown(self, chosen: str) -> Snapshot | None:
         """The chosen run, or the one in front where it is NEWEST or gone."""
@@ -65,10 +67,14 @@ class Look:
         """Changes whenever a page that shows this run has something new to show. Three parts, by ' ': the run's
         points, its state and those of all runs, and its last word; see `changed_parts` and `ended_since`."""
         if snapshot is None:
-            return f"none {zlib.crc32(repr(self.unreadable).encode())}"
+            return f"none {zlib.crc32(repr((self.unreadable, self.lost)).encode())}"
         view, progress = snapshot.view, snapshot.progress
         points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
-        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.last_words) for s in self.runs], self.unreadable
+        states = (
+            [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.last_words) for s in self.runs],
+            self.unreadable,
+            self.lost,
+        )
         last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
         return f"{points} {snapshot.status}/{zlib.crc32(repr(states).encode())} {last_word}"
 
@@ -88,7 +94,7 @@ class Watcher:
         self.store = store
         self._followed: dict[str, _Followed] = {}
         self._guard = threading.Lock()
-        self._look: Look | None = None
+        self._look = Look()
         self._looked_at = float("-inf")
 
     def look(self, now: bool = False) -> Look:
@@ -107,7 +113,14 @@ class Watcher:
         )
         last_word = max(snapshots, key=lambda s: s.view.last.time if s.view.last else s.run.created(), default=None)
         unreadable = tuple(followed.problem for followed in self._followed.values() if followed.problem)
-        return Look(next((s for s in snapshots if s.alive), last_word), snapshots, unreadable)
+        training = next((s for s in snapshots if s.alive), None)
+        return Look(training or last_word, snapshots, unreadable, "" if training else self._lost(runs))
+
+    def _lost(self, runs: Container[str]) -> str:
+        """Remembered until another run trains: the folder that could say it is gone. A discarded run is told, too:
+        a worker may be quicker to obey than a look to see what it was asked."""
+        trained = (s.run.id for s in self._look.runs if s.alive)
+        return next((run_id for run_id in trained if run_id not in runs), self._look.lost)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The page's handlers over HTTP: what they answer, what they change, and for whom."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import gradio as gr
@@ -138,6 +139,17 @@ def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tin
         backend.store.create(tiny_config)
         backend.watcher.look(now=True)
         assert run_now(url, "refresh", [after[0], "newest", *PLAIN]).json()["data"][ENDED] == ""  # once
+
+
+def test_a_page_that_shows_a_run_is_told_when_its_folder_is_gone(serve, tiny_config):
+    with serve() as (url, backend):
+        run = backend.store.create(tiny_config)
+        with run.lock:
+            seen = run_now(url, "refresh", ASKING).json()["data"][0]
+            shutil.rmtree(run.path)
+            backend.watcher.look(now=True)
+            after = run_now(url, "refresh", [seen, "newest", *PLAIN]).json()["data"]
+        assert "is gone: its folder was deleted" in after[1] and "no run yet" in after[1]
 
 
 def test_a_tick_with_only_progress_skips_the_plots(serve, tiny_config):

@@ -1,5 +1,6 @@
 """What a page shows of a run: the right word, the right buttons, numbers with sensible digits, nothing unescaped."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -223,6 +224,29 @@ def test_a_run_that_is_deleted_while_shown_disappears(run, tmp_path):
         path.unlink()
     run.path.rmdir()
     assert watcher.look(now=True).current is None
+
+
+def test_a_run_that_is_deleted_while_it_trains_is_told_until_another_trains(run, tmp_path):
+    store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
+    with run.lock:
+        seen = [watcher.look(now=True)]
+        shutil.rmtree(run.path)
+        seen += [watcher.look(now=True), watcher.look(now=True)]
+    assert [look.lost for look in seen] == ["", run.id, run.id] and seen[0].version != seen[1].version
+    told = present.lost_html(seen[1].lost)
+    assert f"The run of {words.started(run.id)} is gone: its folder was deleted while it trained." in told
+    other = store.create(CONFIG)
+    waiting = watcher.look(now=True)
+    assert waiting.lost == run.id and waiting.current.run == other
+    with other.lock:
+        assert watcher.look(now=True).lost == "" == present.lost_html("")
+
+
+def test_a_run_that_is_deleted_at_rest_is_not_mourned(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    watcher.look(now=True)
+    shutil.rmtree(run.path)
+    assert watcher.look(now=True).lost == ""
 
 
 def test_a_run_of_a_newer_version_does_not_hide_the_others(run, tmp_path):
