@@ -96,7 +96,8 @@ class TrainForm:
             labels = _CHOICE_LABELS.get(field.name, {})
             return gr.Dropdown([(labels.get(c, c), c) for c in choices], value=value, min_width=200, **about)
         if isinstance(field.default, bool):
-            return gr.Checkbox(value=value, min_width=200, **about)
+            return gr.Checkbox(value=value, elem_classes="form-checkbox", **about)
+        about["min_width"] = 110 if field.name in FRONT else 140  # two in a row leave a hint the space that it needs
         if isinstance(field.default, int):
-            return gr.Number(value=value, precision=0, min_width=110, **about)
-        return gr.Number(value=value, min_width=110, **about)
+            return gr.Number(value=value, precision=0, **about)
+        return gr.Number(value=value, **about)
