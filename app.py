@@ -9,6 +9,8 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("MPLBACKEND", "agg")  # else Gradio's first answer waits for pyplot, only to ask for the backend
 
+from gradio import Blocks
+
 from resnet_demo.data.images import MAX_FILE_BYTES
 from resnet_demo.training.config import absolute_source
 from resnet_demo.training.launcher import Launcher, LaunchError
@@ -20,6 +22,7 @@ from resnet_demo.ui.train_tab import Backend, default_sources
 from resnet_demo.ui.watch import Watcher
 
 SAVE_TIMEOUT_S = 120.0
+ANSWER_ATTEMPTS = 5  # of 3 s
 
 
 def parse_flags() -> argparse.Namespace:
@@ -54,28 +57,47 @@ def main() -> None:
     wanted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: wanted.set())
-    try:
-        _, local_url, public_url = page.launch(
-            server_name=host,
-            server_port=options.port,
-            share=share,
-            inbrowser=options.open,
-            prevent_thread_lock=True,
-            theme=page_theme(),
-            css=CSS,
-            pwa=True,
-            ssr_mode=False,
-            run_history=False,
-            max_file_size=MAX_FILE_BYTES,
-            footer_links=["api", "settings"],
-        )
-    except OSError as error:  # Gradio's word for a port that is taken
-        raise SystemExit(f"app.py: {error}") from error
+    _, local_url, public_url = launch(
+        page,
+        server_name=host,
+        server_port=options.port,
+        share=share,
+        inbrowser=options.open,
+        prevent_thread_lock=True,
+        theme=page_theme(),
+        css=CSS,
+        pwa=True,
+        ssr_mode=False,
+        run_history=False,
+        max_file_size=MAX_FILE_BYTES,
+        footer_links=["api", "settings"],
+    )
     if access.token:
         print(f"The owner's link, which may start and stop: {public_url or local_url}?token={access.token}", flush=True)
     wanted.wait()
     leave(launcher, options.keep_training)
     page.close(verbose=False)
+
+
+def launch(page: Blocks, **how) -> tuple:
+    """What `page.launch` returns. Ends the app with a sentence where there is no port or the page does not answer.
+
+    Gradio asks the running server for the page and gives up after 3 s, which a busy machine may well need; launching
+    a page that runs already is only asking once more.
+    """
+    for attempt in range(ANSWER_ATTEMPTS):
+        try:
+            return page.launch(quiet=attempt > 0, **how)
+        except OSError as error:  # Gradio's word for a port that is taken
+            raise SystemExit(f"app.py: {error}") from error
+        except ValueError as error:  # and for a server that does not answer
+            if not page.is_running:
+                raise
+            unanswered = error
+    raise SystemExit(
+        f"app.py: the server runs, but {page.local_url} does not answer. Start again when the machine is less busy; "
+        "where a proxy is set, name this address in NO_PROXY."
+    ) from unanswered
 
 
 def leave(launcher: Launcher, keep_training: bool) -> None:

@@ -23,8 +23,12 @@ def free_port() -> int:
 
 
 def start(*flags, **environment) -> subprocess.Popen:
+    return run_python("app.py", *flags, **environment)
+
+
+def run_python(*arguments, **environment) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "app.py", *map(str, flags)],
+        [sys.executable, *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
@@ -36,20 +40,30 @@ def start(*flags, **environment) -> subprocess.Popen:
 @contextmanager
 def answering(port: int, *flags, **environment):
     """The app, once it answers on this port."""
-    process = start(*flags, **environment)
+    with ending(start(*flags, **environment)) as process:
+        wait_until_answering(port, process)
+        yield process
+
+
+@contextmanager
+def ending(process: subprocess.Popen):
     try:
-        deadline = time.monotonic() + LONG
-        while True:
-            assert process.poll() is None and time.monotonic() < deadline
-            try:
-                assert httpx.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
         process.communicate(timeout=LONG)
+
+
+def wait_until_answering(port: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + LONG
+    while True:
+        assert process.poll() is None and time.monotonic() < deadline
+        try:
+            assert httpx.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
 
 
 def test_gradios_variables_are_honoured_and_the_page_can_be_installed(tmp_path):
@@ -65,6 +79,22 @@ def test_flags_win_and_a_taken_port_is_one_line(tmp_path):
         second = start("--port", port, "--runs", tmp_path)
         said = second.communicate(timeout=LONG)[0]
         assert second.returncode == 1 and str(port) in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("unanswered", [2, 1000])
+def test_a_page_that_answers_late_is_asked_again_and_one_that_never_does_is_one_line(tmp_path, unanswered):
+    """Under load the first answer takes longer than Gradio waits."""
+    late = "answers = iter([False] * int(sys.argv.pop()) + [True] * 9); networking.url_ok = lambda url: next(answers)"
+    port = free_port()
+    command = f"import sys; from gradio import networking; {late}; import app; app.main()"
+    flags = ["--port", port, "--runs", tmp_path, unanswered]
+    with ending(run_python("-c", command, *flags, RESNET_DEMO_TOKEN="secret")) as process:
+        if unanswered == 2:
+            assert any("owner's link" in line for line in process.stdout)  # said once it is launched
+            assert httpx.get(f"http://127.0.0.1:{port}/manifest.json").json()["name"] == "ResNet-50, opened"
+        else:
+            said = process.communicate(timeout=LONG)[0]
+            assert process.returncode == 1 and "does not answer. Start again" in said and "Traceback" not in said
 
 
 def test_a_token_that_is_set_guards_the_page_on_loopback_too(tmp_path):
