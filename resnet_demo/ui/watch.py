@@ -25,6 +25,7 @@ class Snapshot:
     alive: bool
     progress: Progress | None
     wanted: str  # of a living worker: run, pause or stop
+    title: str = ""  # what a person called the run
 
     @property
     def status(self) -> str:
@@ -66,7 +67,7 @@ class Look:
             return f"none {zlib.crc32(repr(self.unreadable).encode())}"
         view, progress = snapshot.view, snapshot.progress
         points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
-        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs)) for s in self.runs], self.unreadable
+        states = [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title) for s in self.runs], self.unreadable
         last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
         return f"{points} {snapshot.status}/{zlib.crc32(repr(states).encode())} {last_word}"
 
@@ -152,6 +153,7 @@ class _Followed:
             alive=alive,
             progress=self.run.progress() if alive else None,
             wanted=self.run.wanted() if alive else RUN,
+            title=self.run.title(),
         )
 
     def _follow(self) -> None:
