@@ -189,7 +189,8 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
         f'aria-valuemax="100" aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
     )
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
-    title = f"{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
+    named = f"{escape(snapshot.title)}: " if snapshot.title else ""
+    title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
         f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
         f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'

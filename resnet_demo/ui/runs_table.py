@@ -9,7 +9,7 @@ from typing import Any
 
 from resnet_demo.ui.present import MARKS
 from resnet_demo.ui.watch import Look, Snapshot
-from resnet_demo.ui.words import data_label, duration, percent, rate, size, started
+from resnet_demo.ui.words import data_label, duration, percent, rate, run_name, size, started
 
 NEWEST_FIRST = "started descending"
 
@@ -79,7 +79,8 @@ def table_html(look: Look, order: str) -> str:
     if not look.runs:
         return problems or EMPTY
     heads = "".join(_head(name, column, order) for name, column in COLUMNS.items())
-    rows = "".join(_row(snapshot) for snapshot in sort_runs(look.runs, order))
+    titles = {snapshot.run.id: snapshot.title for snapshot in look.runs}
+    rows = "".join(_row(snapshot, titles) for snapshot in sort_runs(look.runs, order))
     return (
         f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{CAPTION}</caption><thead><tr>'
         f'<th class="runs-tick"></th>{heads}</tr></thead>'
@@ -96,9 +97,9 @@ def _head(name: str, column: Column, order: str) -> str:
     )
 
 
-def _row(snapshot: Snapshot) -> str:
+def _row(snapshot: Snapshot, titles: dict[str, str]) -> str:
     cells = "".join(
-        f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot)}</td>'
+        f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot, titles)}</td>'
         for name, column in COLUMNS.items()
     )
     run_id, name = escape(snapshot.run.id), escape(snapshot.title or snapshot.run.id)
@@ -106,14 +107,14 @@ def _row(snapshot: Snapshot) -> str:
     return f'<tr><td class="runs-tick"><label>{tick}<b></b></label></td>{cells}</tr>'
 
 
-def _cell(name: str, column: Column, snapshot: Snapshot) -> str:
+def _cell(name: str, column: Column, snapshot: Snapshot, titles: dict[str, str]) -> str:
     if name == "started":
         return escape(started(snapshot.run.id))
     text = escape(column.text(column.value(snapshot)))
     if name != "run":
         return text
     parent = snapshot.config.parent_id
-    origin = f"<small>from the run of {escape(started(parent))}</small>" if parent else ""
+    origin = f"<small>from the run “{escape(run_name(parent, titles.get(parent, '')))}”</small>" if parent else ""
     return f'<span title="{escape(snapshot.run.id)}">{text}</span>{origin}'
 
 

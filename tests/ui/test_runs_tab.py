@@ -127,3 +127,42 @@ def test_exports_can_be_downloaded(serve):
             kind, answer = post(url, handler, ['["first", "second"]'])
             assert kind == "complete"
             assert httpx.get(json.loads(answer)[0]["url"], timeout=30).content.startswith(start)
+
+
+def finished(backend, known=()):
+    """The run that is not among `known`, once its worker is done."""
+    assert backend.launcher.wait_until_idle(120)
+    (run,) = [run for run in backend.store.runs() if run not in known]
+    assert run.view().ended.outcome == "finished"
+    return run
+
+
+def losses(run):
+    return [(point.step, point.train_loss) for point in run.view().metrics]
+
+
+def test_run_again_gives_the_same_curve(serve, tiny_config):
+    with serve() as (url, backend):
+        backend.launcher.start(replace(tiny_config, epochs=1, seed=7, log_every_steps=1))
+        old = finished(backend)
+        _, answer = post(url, "run_again", [json.dumps([old.id])])
+        values = json.loads(answer)[1:]
+        values[FIELDS.index("preset")] = values[FIELDS.index("preset")]["value"]
+        assert post(url, "start", values)[0] == "complete"
+        again = finished(backend, [old])
+        assert again.config() == old.config() and again.environment()["device"] == old.environment()["device"]
+        assert losses(again) == losses(old) and len(losses(old)) == 9
+
+
+def test_a_finished_run_is_continued_as_a_new_run_that_names_it(serve, tiny_config):
+    with serve() as (url, backend):
+        backend.launcher.start(replace(tiny_config, epochs=1, log_every_steps=1))
+        old = finished(backend)
+        old.rename("Mother")
+        assert post(url, "continue", [2, json.dumps([old.id])])[0] == "complete"
+        new = finished(backend, [old])
+        assert new.config() == replace(old.config(), epochs=2, start_from=f"run:{old.id}")
+        assert [ended.epoch for ended in new.view().epochs] == [1, 2]
+        assert losses(new)[0][1] < losses(old)[0][1]  # it goes on from what was learned
+        table = run_now(url, "runs_table", [runs_table.NEWEST_FIRST]).json()["data"][0]
+        assert "from the run “Mother”" in table
