@@ -4,12 +4,12 @@ from dataclasses import fields
 from html import escape
 from typing import Any
 
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.config import PARENT, TrainConfig
 from resnet_demo.ui.chart import Axis, Series, line_chart
 from resnet_demo.ui.curves import Along, ChartChoice, logged, measured
 from resnet_demo.ui.runs_table import Picked
 from resnet_demo.ui.watch import Snapshot
-from resnet_demo.ui.words import data_label, run_mark, run_name
+from resnet_demo.ui.words import data_label, run_mark, run_name, started
 
 COLOURS = 7  # --run-0 … in page.css; the letter tells apart what they cannot
 
@@ -89,7 +89,7 @@ def differences_html(picked: Picked) -> str:
         rows.append(("Trained on", devices))
     if not rows:
         return '<p class="runs-empty">All settings of these runs are the same.</p>'
-    heads = "".join(f'<th scope="col">{_chip(place)} {escape(_name(run))}</th>' for place, run in picked)
+    heads = "".join(f'<th scope="col" title="{escape(_name(run))}">{_chip(place)}</th>' for place, run in picked)
     body = "".join(
         f'<tr><th scope="row">{escape(label)}</th>{"".join(f"<td>{_written(value)}</td>" for value in values)}</tr>'
         for label, values in rows
@@ -103,6 +103,10 @@ def differences_html(picked: Picked) -> str:
 
 def _written(value: Any) -> str:
     """A setting's value; of a folder only its name, since a visitor is not shown where the server keeps its files."""
+    if value == "":  # only the first weights may be empty
+        return "random"
+    if isinstance(value, str) and value.startswith(PARENT):
+        return escape(f"run of {started(value.removeprefix(PARENT))}")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

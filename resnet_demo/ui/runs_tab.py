@@ -56,7 +56,8 @@ DOWNLOAD = """
 }
 """
 HINT = (
-    "Tick one run to run it again with the same settings and seed, or to rename or delete it. Tick several to compare."
+    "Tick one run to run it again with the same settings and seed, to continue or to rename it. Tick several to "
+    "compare or delete them."
 )
 _BUTTON = {"interactive": False, "size": "md", "min_width": 120}
 
@@ -90,8 +91,11 @@ class RunsTab:
             self.smoothing = gr.Slider(
                 0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing of train", min_width=220, buttons=[]
             )
-        self.curves = gr.HTML(comparison.curves_html([], ChartChoice()), elem_id="runs-curves")
-        self.differences = gr.HTML(comparison.differences_html([]), elem_id="runs-differences")
+        with gr.Row():
+            with gr.Column(scale=7, min_width=320):
+                self.curves = gr.HTML(comparison.curves_html([], ChartChoice()), elem_id="runs-curves")
+            with gr.Column(scale=4, min_width=320):
+                self.differences = gr.HTML(comparison.differences_html([]), elem_id="runs-differences")
 
     # --- wiring -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from resnet_demo.ui.present import MARKS
 from resnet_demo.ui.watch import Look, Snapshot
 from resnet_demo.ui.words import data_label, duration, percent, rate, run_name, size, started
 
-NEWEST_FIRST = "started descending"
+NEWEST_FIRST = "run descending"
 
 CAPTION = "Tick runs to compare them. A press on a column's name sorts by it."
 EMPTY = (
@@ -35,7 +35,7 @@ def _validation_accuracy(snapshot: Snapshot) -> float | None:
 
 
 COLUMNS = {
-    "run": Column("run", lambda s: s.title or s.run.id, number=False),
+    "run": Column("run", lambda s: s.run.created()),
     "data": Column("data", lambda s: data_label(s.config.data), number=False),
     "network": Column("network", lambda s: f"{s.config.arch}, {s.config.stem}", number=False),
     "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {status}", number=False),
@@ -45,7 +45,6 @@ COLUMNS = {
     "speed": Column("images/s", lambda s: s.view.images_per_s, lambda speed: rate(speed).removesuffix(" images/s")),
     "time": Column("time", lambda s: s.view.elapsed_s, duration),
     "disk": Column("on disk", lambda s: s.run.size_bytes(), size),
-    "started": Column("started", lambda s: s.run.created(), number=True),
 }
 
 
@@ -61,7 +60,7 @@ def sort_runs(runs: Sequence[Snapshot], order: str) -> list[Snapshot]:
     An order that is none means the newest first."""
     name, _, direction = order.partition(" ")
     if name not in COLUMNS or direction not in ("ascending", "descending"):
-        name, direction = "started", "descending"
+        name, _, direction = NEWEST_FIRST.partition(" ")
     valued = [(COLUMNS[name].value(snapshot), snapshot) for snapshot in runs]
     known = [pair for pair in valued if pair[0] is not None]
     known.sort(key=lambda pair: _fold(pair[0]), reverse=direction == "descending")
@@ -102,24 +101,23 @@ def _row(snapshot: Snapshot, titles: dict[str, str]) -> str:
         f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot, titles)}</td>'
         for name, column in COLUMNS.items()
     )
-    run_id, name = escape(snapshot.run.id), escape(snapshot.title or snapshot.run.id)
+    run_id, name = escape(snapshot.run.id), escape(run_name(snapshot.run.id, snapshot.title))
     tick = f'<input type="checkbox" data-run="{run_id}" aria-label="Compare {name}">'
     return f'<tr><td class="runs-tick"><label>{tick}<b></b></label></td>{cells}</tr>'
 
 
 def _cell(name: str, column: Column, snapshot: Snapshot, titles: dict[str, str]) -> str:
-    if name == "started":
-        return escape(started(snapshot.run.id))
-    text = escape(column.text(column.value(snapshot)))
     if name != "run":
-        return text
+        return escape(column.text(column.value(snapshot)))
+    when = f"<small>{escape(started(snapshot.run.id))}</small>" if snapshot.title else ""
     parent = snapshot.config.parent_id
     origin = f"<small>from the run “{escape(run_name(parent, titles.get(parent, '')))}”</small>" if parent else ""
-    return f'<span title="{escape(snapshot.run.id)}">{text}</span>{origin}'
+    name = escape(run_name(snapshot.run.id, snapshot.title))
+    return f'<span title="{escape(snapshot.run.id)}">{name}</span>{when}{origin}'
 
 
 def _right(column: Column) -> str:
-    return ' class="number"' if column.number else ""
+    return ' class="number"' if column.number and column is not COLUMNS["run"] else ""
 
 
 # --- which runs are ticked -------------------------------------------------------------------------------------

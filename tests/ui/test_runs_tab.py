@@ -19,7 +19,7 @@ from tests.ui.asking import post, run_now
 def two_runs(store):
     """Two runs that differ in their seed and title."""
     first = store.create(preset_config("tour", seed=1), "first")
-    second = store.create(preset_config("tour", seed=2), "second")
+    second = store.create(preset_config("tour", seed=2, arch="resnet18"), "second")
     for number, run in enumerate((first, second), 1):
         for event in (metric(2, number), metric(4, number / 2), epoch(1, 4)):
             run.append(event)
@@ -35,9 +35,9 @@ def look(tmp_path):
 
 
 def test_a_press_sorts_and_a_second_turns_it_round(look):
-    once = runs_table.next_order(runs_table.NEWEST_FIRST, "run")
+    once = runs_table.next_order(runs_table.NEWEST_FIRST, "network")
     names = [s.run.id for s in runs_table.sort_runs(look.runs, once)]
-    turned = runs_table.next_order(once, "run")
+    turned = runs_table.next_order(once, "network")
     assert [s.run.id for s in runs_table.sort_runs(look.runs, turned)] == names[::-1]
     assert 'aria-sort="ascending"' in runs_table.table_html(look, once)
 
@@ -57,7 +57,7 @@ def test_ticked_runs_are_drawn_over_each_other_and_titles_are_escaped(look):
     html = comparison.curves_html(picked, ChartChoice()) + comparison.differences_html(picked)
     assert html.count('class="curve train run-0"') == html.count('class="curve train run-2"') == 2
     assert "<td>1</td><td>2</td>" in html and "<b>Second" not in html and "&lt;b&gt;Second" in html
-    assert "<b>Second" not in runs_table.table_html(look, "run ascending")
+    assert "<b>Second" not in runs_table.table_html(look, "test ascending")
 
 
 def test_only_what_differs_is_listed():
