@@ -41,7 +41,7 @@ class RunChanges:
                 )  # fmt: skip
                 self.go_on = gr.Button("Continue as a new run", elem_id="runs-continue", **_BUTTON)
             self.delete = gr.Button("Delete the ticked runs…", elem_id="runs-delete", **_BUTTON)
-            with gr.Group(visible=False, elem_id="runs-confirm") as self.confirm:
+            with gr.Column(visible=False, elem_id="runs-confirm") as self.confirm:
                 self.question = gr.HTML("", elem_id="runs-question")
                 with gr.Row():
                     self.yes = gr.Button("Delete for good", variant="stop", elem_id="runs-yes")
@@ -51,8 +51,6 @@ class RunChanges:
         """Connect the widgets; returns the events after which the page has something new to show. A continued run is
         shown in the Train tab, whose list of runs `chosen` is."""
         quiet, acting = {**QUIET, **UNCHECKED}, {**ACT, **UNCHECKED}
-        ticked = [self.title, self.confirm, self.doomed]
-        self.picked.change(self.prefill, self.picked, ticked, api_name="prefill", **quiet)
         asked = [self.doomed, self.confirm, self.question]
         self.delete.click(self.ask, self.picked, asked, api_name="ask_delete", **quiet)
         self.no.click(self.keep, None, [self.doomed, self.confirm], api_name="keep", **quiet)
@@ -89,10 +87,15 @@ class RunChanges:
             gr.Button(interactive=free),
         ]
 
+    @property
+    def prefilled(self) -> list[gr.components.Component]:
+        """What `prefill` is for."""
+        return [self.title, self.confirm, self.doomed]
+
     def prefill(self, picked: str) -> list:
         """The title of the ticked run; a question about other runs is withdrawn."""
         runs = picked_runs(self.backend.watcher.look(), picked)
-        return [runs[0][1].title if len(runs) == 1 else "", gr.Group(visible=False), ""]
+        return [runs[0][1].title if len(runs) == 1 else "", gr.Column(visible=False), ""]
 
     def rename_run(self, title: str, picked: str, request: gr.Request) -> None:
         self.backend.access.require_owner(request)
@@ -115,10 +118,10 @@ class RunChanges:
         names = ", ".join(f"“{escape(run_name(s.run.id, s.title))}”" for s in runs)
         taken = size(sum(s.run.size_bytes() for s in runs))
         question = f"Delete {names} with all checkpoints ({taken})? This cannot be undone."
-        return [json.dumps([s.run.id for s in runs]), gr.Group(visible=True), question]
+        return [json.dumps([s.run.id for s in runs]), gr.Column(visible=True), question]
 
     def keep(self) -> list:
-        return ["", gr.Group(visible=False)]
+        return ["", gr.Column(visible=False)]
 
     def delete_runs(self, doomed: str, request: gr.Request) -> list:
         self.backend.access.require_owner(request)

@@ -112,7 +112,8 @@ class RunsTab:
 
     def _wire(self) -> None:
         quiet, acting = {**QUIET, **UNCHECKED}, {**ACT, **UNCHECKED}
-        self.table.select(self.pick, None, self.picked, api_name="pick", trigger_mode="always_last", **quiet)
+        ticked = [self.picked, *self.changes.prefilled]
+        self.table.select(self.pick, None, ticked, api_name="pick", trigger_mode="always_last", **quiet)
         self.table.click(self.sort, self.order, self.order, api_name="sort", **quiet)
         self.order.change(self.show_table, self.order, self.table, api_name="runs_table", **quiet)
         gr.on(
@@ -160,9 +161,10 @@ class RunsTab:
             *self.changes.states(runs, look.current is not None and look.current.alive, owner),
         ]
 
-    def pick(self, event: gr.EventData) -> str:
-        """The ticked runs, as text."""
-        return json.dumps(_sent(event).get("picked"))
+    def pick(self, event: gr.EventData) -> list:
+        """The ticked runs, as text, and what that changes beside the curves."""
+        picked = json.dumps(_sent(event).get("picked"))
+        return [picked, *self.changes.prefill(picked)]
 
     def sort(self, order: str, event: gr.EventData) -> str:
         column = _sent(event).get("column")
