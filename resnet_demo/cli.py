@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from resnet_demo.commands.ask import add_classify, add_evaluate
 from resnet_demo.commands.command import CommandError
 from resnet_demo.commands.control import add_discard, add_pause, add_resume, add_stop
-from resnet_demo.commands.look import add_curves, add_describe
+from resnet_demo.commands.look import add_curves, add_describe, add_tensorboard
 from resnet_demo.commands.train import add_train
 from resnet_demo.data.dataset import DataError
 from resnet_demo.training.config import ConfigError
@@ -43,6 +43,6 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m resnet_demo", description=__doc__, allow_abbrev=False)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     controls = (add_pause, add_resume, add_stop, add_discard)
-    for add in (add_train, *controls, add_classify, add_evaluate, add_describe, add_curves):
+    for add in (add_train, *controls, add_classify, add_evaluate, add_describe, add_curves, add_tensorboard):
         add(commands)
     return top

@@ -1,12 +1,18 @@
-"""describe and curves: look at a network, look at a run."""
+"""describe, curves and tensorboard: look at a network, look at runs."""
 
 import argparse
 import json
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from resnet_demo.commands.command import CommandError, add_command
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.training.events import RunView
+from resnet_demo.training.points import write_csv
 from resnet_demo.training.runs import RunDirectory
+
+FOLLOW_S = 2.0
 
 
 def add_describe(commands) -> None:
@@ -57,22 +63,64 @@ def _counts(layers) -> tuple[str, str]:
 
 
 def add_curves(commands) -> None:
-    curves = add_command(commands, "curves", curves_command, "Draw a run's loss and accuracy into a picture file.")
-    curves.add_argument("--run", type=Path, required=True, metavar="DIR", help="the run's folder")
-    curves.add_argument("--output", type=Path, default=Path("curves.png"), metavar="FILE", help="PNG, SVG or PDF")
+    help = "The loss and accuracy of one run, or of several over each other, as a picture or a table."
+    curves = add_command(commands, "curves", curves_command, help)
+    curves.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
+    curves.add_argument("--output", type=Path, default=Path("curves.png"), metavar="FILE", help="PNG, SVG, PDF or CSV")
 
 
 def curves_command(options: argparse.Namespace) -> int:
-    from resnet_demo.ui.figures import save_curves
-
-    view = RunDirectory(options.run).view()
-    if not view.metrics:
-        raise CommandError(f"'{options.run}' has logged no points yet, so there is nothing to draw.")
+    runs = [RunDirectory(path) for path in options.runs]
+    shown = [(run.id, run.title(), run.view()) for run in runs]
+    for path, (*_, view) in zip(options.runs, shown, strict=True):
+        if not view.metrics:
+            raise CommandError(f"'{path}' has logged no points yet, so there is nothing to draw.")
     try:
-        save_curves(view, options.output)
+        _write_curves(shown, options.output)
     except OSError as error:
         raise CommandError(f"'{options.output}' cannot be written ({error.strerror}).") from error
     except ValueError as error:  # matplotlib's word for a format that it does not know
-        raise CommandError(f"'{options.output}': end the name in .png, .svg or .pdf.", code=2) from error
+        raise CommandError(f"'{options.output}': end the name in .png, .svg, .pdf or .csv.", code=2) from error
     print(options.output)
+    return 0
+
+
+def _write_curves(shown: list[tuple[str, str, RunView]], output: Path) -> None:
+    if output.suffix.lower() == ".csv":
+        with output.open("w", encoding="utf-8", newline="") as file:
+            write_csv(shown, file)
+        return
+    from resnet_demo.ui.figures import save_curves
+    from resnet_demo.ui.words import run_name
+
+    save_curves([(run_name(run_id, title), view) for run_id, title, view in shown], output)
+
+
+def add_tensorboard(commands) -> None:
+    help = "Write runs' curves as TensorBoard's event files, so that `tensorboard --logdir DIR` shows them."
+    tensorboard = add_command(commands, "tensorboard", tensorboard_command, help)
+    tensorboard.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
+    tensorboard.add_argument("--out", type=Path, required=True, metavar="DIR", help="one folder a run is made in it")
+    tensorboard.add_argument("--follow", action="store_true", help="go on while the runs train; Ctrl-C ends it")
+
+
+def tensorboard_command(options: argparse.Namespace) -> int:
+    from resnet_demo.training.tensorboard import EventFile
+
+    runs = [RunDirectory(path.resolve()) for path in options.runs]
+    for path, run in zip(options.runs, runs, strict=True):
+        if not run.exists():
+            raise CommandError(f"'{path}' is no run. Name a run's folder.")
+    if len({run.id for run in runs}) < len(runs):
+        raise CommandError("Two of these runs have the same name, and would be written into one folder.", code=2)
+    with ExitStack() as stack:
+        files = [(run, stack.enter_context(EventFile(options.out / run.id))) for run in runs]
+        while True:
+            views = [run.view() for run, _ in files]
+            for (_, file), view in zip(files, views, strict=True):
+                file.write(view)
+            if not options.follow or all(view.is_over for view in views):
+                break
+            time.sleep(FOLLOW_S)
+    print(options.out)
     return 0

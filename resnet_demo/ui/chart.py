@@ -13,6 +13,7 @@ WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
 LEFT, RIGHT, TOP, BOTTOM = 54, 22, 12, 44
 MAX_POINTS = 300
 MAX_SMOOTHING = 0.9
+MARK_HEIGHT = 14
 
 Point = tuple[float, float]
 
@@ -20,13 +21,15 @@ Point = tuple[float, float]
 @dataclass(frozen=True)
 class Series:
     """A named curve of (x, y) points in data units. `kind` is its CSS class, which says colour and dashes; `dotted`
-    marks its points; `noisy` is measured on few pictures at a time, so that smoothing helps to see where it goes."""
+    marks its points; `noisy` is measured on few pictures at a time, so that smoothing helps to see where it goes;
+    `mark` is a letter that stands where the curve ends."""
 
     name: str
     kind: str
     points: Sequence[Point]
     dotted: bool = False
     noisy: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def line_chart(
     reference: tuple[float, str] | None = None,
     empty: str = "drawn from the first steps on",
     height: int = HEIGHT,
+    legend: bool = True,
 ) -> str:
     """One plot with its legend, as an HTML string. With `smoothing` (0..0.9) a noisy series is drawn smoothed, its
     measured points faint behind it. `reference` is a value of y and what is written at its line."""
@@ -127,11 +131,13 @@ def line_chart(
             parts += _curve(one, smooth(one.points, smoothing), x, y, place)
         else:
             parts += _curve(one, one.points, x, y, place)
+    parts += _marks(series, place)
     if not any(one.points for one in series):
         parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
-    legend = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in series if one.name)
+    named = [one for one in series if one.name and legend]
+    key = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in named)
     return (
-        f'<figure class="chart"><figcaption><b>{escape(title)}</b>{legend}</figcaption>'
+        f'<figure class="chart"><figcaption><b>{escape(title)}</b>{key}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(_spoken(title, series, y))}">'
         f"{''.join(parts)}</svg></figure>"
     )
@@ -173,6 +179,17 @@ def _curve(series: Series, points: Sequence[Point], x: Axis, y: Axis, place) -> 
             for at, value in shown
             for px, py in [place(at, value)]
         ]
+    return parts
+
+
+def _marks(series: Sequence[Series], place) -> list[str]:
+    """The letters at the curves' ends, moved down where one would stand on another."""
+    ends = sorted(((*place(*one.points[-1]), one) for one in series if one.mark and one.points), key=lambda e: e[1])
+    parts, taken = [], []
+    for across, up, one in ends:
+        up = max([up, *(other + MARK_HEIGHT for near, other in taken if abs(near - across) < MARK_HEIGHT)])
+        taken.append((across, up))
+        parts.append(f'<text class="mark {one.kind}" x="{across + 7:.1f}" y="{up + 5:.1f}">{escape(one.mark)}</text>')
     return parts
 
 

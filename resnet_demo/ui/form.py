@@ -72,9 +72,14 @@ class TrainForm:
         """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs. So do
         the processes: they are the machine's."""
         changes = {} if "data" in PRESETS[preset].changes else {"data": data}
-        values = preset_config(preset, **changes).to_dict()
-        values["processes"] = gr.skip()
-        values["preset"] = gr.update(value=preset, info=PRESETS[preset].summary)
+        values = self.show(preset_config(preset, **changes))
+        values[FIELDS.index("processes")] = gr.skip()
+        return values
+
+    def show(self, config: TrainConfig) -> list:
+        """All fields as this config says."""
+        values = config.to_dict()
+        values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
         return [values[name] for name in FIELDS]
 
     def _add(self, name: str) -> None:

@@ -8,7 +8,18 @@ from resnet_demo.training import events
 from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TrainConfig
 from resnet_demo.training.runs import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
-from resnet_demo.ui.words import PHASES, amount, data_label, duration, event_line, machine_load, percent, rate, started
+from resnet_demo.ui.words import (
+    PHASES,
+    amount,
+    data_label,
+    duration,
+    event_line,
+    machine_load,
+    percent,
+    rate,
+    run_name,
+    started,
+)
 
 CIFAR10_CLASSES = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -188,7 +199,8 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
         f'aria-valuemax="100" aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
     )
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
-    title = f"{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
+    named = f"{escape(snapshot.title)}: " if snapshot.title else ""
+    title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
         f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
         f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
@@ -214,40 +226,6 @@ def _origin(config: TrainConfig) -> str:
     return ", from torchvision's weights" if config.start_from else ""
 
 
-# --- the table of runs ----------------------------------------------------------------------------------------
-
-
-def runs_html(look: Look) -> str:
-    """All runs, newest first."""
-    problems = "".join(f'<p class="hint">{escape(problem)}</p>' for problem in look.unreadable)
-    if not look.runs:
-        return problems or '<p class="hint">Runs will be listed here, with their settings and what they reached.</p>'
-    head = ("started", "status", "data", "network", "preset", "epochs", "test accuracy", "speed", "time")
-    rows = "".join(
-        f'<tr title="{escape(s.run.id)}">{"".join(f"<td>{escape(cell)}</td>" for cell in _run_row(s))}</tr>'
-        for s in look.runs
-    )
-    return (
-        '<div class="runs-scroll" tabindex="0"><table class="runs-table"><thead><tr>'
-        f"{''.join(f'<th>{name}</th>' for name in head)}</tr></thead><tbody>{rows}</tbody></table></div>{problems}"
-    )
-
-
-def _run_row(snapshot: Snapshot) -> tuple[str, ...]:
-    view, config = snapshot.view, snapshot.config
-    return (
-        started(snapshot.run.id),
-        f"{MARKS[snapshot.status]} {snapshot.status}",
-        data_label(config.data),
-        f"{config.arch}, {config.stem} stem",
-        config.preset,
-        f"{len(view.epochs)} of {config.epochs}",
-        percent(view.test_accuracy),
-        rate(view.images_per_s),
-        duration(view.elapsed_s),
-    )
-
-
 def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
     """The last events in words."""
     if snapshot is None:
@@ -268,7 +246,7 @@ def _gaps_line(snapshot: Snapshot) -> str:
 
 def run_choices(look: Look) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
-    runs = [(f"{started(s.run.id)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
+    runs = [(f"{run_name(s.run.id, s.title)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
     return [("The newest", NEWEST), *runs]
 
 
@@ -276,7 +254,10 @@ def parent_choices(look: Look) -> list[tuple[str, str]]:
     """(label, what `start_from` then says) of the runs that have weights to start from."""
     label = "{}, {} on {}".format
     saved = (s for s in look.runs if s.view.saved)
-    return [(label(started(s.run.id), s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}") for s in saved]
+    return [
+        (label(run_name(s.run.id, s.title), s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}")
+        for s in saved
+    ]
 
 
 def article_reference() -> tuple[float, str]:

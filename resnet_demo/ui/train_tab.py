@@ -1,5 +1,5 @@
-"""The Train tab: the form, the run in front, its curves, and the table of runs. The handlers are short: what is
-said stands in `present`, what is done in `training.launcher`."""
+"""The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
+`present`, what is done in `training.launcher`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.training.config import ConfigError, preset_config, problem_with
-from resnet_demo.training.launcher import Launcher, LaunchError
-from resnet_demo.training.runs import RunError, RunStore
+from resnet_demo.training.launcher import Launcher
+from resnet_demo.training.runs import RunStore
 from resnet_demo.ui import present
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.chart import MAX_SMOOTHING
 from resnet_demo.ui.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
 from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, act
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
@@ -64,11 +64,9 @@ class TrainTab:
                 self._build_form()
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
-        gr.Markdown("### Runs")
         self.chosen = gr.Dropdown(
             present.run_choices(Look()), value=NEWEST, label="Run shown above", filterable=False, elem_id="chosen-run"
         )
-        self.runs = gr.HTML(present.runs_html(Look()), elem_id="runs")
 
     def _build_form(self) -> None:
         sources = self.backend.sources
@@ -127,7 +125,7 @@ class TrainTab:
     def shown(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
         buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
-        lists = [self.runs, self.chosen, self.form["start_from"]]
+        lists = [self.chosen, self.form["start_from"]]
         return [self.seen, self.status, *self.charts, self.log, *lists, self.ended, *buttons]
 
     @property
@@ -206,7 +204,7 @@ class TrainTab:
     def _render(self, look: Look, shown: Snapshot | None, seen: str, charts: Sequence[str], owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * 6, [gr.skip()] * 10
+        points, states = [gr.skip()] * 6, [gr.skip()] * 9
         if changed.points or changed.states:
             points = [*charts, present.log_text(shown, owner)]
         if changed.states:
@@ -225,7 +223,6 @@ class TrainTab:
         can = present.controls(look, shown, owner)
         live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [
-            present.runs_html(look),
             gr.Dropdown(choices=present.run_choices(look)),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
             ended.run.id if ended else "",
@@ -303,13 +300,7 @@ class TrainTab:
 
     def _act(self, action) -> list:
         """Do it and show what is true afterwards, the run in front; what goes wrong becomes one sentence."""
-        try:
-            action()
-        except (LaunchError, RunError, ConfigError) as error:
-            raise gr.Error(str(error), title="Not done", print_exception=False) from error
-        except OSError as error:
-            problem = f"A file could not be written or a process not started ({error.strerror}). Check the disk."
-            raise gr.Error(problem, title="Not done", print_exception=False) from error
+        act(action)
         look = self.backend.watcher.look(now=True)
         shown = self._render(look, look.current, "", [gr.skip()] * len(self.charts), owner=True)
         shown[self.shown.index(self.seen)] = _without_points(look.version)

@@ -27,6 +27,7 @@ class Snapshot:
     alive: bool
     progress: Progress | None
     wanted: str  # of a living worker: run, pause or stop
+    title: str = ""  # what a person called the run
     last_words: str = ""  # of a worker that died without an ending; for the owner alone
 
     @property
@@ -71,7 +72,7 @@ class Look:
         view, progress = snapshot.view, snapshot.progress
         points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
         states = (
-            [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.last_words) for s in self.runs],
+            [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title, s.last_words) for s in self.runs],
             self.unreadable,
             self.lost,
         )
@@ -167,6 +168,7 @@ class _Followed:
             alive=alive,
             progress=self.run.progress() if alive else None,
             wanted=self.run.wanted() if alive else RUN,
+            title=self.run.title(),
         )
         if snapshot.status == "interrupted":
             return replace(snapshot, last_words=last_words(self.run, self._view.last))

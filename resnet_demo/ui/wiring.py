@@ -1,5 +1,13 @@
 """How handlers are wired to the page's events: what most of them share."""
 
+from collections.abc import Callable
+
+import gradio as gr
+
+from resnet_demo.training.config import ConfigError
+from resnet_demo.training.launcher import LaunchError
+from resnet_demo.training.runs import RunError
+
 # Cheap, called often, and nothing for an API's users: no queue, no spinner, any number at once.
 QUIET = {
     "queue": False,
@@ -14,3 +22,14 @@ ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 # Values come to the handler as they were sent, and it checks them itself. Gradio's own check of a list knows only
 # what stood there at the start, and its preparation of a picture would decode it before our limits are asked.
 UNCHECKED = {"preprocess": False}
+
+
+def act(action: Callable[[], object]) -> None:
+    """Do what a person asked for; what goes wrong becomes one sentence on the page."""
+    try:
+        action()
+    except (LaunchError, RunError, ConfigError) as error:
+        raise gr.Error(str(error), title="Not done", print_exception=False) from error
+    except OSError as error:
+        problem = f"A file could not be written or a process not started ({error.strerror}). Check the disk."
+        raise gr.Error(problem, title="Not done", print_exception=False) from error

@@ -43,7 +43,9 @@ def rate(images_per_s: float | None) -> str:
 
 def size(count: float) -> str:
     """Bytes: 1_240_000_000 -> '1.2 GB'."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def machine_load(progress: Progress | None) -> str:
@@ -69,6 +71,16 @@ def started(run_id: str) -> str:
         return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").strftime("%d %b %Y, %H:%M").lstrip("0")
     except ValueError:
         return run_id
+
+
+def run_name(run_id: str, title: str) -> str:
+    """What a person called the run, or else when it started."""
+    return title or started(run_id)
+
+
+def run_mark(place: int) -> str:
+    """0 -> 'A': the letter of one of several runs, at its line and in its column."""
+    return chr(ord("A") + place % 26)
 
 
 def amount(progress: events.Event | Progress | LoadProgress) -> str:

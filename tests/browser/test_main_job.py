@@ -130,7 +130,7 @@ def test_no_tab_is_wider_than_the_window(app, open_page, width):
     with app.running():
         page = open_page(app.url, width)
         page.wait_for_selector("#plan:has-text('Takes about')")
-        for tab in ("Train", "Architecture", "Classify"):
+        for tab in ("Train", "Runs", "Architecture", "Classify"):
             page.get_by_role("tab", name=tab).click()
             page.wait_for_timeout(1000)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, tab

@@ -13,8 +13,11 @@ from filelock import FileLock
 from PIL import Image
 
 from resnet_demo.cli import main
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.training import events
+from resnet_demo.training.config import TrainConfig, preset_config
 from resnet_demo.training.runs import RunDirectory, RunStore
+from tests.training.test_points import PLACE, epoch, metric
+from tests.training.test_tensorboard import read
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--preset", "tour", "--arch", "resnet18", "--batch-size", "16", "--train-images", "160", "--test-images", "40"]
@@ -43,9 +46,9 @@ def test_train_writes_the_run_the_page_reads(where, tmp_path, capsys):
     shown = capsys.readouterr()
     assert shown.out == "" and "test accuracy" in shown.err and "Traceback" not in shown.err
     picture = tmp_path / "curves.png"
-    assert run("curves", "--run", made.path, "--output", picture) == 0
+    assert run("curves", made.path, "--output", picture) == 0
     assert Image.open(picture).size == (1100, 418)
-    assert run("curves", "--run", made.path, "--output", tmp_path / "curves.xyz") == 2
+    assert run("curves", made.path, "--output", tmp_path / "curves.xyz") == 2
 
 
 def test_json_is_the_log(where, tmp_path, capsys):
@@ -134,8 +137,51 @@ def test_a_relative_folder_is_kept_as_an_absolute_one(where, tmp_path, monkeypat
 
 
 def test_nothing_to_draw_is_a_sentence(tmp_path, capsys):
-    assert run("curves", "--run", tmp_path / "none") == 1
+    assert run("curves", tmp_path / "none") == 1
     assert "nothing to draw" in capsys.readouterr().err
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    """Two runs whose logs hold two points and an epoch each."""
+    runs = [RunStore(tmp_path / "runs").create(preset_config("tour"), name) for name in ("first", "second")]
+    for number, made in enumerate(runs, 1):
+        for event in (metric(2, number), metric(4, number / 2), epoch(1, 4)):
+            made.append(event)
+    runs[1].rename("costs $5 $6")
+    return runs
+
+
+def test_several_runs_are_drawn_over_each_other_and_written_as_one_table(two_runs, tmp_path):
+    paths = [made.path for made in two_runs]
+    assert run("curves", *paths, "--output", tmp_path / "both.svg") == 0
+    drawn = (tmp_path / "both.svg").read_text()
+    assert drawn.count("stroke: #0072b2") > 0 < drawn.count("stroke: #c25700")
+    assert run("curves", *paths, "--output", tmp_path / "both.csv") == 0
+    table = (tmp_path / "both.csv").read_text()
+    assert "first,,2,1,1.000,train_loss,1\n" in table and "second,costs $5 $6,2,1,1.000,train_loss,2\n" in table
+
+
+def test_tensorboard_gets_one_folder_a_run(two_runs, tmp_path, capsys):
+    out = tmp_path / "board"
+    assert run("tensorboard", *[made.path for made in two_runs], "--out", out) == 0
+    assert read(out / "first")["loss/train"] == [(2, 1.0), (4, 0.5)]
+    assert read(out / "second")["loss/train"] == [(2, 2.0), (4, 1.0)]
+    assert run("tensorboard", tmp_path / "none", "--out", out) == 1
+    assert "is no run" in capsys.readouterr().err
+
+
+def test_tensorboard_follows_a_run_until_it_ends(two_runs, tmp_path, monkeypatch):
+    followed, ended = two_runs[0], []
+
+    def train_on(seconds):
+        followed.append(events.RunEnded(**PLACE, epoch=1, step=6, elapsed_s=3.0, outcome="finished") if ended
+                        else metric(6, 0.25))  # fmt: skip
+        ended.append(seconds)
+
+    monkeypatch.setattr(time, "sleep", train_on)
+    assert run("tensorboard", followed.path, "--out", tmp_path / "board", "--follow") == 0
+    assert read(tmp_path / "board" / "first")["loss/train"] == [(2, 1.0), (4, 0.5), (6, 0.25)] and len(ended) == 2
 
 
 def test_describe_prints_the_measured_network(capsys):

@@ -18,6 +18,7 @@ from resnet_demo.training.config import preset_config
 from resnet_demo.training.runs import PAUSE, RunDirectory, RunError, RunStore
 from resnet_demo.training.worker import Worker
 from resnet_demo.ui import present
+from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html
 from resnet_demo.ui.watch import NEWEST, Watcher
 from tests.survival.workers import TrainCommand, assert_as_if_never_disturbed
 
@@ -198,7 +199,7 @@ def look(run: RunDirectory) -> None:
     present.status_html(seen.shown(NEWEST))
     present.log_text(seen.shown(NEWEST))
     run.log_tail()
-    assert run.id in present.runs_html(seen)
+    assert run.id in table_html(seen, NEWEST_FIRST)
 
 
 def is_sentence(text: str) -> bool:

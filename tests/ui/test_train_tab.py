@@ -98,12 +98,12 @@ def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config
 def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tiny_config):
     with serve() as (url, backend):
         backend.store.create(tiny_config)
-        version, checkpoints = run_now(url, "news", ["", ""]).json()["data"]
+        words = run_now(url, "news", ["", "", "", ""]).json()["data"]
         shown = run_now(url, "refresh", ASKING).json()["data"]
-        assert shown[0] == version and "interrupted" in shown[1]
+        assert shown[0] == words[0] and "interrupted" in shown[1]
         assert len(shown[CHARTS]) == 5 and all("<svg" in chart for chart in shown[CHARTS])
-        unchanged = run_now(url, "news", [version, checkpoints])
-        assert unchanged.json()["data"] == [{"__type__": "update"}] * 2 and len(unchanged.content) < 300
+        unchanged = run_now(url, "news", [*words, ""])
+        assert unchanged.json()["data"] == [{"__type__": "update"}] * 3 and len(unchanged.content) < 300
 
 
 def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):

@@ -9,6 +9,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import continued, preset_config
 from resnet_demo.training.runs import DISCARD, PAUSE, Progress, RunStore
 from resnet_demo.ui import present, words
+from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html
 from resnet_demo.ui.watch import NEWEST, Changed, Look, Snapshot, Watcher, changed_parts
 
 CONFIG = preset_config("fast")
@@ -119,7 +120,7 @@ def test_last_words_that_come_late_are_news(run, tmp_path):
 
 def test_what_a_log_says_is_escaped(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
-    html = present.status_html(failed) + present.runs_html(look(failed))
+    html = present.status_html(failed)
     assert "A &lt;b&gt;reason&lt;/b&gt;." in html and "<b>reason" not in html
 
 
@@ -254,7 +255,7 @@ def test_a_run_of_a_newer_version_does_not_hide_the_others(run, tmp_path):
     (other.path / "config.json").write_text('{"config": {"warp": 9}}')
     seen = Watcher(RunStore(tmp_path)).look()
     assert [snapshot.run for snapshot in seen.runs] == [run]
-    assert "cannot be opened. This version knows no setting" in present.runs_html(seen)
+    assert "cannot be opened. This version knows no setting" in table_html(seen, NEWEST_FIRST)
 
 
 def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(run, tmp_path):
