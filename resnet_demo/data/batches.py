@@ -3,10 +3,12 @@ that a run continued in mid-epoch sees what it would have seen."""
 
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -18,6 +20,11 @@ def seeded(*key: int | str) -> torch.Generator:
     """A generator on the CPU whose numbers depend on the key alone, on every device and platform."""
     digest = hashlib.blake2b(repr(key).encode(), digest_size=7).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "big"))
+
+
+def to_tensor(pictures: Sequence[Image.Image]) -> Tensor:
+    """RGB pictures of one size -> uint8 (N, 3, H, W)."""
+    return torch.from_numpy(np.stack([np.array(picture) for picture in pictures])).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from PIL import ExifTags, Image, ImageOps
 
 MAX_FILE_BYTES = 25_000_000
 MAX_PIXELS = 50_000_000  # of the header; what decoding takes at most follows from it, about 200 MB a copy
+SIZE = 32  # pixels a side, as every source gives them
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 # What Pillow raises on damaged or hostile bytes: its plugins parse by hand and let these through.
@@ -70,12 +71,23 @@ def load_picture(path: Path) -> Image.Image:
         ) from error
 
 
-def fit(picture: Image.Image, size: int = 32) -> Image.Image:
+def fit(picture: Image.Image, size: int = SIZE) -> Image.Image:
     """The largest centred square, resized with antialiasing to (size, size); itself where it has that size."""
     if picture.size == (size, size):
         return picture
     # Crops before it resizes: the other order would turn a line of 1 x 1,000,000 pixels into a billion.
     return ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
+
+
+def prepare(picture: Image.Image, light_on_dark: bool) -> tuple[Image.Image, bool]:
+    """The RGB picture as a network learned to see pictures, (SIZE, SIZE), and whether it was inverted for that.
+
+    What was trained on light strokes on black, the digits, has three equal channels.
+    """
+    seen = fit(picture)
+    if not light_on_dark:
+        return seen, False
+    return invert_if_border_is_light(seen.convert("L").convert("RGB"))
 
 
 def invert_if_border_is_light(picture: Image.Image) -> tuple[Image.Image, bool]:

@@ -11,20 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from resnet_demo.data.batches import Normalise
-from resnet_demo.data.images import fit, invert_if_border_is_light
+from resnet_demo.data.batches import Normalise, to_tensor
+from resnet_demo.data.images import prepare
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
 from resnet_demo.training.runs import RunStore
 
-SIZE = 32  # pixels a side, as every source gives them
 BATCH = 256
 KEPT = 2  # networks held in memory: the newest and one to compare it with
 READS = 5  # of a file that is replaced while it is read
@@ -69,7 +67,7 @@ class Classifier:
         return _alone.submit(self.classify_batch, [picture]).result()[0]
 
     def classify_batch(self, pictures: Sequence[Image.Image]) -> list[Prediction]:
-        prepared = [self.prepare(picture) for picture in pictures]
+        prepared = [prepare(picture, self.info.light_on_dark) for picture in pictures]
         if not prepared:
             return []
         shares = self.logits(to_tensor([seen for seen, _ in prepared])).softmax(1)
@@ -77,16 +75,6 @@ class Classifier:
             Prediction(self._ranked(row), seen, inverted, self.info, self.run_id)
             for row, (seen, inverted) in zip(shares, prepared, strict=True)
         ]
-
-    def prepare(self, picture: Image.Image) -> tuple[Image.Image, bool]:
-        """The picture as the network learned to see pictures, and whether it was inverted for that.
-
-        What was trained on light strokes on black, the digits, has three equal channels.
-        """
-        seen = fit(picture, SIZE)
-        if not self.info.light_on_dark:
-            return seen, False
-        return invert_if_border_is_light(seen.convert("L").convert("RGB"))
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:
@@ -114,11 +102,6 @@ def _thread_on_one_core() -> ThreadPoolExecutor:
 
 
 _alone = _thread_on_one_core()
-
-
-def to_tensor(pictures: Sequence[Image.Image]) -> Tensor:
-    """RGB pictures of one size -> uint8 (N, 3, H, W)."""
-    return torch.from_numpy(np.stack([np.array(picture) for picture in pictures])).permute(0, 3, 1, 2)
 
 
 class Predictor:

@@ -66,6 +66,15 @@ class EpochEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PictureSeen(Event):
+    """What the averaged network makes of the pinned picture. Asked by the clock too, so that a run repeated gives
+    other steps; never twice at one step, where the weights are the same."""
+
+    picture: str  # which one: PinnedPicture.id
+    probabilities: tuple[float, ...]  # in the order of RunStarted.classes
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(Event):
     """resume.pt and model.safetensors stand on the disk."""
 
@@ -90,7 +99,7 @@ class RunEnded(Event):
     message: str = ""
 
 
-STORED = (RunStarted, MetricsLogged, EpochEnded, CheckpointSaved, RunPaused, RunResumed, RunEnded)
+STORED = (RunStarted, MetricsLogged, EpochEnded, PictureSeen, CheckpointSaved, RunPaused, RunResumed, RunEnded)
 _BY_NAME = {kind.__name__: kind for kind in STORED}
 
 
@@ -104,7 +113,7 @@ def from_line(line: str) -> Event:
     try:
         values = json.loads(line)
         kind = _BY_NAME[values.pop("event")]
-        for name in ("classes", "warnings"):
+        for name in ("classes", "warnings", "probabilities"):
             if name in values:
                 values[name] = tuple(values[name])
         return kind(**values)
@@ -123,6 +132,7 @@ class RunView:
     paused: bool = False
     ended: RunEnded | None = None
     last: Event | None = None
+    pictures: tuple[PictureSeen, ...] = ()  # of every picture that was ever pinned
 
     @property
     def is_over(self) -> bool:
@@ -160,16 +170,19 @@ def fold(events: Iterable[Event]) -> RunView:
     started, saved, ended, last, paused = None, None, None, None, False
     metrics: list[MetricsLogged] = []
     epochs: list[EpochEnded] = []
+    pictures: list[PictureSeen] = []
     for event in events:
         last = event
         match event:
             case RunStarted():  # also again, where a run begins anew because nothing had been saved
                 started, saved, ended, paused = event, None, None, False
-                metrics, epochs = [], []
+                metrics, epochs, pictures = [], [], []
             case MetricsLogged():
                 metrics.append(event)
             case EpochEnded():
                 epochs.append(event)
+            case PictureSeen():
+                pictures.append(event)
             case CheckpointSaved():
                 saved = event
             case RunPaused():  # also right after a failure, where a resumed run is paused while it still loads
@@ -178,6 +191,7 @@ def fold(events: Iterable[Event]) -> RunView:
                 ended, paused = None, False
                 metrics = [point for point in metrics if point.step <= step]
                 epochs = [point for point in epochs if point.epoch < epoch]
+                pictures = [point for point in pictures if point.step <= step]
             case RunEnded():
                 ended = event
-    return RunView(started, tuple(metrics), tuple(epochs), saved, paused, ended, last)
+    return RunView(started, tuple(metrics), tuple(epochs), saved, paused, ended, last, tuple(pictures))

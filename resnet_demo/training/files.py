@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 UNFINISHED = ".part"  # ends the name of a file that is still being written
+_WRITTEN_BY_THE_PAGE = (".control.json", ".title.json", ".pinned.png")  # without the run's lock
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -41,5 +42,5 @@ def read_json(path: Path) -> dict | None:
 def remove_unfinished(folder: Path) -> None:
     """Delete what writers that were killed have left. Only for who holds the folder's lock."""
     for path in folder.rglob(f".*{UNFINISHED}"):
-        if not path.name.startswith((".control.json", ".title.json")):  # the page's, who writes without the lock
+        if not path.name.startswith(_WRITTEN_BY_THE_PAGE):
             path.unlink(missing_ok=True)

@@ -64,6 +64,7 @@ class RunDirectory:
         self.state_path = path / "resume.pt"
         self.log_path = path / "worker.log"
         self.epochs_path = path / "epochs"
+        self.picture_path = path / "pinned.png"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunDirectory) and self.path == other.path

@@ -218,6 +218,17 @@ class Trainer:
         loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
         return torch.stack([loss, (logits.argmax(1) == labels).sum()]).to(self.sums.dtype)
 
+    @torch.no_grad()
+    def probabilities(self, images: Tensor) -> Tensor:
+        """What the averaged network makes of uint8 pictures (N, 3, H, W): (N, classes) on the CPU. Asking changes
+        nothing of the training."""
+        was_training = self.averaged.training  # without averaging it is the network that trains
+        self.averaged.eval()
+        with self._autocast():
+            logits = self.averaged(self.normalise(images.to(self.choice.device))).float()
+        self.averaged.train(was_training)
+        return logits.softmax(1).cpu()
+
     # --- saving and going on ----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:

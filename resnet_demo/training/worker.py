@@ -16,6 +16,7 @@ from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.machine_load import MachineLoad
 from resnet_demo.training.meter import Meter
 from resnet_demo.training.parallel import ALONE, ProcessLost, join
+from resnet_demo.training.pinned import PictureAsker
 from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError, RunStore
 from resnet_demo.training.signals import PauseSignals
 
@@ -39,6 +40,7 @@ class Worker:
         self._trainer = None
         self._dataset = None
         self._meter, self._machine_load = Meter(), MachineLoad()
+        self._asker = PictureAsker(run)
         self._reached = Progress(STARTING)  # what the last step has left to say
         self._last_progress = self._last_save = 0.0
 
@@ -161,6 +163,9 @@ class Worker:
             if wanted != RUN:
                 yield self._leave(event, wanted)
                 return
+            if seen := self._asker.ask(trainer, self._dataset.light_on_dark, event):
+                self._meter.see(seen)
+                yield self._store(seen)
 
     def _save(self, at: events.Event) -> events.Event:
         """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing."""

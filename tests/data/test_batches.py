@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
-from resnet_demo.data.batches import Augment, Normalise, Pictures, _send, batches, seeded
+from resnet_demo.data.batches import Augment, Normalise, Pictures, _send, batches, seeded, to_tensor
 from resnet_demo.data.splits import split
 
 KEEP = Normalise((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))  # float32 values 0..255
@@ -138,3 +139,11 @@ def test_cuda_fetches_indices_from_pinned_memory():
 
     assert _send(Numbers(), torch.device("cuda")).said == ["pinned", ("cuda", True)]
     assert _send(Numbers(), torch.device("cpu")).said == [("cpu", False)]
+
+
+def test_pictures_become_a_tensor_of_their_bytes():
+    picture = Image.linear_gradient("L").resize((32, 32)).convert("RGB")
+    picture.putpixel((7, 5), (1, 2, 3))
+    tensor = to_tensor([picture, picture])
+    assert (tensor.shape, tensor.dtype) == ((2, 3, 32, 32), torch.uint8)
+    assert tuple(tensor[0, :, 5, 7].tolist()) == (1, 2, 3)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from resnet_demo.data import images
-from resnet_demo.data.images import PictureError, fit, invert_if_border_is_light, load_picture
+from resnet_demo.data.images import PictureError, fit, invert_if_border_is_light, load_picture, prepare
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -332,3 +332,14 @@ def test_loading_pictures_imports_no_torch():
     code = "import sys, resnet_demo.data.decoding; sys.exit('torch' in sys.modules)"
     root = Path(images.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=root).returncode == 0
+
+
+def test_a_picture_is_prepared_as_the_network_learned_to_see_pictures():
+    red_on_white = Image.new("RGB", (64, 40), "white")
+    red_on_white.paste((200, 0, 0), (24, 12, 40, 28))
+    photo, inverted = prepare(red_on_white, light_on_dark=False)
+    assert photo.size == (32, 32) and photo.getpixel((16, 16)) == (200, 0, 0) and not inverted
+    digit, inverted = prepare(red_on_white, light_on_dark=True)
+    assert inverted and digit.getpixel((0, 0)) == (0, 0, 0)
+    red, green, blue = digit.getpixel((16, 16))
+    assert red == green == blue > 150

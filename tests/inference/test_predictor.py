@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from resnet_demo.data.batches import Normalise
 from resnet_demo.inference import predictor as module
-from resnet_demo.inference.predictor import Classifier, Predictor, to_tensor
+from resnet_demo.inference.predictor import Classifier, Predictor
 from resnet_demo.training.checkpoint import save_model
 from resnet_demo.training.model_info import CheckpointError
 from resnet_demo.training.runs import RunError, RunStore
@@ -253,10 +253,3 @@ def test_a_checkpoint_file_answers_by_its_path(store):
     assert prediction.run_id is None
     with pytest.raises(CheckpointError):
         Classifier.from_file(run.path / "nothing.safetensors")
-
-
-def test_pictures_become_a_tensor_of_their_bytes():
-    picture = noise()
-    tensor = to_tensor([picture, picture])
-    assert (tensor.shape, tensor.dtype) == ((2, 3, 32, 32), torch.uint8)
-    assert tuple(tensor[0, :, 5, 7].tolist()) == picture.getpixel((7, 5))

@@ -33,9 +33,13 @@ def epoch_ended(epoch, accuracy=0.5):
     )
 
 
+def seen(step, picture="a", probabilities=(0.25, 0.75)):
+    return events.PictureSeen(**PLACE | {"step": step}, picture=picture, probabilities=probabilities)
+
+
 @pytest.mark.parametrize(
     "event",
-    [started(), logged(4), epoch_ended(1), events.CheckpointSaved(**PLACE), events.RunPaused(**PLACE),
+    [started(), logged(4), epoch_ended(1), seen(4), events.CheckpointSaved(**PLACE), events.RunPaused(**PLACE),
      events.RunResumed(**PLACE), events.RunEnded(**PLACE, outcome="failed", message="It “failed”.\nTwice.")],
     ids=lambda event: type(event).__name__,
 )  # fmt: skip
@@ -67,6 +71,13 @@ def test_resuming_drops_what_was_logged_after_the_saved_point():
     view = events.fold([*log, events.RunResumed(**PLACE | {"step": 12, "epoch": 2}), logged(16, 2, loss=0.5)])
     assert [(point.step, point.train_loss) for point in view.metrics] == [(4, 1.0), (8, 1.0), (12, 1.0), (16, 0.5)]
     assert [point.epoch for point in view.epochs] == [1]
+
+
+def test_resuming_drops_the_answers_that_its_weights_have_not_given():
+    resumed = events.RunResumed(**PLACE | {"step": 10})
+    view = events.fold([started(), seen(0), seen(10), seen(11, "b"), resumed, seen(12, "b")])
+    assert [(answer.step, answer.picture) for answer in view.pictures] == [(0, "a"), (10, "a"), (12, "b")]
+    assert events.fold([started(), seen(0), started()]).pictures == ()
 
 
 def test_resuming_before_an_evaluation_drops_its_result():

@@ -221,3 +221,19 @@ def test_a_step_that_is_not_logged_waits_for_nothing(make_trainer, optimizer):
     with NoWaiting():
         told = list(islice(stream, 4))
     assert [(type(event), event.step) for event in told] == [(events.StepEnded, step) for step in (3, 4, 5, 6)]
+
+
+@pytest.mark.parametrize("averaging", [0.9, 0.0])
+def test_asking_about_a_picture_changes_nothing_of_the_training(make_trainer, tiny_dataset, averaging):
+    asked, alone = make_trainer(averaging=averaging), make_trainer(averaging=averaging)
+    answers = []
+    for _ in asked.run():
+        random, modes = torch.get_rng_state(), [module.training for module in asked.averaged.modules()]
+        answers.append(asked.probabilities(tiny_dataset.test_images[:2]))
+        assert torch.equal(torch.get_rng_state(), random)
+        assert [module.training for module in asked.averaged.modules()] == modes
+    list(alone.run())
+    without_clock = {"elapsed_s": 0.0}
+    assert_equal_states(asked.state_dict() | without_clock, alone.state_dict() | without_clock)
+    assert answers[0].shape == (2, 3) and answers[-1].sum(1).tolist() == pytest.approx([1, 1])
+    assert not torch.equal(answers[0], answers[-1])
