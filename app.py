@@ -17,8 +17,8 @@ from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.runs import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
+from resnet_demo.ui.backend import Backend, default_sources
 from resnet_demo.ui.theme import CSS, page_theme
-from resnet_demo.ui.train_tab import Backend, default_sources
 from resnet_demo.ui.watch import Watcher
 
 SAVE_TIMEOUT_S = 120.0

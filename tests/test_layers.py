@@ -52,7 +52,7 @@ from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.runs import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
-from resnet_demo.ui.train_tab import Backend, default_sources
+from resnet_demo.ui.backend import Backend, default_sources
 from resnet_demo.ui.watch import Watcher
 store = RunStore(Path({str(tmp_path)!r}))
 store.create(preset_config("tour"))

@@ -1,14 +1,11 @@
 """What a checkpoint says of a picture, in words and HTML: pure functions. Imports neither gradio nor torch."""
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from resnet_demo.training.model_info import ModelInfo
+from resnet_demo.ui.pictures import data_url
 from resnet_demo.ui.words import data_label, percent
 
 if TYPE_CHECKING:  # brings torch
@@ -65,7 +62,7 @@ def answer_html(prediction: "Prediction") -> str:
         f"{_unbroken(escape(checkpoint_text(prediction.info)))}</p>{note}"
     )
     picture = (
-        f'<img src="{_data_url(prediction.seen)}" alt="The picture at 32 by 32 pixels, as the network saw it">'
+        f'<img src="{data_url(prediction.seen)}" alt="The picture at 32 by 32 pixels, as the network saw it">'
         "<figcaption>What the network saw:<br>32 × 32 pixels</figcaption>"
     )
     more = len(prediction.ranked) - SHOWN
@@ -129,10 +126,3 @@ def _bars(ranked: Sequence[tuple[str, float | None]]) -> str:
         for name, share in ranked
     )
     return f'<ol class="classify-bars{answered}">{rows}</ol>'
-
-
-def _data_url(picture: Image.Image) -> str:
-    """The picture inside the page itself: nothing is left on the server's disk."""
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = 54, 22, 12, 44
 MAX_POINTS = 300
 MAX_SMOOTHING = 0.9
 MARK_HEIGHT = 14
+LETTER, LINE = 7.5, 15.0  # about what a letter of a label takes across, and its line down
 
 Point = tuple[float, float]
 
@@ -22,7 +23,8 @@ Point = tuple[float, float]
 class Series:
     """A named curve of (x, y) points in data units. `kind` is its CSS class, which says colour and dashes; `dotted`
     marks its points; `noisy` is measured on few pictures at a time, so that smoothing helps to see where it goes;
-    `mark` is a letter that stands where the curve ends."""
+    `mark` is a letter that stands where the curve ends; `labelled` writes its name at its highest point instead of in
+    the legend."""
 
     name: str
     kind: str
@@ -30,6 +32,7 @@ class Series:
     dotted: bool = False
     noisy: bool = False
     mark: str = ""
+    labelled: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,10 @@ def line_chart(
         else:
             parts += _curve(one, one.points, x, y, place)
     parts += _marks(series, place)
+    parts += _labels([one for one in series if one.labelled and one.points], place)
     if not any(one.points for one in series):
         parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
-    named = [one for one in series if one.name and legend]
+    named = [one for one in series if one.name and legend and not one.labelled]
     key = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in named)
     return (
         f'<figure class="chart"><figcaption><b>{escape(title)}</b>{key}</figcaption>'
@@ -196,6 +200,24 @@ def _marks(series: Sequence[Series], place) -> list[str]:
 def _line(kind: str, points: Sequence[Point], place) -> str:
     path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (place(*point) for point in points))
     return f'<polyline class="curve {kind}" points="{path}"/>'
+
+
+def _labels(series: Sequence[Series], place) -> list[str]:
+    """Each name over its curve's highest point, moved up, or where there is no room down, until it is free."""
+    parts, taken = [], []
+    for one in series:
+        half = LETTER * len(one.name) / 2
+        across, peak = min((place(*point) for point in thin(one.points)), key=lambda at: at[1])
+        across = min(max(across, LEFT + half), WIDTH - RIGHT - half)
+        first = max(peak - 6, TOP)
+        rows = [
+            *(first - i * LINE for i in range(int((first - TOP) / LINE) + 1)),
+            *(first + i * LINE for i in range(99)),
+        ]
+        up = next(y for y in rows if not any(abs(across - x) < half + h and abs(y - at) < LINE for x, at, h in taken))
+        taken.append((across, up, half))
+        parts.append(f'<text class="name {one.kind}" x="{across:.1f}" y="{up:.1f}">{escape(one.name)}</text>')
+    return parts
 
 
 def _spoken(title: str, series: Sequence[Series], y: Axis) -> str:

@@ -3,18 +3,17 @@
 Torch is imported by the first answer, never by this module.
 """
 
-import os
 import threading
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from resnet_demo.data.images import PictureError, load_picture
+from resnet_demo.data.images import PictureError
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
 from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import answer
+from resnet_demo.ui.pictures import uploaded_picture
 from resnet_demo.ui.watch import NEWEST
 from resnet_demo.ui.wiring import QUIET, UNCHECKED
 
@@ -171,20 +170,8 @@ class ClassifyTab:
         """Raises one of ERRORS."""
         if not isinstance(chosen, str):
             raise RunError("There is no such run (any more). Choose one from the list.")
-        picture = load_picture(self._uploaded_file(upload))
+        picture = uploaded_picture(upload, self.picture.GRADIO_CACHE)
         return self._predictor().classify(picture, None if chosen == NEWEST else chosen)
-
-    def _uploaded_file(self, upload: Any) -> Path:
-        """Where Gradio keeps the upload. Raises PictureError for any other path: Gradio checks only requests that
-        carry its 'meta' mark, so that without it a request could name every file of the server."""
-        path = upload.get("path") if isinstance(upload, dict) else None
-        if not isinstance(path, str) or "\0" in path:
-            raise PictureError("There is no uploaded picture to classify. Choose one.")
-        kept = Path(os.path.realpath(self.picture.GRADIO_CACHE))
-        file = Path(os.path.realpath(path))
-        if not file.is_relative_to(kept):
-            raise PictureError("This file was not uploaded here. Upload the picture itself.")
-        return file
 
     def _predictor(self) -> "Predictor":
         with self._guard:

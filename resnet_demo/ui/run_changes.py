@@ -9,8 +9,8 @@ import gradio as gr
 
 from resnet_demo.training.config import continued
 from resnet_demo.training.runs import TITLE_MAX
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.runs_table import Picked, picked_runs
-from resnet_demo.ui.train_tab import Backend
 from resnet_demo.ui.watch import NEWEST, Snapshot, Watcher
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, act
 from resnet_demo.ui.words import run_name, size

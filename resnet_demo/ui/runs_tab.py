@@ -9,11 +9,12 @@ import gradio as gr
 
 from resnet_demo.training.points import write_csv
 from resnet_demo.ui import comparison, runs_table
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.chart import MAX_SMOOTHING
 from resnet_demo.ui.curves import X_AXES, ChartChoice
 from resnet_demo.ui.run_changes import RunChanges, one_picked
 from resnet_demo.ui.runs_table import NEWEST_FIRST, picked_runs, version_of
-from resnet_demo.ui.train_tab import Backend, TrainTab
+from resnet_demo.ui.train_tab import TrainTab
 from resnet_demo.ui.watch import Look, Snapshot
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 from resnet_demo.ui.words import run_name

@@ -2,20 +2,18 @@
 `present`, what is done in `training.launcher`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 
 from resnet_demo.training.config import ConfigError, preset_config, problem_with
-from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.runs import RunStore
 from resnet_demo.ui import present
-from resnet_demo.ui.access import Access
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.chart import MAX_SMOOTHING
 from resnet_demo.ui.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
 from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
-from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher, changed_parts
+from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
+from resnet_demo.ui.pinned_photo import PinnedPhoto
+from resnet_demo.ui.watch import NEWEST, Look, Snapshot, changed_parts
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, act
 
 PLANNED_BY = (  # settings that the plan depends on
@@ -33,18 +31,6 @@ _SET_TITLE = """html => {
     const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
     if (card) document.title = card.dataset.title;
 }"""
-
-
-@dataclass(frozen=True)
-class Backend:
-    """What the page stands on: the runs, who watches them, who acts on them, and who may."""
-
-    store: RunStore
-    data_dir: Path
-    sources: tuple[str, ...]
-    launcher: Launcher
-    watcher: Watcher
-    access: Access
 
 
 class TrainTab:
@@ -89,6 +75,7 @@ class TrainTab:
             self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
         self._build_curves()
+        self.pinned = PinnedPhoto(self.backend)
         with gr.Accordion("Log", open=False):
             self.log = gr.Textbox(
                 present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
@@ -126,12 +113,14 @@ class TrainTab:
         """What `refresh` fills."""
         buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
         lists = [self.chosen, self.form["start_from"]]
-        return [self.seen, self.status, *self.charts, self.log, *lists, self.ended, *buttons]
+        pinned = self.pinned
+        states = [*lists, pinned.photo, self.ended, *buttons]
+        return [self.seen, self.status, *self.charts, self.log, pinned.card, *states]
 
     @property
     def charts(self) -> list[gr.HTML]:
-        """In the order of `run_charts`."""
-        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient]
+        """In the order of `_draw`."""
+        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.mind]
 
     @property
     def asking(self) -> list[gr.components.Component]:
@@ -152,17 +141,19 @@ class TrainTab:
             trigger_mode="always_last",
             **QUIET,
         )
-        acting = [
+        begun = [
             self.start.click(self.start_run, form, self.shown, validator=self.form.validate, api_name="start", **ACT),
             self.tour.click(self.start_tour, None, self.shown, api_name="tour", **ACT),
-            self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT),
             self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED),
+        ]
+        halted = [
+            self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT),
             self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT),
             self.discard.click(
                 self.discard_run, self.chosen, self.shown, api_name="discard", js=CONFIRM_DISCARD, **ACT, **UNCHECKED
             ),
         ]
-        for acted in acting:
+        for acted in [*begun, *halted, *self.pinned.wire(begun, self.chosen)]:
             acted.success(self.refresh, self.asking, self.shown, **QUIET, **UNCHECKED)
         self.chosen.input(self.refresh, self.asking, self.shown, api_name="choose", **QUIET, **UNCHECKED)
         gr.on(
@@ -204,9 +195,9 @@ class TrainTab:
     def _render(self, look: Look, shown: Snapshot | None, seen: str, charts: Sequence[str], owner: bool) -> list:
         version = look.version_of(shown)
         changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * 6, [gr.skip()] * 9
+        points, states = [gr.skip()] * (len(self.charts) + 2), [gr.skip()] * 10
         if changed.points or changed.states:
-            points = [*charts, present.log_text(shown, owner)]
+            points = [*charts, present.log_text(shown, owner), pinned_html(shown, owner)]
         if changed.states:
             states = self._states(look, shown, seen, owner)
         return [version, present.lost_html(look.lost) + present.status_html(shown, owner), *points, *states]
@@ -216,7 +207,7 @@ class TrainTab:
             choice = ChartChoice(smoothing, axis)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        return self._curves.of(look.version_of(shown).split(" ")[0], shown, choice)
+        return (*self._curves.of(look.version_of(shown).split(" ")[0], shown, choice), mind_chart(shown, axis))
 
     def _states(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
         ended = look.ended_since(seen)
@@ -225,6 +216,7 @@ class TrainTab:
         return [
             gr.Dropdown(choices=present.run_choices(look)),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
+            gr.Image(visible=owner, label=photo_label(can.pause)),
             ended.run.id if ended else "",
             *(gr.Button(interactive=on) for on in live),
         ]
@@ -311,8 +303,3 @@ class TrainTab:
 def _without_points(version: str) -> str:
     """The version of a page that shows all but the curves: how it wants them is told by its next `refresh`."""
     return f" {version.partition(' ')[2]}"
-
-
-def default_sources(folders: Sequence[str]) -> tuple[str, ...]:
-    """What the page offers: the folders that the app was started with first, then what everyone has."""
-    return (*folders, "cifar10", "digits")

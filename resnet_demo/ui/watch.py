@@ -11,6 +11,7 @@ from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.event_log import EventLog
 from resnet_demo.training.last_words import last_words
+from resnet_demo.training.pinned import PinnedFile, PinnedPicture
 from resnet_demo.training.runs import RUN, Progress, RunDirectory, RunError, RunStore
 
 NEWEST = "newest"  # the choice that follows the run in front
@@ -29,6 +30,7 @@ class Snapshot:
     wanted: str  # of a living worker: run, pause or stop
     title: str = ""  # what a person called the run
     last_words: str = ""  # of a worker that died without an ending; for the owner alone
+    pinned: PinnedPicture | None = None
 
     @property
     def status(self) -> str:
@@ -70,7 +72,8 @@ class Look:
         if snapshot is None:
             return f"none {zlib.crc32(repr((self.unreadable, self.lost)).encode())}"
         view, progress = snapshot.view, snapshot.progress
-        points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}"
+        points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}/{len(view.pictures)}"
+        points += f"/{snapshot.pinned.id}" if snapshot.pinned else ""
         states = (
             [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title, s.last_words) for s in self.runs],
             self.unreadable,
@@ -145,6 +148,7 @@ class _Followed:
         self.run = run
         self._config: TrainConfig | None = None
         self.problem = ""
+        self._pinned = PinnedFile(run.picture_path)
         self._forget()
 
     def _forget(self) -> None:
@@ -169,6 +173,7 @@ class _Followed:
             progress=self.run.progress() if alive else None,
             wanted=self.run.wanted() if alive else RUN,
             title=self.run.title(),
+            pinned=self._pinned.look(),
         )
         if snapshot.status == "interrupted":
             return replace(snapshot, last_words=last_words(self.run, self._view.last))

@@ -4,11 +4,12 @@ from contextlib import contextmanager
 
 import pytest
 
+from app import launch
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.runs import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
-from resnet_demo.ui.train_tab import Backend, default_sources
+from resnet_demo.ui.backend import Backend, default_sources
 from resnet_demo.ui.watch import Watcher
 
 
@@ -22,7 +23,7 @@ def serve(tmp_path):
         launcher = Launcher(store, tmp_path / "data")
         backend = Backend(store, tmp_path / "data", default_sources([]), launcher, Watcher(store), access or Access())
         page = build_app(backend)
-        _, url, _ = page.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False)
+        _, url, _ = launch(page, server_name="127.0.0.1", prevent_thread_lock=True, ssr_mode=False)
         try:
             yield url, backend
         finally:

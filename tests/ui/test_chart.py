@@ -1,11 +1,12 @@
 """The drawing: points stand where the axes say, smoothing is TensorBoard's, thinning loses no end."""
 
+import itertools
 import re
 from xml.etree import ElementTree
 
 import pytest
 
-from resnet_demo.ui.chart import HEIGHT, LEFT, RIGHT, WIDTH, Axis, Series, line_chart, smooth, thin
+from resnet_demo.ui.chart import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Series, line_chart, smooth, thin
 
 EPOCHS, LOSS = Axis("epoch", 0, 2), Axis("loss", 0, 2.5)
 
@@ -90,3 +91,17 @@ def test_an_axis_without_points_is_still_an_axis():
 )  # fmt: skip
 def test_numbers_are_written_in_the_axis_unit(axis, value, written):
     assert axis.write(value) == written
+
+
+def test_labels_stand_at_their_highest_points_in_the_picture_and_not_on_each_other():
+    names = ["airplane", "automobile", "bird", "cat", "deer"]
+    flat = [Series(name, name, [(0, 1.0), (1, 2.5 - i / 100)], labelled=True) for i, name in enumerate(names)]
+    lone = Series("a long name", "lone", [(0, 0.5), (2, 1.0)], labelled=True)
+    svg = drawn(*flat, lone)
+    labels = {text.text: text for text in svg.findall(".//text") if (text.get("class") or "").startswith("name ")}
+    assert set(labels) == {*names, "a long name"} and svg.findall(".//i") == []  # none in the legend
+    ups = sorted(float(labels[name].get("y")) for name in names)
+    assert all(b - a >= 14.9 for a, b in itertools.pairwise(ups)) and ups[0] >= TOP and ups[-1] < HEIGHT / 2
+    half = 7.5 * len("a long name") / 2
+    assert float(labels["a long name"].get("x")) == pytest.approx(WIDTH - RIGHT - half, abs=0.1)
+    assert float(labels["cat"].get("x")) == pytest.approx((LEFT + WIDTH - RIGHT) / 2, abs=0.1)

@@ -5,19 +5,32 @@ import shutil
 from dataclasses import replace
 
 import gradio as gr
+import httpx
 import pytest
 from gradio_client import Client
+from PIL import Image
 
+from resnet_demo.data.images import fit, load_picture
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
+from resnet_demo.training.pinned import PinnedFile
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.form import FIELDS, TrainForm
 from tests.ui.asking import post, run_now
 
 PLAIN = [0, "epoch"]  # curves without smoothing, along the epochs
 ASKING = ["", "newest", *PLAIN]
-CHARTS, ENDED = slice(2, 7), -7  # where they stand in what `refresh` answers
-CHANGING = {"start": None, "tour": [], "pause": [], "resume": ["newest"], "stop": [], "discard": ["newest"]}
+CHARTS, ENDED = slice(2, 8), -7  # where they stand in what `refresh` answers
+CHANGING = {
+    "start": None,
+    "tour": [],
+    "pause": [],
+    "resume": ["newest"],
+    "stop": [],
+    "discard": ["newest"],
+    "pin": [None],
+    "unpin": ["newest"],
+}
 
 
 def form_values(**changes):
@@ -101,7 +114,7 @@ def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tin
         words = run_now(url, "news", ["", "", "", ""]).json()["data"]
         shown = run_now(url, "refresh", ASKING).json()["data"]
         assert shown[0] == words[0] and "interrupted" in shown[1]
-        assert len(shown[CHARTS]) == 5 and all("<svg" in chart for chart in shown[CHARTS])
+        assert len(shown[CHARTS]) == 6 and all("<svg" in chart for chart in shown[CHARTS])
         unchanged = run_now(url, "news", [*words, ""])
         assert unchanged.json()["data"] == [{"__type__": "update"}] * 3 and len(unchanged.content) < 300
 
@@ -217,3 +230,61 @@ def test_the_owners_token_can_be_set(monkeypatch):
     monkeypatch.setenv("RESNET_DEMO_TOKEN", "chosen")
     assert Access.for_address("0.0.0.0", False).token == "chosen"
     assert Access.for_address("127.0.0.1", False).token == "chosen"  # as behind a reverse proxy
+
+
+# --- the pinned photo -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.radial_gradient("L").convert("RGB").crop((0, 0, 200, 90)).save(path)
+    return path
+
+
+def upload(url, path):
+    """Hand a file to Gradio, as the page does; returns what the page then sends in its place."""
+    with path.open("rb") as file:
+        (kept,) = httpx.post(f"{url}gradio_api/upload", files={"files": file}, timeout=30).json()
+    return {"path": kept, "meta": {"_type": "gradio.FileData"}}
+
+
+def pinned(run):
+    return PinnedFile(run.picture_path).look()
+
+
+def test_a_photo_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny_config, photo):
+    with serve(Access("secret")) as (url, backend):
+        waiting = upload(url, photo)
+        assert post(url, "pin", [waiting], "secret")[0] == "complete" and backend.store.runs() == []
+        assert post(url, "start", list(replace(tiny_config, epochs=50).to_dict().values()), "secret")[0] == "complete"
+        assert post(url, "pin", [waiting], "secret") == ("complete", "[null]")
+        (run,) = backend.store.runs()
+        assert pinned(run).picture == fit(load_picture(photo))
+        assert "data:image/png" in str(run_now(url, "refresh", ASKING).json()["data"])
+
+
+def test_a_pinned_photo_is_seen_by_everyone_and_changed_by_the_owner_alone(serve, tiny_config, photo):
+    with serve(Access("secret")) as (url, backend):
+        run = backend.store.create(tiny_config)
+        run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
+        dropped = upload(url, photo)
+        assert post(url, "resume", [run.id], "secret")[0] == "complete"
+        assert REFUSAL in post(url, "pin", [dropped])[1] and pinned(run) is None
+        assert post(url, "pin", [dropped], "secret")[0] == "complete" and pinned(run)
+        assert REFUSAL in post(url, "unpin", [run.id])[1] and pinned(run)
+        visitors = str(run_now(url, "refresh", ASKING).json()["data"])
+        assert "data:image/png" in visitors and "data-unpin" not in visitors and str(run.path) not in visitors
+        assert post(url, "unpin", [run.id], "secret")[0] == "complete" and pinned(run) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\nhalf", "large", "path"], ids=str)
+def test_what_is_no_picture_is_one_sentence(serve, photo, tmp_path, content):
+    if content == "large":
+        Image.new("1", (10_000, 6_000)).save(photo)
+    elif content != "path":
+        photo.write_bytes(content)
+    with serve() as (url, _):
+        kind, answer = post(url, "pin", [{"path": str(photo)} if content == "path" else upload(url, photo)])
+        said = json.loads(answer)["error"]
+        assert kind == "error" and said.endswith(".") and "Traceback" not in said and str(tmp_path) not in said

@@ -2,11 +2,14 @@
 
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from PIL import Image
 
 from resnet_demo.training import events
 from resnet_demo.training.config import continued, preset_config
+from resnet_demo.training.pinned import pin, unpin
 from resnet_demo.training.runs import DISCARD, PAUSE, Progress, RunStore
 from resnet_demo.ui import present, words
 from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html
@@ -211,6 +214,20 @@ def test_the_checkpoints_version_changes_with_a_save_or_another_run_and_not_with
     saved_again = watcher.look(now=True).checkpoints
     RunStore(tmp_path).create(preset_config("tour"))
     assert len({before, saved, saved_again, watcher.look(now=True).checkpoints}) == 4
+
+
+def test_a_version_changes_with_the_pinned_photo_and_its_answers(run, tmp_path):
+    watcher = Watcher(RunStore(tmp_path))
+    versions = [watcher.look(now=True).version]
+    for colour in ("red", "green"):
+        pin(run, Image.new("RGB", (32, 32), colour))
+        versions.append(watcher.look(now=True).version)
+    run.append(events.PictureSeen(**PLACE, picture="a", probabilities=(0.4, 0.6)))
+    versions.append(watcher.look(now=True).version)
+    unpin(run)
+    versions.append(watcher.look(now=True).version)
+    assert len(set(versions)) == 5 and versions[-1] == watcher.look(now=True).version
+    assert all(changed_parts(a, b).points for a, b in pairwise(versions))
 
 
 def test_looks_within_half_a_second_are_shared(run, tmp_path):

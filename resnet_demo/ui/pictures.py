@@ -1,0 +1,33 @@
+"""Pictures on their way into the page and out of it. Imports neither gradio nor torch."""
+
+import base64
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from resnet_demo.data.images import PictureError, load_picture
+
+
+def uploaded_picture(upload: Any, kept_in: str) -> Image.Image:
+    """The RGB picture that a request brings, which Gradio keeps in the folder `kept_in`.
+
+    Raises PictureError for what is no picture, and for any other path: Gradio checks only requests that carry its
+    'meta' mark, so that without it a request could name every file of the server.
+    """
+    path = upload.get("path") if isinstance(upload, dict) else None
+    if not isinstance(path, str) or "\0" in path:
+        raise PictureError("There is no uploaded picture. Choose one.")
+    file = Path(os.path.realpath(path))
+    if not file.is_relative_to(os.path.realpath(kept_in)):
+        raise PictureError("This file was not uploaded here. Upload the picture itself.")
+    return load_picture(file)
+
+
+def data_url(picture: Image.Image) -> str:
+    """The picture inside the page itself: nothing is left on the server's disk, and no path of it is told."""
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
