@@ -12,14 +12,18 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from PIL import Image
 
 from resnet_demo.data.batches import batches
+from resnet_demo.data.images import load_picture
 from resnet_demo.data.sources import load_dataset
+from resnet_demo.inference.predictor import Classifier
 from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.parallel import ALONE, torchrun_command
+from resnet_demo.training.pinned import pin
 from resnet_demo.training.runs import RunStore
 from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.trainer import Trainer, TrainingError
@@ -29,7 +33,7 @@ from tests.waiting import wait_for
 ROOT = Path(__file__).parents[2]
 LONG = 120.0  # seconds; a bound for a busy machine, never a measure
 LETTERS = {"RunStarted": "S", "MetricsLogged": "m", "EpochEnded": "E", "CheckpointSaved": "c", "RunPaused": "p"}
-LETTERS |= {"RunResumed": "R", "RunEnded": "."}
+LETTERS |= {"RunResumed": "R", "RunEnded": ".", "PictureSeen": "a"}
 
 
 @pytest.fixture
@@ -133,6 +137,19 @@ def test_two_processes_train_as_one_and_leave_one_run(store, config, tmp_path):
     ended = next(event for event in first._evaluate_epoch() if isinstance(event, events.EpochEnded))
     assert run.view().epochs[0].test_loss == pytest.approx(ended.test_loss, rel=1e-4)
     assert run.view().epochs[0].test_accuracy == ended.test_accuracy
+
+
+def test_the_first_process_alone_is_asked_about_the_pinned_picture(store, config, tmp_path):
+    """Were the others to wait for it, or it for them, the run would not end. Its weights are all that it takes: the
+    checkpoint of the same step gives the same answer."""
+    run = store.create(replace(config, epochs=2))
+    pin(run, Image.linear_gradient("L").resize((32, 32)).convert("RGB"))
+    assert end(start(run, tmp_path)) == 0
+    assert told(run).replace("a", "") == "SmmmmEcmmmmEc."
+    answers = {answer.step: answer for answer in run.view().pictures}
+    assert {0, 4, 8} <= answers.keys() and len(answers) == len(run.view().pictures)
+    ranked = dict(Classifier.from_file(run.model_path).classify(load_picture(run.picture_path)).ranked)
+    assert answers[8].probabilities == pytest.approx([ranked[str(digit)] for digit in range(10)], abs=2e-5)
 
 
 def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(store, config, tmp_path):

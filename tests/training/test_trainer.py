@@ -3,6 +3,7 @@
 import copy
 import re
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 
 import pytest
@@ -223,9 +224,13 @@ def test_a_step_that_is_not_logged_waits_for_nothing(make_trainer, optimizer):
     assert [(type(event), event.step) for event in told] == [(events.StepEnded, step) for step in (3, 4, 5, 6)]
 
 
-@pytest.mark.parametrize("averaging", [0.9, 0.0])
-def test_asking_about_a_picture_changes_nothing_of_the_training(make_trainer, tiny_dataset, averaging):
-    asked, alone = make_trainer(averaging=averaging), make_trainer(averaging=averaging)
+@pytest.mark.parametrize(("averaging", "compile"), [(0.9, False), (0.0, False), (0.0, True)])
+def test_asking_about_a_picture_changes_nothing_of_the_training(
+    make_trainer, tiny_dataset, monkeypatch, averaging, compile
+):
+    """Without averaging it is the network that trains which is asked; compiled, by the compiler's front end."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    asked, alone = (make_trainer(averaging=averaging, compile=compile) for _ in range(2))
     answers = []
     for _ in asked.run():
         random, modes = torch.get_rng_state(), [module.training for module in asked.averaged.modules()]
