@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from resnet_demo.ui.chart import HEIGHT, LEFT, RIGHT, WIDTH, Axis, Series, line_chart, smooth, thin
+from resnet_demo.ui.chart import HEIGHT, LEFT, MARK_HEIGHT, RIGHT, WIDTH, Axis, Series, line_chart, smooth, thin
 
 EPOCHS, LOSS = Axis("epoch", 0, 2), Axis("loss", 0, 2.5)
 
@@ -90,3 +90,13 @@ def test_an_axis_without_points_is_still_an_axis():
 )  # fmt: skip
 def test_numbers_are_written_in_the_axis_unit(axis, value, written):
     assert axis.write(value) == written
+
+
+def test_letters_at_the_ends_of_curves_do_not_stand_on_each_other():
+    ends = [Series(mark, "train", [(0, 2.0), (10, 1.0)], mark=mark) for mark in "AB"]
+    heights = [float(text.get("y")) for text in drawn(*ends).findall(".//text[@class='mark train']")]
+    assert heights[1] - heights[0] == pytest.approx(MARK_HEIGHT)
+
+
+def test_a_chart_of_many_runs_needs_no_legend_of_its_own():
+    assert drawn(Series("A train", "train", []), legend=False).find(".//span") is None
