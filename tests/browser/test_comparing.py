@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 
 from resnet_demo.training.worker import Worker
+from tests.training.test_points import metric
+
+RATES = {0.002: "slow", 0.004: "fast"}
 
 
 @pytest.fixture
@@ -15,9 +18,6 @@ def runs(app, tiny_config):
         for _ in Worker(run, app.data).work():
             pass
     return made
-
-
-RATES = {0.002: "slow", 0.004: "fast"}
 
 
 def tick(page, run) -> None:
@@ -58,8 +58,10 @@ def test_ticked_runs_are_compared_renamed_and_deleted(app, runs, open_page):
         assert app.store.runs() == [fast]
 
 
-def test_run_again_fills_the_form_and_a_visitor_cannot(app, runs, open_page):
-    fast = runs[1]
+def test_run_again_fills_the_form_and_a_visitor_cannot(app, tiny_config, open_page):
+    fast = app.store.create(replace(tiny_config, learning_rate=0.004), "fast")
+    for event in (metric(2, 1.0), metric(4, 0.5)):
+        fast.append(event)
     with app.running(RESNET_DEMO_TOKEN="secret"):
         visitor, owner = open_page(app.url), open_page(f"{app.url}?token=secret")
         for page in (visitor, owner):

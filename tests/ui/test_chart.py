@@ -6,7 +6,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from resnet_demo.ui.chart import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Series, line_chart, smooth, thin
+from resnet_demo.ui.chart import (
+    HEIGHT,
+    LEFT,
+    MARK_HEIGHT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Series,
+    line_chart,
+    smooth,
+    thin,
+)
 
 EPOCHS, LOSS = Axis("epoch", 0, 2), Axis("loss", 0, 2.5)
 
@@ -86,9 +98,15 @@ def test_an_axis_without_points_is_still_an_axis():
 
 @pytest.mark.parametrize(
     ("axis", "value", "written"),
-    [(Axis.share("accuracy"), 0.4, "40 %"), (Axis.time(90), 30, "30"), (Axis.time(3000), 600, "10"),
-     (Axis.time(40_000), 9000, "2.5"), (Axis("step", 0, 3e4), 12_000, "12,000"), (LOSS, 1.5e-5, "1.5e-5")],
-)  # fmt: skip
+    [
+        (Axis.share("accuracy"), 0.4, "40 %"),
+        (Axis.time(90), 30, "30"),
+        (Axis.time(3000), 600, "10"),
+        (Axis.time(40_000), 9000, "2.5"),
+        (Axis("step", 0, 3e4), 12_000, "12,000"),
+        (LOSS, 1.5e-5, "1.5e-5"),
+    ],
+)
 def test_numbers_are_written_in_the_axis_unit(axis, value, written):
     assert axis.write(value) == written
 
@@ -105,3 +123,13 @@ def test_labels_stand_at_their_highest_points_in_the_picture_and_not_on_each_oth
     half = 7.5 * len("a long name") / 2
     assert float(labels["a long name"].get("x")) == pytest.approx(WIDTH - RIGHT - half, abs=0.1)
     assert float(labels["cat"].get("x")) == pytest.approx((LEFT + WIDTH - RIGHT) / 2, abs=0.1)
+
+
+def test_letters_at_the_ends_of_curves_do_not_stand_on_each_other():
+    ends = [Series(mark, "train", [(0, 2.0), (10, 1.0)], mark=mark) for mark in "AB"]
+    heights = [float(text.get("y")) for text in drawn(*ends).findall(".//text[@class='mark train']")]
+    assert heights[1] - heights[0] == pytest.approx(MARK_HEIGHT)
+
+
+def test_a_chart_of_many_runs_needs_no_legend_of_its_own():
+    assert drawn(Series("A train", "train", []), legend=False).find(".//span") is None

@@ -39,7 +39,7 @@ def ended(outcome):
 
 
 def snapshot(run, *log, pinned=PHOTO, alive=False):
-    return Snapshot(run, run.config(), events.fold(log), alive, None, "run", pinned)
+    return Snapshot(run, run.config(), events.fold(log), alive, None, "run", pinned=pinned)
 
 
 CHANGING = (seen(0, 0.5, 0.3, 0.2), seen(5, 0.3, 0.5, 0.2), seen(12, 0.4, 0.3, 0.3), seen(21, 0.1, 0.713, 0.187))

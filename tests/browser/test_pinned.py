@@ -1,0 +1,55 @@
+"""A photo is dropped into the Train tab, and the network makes up its mind about it before one's eyes."""
+
+from PIL import Image, ImageDraw
+
+from resnet_demo.training.pinned import PinnedFile
+from tests.browser.conftest import wait_for
+
+
+def seven_on_paper(folder):
+    path = folder / "seven.png"
+    picture = Image.new("RGB", (240, 180), "white")
+    ImageDraw.Draw(picture).line([(80, 30), (160, 30), (110, 150)], fill="black", width=18)
+    picture.save(path)
+    return path
+
+
+def drop(page, path) -> None:
+    page.wait_for_selector("#photo input[type=file]", state="attached")
+    page.set_input_files("#photo input[type=file]", path)
+
+
+def drawn_answers(page) -> int:
+    """Points of the likeliest class's curve on the page."""
+    line = page.query_selector("#mind-chart polyline.now")
+    return len(line.get_attribute("points").split()) if line else 0
+
+
+def test_a_dropped_photo_is_watched_reloaded_and_removed(app, open_page, tmp_path):
+    with app.running():
+        page = open_page(app.url)
+        page.wait_for_selector("#pinned:has-text('Pin a photo')")
+        drop(page, seven_on_paper(tmp_path))
+        page.wait_for_selector("#photo img")  # waits here for the run
+        page.click("#tour")
+        page.wait_for_selector("#pinned img.pinned-picture")
+        page.wait_for_selector("#photo img", state="detached")
+        wait_for(lambda: page.wait_for_timeout(200) or drawn_answers(page) > 1, "a curve of answers")
+
+        page.reload()
+        page.wait_for_selector("#mind-chart polyline.now")
+        page.wait_for_selector("#pinned:has-text('Now:')")
+        along = page.text_content("#mind-chart text.label")
+        page.click("text=More curves, smoothing, steps or time")
+        page.click("#curves-axis label:has-text('step')")
+        page.wait_for_selector("#mind-chart text.label:has-text('step')")
+        assert along == "epoch"
+
+        page.click("#stop")
+        page.wait_for_selector("#status [data-status=stopped]")
+        page.wait_for_selector("#pinned:has-text('In the end:')")
+        (run,) = app.store.runs()
+        assert len(run.view().pictures) > 1 and PinnedFile(run.picture_path).look().picture
+        page.click("[data-unpin]")
+        page.wait_for_selector("#pinned:has-text('Pin a photo')")
+        assert not run.picture_path.exists() and page.query_selector("#mind-chart polyline") is None
