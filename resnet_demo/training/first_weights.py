@@ -10,7 +10,7 @@ from torch import Tensor
 from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
 from resnet_demo.training.checkpoint import DAMAGE, load_weights
-from resnet_demo.training.config import TORCHVISION, TrainConfig
+from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.runs import RunDirectory, RunStore
 from resnet_demo.training.trainer import Trainer, TrainingError
 
@@ -66,11 +66,9 @@ def _held_out_warning(config: TrainConfig, parent: TrainConfig) -> tuple[str, ..
 # --- torchvision's --------------------------------------------------------------------------------------------
 
 
-def weights_to_fetch(config: TrainConfig, data_dir: Path) -> int:
-    """Bytes of weights that a new run with this config will fetch before its first step; 0 where they are there."""
-    if config.start_from != TORCHVISION:
-        return 0
-    weights = _official(config.arch)
+def weights_to_fetch(arch: str, data_dir: Path) -> int:
+    """Bytes of torchvision's weights that a new run will fetch before its first step; 0 where they are there."""
+    weights = _official(arch)
     return 0 if _kept_at(weights.url, data_dir).is_file() else round(weights.meta["_file_size"] * 2**20)
 
 

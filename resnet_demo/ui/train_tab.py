@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from resnet_demo.training.config import ConfigError, preset_config, problem_with
+from resnet_demo.training.config import TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
 from resnet_demo.ui import present
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.chart import MAX_SMOOTHING
@@ -243,7 +243,6 @@ class TrainTab:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.training.estimate import estimate
-        from resnet_demo.training.first_weights import weights_to_fetch
 
         try:
             config = self.form.config(values)
@@ -251,12 +250,17 @@ class TrainTab:
         except (ConfigError, DeviceError) as error:
             return present.plan_problem(error) + schedule_chart()
         guess = estimate(config, self.backend.store, choice)
-        downloads = {
-            "CIFAR-10": present.download_size(config, self.backend.data_dir),
-            "torchvision's weights": weights_to_fetch(config, self.backend.data_dir),
-        }
-        plan = present.plan_html(choice.reason, guess, downloads)
+        plan = present.plan_html(choice.reason, guess, self._downloads(config))
         return plan + schedule_chart(config, guess.steps_per_epoch)
+
+    def _downloads(self, config: TrainConfig) -> dict[str, int]:
+        """Bytes that Start will fetch first, 0 where they are there."""
+        sizes = {"CIFAR-10": present.download_size(config, self.backend.data_dir)}
+        if config.start_from == TORCHVISION:  # only then: importing torchvision takes seconds
+            from resnet_demo.training.first_weights import weights_to_fetch
+
+            sizes["torchvision's weights"] = weights_to_fetch(config.arch, self.backend.data_dir)
+        return sizes
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
 
