@@ -83,7 +83,7 @@ def _opinion(snapshot: Snapshot, answers: list[Answer]) -> str:
     last = answers[-1]
     when = {"training": "Now", "finished": "In the end", "stopped": "In the end"}.get(snapshot.status, "So far")
     share = last.ranked[0][1]
-    runners_up = ", ".join(f"{escape(name)} {whole_percent(share)}" for name, share in last.ranked[1:3])
+    runners_up = ", ".join(f"{escape(name)} with {whole_percent(share)}" for name, share in last.ranked[1:3])
     return (
         f'<p class="pinned-title">{when}: <b>{escape(last.top)}</b>, {whole_percent(share)}</p>'
         f"<p>Then {runners_up}.</p><p>{_story(answers, snapshot.view.started.steps_per_epoch)}</p>"
@@ -123,7 +123,7 @@ def _shown(picture: Image.Image) -> str:
 
 def photo_label(training: bool) -> str:
     """What will become of a photo that is dropped."""
-    return "Photo for the run in training" if training else "Photo for the next run that you start or resume"
+    return "For the run in training" if training else "For the next run you start or resume"
 
 
 # --- the curves -----------------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def test_before_the_first_answer_it_is_said_when_it_comes(run, log, alive, words
 )
 def test_the_opinion_and_how_it_came_about(run, last, alive, when):
     html = pinned_html(snapshot(run, started(), *CHANGING, *last, alive=alive))
-    assert f"{when}: <b>dog</b>, 71\u00a0%" in html and "Then ship 19\u00a0%, cat 10\u00a0%." in html
+    assert f"{when}: <b>dog</b>, 71\u00a0%" in html and "Then ship with 19\u00a0%, cat with 10\u00a0%." in html
     assert "changed its mind 3 times, and has said so since epoch 2.1; before that it said cat" in html
 
 
