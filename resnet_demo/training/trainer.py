@@ -21,6 +21,7 @@ from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.optimization import make_optimizer
 from resnet_demo.training.parallel import ALONE, Processes
 from resnet_demo.training.schedule import learning_rate
+from resnet_demo.training.whitening import PICTURES, whiten
 
 STATE_FORMAT = 1
 EVALUATION_BATCH = 250
@@ -69,6 +70,8 @@ class Trainer:
         torch.manual_seed(config.seed)
         spec = NetworkSpec(config.arch, config.stem, len(dataset.classes))
         self.model = ResNet(spec, config.zero_init_residual).to(choice.device, memory_format=torch.channels_last)
+        if config.whiten_stem:
+            self._whiten_stem()
         self.averaged = copy.deepcopy(self.model).eval() if config.averaging else self.model
         # Compiled, the same module is called in another way: its parameters and their names stay.
         self.network = torch.compile(self.model) if config.compile else self.model
@@ -83,6 +86,11 @@ class Trainer:
         self.elapsed_s, self._clock = 0.0, time.monotonic()
         self._resumed = False
         self.last_accuracy: float | None = None  # on the test pictures, after the last evaluated epoch
+
+    def _whiten_stem(self) -> None:
+        sample = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.config.seed))[:PICTURES]
+        whiten(self.model.conv1, self.normalise(self.train.images[sample.to(self.choice.device)]))
+        self.processes.copy_first([self.model.conv1.weight.detach()])  # another machine may round otherwise
 
     @property
     def total_steps(self) -> int:
