@@ -90,7 +90,6 @@ class Trainer:
     def _whiten_stem(self) -> None:
         sample = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.config.seed))[:PICTURES]
         whiten(self.model.conv1, self.normalise(self.train.images[sample.to(self.choice.device)]))
-        self.processes.copy_first([self.model.conv1.weight.detach()])  # another machine may round otherwise
 
     @property
     def total_steps(self) -> int:

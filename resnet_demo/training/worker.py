@@ -122,6 +122,7 @@ class Worker:
             )
         elif config.start_from:
             yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
+        if state is None:  # also random ones: another machine may round otherwise
             weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}
         self._processes.hear_first(Material(config, threads, self._dataset, state, weights))
         self._trainer = trainer

@@ -10,7 +10,7 @@ import gradio as gr
 
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 from resnet_demo.ui import block_diagram, diagram
-from resnet_demo.ui.wiring import QUIET, UNCHECKED
+from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
 
 INPUT_SIZES = (32, 64, 128, 224)
 STAGES = tuple(range(1, len(ARCHITECTURES["resnet50"].depths) + 1))
@@ -156,6 +156,7 @@ def _check(value, offered, noun: str):
 
 @lru_cache(maxsize=len(ARCHITECTURES) * len(STEMS) * len(INPUT_SIZES))
 def _measure(arch: str, stem: str, input_size: int):
+    import_torch()
     from resnet_demo.models.describe import describe
     from resnet_demo.models.resnet import NetworkSpec
 

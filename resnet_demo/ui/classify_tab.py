@@ -15,7 +15,7 @@ from resnet_demo.training.runs import RunError, RunStore
 from resnet_demo.ui import answer
 from resnet_demo.ui.pictures import uploaded_picture
 from resnet_demo.ui.watch import NEWEST
-from resnet_demo.ui.wiring import QUIET, UNCHECKED
+from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction, Predictor
@@ -176,6 +176,7 @@ class ClassifyTab:
     def _predictor(self) -> "Predictor":
         with self._guard:
             if self._made is None:
+                import_torch()
                 from resnet_demo.inference.predictor import Predictor
 
                 self._made = Predictor(self.store)

@@ -11,7 +11,7 @@ from resnet_demo.ui.words import data_label
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
-    "Network": ("arch", "stem", "zero_init_residual", "start_from"),
+    "Network": ("arch", "stem", "zero_init_residual", "whiten_stem", "start_from"),
     "Optimizer": ("optimizer", "schedule", "warmup", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "averaging", "crop_padding", "flip"),
     "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),

@@ -14,7 +14,7 @@ from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
 from resnet_demo.ui.pinned_photo import PinnedPhoto
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, changed_parts
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, act
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, act, import_torch
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
@@ -229,7 +229,8 @@ class TrainTab:
     def prepare(self) -> list:
         """The form and its plan as this machine's first choice: `accurate` where there is a GPU, and all of them. On a
         CPU the form stands at `fast` already, and what somebody has typed meanwhile stays."""
-        from resnet_demo.training.device import choose_device, count_gpus  # torch: after the first paint
+        import_torch()  # after the first paint
+        from resnet_demo.training.device import choose_device, count_gpus
 
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
         config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
@@ -241,6 +242,7 @@ class TrainTab:
 
     def plan_text(self, *values) -> str:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
+        import_torch()
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.training.estimate import estimate
 

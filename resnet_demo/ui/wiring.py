@@ -1,5 +1,6 @@
 """How handlers are wired to the page's events: what most of them share."""
 
+import threading
 from collections.abc import Callable
 
 import gradio as gr
@@ -22,6 +23,15 @@ ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 # Values come to the handler as they were sent, and it checks them itself. Gradio's own check of a list knows only
 # what stood there at the start, and its preparation of a picture would decode it before our limits are asked.
 UNCHECKED = {"preprocess": False}
+
+_importing = threading.Lock()
+
+
+def import_torch() -> None:
+    """Before a handler imports what needs torch: the page's first handlers run in threads of their own, and two that
+    import torch at the same time, each by another module, could meet it half made."""
+    with _importing:
+        import torch  # noqa: F401
 
 
 def act(action: Callable[[], object]) -> None:
