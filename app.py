@@ -14,7 +14,7 @@ from gradio import Blocks
 from resnet_demo.data.images import MAX_FILE_BYTES
 from resnet_demo.training.config import absolute_source
 from resnet_demo.training.launcher import Launcher, LaunchError
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend, default_sources

@@ -30,7 +30,8 @@ from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.checkpoint import load_model, save_model
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.model_info import ModelInfo
-from resnet_demo.training.runs import RunDirectory, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunDirectory
 
 ROOT = Path(__file__).parents[1]
 BARE, FOLDED, OURS = "bare forward pass", "bare, norms folded", "the predictor"
@@ -40,7 +41,7 @@ start = time.perf_counter()
 from pathlib import Path
 from resnet_demo.data.images import load_picture
 from resnet_demo.inference.predictor import Predictor
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 Predictor(RunStore(Path(sys.argv[1]))).classify(load_picture(Path(sys.argv[2])))
 print(time.perf_counter() - start)
 """

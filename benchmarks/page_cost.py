@@ -31,7 +31,8 @@ from benchmarks.visitors import Page
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.launcher import WORKER_PRIORITY
-from resnet_demo.training.runs import RunDirectory, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunDirectory
 from resnet_demo.training.worker import Worker
 from resnet_demo.ui.watch import FRESH_S
 

@@ -20,7 +20,7 @@ from benchmarks.running import START_TIMEOUT_S, running_app
 from benchmarks.visitors import chromium
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 
 
 @dataclass(frozen=True)

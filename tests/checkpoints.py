@@ -9,7 +9,8 @@ from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.checkpoint import save_model
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.model_info import ModelInfo
-from resnet_demo.training.runs import RunDirectory, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunDirectory
 
 INFO = ModelInfo(
     arch="resnet18",

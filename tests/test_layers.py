@@ -49,7 +49,7 @@ import sys
 from pathlib import Path
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend, default_sources

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from resnet_demo.commands.command import DATA_DIR, RUNS_DIR, CommandError, add_command
 from resnet_demo.data.dataset import LoadProgress, Result, drain
-from resnet_demo.training.runs import Progress, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import Progress
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Classifier, Prediction

@@ -10,7 +10,8 @@ from resnet_demo.commands.train import add_foreground_flags, train_along, train_
 from resnet_demo.training import events
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.parallel import is_first
-from resnet_demo.training.runs import PAUSE, STOP, RunDirectory, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import PAUSE, STOP, RunDirectory
 
 TIMEOUT_S = 120.0  # a step may be long, and saving to a slow disk, too
 POLL_S = 0.1

@@ -11,7 +11,8 @@ from resnet_demo.commands.command import DATA_DIR, RUNS_DIR, CommandError, add_c
 from resnet_demo.training import events
 from resnet_demo.training.config import PRESETS, TrainConfig, absolute_source, preset_config
 from resnet_demo.training.parallel import ProcessLost, is_first, is_under_torchrun, join, torchrun_command
-from resnet_demo.training.runs import Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import Progress, RunDirectory, RunError
 from resnet_demo.training.signals import PauseSignals
 
 

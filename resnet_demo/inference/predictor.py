@@ -21,7 +21,7 @@ from resnet_demo.inference.folding import fold_norms
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 
 BATCH = 256
 KEPT = 2  # networks held in memory: the newest and one to compare it with

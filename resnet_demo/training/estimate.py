@@ -14,7 +14,8 @@ from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.training.runs import RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunError
 
 INPUT_SIZE = 32
 KNOWN_SIZES = {"cifar10": (50_000, 10_000), "digits": (1_500, 297)}  # training and test pictures

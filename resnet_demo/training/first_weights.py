@@ -11,7 +11,8 @@ from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
 from resnet_demo.training.checkpoint import DAMAGE, load_weights
 from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.runs import RunDirectory, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunDirectory
 from resnet_demo.training.trainer import Trainer, TrainingError
 
 STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."

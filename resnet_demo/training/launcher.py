@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 
 from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.runs import DISCARD, PAUSE, STOP, RunDirectory, RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, STOP, RunDirectory, RunError
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER_PRIORITY = 5  # Unix niceness: the page answers while all cores train; more would starve it beside other work

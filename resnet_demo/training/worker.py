@@ -17,7 +17,8 @@ from resnet_demo.training.machine_load import MachineLoad
 from resnet_demo.training.meter import Meter
 from resnet_demo.training.parallel import ALONE, ProcessLost, join
 from resnet_demo.training.pinned import PictureAsker
-from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError
 from resnet_demo.training.signals import PauseSignals
 
 STOPPED = "Stopped and saved on request."

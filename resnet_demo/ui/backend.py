@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.watch import Watcher
 

@@ -11,7 +11,8 @@ import gradio as gr
 
 from resnet_demo.data.images import PictureError
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
-from resnet_demo.training.runs import RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunError
 from resnet_demo.ui import answer
 from resnet_demo.ui.pictures import uploaded_picture
 from resnet_demo.ui.watch import NEWEST

@@ -12,7 +12,8 @@ from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.event_log import EventLog
 from resnet_demo.training.last_words import last_words
 from resnet_demo.training.pinned import PinnedFile, PinnedPicture
-from resnet_demo.training.runs import RUN, Progress, RunDirectory, RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RUN, Progress, RunDirectory, RunError
 
 NEWEST = "newest"  # the choice that follows the run in front
 FRESH_S = 0.5  # pages that ask within this time get the same look

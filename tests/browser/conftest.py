@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from tests import waiting
 
 ROOT = Path(__file__).parents[2]

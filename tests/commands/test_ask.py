@@ -9,7 +9,7 @@ from PIL import Image
 from resnet_demo.cli import main
 from resnet_demo.data.images import load_picture
 from resnet_demo.inference.predictor import Predictor
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from tests.checkpoints import DIGITS, INFO, make_run
 
 

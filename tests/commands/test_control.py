@@ -11,7 +11,8 @@ import pytest
 
 from resnet_demo.cli import main
 from resnet_demo.training import events
-from resnet_demo.training.runs import PAUSE, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import PAUSE
 
 ROOT = Path(__file__).parents[2]
 LONG = 90.0  # seconds; a bound for a busy machine, never a measure

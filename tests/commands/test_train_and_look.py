@@ -15,7 +15,8 @@ from PIL import Image
 from resnet_demo.cli import main
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig, preset_config
-from resnet_demo.training.runs import RunDirectory, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunDirectory
 from tests.training.test_points import PLACE, epoch, metric
 from tests.training.test_tensorboard import read
 
@@ -121,7 +122,7 @@ def test_a_failed_run_is_exit_1_and_one_line(where, tmp_path, capsys):
 
 
 def test_a_refused_start_leaves_no_run_behind(where, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("resnet_demo.training.runs.LOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("resnet_demo.training.run_store.LOCK_TIMEOUT_S", 0.2)
     (tmp_path / "runs").mkdir()
     with FileLock(tmp_path / "runs" / ".training.lock", is_singleton=False, thread_local=False):
         assert run("train", *TINY, *where) == 1

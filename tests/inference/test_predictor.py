@@ -15,7 +15,8 @@ from resnet_demo.inference import predictor as module
 from resnet_demo.inference.predictor import Classifier, Predictor
 from resnet_demo.training.checkpoint import save_model
 from resnet_demo.training.model_info import CheckpointError
-from resnet_demo.training.runs import RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import RunError
 from tests.checkpoints import DIGITS, INFO, make_run, network
 
 

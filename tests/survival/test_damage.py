@@ -15,7 +15,8 @@ import pytest
 from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_state
 from resnet_demo.training.config import preset_config
-from resnet_demo.training.runs import PAUSE, RunDirectory, RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import PAUSE, RunDirectory, RunError
 from resnet_demo.training.worker import Worker
 from resnet_demo.ui import present
 from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html

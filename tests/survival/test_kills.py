@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from tests.states import assert_equal_states
 from tests.survival.workers import (
     EVALUATING,

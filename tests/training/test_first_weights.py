@@ -15,7 +15,8 @@ from resnet_demo.training.checkpoint import load_weights
 from resnet_demo.training.config import continued, preset_config
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.first_weights import _read, load_first_weights
-from resnet_demo.training.runs import PAUSE, RunError, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import PAUSE, RunError
 from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.training.worker import Worker
 from tests.checkpoints import make_run

@@ -5,7 +5,7 @@ import pytest
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.last_words import MAX_CHARACTERS, last_words
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 
 PLACE = {"time": 1.0, "epoch": 1, "images_seen": 160, "elapsed_s": 65.0}
 BEFORE, LAST = events.CheckpointSaved(**PLACE, step=9), events.CheckpointSaved(**PLACE, step=10)

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from resnet_demo.training.launcher import Launcher, LaunchError
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.watch import Watcher
 from tests import waiting
 

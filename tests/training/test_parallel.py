@@ -24,7 +24,7 @@ from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.parallel import ALONE, torchrun_command
 from resnet_demo.training.pinned import pin
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.ui.watch import Watcher

@@ -8,7 +8,8 @@ import pytest
 
 from resnet_demo.training import events
 from resnet_demo.training.files import remove_unfinished, replace_file, replace_json
-from resnet_demo.training.runs import PAUSE, RUN, TITLE_MAX, Progress, RunDirectory, RunError, RunStore, is_held
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import PAUSE, RUN, TITLE_MAX, Progress, RunDirectory, RunError, is_held
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
 
@@ -162,7 +163,7 @@ def test_alive_is_as_long_as_the_process(run):
 
 
 def test_a_second_training_is_refused_by_the_name_of_the_first(store, run, tiny_config, monkeypatch):
-    monkeypatch.setattr("resnet_demo.training.runs.LOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("resnet_demo.training.run_store.LOCK_TIMEOUT_S", 0.2)
     second = store.create(tiny_config)
     child = hold(store.folder / ".training.lock", run.path / "worker.lock")
     try:

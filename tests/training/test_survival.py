@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from resnet_demo.training.checkpoint import load_model
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from tests.survival.workers import LONG, TrainCommand, curves
 
 KILLS = 6

@@ -16,7 +16,7 @@ from PIL import Image
 from resnet_demo.data.images import load_picture
 from resnet_demo.inference.predictor import Predictor
 from resnet_demo.training.checkpoint import save_model
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.answer import SHOWN, answer_html, checkpoint_text, choice_label, empty_html, known_html
 from resnet_demo.ui.classify_tab import NEWEST, ClassifyTab
 from tests.checkpoints import DIGITS, INFO, make_run, network
@@ -94,7 +94,7 @@ def test_the_page_is_built_without_torch(tmp_path):
     code = (
         "import sys, gradio as gr\n"
         "from pathlib import Path\n"
-        "from resnet_demo.training.runs import RunStore\n"
+        "from resnet_demo.training.run_store import RunStore\n"
         "from resnet_demo.ui.classify_tab import ClassifyTab\n"
         f"with gr.Blocks() as demo: tab = ClassifyTab(RunStore(Path({str(tmp_path)!r})))\n"
         "tab.refresh('', 'newest', None)\n"

@@ -7,7 +7,7 @@ import pytest
 
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.chart import LEFT, RIGHT, WIDTH
 from resnet_demo.ui.curves import REMEMBERED, X_AXES, Along, ChartChoice, DrawnCurves, run_charts, schedule_chart
 from resnet_demo.ui.watch import Snapshot

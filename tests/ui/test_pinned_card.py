@@ -8,7 +8,7 @@ from PIL import Image
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.pinned import PinnedPicture
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.pinned_card import mind_chart, pinned_html, whole_percent
 from resnet_demo.ui.watch import Snapshot
 

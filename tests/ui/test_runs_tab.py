@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from resnet_demo.training.config import preset_config
-from resnet_demo.training.runs import RunStore
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui import comparison, runs_table
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.curves import ChartChoice

@@ -10,7 +10,8 @@ from PIL import Image
 from resnet_demo.training import events
 from resnet_demo.training.config import continued, preset_config
 from resnet_demo.training.pinned import pin, unpin
-from resnet_demo.training.runs import DISCARD, PAUSE, Progress, RunStore
+from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.runs import DISCARD, PAUSE, Progress
 from resnet_demo.ui import present, words
 from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html
 from resnet_demo.ui.watch import NEWEST, Changed, Look, Snapshot, Watcher, changed_parts
