@@ -85,7 +85,7 @@ class TrainConfig:
         maximum=0.99999,
     )
     crop_padding: int = setting(
-        4, "Random crop", "Pixels by which a picture may shift; its edge is mirrored.", minimum=0, maximum=16
+        2, "Random crop", "Pixels by which a picture may shift; its edge is mirrored.", minimum=0, maximum=16
     )
     flip: bool = setting(True, "Random flip", "Mirror half of the pictures, where the data allow it.")
     normalisation: str = setting(
@@ -223,6 +223,7 @@ PRESETS = {
             "learning_rate": 0.2,
             "weight_decay": 5e-4,
             "averaging": 0.999,
+            "crop_padding": 4,
         },
     ),
     "article": Preset(
@@ -247,7 +248,7 @@ PRESETS = {
     ),
     "tour": Preset(
         "About a minute on handwritten digits: everything moves, nothing is downloaded.",
-        {"data": "digits", "epochs": 6, "batch_size": 64, "averaging": 0.95, "crop_padding": 2, "log_every_steps": 2},
+        {"data": "digits", "epochs": 6, "batch_size": 64, "averaging": 0.95, "log_every_steps": 2},
     ),
 }
 
