@@ -22,8 +22,9 @@ from resnet_demo.training.worker import Worker
 from tests.checkpoints import make_run
 
 TINY = preset_config(
-    "tour", arch="resnet18", epochs=2, batch_size=16, train_images=160, test_images=40, log_every_steps=3, threads=2
-)
+    "tour", arch="resnet18", epochs=2, batch_size=16, train_images=160, test_images=40, log_every_steps=3, threads=2,
+    whiten_stem=False,
+)  # fmt: skip
 FRESH_PARTS = ("conv1.", "bn1.", "fc.")
 
 
