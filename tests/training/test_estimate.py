@@ -35,7 +35,7 @@ def add_run(store, config, images_per_s, device="CPU, 2 threads"):
 
 
 def test_without_earlier_runs_work_over_rate_marked_about(store, cpu):
-    guess = estimate(preset_config("fast", validation_images=0), store, cpu)
+    guess = estimate(preset_config("fast", epochs=8, validation_images=0), store, cpu)
     assert guess.about
     assert guess.images_per_s == pytest.approx(0.7 * 1e11 / (6 * 83_431_424))
     assert guess.seconds == pytest.approx(8 * (50_000 + 10_000 / 3) / guess.images_per_s)

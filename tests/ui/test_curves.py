@@ -37,7 +37,7 @@ def snapshot(tmp_path, classes=CIFAR10, points=3000, norm=1.5):
         )
         for epoch in range(1, points // 375 + 1)
     ]
-    run = RunStore(tmp_path).create(preset_config("fast"))
+    run = RunStore(tmp_path).create(preset_config("fast", epochs=8))
     return Snapshot(run, run.config(), events.fold(log), False, None, "run")
 
 
@@ -92,7 +92,7 @@ def test_along_the_time_the_part_that_is_gone_lies_on_the_plan(tmp_path):
 
 
 def test_before_start_the_form_alone_draws_the_schedule():
-    drawn = schedule_chart(preset_config("fast"), 375)
+    drawn = schedule_chart(preset_config("fast", epochs=8), 375)
     highest = min(line(drawn, "planned"), key=lambda point: point[1])
     assert highest[0] == pytest.approx(LEFT + 0.2 * INNER, abs=2)  # the peak stands where the warm-up ends
     flat = line(schedule_chart(preset_config("article"), 375), "planned")

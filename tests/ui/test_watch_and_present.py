@@ -16,7 +16,7 @@ from resnet_demo.ui import present, words
 from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html
 from resnet_demo.ui.watch import NEWEST, Changed, Look, Snapshot, Watcher, changed_parts
 
-CONFIG = preset_config("fast")
+CONFIG = preset_config("fast", epochs=8)
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -44,7 +44,7 @@ EPOCH = events.EpochEnded(**PLACE | {"step": 20}, test_loss=1.0, test_accuracy=0
 
 @pytest.fixture
 def run(tmp_path):
-    return RunStore(tmp_path).create(preset_config("fast"))
+    return RunStore(tmp_path).create(preset_config("fast", epochs=8))
 
 
 def snapshot(run, log, alive=False, progress=None, wanted="run"):
