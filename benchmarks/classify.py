@@ -24,8 +24,9 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import machine_line, publish, spread
+from resnet_demo.data.images import SIZE
 from resnet_demo.inference.folding import fold_norms
-from resnet_demo.inference.predictor import BATCH, SIZE, Predictor
+from resnet_demo.inference.predictor import BATCH, Predictor
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.checkpoint import load_model, save_model
 from resnet_demo.training.config import preset_config
