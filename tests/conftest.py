@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from resnet_demo.training.config import TrainConfig, preset_config
+from resnet_demo.training.run_store import RunStore
 
 
 def pytest_collection_modifyitems(config, items):
@@ -38,6 +39,17 @@ def tiny_config() -> TrainConfig:
     return preset_config(
         "tour", arch="resnet18", epochs=2, batch_size=16, train_images=160, test_images=40, log_every_steps=4, threads=2
     )
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path / "runs")
+
+
+@pytest.fixture
+def run(store, tiny_config):
+    """A run that has not said a word yet."""
+    return store.create(tiny_config)
 
 
 @pytest.fixture

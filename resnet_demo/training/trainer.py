@@ -150,17 +150,13 @@ class Trainer:
             correct = (logits.argmax(1) == labels).sum()
             counted = torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
         self.processes.mean_gradients(self.model, len(labels) / config.batch_size, counted)
-        gradient_norm = self._gradient_norm() if is_logged else None
+        gradient_norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters()]) if is_logged else None
         self.optimizer.step()
         self.step += 1
         if config.averaging:
             self._average()
         self.sums += counted
         return rate, gradient_norm
-
-    def _gradient_norm(self) -> Tensor:
-        gradients = [parameter.grad for parameter in self.model.parameters()]
-        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from resnet_demo.data.images import PictureError
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.training.run_store import NO_SUCH_RUN, RunStore
 from resnet_demo.training.runs import RunError
 from resnet_demo.ui import answer
 from resnet_demo.ui.pictures import uploaded_picture
@@ -170,7 +170,7 @@ class ClassifyTab:
     def _ask(self, upload: Any, chosen: Any) -> "Prediction":
         """Raises one of ERRORS."""
         if not isinstance(chosen, str):
-            raise RunError("There is no such run (any more). Choose one from the list.")
+            raise RunError(NO_SUCH_RUN)
         picture = uploaded_picture(upload, self.picture.GRADIO_CACHE)
         return self._predictor().classify(picture, None if chosen == NEWEST else chosen)
 

@@ -1,12 +1,12 @@
 """Ticked runs beside each other: their curves in one plot, and the settings in which they differ. Pure functions."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from html import escape
 from typing import Any
 
 from resnet_demo.training.config import PARENT, TrainConfig
 from resnet_demo.ui.chart import Axis, Series, line_chart
-from resnet_demo.ui.curves import Along, ChartChoice, logged, measured
+from resnet_demo.ui.curves import Along, ChartChoice, from_zero, logged, measured
 from resnet_demo.ui.runs_table import Picked
 from resnet_demo.ui.watch import Snapshot
 from resnet_demo.ui.words import data_label, run_mark, run_name, started
@@ -30,11 +30,10 @@ def curves_html(picked: Picked, choice: ChartChoice) -> str:
     for place, run in picked:
         losses += _pair(run, along[place], place, "loss")
         accuracies += _pair(run, along[place], place, "accuracy")
-    highest = max((value for one in losses for _, value in one.points), default=2.5)
     drawn = {"smoothing": choice.smoothing, "legend": False}
     return (
         f'{_key(picked)}<div class="compare-charts">'
-        f"{line_chart('Loss (cross-entropy)', x, Axis.up_to('loss', highest), losses, **drawn)}"
+        f"{line_chart('Loss (cross-entropy)', x, from_zero('loss', losses, 2.5), losses, **drawn)}"
         f"{line_chart('Accuracy', x, Axis.share('accuracy'), accuracies, **drawn)}</div>"
     )
 
@@ -45,10 +44,7 @@ def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series
     train = logged(run.view, along, f"train_{measure}", f"{mark} train")
     test = measured(run.view, along, f"test_{measure}", f"{mark} test")
     ends = test if test.points else train
-    return tuple(
-        Series(one.name, f"{one.kind} {colour}", one.points, one.dotted, one.noisy, mark if one is ends else "")
-        for one in (train, test)
-    )
+    return tuple(replace(one, kind=f"{one.kind} {colour}", mark=mark if one is ends else "") for one in (train, test))
 
 
 def _key(picked: Picked) -> str:

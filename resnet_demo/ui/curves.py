@@ -3,6 +3,7 @@
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from resnet_demo.training import events
@@ -88,11 +89,11 @@ def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> 
     x, smoothing = along.axis(), choice.smoothing
     unknown = "not in the log of this run" if view.metrics else "drawn from the first steps on"
     return (
-        line_chart("Loss (cross-entropy)", x, _from_zero("loss", losses, 2.5), losses, smoothing=smoothing),
+        line_chart("Loss (cross-entropy)", x, from_zero("loss", losses, 2.5), losses, smoothing=smoothing),
         line_chart("Accuracy", x, Axis.share("accuracy"), accuracies, smoothing=smoothing, reference=reference),
-        line_chart("Learning rate", x, _from_zero("learning rate", rates), rates),
-        line_chart("Speed in images/s", x, _from_zero("images/s", speeds), speeds, smoothing=smoothing),
-        line_chart("Gradient norm", x, _from_zero("norm", norms), norms, smoothing=smoothing, empty=unknown),
+        line_chart("Learning rate", x, from_zero("learning rate", rates), rates),
+        line_chart("Speed in images/s", x, from_zero("images/s", speeds), speeds, smoothing=smoothing),
+        line_chart("Gradient norm", x, from_zero("norm", norms), norms, smoothing=smoothing, empty=unknown),
     )
 
 
@@ -125,12 +126,12 @@ def schedule_chart(config: TrainConfig | None = None, steps_per_epoch: int | Non
     have not been counted yet."""
     epochs, peak = (config.epochs, config.learning_rate) if config else (1, 1.0)
     series = [planned(config, Along("epoch", epochs, steps_per_epoch), "")] if config and steps_per_epoch else []
-    y = _from_zero("learning rate", series, peak)
+    y = from_zero("learning rate", series, peak)
     x, empty = Axis("epoch", 0.0, epochs), "drawn once the pictures are counted"
     return line_chart("Planned learning rate", x, y, series, empty=empty, height=SCHEDULE_HEIGHT)
 
 
-def _from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis:
+def from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis:
     """High enough for every point; `otherwise` where there is none."""
     values: list[Point] = [point for one in series for point in one.points]
     return Axis.up_to(label, max((value for _, value in values), default=otherwise))
@@ -139,7 +140,8 @@ def _from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis
 class DrawnCurves:
     """The last few drawings, shared by all pages: they mostly look at the same run in the same way."""
 
-    def __init__(self) -> None:
+    def __init__(self, draw: Callable[[Snapshot | None, ChartChoice], tuple[str, ...]]) -> None:
+        self._draw = draw
         self._drawn: OrderedDict[tuple[str, ChartChoice], tuple[str, ...]] = OrderedDict()
         self._guard = threading.Lock()
 
@@ -148,7 +150,7 @@ class DrawnCurves:
         with self._guard:
             key = (version, choice)
             if key not in self._drawn:
-                self._drawn[key] = run_charts(snapshot, choice)
+                self._drawn[key] = self._draw(snapshot, choice)
             self._drawn.move_to_end(key)
             while len(self._drawn) > REMEMBERED:
                 self._drawn.popitem(last=False)

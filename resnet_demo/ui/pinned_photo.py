@@ -9,7 +9,7 @@ from resnet_demo.training.pinned import pin, unpin
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.pictures import uploaded_picture
 from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
-from resnet_demo.ui.wiring import ACT, UNCHECKED, act
+from resnet_demo.ui.wiring import ACT, UNCHECKED
 
 # The button is part of the card, and is there only where it can be pressed.
 _UNPIN = """
@@ -61,7 +61,7 @@ class PinnedPhoto:
         run = self.backend.store.active()
         if run is None:
             return gr.skip()
-        self._act(lambda: pin(run, picture))
+        self.backend.act(lambda: pin(run, picture))
         return None
 
     def unpin_photo(self, chosen: str, request: gr.Request) -> None:
@@ -69,8 +69,4 @@ class PinnedPhoto:
         self.backend.access.require_owner(request)
         shown = self.backend.watcher.look(now=True).shown(chosen)
         if shown is not None:
-            self._act(lambda: unpin(shown.run))
-
-    def _act(self, action) -> None:
-        act(action)
-        self.backend.watcher.look(now=True)  # what the page asks for next shows it
+            self.backend.act(lambda: unpin(shown.run))

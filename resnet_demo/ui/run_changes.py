@@ -2,7 +2,6 @@
 checks by itself who asks."""
 
 import json
-from collections.abc import Callable
 from html import escape
 
 import gradio as gr
@@ -12,7 +11,7 @@ from resnet_demo.training.runs import TITLE_MAX
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.runs_table import Picked, picked_runs
 from resnet_demo.ui.watch import NEWEST, Snapshot, Watcher
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, act
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 from resnet_demo.ui.words import run_name, size
 
 _FURTHER_EPOCHS = 8
@@ -100,13 +99,13 @@ class RunChanges:
     def rename_run(self, title: str, picked: str, request: gr.Request) -> None:
         self.backend.access.require_owner(request)
         run = one_picked(self.backend.watcher, picked).run
-        self._act(lambda: run.rename(title))
+        self.backend.act(lambda: run.rename(title))
 
     def continue_run(self, epochs: int, picked: str, request: gr.Request) -> list:
         """Train on from this run's weights in a new run that names it, and show that in the Train tab."""
         self.backend.access.require_owner(request)
         parent = one_picked(self.backend.watcher, picked)
-        self._act(lambda: self.backend.launcher.start(continued(parent.config, parent.run.id, epochs)))
+        self.backend.act(lambda: self.backend.launcher.start(continued(parent.config, parent.run.id, epochs)))
         return [gr.Tabs(selected="train"), gr.Dropdown(value=NEWEST)]
 
     def ask(self, picked: str, request: gr.Request) -> list:
@@ -131,15 +130,8 @@ class RunChanges:
             for run in runs:
                 self.backend.store.delete(run)
 
-        self._act(delete)
+        self.backend.act(delete)
         return self.keep()
-
-    def _act(self, action: Callable[[], object]) -> None:
-        """Do it, so that whoever looks next sees it, also where only a part could be done."""
-        try:
-            act(action)
-        finally:
-            self.backend.watcher.look(now=True)
 
 
 def one_picked(watcher: Watcher, picked: str) -> Snapshot:

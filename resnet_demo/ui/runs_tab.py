@@ -16,7 +16,7 @@ from resnet_demo.ui.run_changes import RunChanges, one_picked
 from resnet_demo.ui.runs_table import NEWEST_FIRST, picked_runs, version_of
 from resnet_demo.ui.train_tab import TrainTab
 from resnet_demo.ui.watch import Look, Snapshot
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, chart_choice
 from resnet_demo.ui.words import run_name
 
 # The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
@@ -147,10 +147,7 @@ class RunsTab:
         look = self.backend.watcher.look()
         version, runs = version_of(look, picked), picked_runs(look, picked)
         same_table = version.split(" ")[0] == seen.split(" ")[0]
-        try:
-            choice = ChartChoice(smoothing, by)
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        choice = chart_choice(smoothing, by)
         owner = self.backend.access.is_owner(request)
         drawable = any(run.view.metrics for _, run in runs)
         return [

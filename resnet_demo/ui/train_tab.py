@@ -14,7 +14,7 @@ from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
 from resnet_demo.ui.pinned_photo import PinnedPhoto
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, changed_parts
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, act, import_torch
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, chart_choice, import_torch
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
@@ -38,7 +38,7 @@ class TrainTab:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._curves = DrawnCurves()
+        self._curves = DrawnCurves(_all_charts)
         self._build()
         self._wire()
 
@@ -119,7 +119,7 @@ class TrainTab:
 
     @property
     def charts(self) -> list[gr.HTML]:
-        """In the order of `_draw`."""
+        """In the order of `_all_charts`."""
         return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.mind]
 
     @property
@@ -203,11 +203,7 @@ class TrainTab:
         return [version, present.lost_html(look.lost) + present.status_html(shown, owner), *points, *states]
 
     def _draw(self, look: Look, shown: Snapshot | None, smoothing: float, axis: str) -> tuple[str, ...]:
-        try:
-            choice = ChartChoice(smoothing, axis)
-        except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return (*self._curves.of(look.version_of(shown).split(" ")[0], shown, choice), mind_chart(shown, axis))
+        return self._curves.of(look.version_of(shown).split(" ")[0], shown, chart_choice(smoothing, axis))
 
     def _states(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
         ended = look.ended_since(seen)
@@ -298,12 +294,16 @@ class TrainTab:
 
     def _act(self, action) -> list:
         """Do it and show what is true afterwards, the run in front; what goes wrong becomes one sentence."""
-        act(action)
-        look = self.backend.watcher.look(now=True)
+        self.backend.act(action)
+        look = self.backend.watcher.look()
         shown = self._render(look, look.current, "", [gr.skip()] * len(self.charts), owner=True)
         shown[self.shown.index(self.seen)] = _without_points(look.version)
         shown[self.shown.index(self.chosen)] = gr.Dropdown(choices=present.run_choices(look), value=NEWEST)
         return shown
+
+
+def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
+    return (*run_charts(shown, choice), mind_chart(shown, choice.by))
 
 
 def _without_points(version: str) -> str:

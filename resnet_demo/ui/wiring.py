@@ -8,6 +8,7 @@ import gradio as gr
 from resnet_demo.training.config import ConfigError
 from resnet_demo.training.launcher import LaunchError
 from resnet_demo.training.runs import RunError
+from resnet_demo.ui.curves import ChartChoice
 
 # Cheap, called often, and nothing for an API's users: no queue, no spinner, any number at once.
 QUIET = {
@@ -23,6 +24,15 @@ ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 # Values come to the handler as they were sent, and it checks them itself. Gradio's own check of a list knows only
 # what stood there at the start, and its preparation of a picture would decode it before our limits are asked.
 UNCHECKED = {"preprocess": False}
+
+
+def chart_choice(smoothing: float, by: str) -> ChartChoice:
+    """How a page wants its curves; what it does not offer becomes one sentence on the page."""
+    try:
+        return ChartChoice(smoothing, by)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
 
 _importing = threading.Lock()
 

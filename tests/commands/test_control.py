@@ -11,17 +11,11 @@ import pytest
 
 from resnet_demo.cli import main
 from resnet_demo.training import events
-from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import PAUSE
 
 ROOT = Path(__file__).parents[2]
 LONG = 90.0  # seconds; a bound for a busy machine, never a measure
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from resnet_demo.inference import predictor as module
 from resnet_demo.inference.predictor import Classifier, Predictor
 from resnet_demo.training.checkpoint import save_model
 from resnet_demo.training.model_info import CheckpointError
-from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import RunError
 from tests.checkpoints import DIGITS, INFO, make_run, network
 
@@ -29,11 +28,6 @@ def written_seven(ink: str, paper: str) -> Image.Image:
     picture = Image.new("RGB", (64, 64), paper)
     ImageDraw.Draw(picture).line([(16, 12), (48, 12), (28, 54)], fill=ink, width=6)
     return picture
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -12,17 +12,11 @@ from PIL import Image
 from resnet_demo.cli import main
 from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_state
-from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import PAUSE, RunError
 from resnet_demo.training.worker import Worker
 from resnet_demo.ui import present
 from resnet_demo.ui.watch import NEWEST, Watcher
 from tests.survival.workers import TRAINING, KillableWorker, TrainCommand, curves, obey_permissions
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.parallel import ALONE, torchrun_command
 from resnet_demo.training.pinned import pin
-from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.ui.watch import Watcher
@@ -34,11 +33,6 @@ ROOT = Path(__file__).parents[2]
 LONG = 120.0  # seconds; a bound for a busy machine, never a measure
 LETTERS = {"RunStarted": "S", "MetricsLogged": "m", "EpochEnded": "E", "CheckpointSaved": "c", "RunPaused": "p"}
 LETTERS |= {"RunResumed": "R", "RunEnded": ".", "PictureSeen": "a"}
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
 
 
 @pytest.fixture

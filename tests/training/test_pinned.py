@@ -13,19 +13,8 @@ from resnet_demo.training import events
 from resnet_demo.training import pinned as module
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.pinned import PinnedFile, pin, unpin
-from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import PAUSE
 from resnet_demo.training.worker import Worker
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
-def run(store, tiny_config):
-    return store.create(tiny_config)
 
 
 @pytest.fixture

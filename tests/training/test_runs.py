@@ -14,16 +14,6 @@ from resnet_demo.training.runs import PAUSE, RUN, TITLE_MAX, Progress, RunDirect
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
 
 
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
-def run(store, tiny_config):
-    return store.create(tiny_config)
-
-
 def hold(*lock_paths):
     """Another process that holds these locks until it is killed."""
     program = (

@@ -9,20 +9,9 @@ from PIL import Image
 from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import read_model_info
-from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import DISCARD, PAUSE, STOP
 from resnet_demo.training.worker import Worker, failure_sentence
 from resnet_demo.ui.watch import Watcher
-
-
-@pytest.fixture
-def store(tmp_path):
-    return RunStore(tmp_path / "runs")
-
-
-@pytest.fixture
-def run(store, tiny_config):
-    return store.create(tiny_config)
 
 
 def work(run, tmp_path, wanted_after=None):

@@ -131,7 +131,7 @@ def test_a_choice_is_checked(smoothing):
 
 
 def test_drawings_are_shared_and_the_oldest_are_forgotten(tmp_path):
-    seen, curves = snapshot(tmp_path, points=20), DrawnCurves()
+    seen, curves = snapshot(tmp_path, points=20), DrawnCurves(run_charts)
     first = curves.of("v1", seen, ChartChoice())
     assert curves.of("v1", seen, ChartChoice()) is first
     assert curves.of("v1", seen, ChartChoice(by="step")) != first != curves.of("v2", seen, ChartChoice(0.5))
