@@ -31,8 +31,13 @@ class SmallMapConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self._is_faster_as_products(x):
             return super().forward(x)
+        if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:  # as it would do for the library's
+            precision = torch.get_autocast_dtype("cpu")
+            x, weight = x.to(precision), self.weight.to(precision)
+        else:
+            weight = self.weight
         product = _pointwise if self.kernel_size == (1, 1) else _RowProducts.apply
-        y = product(x, self.weight, self.stride[0])
+        y = product(x, weight, self.stride[0])
         return y if self.bias is None else y + self.bias[:, None, None]  # a folded batch norm brings a bias
 
     def _is_faster_as_products(self, x: Tensor) -> bool:
@@ -41,13 +46,12 @@ class SmallMapConv2d(nn.Conv2d):
             return False  # compiled, exported or traced, a convolution stays one
         return (
             x.device.type == "cpu"
-            and x.dtype in (torch.float32, torch.float64)
+            and x.dtype in (torch.bfloat16, torch.float32, torch.float64)
             and x.ndim == 4
             and x.shape[0] >= SMALLEST_BATCH
             and max(x.shape[2:]) <= LARGEST_SIDE * self.stride[0]
             and x.is_contiguous(memory_format=torch.channels_last)
             and self.weight.is_contiguous(memory_format=torch.channels_last)
-            and not torch.is_autocast_enabled("cpu")  # bfloat16 is the library's
         )
 
 

@@ -34,8 +34,8 @@ def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 
         raise DeviceError(
             f"PyTorch finds no {kind.upper()} device here. Choose 'auto', or install a PyTorch build for it."
         )
-    name, reason = _describe(kind, wanted != "auto", threads or torch.get_num_threads())
-    bfloat16 = precision == "bfloat16" or (precision == "auto" and kind == "cuda")
+    bfloat16 = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16(kind))
+    name, reason = _describe(kind, wanted != "auto", threads or torch.get_num_threads(), bfloat16)
     choice = DeviceChoice(torch.device(kind), name, reason, torch.bfloat16 if bfloat16 else torch.float32)
     return choice if processes == 1 else _shared(choice, processes)
 
@@ -51,14 +51,23 @@ def _shared(choice: DeviceChoice, processes: int) -> DeviceChoice:
     return replace(choice, name=f"{processes} x {choice.name}", reason=reason)
 
 
-def _describe(kind: str, chosen: bool, threads: int) -> tuple[str, str]:
+def _multiplies_bfloat16(kind: str) -> bool:
+    """Whether the device multiplies bfloat16 natively. Of CPUs those of x86 alone, by the instructions that PyTorch's
+    library uses: elsewhere it may be there and still many times slower than float32."""
+    if kind != "cpu":
+        return kind == "cuda"
+    able = torch.cpu.get_capabilities()
+    return torch.backends.mkldnn.is_available() and any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _describe(kind: str, chosen: bool, threads: int, bfloat16: bool) -> tuple[str, str]:
     if kind == "cuda":
         name = torch.cuda.get_device_name()
         reason = f"Trains on the GPU ({name})."
     elif kind == "mps":
         name, reason = "Apple GPU", "Trains on the Mac's GPU: PyTorch finds no CUDA device."
     else:
-        name = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+        name = f"CPU, {threads} thread{'s' if threads > 1 else ''}{', bfloat16' if bfloat16 else ''}"
         reason = f"Trains on the CPU ({name.removeprefix('CPU, ')}): PyTorch finds no GPU here."
     return name, f"Trains on {name}, as chosen." if chosen else reason
 

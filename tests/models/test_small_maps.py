@@ -123,11 +123,34 @@ def test_elsewhere_it_is_the_plain_convolution():
     assert uses_products(ours(x))
     assert not uses_products(ours(x[:-1]))  # a small batch
     assert not uses_products(ours(torch.randn(BATCH, 4, 4, 4).contiguous(memory_format=torch.channels_last)))
-    assert not uses_products(ours.bfloat16()(x.bfloat16()))
-    with torch.autocast("cpu", torch.bfloat16):
-        y = ours.float()(x)
-    assert y.dtype == torch.bfloat16 and not uses_products(y)
+    assert not uses_products(ours.half()(x.half()))
     assert ours.to("meta")(x.to("meta")).shape == (BATCH, 6, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "kernel_size, stride, side", [(1, 1, 2), (1, 2, 4), (3, 1, 1), (3, 1, 2), (3, 2, 2), (3, 2, 4)]
+)
+def test_bfloat16_by_autocast_is_as_exact_as_the_library(kernel_size, stride, side):
+    torch.manual_seed(0)
+    ours, plain = pair(64, 32, kernel_size, stride, dtype=torch.float32)
+    x = torch.randn(32, 64, side, side).contiguous(memory_format=torch.channels_last)
+    errors = []
+    exact = _results(copy.deepcopy(plain).double(), x.double())
+    for convolution in (ours, plain):
+        with torch.autocast("cpu", torch.bfloat16):
+            results = _results(convolution, x)
+        assert results[0].dtype == torch.bfloat16 and [r.dtype for r in results[1:]] == 2 * [torch.float32]
+        errors.append([(a - b).norm() / b.norm() for a, b in zip(results, exact, strict=True)])
+    assert uses_products(ours(x))
+    assert all(mine < 2 * theirs and mine < 1e-2 for mine, theirs in zip(*errors, strict=True))
+
+
+def _results(convolution, x) -> list[torch.Tensor]:
+    """The map, and the gradients of x and of the weight for a gradient that is the same each time."""
+    x = x.clone(memory_format=torch.preserve_format).requires_grad_()
+    y = convolution(x)
+    y.backward(torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(y.dtype))
+    return [y.detach(), x.grad, convolution.weight.grad]
 
 
 def test_an_exported_network_keeps_its_convolutions():
