@@ -23,7 +23,7 @@ def store(tmp_path, monkeypatch):
 
 @pytest.fixture
 def cpu():
-    return choose_device("cpu", threads=2)
+    return choose_device("cpu", "float32", threads=2)
 
 
 def add_run(store, config, images_per_s, device="CPU, 2 threads"):
@@ -83,7 +83,8 @@ def test_the_matrix_product_is_really_measured():
 
 
 def test_the_device_says_why_it_was_chosen():
-    assert choose_device("cpu", threads=1).name == "CPU, 1 thread"
+    assert choose_device("cpu", "float32", threads=1).name == "CPU, 1 thread"
+    assert choose_device("cpu", "bfloat16", threads=2).name == "CPU, 2 threads, bfloat16"
     assert choose_device("cpu").reason.startswith("Trains on CPU") and "as chosen" in choose_device("cpu").reason
     assert choose_device().reason.endswith(".") and choose_device("cpu", "bfloat16").precision is torch.bfloat16
 
@@ -94,6 +95,23 @@ def test_a_device_that_is_not_there_is_a_sentence(monkeypatch):
     with pytest.raises(DeviceError, match="finds no CUDA device here"):
         choose_device("cuda")
     assert choose_device().device.type == "cpu" and "finds no GPU here" in choose_device().reason
+
+
+@pytest.mark.parametrize(
+    "able, library, expected",
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True, torch.bfloat16),
+        ({"avx512_bf16": False, "amx_bf16": True}, True, torch.bfloat16),
+        ({"avx512_bf16": True, "amx_bf16": True}, False, torch.float32),
+        ({"avx512_f": True, "avx512_bf16": False}, True, torch.float32),
+        ({"architecture": "arm64", "bf16": True}, True, torch.float32),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_where_it_multiplies_it_natively(monkeypatch, able, library, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: library)
+    assert choose_device("cpu").precision is expected
+    assert choose_device("cpu", "float32").precision is torch.float32
 
 
 def test_a_gpu_goes_first_and_computes_in_bfloat16(monkeypatch):

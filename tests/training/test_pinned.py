@@ -1,6 +1,7 @@
 """The pinned picture is asked about when it is time, and training never notices."""
 
 import os
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -83,7 +84,8 @@ def test_the_untrained_network_is_asked_and_then_after_each_epoch(run, tmp_path,
     assert answers[0].probabilities != answers[-1].probabilities
 
 
-def test_the_last_answer_is_what_the_saved_checkpoint_says(run, tmp_path, never_by_the_clock):
+def test_the_last_answer_is_what_the_saved_checkpoint_says(store, tiny_config, tmp_path, never_by_the_clock):
+    run = store.create(replace(tiny_config, precision="float32"))  # as the checkpoint is asked
     pin(run, drawn())
     *_, last = work(run, tmp_path)
     prediction = Classifier.from_file(run.model_path).classify(drawn())

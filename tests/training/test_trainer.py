@@ -28,7 +28,8 @@ def deterministic():
 @pytest.fixture
 def make_trainer(colours_config, tiny_dataset):
     def make(**changes):
-        return Trainer(replace(colours_config, **changes), tiny_dataset, choose_device("cpu"))
+        config = replace(colours_config, **changes)
+        return Trainer(config, tiny_dataset, choose_device("cpu", config.precision))
 
     return make
 
@@ -138,7 +139,7 @@ def test_too_few_pictures_for_a_batch_is_a_sentence(make_trainer):
 
 
 def test_evaluation_is_of_the_averaged_network(make_trainer):
-    trainer = make_trainer(epochs=1)
+    trainer = make_trainer(epochs=1, precision="float32")
     ended = next(event for event in trainer.run() if isinstance(event, events.EpochEnded))
     with torch.no_grad():
         logits = trainer.averaged.eval()(trainer.normalise(trainer.test.images))
@@ -178,9 +179,9 @@ def test_bfloat16_on_the_cpu_learns_too(make_trainer, colours_config, tiny_datas
 
 def test_compiled_it_trains_the_same_network(make_trainer, monkeypatch):
     """By the compiler's front end and its gradients, without the minutes of machine code."""
-    eager, compile = make_trainer(log_every_steps=1), torch.compile
+    eager, compile = make_trainer(log_every_steps=1, precision="float32"), torch.compile
     monkeypatch.setattr(torch, "compile", lambda model: compile(model, backend="aot_eager"))
-    compiled = make_trainer(log_every_steps=1, compile=True)
+    compiled = make_trainer(log_every_steps=1, precision="float32", compile=True)
     assert compiled.network is not compiled.model
     first, second = (
         [e.train_loss for e in islice(trainer.run(), 6) if isinstance(e, events.MetricsLogged)]
