@@ -54,8 +54,10 @@ class TrainConfig:
     )
     epochs: int = setting(6, "Epochs", "Passes over all pictures.", minimum=1, maximum=1000)
     batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
-    optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
-    learning_rate: float = setting(2e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
+    optimizer: str = setting(
+        "nadamw", "Optimizer", "The rule that moves the weights.", choices=("nadamw", "adamw", "adam", "sgd")
+    )
+    learning_rate: float = setting(3e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
     schedule: str = setting(
         "one_cycle",
         "Schedule",

@@ -7,7 +7,7 @@ from resnet_demo.training.config import TrainConfig
 
 
 def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """Adam, AdamW, or SGD with Nesterov momentum. Norms and biases are not decayed: they do not set the scale of
+    """NAdam (Dozat 2016) with decoupled weight decay, Adam, AdamW, or SGD with Nesterov momentum. Norms and biases are not decayed: they do not set the scale of
     what follows (Goyal et al. 2017, arXiv:1706.02677, section 5.3)."""
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
@@ -15,5 +15,8 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
         return torch.optim.SGD(groups, config.learning_rate, momentum=config.momentum, nesterov=nesterov, foreach=True)
+    betas = (config.momentum, config.beta2)
+    if config.optimizer == "nadamw":
+        return torch.optim.NAdam(groups, config.learning_rate, betas, decoupled_weight_decay=True, foreach=True)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-    return kind(groups, config.learning_rate, betas=(config.momentum, config.beta2), fused=True)
+    return kind(groups, config.learning_rate, betas, fused=True)

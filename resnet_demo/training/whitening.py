@@ -6,6 +6,7 @@ from torch.nn.functional import unfold
 
 PICTURES = 1000  # enough for the covariance of their patches
 STRIDE = 3  # between patches: neighbours say nearly the same
+STRENGTH = 8  # times the size of random filters: the norm behind takes it out, and a step turns long filters less
 FLOOR = 1e-2  # added to a variance: patterns that hardly occur are not blown up
 
 
@@ -24,4 +25,4 @@ def whiten(stem: nn.Conv2d, pictures: Tensor) -> None:
     patterns *= patterns.sum(0).sign()  # LAPACK leaves the sign open
     whitened = patterns.T.flip(0).reshape(kept, *filters.shape[1:]).to(filters)
     whitened = torch.cat([whitened, -whitened])
-    stem.weight[: 2 * kept] = whitened * (filters.std() / whitened.std())
+    stem.weight[: 2 * kept] = whitened * (STRENGTH * filters.std() / whitened.std())

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d
 
-from resnet_demo.training.whitening import whiten
+from resnet_demo.training.whitening import STRENGTH, whiten
 
 
 @pytest.fixture
@@ -31,12 +31,12 @@ def test_the_filters_answer_pictures_equally_strongly_and_independently(pictures
     assert (covariance - strength.diag()).abs().max() < 0.1 * strength.mean()
 
 
-def test_each_pattern_comes_with_both_signs_at_the_random_filters_size(pictures):
+def test_each_pattern_comes_with_both_signs_longer_than_random_filters(pictures):
     conv = stem(7)
     size = conv.weight.std()
     whiten(conv, pictures)
     assert torch.equal(conv.weight[:32], -conv.weight[32:])
-    torch.testing.assert_close(conv.weight.std(), size)
+    torch.testing.assert_close(conv.weight.std(), STRENGTH * size)
 
 
 def test_filters_beyond_twice_the_patterns_stay_random(pictures):
