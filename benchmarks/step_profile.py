@@ -30,7 +30,7 @@ KINDS = {  # what an operator's time is counted as; the first whose word is in i
     "library convolutions": ("mkldnn_convolution", "convolution_backward"),
     "convolutions as matrix products": ("aten::mm", "aten::addmm"),
     "batch norm": ("aten::native_batch_norm",),
-    "optimizer": ("adamw",),
+    "optimizer": ("adamw", "optimizer.step"),
     "ReLU": ("aten::threshold", "aten::clamp", "aten::relu"),
     "sums of the shortcuts": ("aten::add",),
     "fills and copies": ("aten::fill", "aten::copy", "aten::zero"),

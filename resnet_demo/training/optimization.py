@@ -7,8 +7,8 @@ from resnet_demo.training.config import TrainConfig
 
 
 def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """NAdam (Dozat 2016) with decoupled weight decay, Adam, AdamW, or SGD with Nesterov momentum. Norms and biases are not decayed: they do not set the scale of
-    what follows (Goyal et al. 2017, arXiv:1706.02677, section 5.3)."""
+    """NAdam (Dozat 2016) with decoupled weight decay, AdamW, Adam, or SGD with Nesterov momentum. Norms and biases are
+    not decayed: they do not set the scale of what follows (Goyal et al. 2017, arXiv:1706.02677, section 5.3)."""
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
