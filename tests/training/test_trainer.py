@@ -214,9 +214,11 @@ def test_what_would_wait_is_refused(waits):
         waits(torch.ones(2))
 
 
-@pytest.mark.parametrize("optimizer", ["nadamw", "adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_a_step_that_is_not_logged_waits_for_nothing(make_trainer, optimizer):
-    """The batch, too, with its augmentation; the optimizer's state and the channels' means are made in the first."""
+    """The batch, too, with its augmentation; the optimizer's state and the channels' means are made in the first.
+    PyTorch's NAdam keeps its counters in the CPU's memory and reads them there, where no GPU is waited for; on a CPU
+    that cannot be told apart."""
     trainer = make_trainer(optimizer=optimizer, log_every_steps=8, threads=1)
     stream = trainer.run()
     list(islice(stream, 3))
