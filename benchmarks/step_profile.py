@@ -1,9 +1,9 @@
 """Where a training step's time goes, beside what the machine's matrix product alone would allow.
 
-    python -m benchmarks.step_profile [--threads 1] [--batch-size 128] [--steps 6] [--write TABLE.md]
+    python -m benchmarks.step_profile [--threads 1] [--precision float32] [--batch-size 128] [--steps 6] [--write TABLE.md]
 
 A step of the `fast` preset's network and optimizer on random pictures. The floor is the time that the step's
-multiply-adds would take at the rate of a large float32 product, counted as the library counts (padding included) and
+multiply-adds would take at the rate of a large product in the same precision, counted as the library counts (padding included) and
 by the taps that fall on the map.
 """
 
@@ -40,22 +40,23 @@ KINDS = {  # what an operator's time is counted as; the first whose word is in i
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    publish(report(options.batch_size, options.steps), options.write)
+    publish(report(options.batch_size, options.steps, getattr(torch, options.precision)), options.write)
 
 
-def report(batch: int, steps: int) -> list[str]:
-    step = _training_step(batch)
+def report(batch: int, steps: int, precision: torch.dtype) -> list[str]:
+    step = _training_step(batch, precision)
     step_s = statistics.median(_seconds(step) for _ in range(steps))
-    rate = _product_rate()
+    rate = _product_rate(precision)
     lines = [
         f"{machine_line()}; medians of {steps}.",
         "",
-        f"A step of {batch} pictures takes {1e3 * step_s:.0f} ms, {batch / step_s:.0f} images/s. "
+        f"A step of {batch} pictures in {str(precision).removeprefix('torch.')} takes {1e3 * step_s:.0f} ms, {batch / step_s:.0f} images/s. "
         f"A product of 2048x2048 matrices runs at {rate / 1e9:.0f} GFLOP/s.",
         "",
         "| the convolutions and the classifier at that rate | GFLOP an image | images/s | the step reaches |",
@@ -75,7 +76,7 @@ def report(batch: int, steps: int) -> list[str]:
     return lines + [f"| {kind} | {1e3 * s:.0f} | {s / whole:.1%} |" for kind, s in shares.items()]
 
 
-def _training_step(batch: int):
+def _training_step(batch: int, precision: torch.dtype):
     torch.manual_seed(0)
     model = ResNet(SPEC).to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(preset_config("fast"), model)
@@ -83,7 +84,8 @@ def _training_step(batch: int):
     labels = torch.randint(SPEC.num_classes, (batch,))
 
     def step() -> None:
-        loss = cross_entropy(model(images), labels)
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            loss = cross_entropy(model(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -125,10 +127,10 @@ def _on_the_map(layer: LayerDescription) -> int:
     return round(layer.multiply_adds * (on_map / (side_out * layer.kernel_size)) ** 2)
 
 
-def _product_rate() -> float:
-    """Floating-point operations a second of a large float32 product."""
+def _product_rate(precision: torch.dtype) -> float:
+    """Floating-point operations a second of a large product."""
     size = 2048
-    a, b = torch.randn(size, size), torch.randn(size, size)
+    a, b = (torch.randn(size, size).to(precision) for _ in range(2))
     return 2 * size**3 / statistics.median(_seconds(lambda: a @ b) for _ in range(15))
 
 
