@@ -1,10 +1,10 @@
 """Where a training step's time goes, beside what the machine's matrix product alone would allow.
 
-    python -m benchmarks.step_profile [--threads 1] [--precision float32] [--batch-size 128] [--steps 6] [--write TABLE.md]
+    python -m benchmarks.step_profile [--threads 1] [--precision float32] [--batch-size 128] [--steps 6]
 
 A step of the `fast` preset's network and optimizer on random pictures. The floor is the time that the step's
-multiply-adds would take at the rate of a large product in the same precision, counted as the library counts (padding included) and
-by the taps that fall on the map.
+multiply-adds would take at the rate of a large product in the same precision, counted as the library counts (padding
+included) and by the taps that fall on the map.
 """
 
 import argparse
@@ -56,7 +56,8 @@ def report(batch: int, steps: int, precision: torch.dtype) -> list[str]:
     lines = [
         f"{machine_line()}; medians of {steps}.",
         "",
-        f"A step of {batch} pictures in {str(precision).removeprefix('torch.')} takes {1e3 * step_s:.0f} ms, {batch / step_s:.0f} images/s. "
+        f"A step of {batch} pictures in {str(precision).removeprefix('torch.')} takes {1e3 * step_s:.0f} ms, "
+        f"{batch / step_s:.0f} images/s. "
         f"A product of 2048x2048 matrices runs at {rate / 1e9:.0f} GFLOP/s.",
         "",
         "| the convolutions and the classifier at that rate | GFLOP an image | images/s | the step reaches |",
