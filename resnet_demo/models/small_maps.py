@@ -2,8 +2,8 @@
 
 At 32 px and the `imagenet` stem the last two stages of a ResNet have maps of 2x2 and 1x1. The CPU library is made
 for wide maps: there it multiplies the padding, too, and takes up to thirty times the needed time for the gradient
-of the weight. With this few places a convolution is a handful of matrix products. What each is worth:
-benchmarks/convolutions.py.
+of the weight, in float32 and in bfloat16. With this few places a convolution is a handful of matrix products. What
+each is worth: benchmarks/convolutions.py.
 """
 
 from collections.abc import Iterator
@@ -31,11 +31,10 @@ class SmallMapConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self._is_faster_as_products(x):
             return super().forward(x)
-        if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:  # as it would do for the library's
+        weight = self.weight
+        if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:  # as it does by itself for nn.Conv2d
             precision = torch.get_autocast_dtype("cpu")
-            x, weight = x.to(precision), self.weight.to(precision)
-        else:
-            weight = self.weight
+            x, weight = x.to(precision), weight.to(precision)
         product = _pointwise if self.kernel_size == (1, 1) else _RowProducts.apply
         y = product(x, weight, self.stride[0])
         return y if self.bias is None else y + self.bias[:, None, None]  # a folded batch norm brings a bias
