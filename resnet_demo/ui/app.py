@@ -8,7 +8,7 @@ from resnet_demo.ui.classify_tab import ClassifyTab
 from resnet_demo.ui.runs_tab import RunsTab
 from resnet_demo.ui.runs_table import version_of
 from resnet_demo.ui.train_tab import TrainTab
-from resnet_demo.ui.wiring import QUIET, UNCHECKED
+from resnet_demo.ui.wiring import AS_TEXT, QUIET, UNCHECKED
 
 TICK_S = 2.0
 FILES_KEPT_S = (3600, 86400)  # uploads and exports: looked through every hour, removed after a day
@@ -23,12 +23,12 @@ HEADER = (
 def build_app(backend: Backend) -> gr.Blocks:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
 
-    def news(seen: str, seen_checkpoints: str, seen_runs: str, picked: str) -> list:
-        """The newest version, that of the checkpoints and that of the runs with the ticked ones' curves, each left out
-        where the page knows it already."""
+    def news(chosen: str, picked: str) -> list[str]:
+        """The words that say what there is to show: of the chosen run, of the checkpoints, and of the table of runs
+        with the ticked ones' curves. Sent each time, since the page sees by itself which have changed, in under 300
+        bytes."""
         look = backend.watcher.look()
-        words = ((look.version, seen), (look.checkpoints, seen_checkpoints), (version_of(look, picked), seen_runs))
-        return [gr.skip() if newest == known else newest for newest, known in words]
+        return [*look.version_of(look.shown(chosen)), look.checkpoints, version_of(look, picked)]
 
     with gr.Blocks(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         gr.HTML(HEADER)
@@ -41,16 +41,16 @@ def build_app(backend: Backend) -> gr.Blocks:
                 architecture = build_architecture_tab()
             with gr.Tab("Classify", id="classify"):
                 classify = ClassifyTab(backend.store)
-        # The heartbeat asks for three words. Only where one differs do the tabs that it concerns ask for what is new:
-        # while a run trains that is the Train tab at each beat, and Classify once a minute.
-        version = gr.Textbox("", visible="hidden", elem_id="version")
+        # Only where a word differs does the part of the page that it concerns ask for what is new: while a run trains
+        # that is the status at each beat, the curves at each logged point, and Classify once a minute.
         hidden_beat = gr.HTML(visible="hidden", js_on_load=HIDDEN_BEAT)
         checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
         listed = gr.Textbox("", visible="hidden", elem_id="listed")
-        known = [version, checkpoints, listed]
-        beats = [page.load, gr.Timer(TICK_S).tick, hidden_beat.tick]
-        gr.on(beats, news, [*known, runs.picked], known, api_name="news", **QUIET)
-        version.change(train.refresh, train.asking, train.shown, api_name="refresh", **QUIET, **UNCHECKED)
+        asking, words = [train.chosen, runs.picked], [*train.version, checkpoints, listed]
+        beats = [page.load, gr.Timer(TICK_S).tick, hidden_beat.tick, train.chosen.input]
+        gr.on(beats, news, asking, words, api_name="news", **QUIET, **AS_TEXT)
+        for acted in train.acted:
+            acted.success(news, asking, words, **QUIET, **AS_TEXT)
         listed.change(runs.refresh, runs.asking, runs.shown, api_name="refresh_runs", **QUIET, **UNCHECKED)
         page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
         architecture.draw_on_load(page)

@@ -1,8 +1,6 @@
 """The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
 `present`, what is done in `training.launcher`."""
 
-from collections.abc import Sequence
-
 import gradio as gr
 
 from resnet_demo.training.config import TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
@@ -13,8 +11,8 @@ from resnet_demo.ui.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, 
 from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
 from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
 from resnet_demo.ui.pinned_photo import PinnedPhoto
-from resnet_demo.ui.watch import NEWEST, Look, Snapshot, changed_parts
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, chart_choice, import_torch
+from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Version
+from resnet_demo.ui.wiring import ACT, AS_TEXT, QUIET, UNCHECKED, chart_choice, import_torch
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
@@ -34,7 +32,8 @@ _SET_TITLE = """html => {
 
 
 class TrainTab:
-    """Built where it is called; `refresh` is what the page calls when there is something new."""
+    """Built where it is called. Whoever builds the page fills `version`, at each beat and after what is in `acted`:
+    where one of its words has changed, its part of the tab asks for what is new."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -66,7 +65,8 @@ class TrainTab:
         )
 
     def _build_run(self) -> None:
-        self.seen = gr.Textbox("", visible="hidden", elem_id="seen")
+        self.version = Version(*(gr.Textbox("", visible="hidden", elem_id=f"{part}-word") for part in Version._fields))
+        self.known_states = gr.Textbox("", visible="hidden", elem_id="known-states")
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.status = gr.HTML(present.status_html(None), elem_id="status")
         with gr.Row(elem_classes="run-buttons"):
@@ -109,23 +109,9 @@ class TrainTab:
     # --- wiring -----------------------------------------------------------------------------------------------
 
     @property
-    def shown(self) -> list[gr.components.Component]:
-        """What `refresh` fills."""
-        buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
-        lists = [self.chosen, self.form["start_from"]]
-        pinned = self.pinned
-        states = [*lists, pinned.photo, self.ended, *buttons]
-        return [self.seen, self.status, *self.charts, self.log, pinned.card, *states]
-
-    @property
     def charts(self) -> list[gr.HTML]:
         """In the order of `_all_charts`."""
         return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.mind]
-
-    @property
-    def asking(self) -> list[gr.components.Component]:
-        """What `refresh` is asked with: what the page shows, which run it wants, and how its curves."""
-        return [self.seen, self.chosen, self.smoothing, self.axis]
 
     def _wire(self) -> None:
         form = self.form.widgets
@@ -141,27 +127,42 @@ class TrainTab:
             trigger_mode="always_last",
             **QUIET,
         )
+        acting, in_front = {**ACT, **UNCHECKED}, self.chosen
         begun = [
-            self.start.click(self.start_run, form, self.shown, validator=self.form.validate, api_name="start", **ACT),
-            self.tour.click(self.start_tour, None, self.shown, api_name="tour", **ACT),
-            self.resume.click(self.resume_run, self.chosen, self.shown, api_name="resume", **ACT, **UNCHECKED),
+            self.start.click(self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACT),
+            self.tour.click(self.start_tour, None, in_front, api_name="tour", **ACT),
+            self.resume.click(self.resume_run, self.chosen, in_front, api_name="resume", **acting),
         ]
         halted = [
-            self.pause.click(self.pause_run, None, self.shown, api_name="pause", **ACT),
-            self.stop.click(self.stop_run, None, self.shown, api_name="stop", **ACT),
+            self.pause.click(self.pause_run, None, in_front, api_name="pause", **ACT),
+            self.stop.click(self.stop_run, None, in_front, api_name="stop", **ACT),
             self.discard.click(
-                self.discard_run, self.chosen, self.shown, api_name="discard", js=CONFIRM_DISCARD, **ACT, **UNCHECKED
+                self.discard_run, self.chosen, in_front, api_name="discard", js=CONFIRM_DISCARD, **acting
             ),
         ]
-        for acted in [*begun, *halted, *self.pinned.wire(begun, self.chosen)]:
-            acted.success(self.refresh, self.asking, self.shown, **QUIET, **UNCHECKED)
-        self.chosen.input(self.refresh, self.asking, self.shown, api_name="choose", **QUIET, **UNCHECKED)
+        self.acted = [*begun, *halted, *self.pinned.wire(begun, self.chosen)]
+        self._wire_looking()
+
+    def _wire_looking(self) -> None:
+        """Each part is asked for by itself: of a step that is done, a page fetches the status and nothing else."""
+        self.version.status.change(self.show_status, self.chosen, self.status, api_name="status", **QUIET, **AS_TEXT)
         gr.on(
-            [self.smoothing.change, self.axis.change],
-            self.redraw,
+            [self.version.points.change, self.smoothing.change, self.axis.change],
+            self.show_points,
             [self.chosen, self.smoothing, self.axis],
-            self.charts,
+            [*self.charts, self.log, self.pinned.card],
+            api_name="points",
             trigger_mode="always_last",
+            **QUIET,
+            **AS_TEXT,
+        )
+        lists = [self.chosen, self.form["start_from"]]
+        buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
+        self.version.states.change(
+            self.show_states,
+            [self.known_states, self.chosen],
+            [self.known_states, *lists, self.pinned.photo, self.ended, *buttons],
+            api_name="states",
             **QUIET,
             **UNCHECKED,
         )
@@ -170,52 +171,43 @@ class TrainTab:
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def refresh(self, seen: str, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list:
-        """What has changed since the version that this tab shows."""
+    def show_status(self, chosen: str, request: gr.Request) -> str:
         look = self.backend.watcher.look()
+        return present.lost_html(look.lost) + present.status_html(look.shown(chosen), self._is_owner(request))
+
+    def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
+        """The curves as the page wants them, the log and the pinned photo."""
+        look, owner = self.backend.watcher.look(), self._is_owner(request)
         shown = look.shown(chosen)
-        if seen == look.version_of(shown):
-            return gr.skip()
-        charts = self._draw(look, shown, smoothing, axis)
-        return self._render(look, shown, seen, charts, self.backend.access.is_owner(request))
+        charts = self._curves.of(look.version_of(shown).points, shown, chart_choice(smoothing, axis))
+        return [*charts, present.log_text(shown, owner), pinned_html(shown, owner)]
 
-    def redraw(self, chosen: str, smoothing: float, axis: str) -> tuple[str, ...]:
-        """The same curves in another way."""
-        look = self.backend.watcher.look()
-        return self._draw(look, look.shown(chosen), smoothing, axis)
-
-    def announce(self, run_id: str, request: gr.Request) -> None:
-        """Said once, to a page that saw the run training; queued, for only a queued handler can raise a message."""
-        ended = next((s for s in self.backend.watcher.look().runs if s.run.id == run_id), None)
-        if ended:
-            say = {"finished": gr.Success, "stopped": gr.Info}.get(ended.status, gr.Warning)
-            text = present.announcement(ended, self.backend.access.is_owner(request))
-            say(text, duration=_ANNOUNCED_S)
-
-    def _render(self, look: Look, shown: Snapshot | None, seen: str, charts: Sequence[str], owner: bool) -> list:
-        version = look.version_of(shown)
-        changed = changed_parts(seen, version)
-        points, states = [gr.skip()] * (len(self.charts) + 2), [gr.skip()] * 10
-        if changed.points or changed.states:
-            points = [*charts, present.log_text(shown, owner), pinned_html(shown, owner)]
-        if changed.states:
-            states = self._states(look, shown, seen, owner)
-        return [version, present.lost_html(look.lost) + present.status_html(shown, owner), *points, *states]
-
-    def _draw(self, look: Look, shown: Snapshot | None, smoothing: float, axis: str) -> tuple[str, ...]:
-        return self._curves.of(look.version_of(shown).split(" ")[0], shown, chart_choice(smoothing, axis))
-
-    def _states(self, look: Look, shown: Snapshot | None, seen: str, owner: bool) -> list:
-        ended = look.ended_since(seen)
+    def show_states(self, known: str, chosen: str, request: gr.Request) -> list:
+        """The lists and the buttons. `known` are the states that the page has shown so far: a run that trained then
+        and has ended is to be announced."""
+        look, owner = self.backend.watcher.look(), self._is_owner(request)
+        shown, ended = look.shown(chosen), look.ended_since(known)
         can = present.controls(look, shown, owner)
         live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [
+            look.version_of(shown).states,
             gr.Dropdown(choices=present.run_choices(look)),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
             gr.Image(visible=owner, label=photo_label(can.pause)),
             ended.run.id if ended else "",
             *(gr.Button(interactive=on) for on in live),
         ]
+
+    def announce(self, run_id: str, request: gr.Request) -> None:
+        """Said once, to a page that saw the run training; queued, for only a queued handler can raise a message."""
+        ended = next((s for s in self.backend.watcher.look().runs if s.run.id == run_id), None)
+        if ended:
+            say = {"finished": gr.Success, "stopped": gr.Info}.get(ended.status, gr.Warning)
+            text = present.announcement(ended, self._is_owner(request))
+            say(text, duration=_ANNOUNCED_S)
+
+    def _is_owner(self, request: gr.Request) -> bool:
+        return self.backend.access.is_owner(request)
 
     def fill(self, preset: str, data: str) -> list:
         if problem := problem_with("preset", preset):
@@ -262,50 +254,41 @@ class TrainTab:
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
 
-    def start_run(self, request: gr.Request, *values) -> list:
+    def start_run(self, request: gr.Request, *values) -> gr.Dropdown:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
 
-    def start_tour(self, request: gr.Request) -> list:
+    def start_tour(self, request: gr.Request) -> gr.Dropdown:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(preset_config("tour")))
 
-    def pause_run(self, request: gr.Request) -> list:
+    def pause_run(self, request: gr.Request) -> gr.Dropdown:
         self.backend.access.require_owner(request)
         return self._act(self.backend.launcher.pause)
 
-    def stop_run(self, request: gr.Request) -> list:
+    def stop_run(self, request: gr.Request) -> gr.Dropdown:
         self.backend.access.require_owner(request)
         return self._act(self.backend.launcher.stop)
 
-    def resume_run(self, chosen: str, request: gr.Request) -> list:
+    def resume_run(self, chosen: str, request: gr.Request) -> gr.Dropdown:
         self.backend.access.require_owner(request)
         shown = self.backend.watcher.look(now=True).shown(chosen)
         if shown is None:
             raise gr.Error("There is no run to resume.", print_exception=False)
         return self._act(lambda: self.backend.launcher.resume(shown.run))
 
-    def discard_run(self, run_id: str, request: gr.Request) -> list:
+    def discard_run(self, run_id: str, request: gr.Request) -> gr.Dropdown:
         """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""
         self.backend.access.require_owner(request)
         if not run_id:
-            return [gr.skip()] * len(self.shown)
+            return gr.skip()
         return self._act(lambda: self.backend.launcher.discard(self.backend.store.get(run_id)))
 
-    def _act(self, action) -> list:
-        """Do it and show what is true afterwards, the run in front; what goes wrong becomes one sentence."""
+    def _act(self, action) -> gr.Dropdown:
+        """Do it and show the run in front; what goes wrong becomes one sentence."""
         self.backend.act(action)
-        look = self.backend.watcher.look()
-        shown = self._render(look, look.current, "", [gr.skip()] * len(self.charts), owner=True)
-        shown[self.shown.index(self.seen)] = _without_points(look.version)
-        shown[self.shown.index(self.chosen)] = gr.Dropdown(choices=present.run_choices(look), value=NEWEST)
-        return shown
+        return gr.Dropdown(choices=present.run_choices(self.backend.watcher.look()), value=NEWEST)
 
 
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
     return (*run_charts(shown, choice), mind_chart(shown, choice.by))
-
-
-def _without_points(version: str) -> str:
-    """The version of a page that shows all but the curves: how it wants them is told by its next `refresh`."""
-    return f" {version.partition(' ')[2]}"

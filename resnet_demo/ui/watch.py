@@ -5,6 +5,7 @@ import time
 import zlib
 from collections.abc import Container
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import quote
 
 from resnet_demo.training import events
@@ -57,39 +58,43 @@ class Look:
         return next((s for s in self.runs if s.run.id == chosen), self.current)
 
     @property
-    def version(self) -> str:
-        """Changes whenever any page has something new to show."""
-        return self.version_of(self.current)
-
-    @property
     def checkpoints(self) -> str:
         """Changes whenever a run's checkpoint has come, been replaced or gone."""
         saved = [(s.run.id, s.view.saved.time if s.view.saved else None) for s in self.runs]
-        return str(zlib.crc32(repr(saved).encode()))
+        return _checksum(saved)
 
-    def version_of(self, snapshot: Snapshot | None) -> str:
-        """Changes whenever a page that shows this run has something new to show. Three parts, by ' ': the run's
-        points, its state and those of all runs, and its last word; see `changed_parts` and `ended_since`."""
-        if snapshot is None:
-            return f"none {zlib.crc32(repr((self.unreadable, self.lost)).encode())}"
-        view, progress = snapshot.view, snapshot.progress
-        points = f"{quote(snapshot.run.id)}/{len(view.metrics)}/{len(view.epochs)}/{len(view.pictures)}"
-        points += f"/{snapshot.pinned.id}" if snapshot.pinned else ""
-        states = (
-            [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title, s.last_words) for s in self.runs],
-            self.unreadable,
-            self.lost,
-        )
-        last_word = f"{view.last.time if view.last else 0}/{progress.time if progress else 0}"
-        return f"{points} {snapshot.status}/{zlib.crc32(repr(states).encode())} {last_word}"
+    def version_of(self, shown: Snapshot | None) -> "Version":
+        """Of a page that shows this run."""
+        rows = [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title, s.last_words) for s in self.runs]
+        everything = _checksum(rows, self.unreadable, self.lost)
+        if shown is None:
+            return Version(f"//{everything}", everything, everything)
+        view, progress, pinned = shown.view, shown.progress, shown.pinned
+        states = f"{quote(shown.run.id, safe='')}/{shown.status}/{everything}"
+        counts = len(view.metrics), len(view.epochs), len(view.pictures), pinned and pinned.id
+        points = _checksum(states, counts)
+        return Version(states, points, _checksum(points, view.last and view.last.time, progress and progress.time))
 
-    def ended_since(self, seen: str) -> Snapshot | None:
-        """The run that a page with the version `seen` saw training and that has ended since. A pause is no end."""
-        points, states, *_ = [*seen.split(" "), ""]
-        if not states.startswith("training/"):
+    def ended_since(self, states: str) -> Snapshot | None:
+        """The run that a page with these states saw training and that has ended since. A pause is no end."""
+        run_id, status, _ = [*states.split("/", 2), "", ""][:3]
+        if status != "training":
             return None
-        shown = next((s for s in self.runs if quote(s.run.id) == points.partition("/")[0]), None)
+        shown = next((s for s in self.runs if quote(s.run.id, safe="") == run_id), None)
         return shown if shown and shown.status not in ("training", "paused") else None
+
+
+class Version(NamedTuple):
+    """One word for each part of a page, short, since every page asks for them every two seconds. A word changes
+    whenever its part has something new to show, and each with the one before it."""
+
+    states: str  # which run is shown and how it stands, and how all runs do: the lists and the buttons
+    points: str  # the curves, the log, the pinned photo
+    status: str  # the card that says how far the run is
+
+
+def _checksum(*values: object) -> str:
+    return str(zlib.crc32(repr(values).encode()))
 
 
 class Watcher:
@@ -126,20 +131,6 @@ class Watcher:
         a worker may be quicker to obey than a look to see what it was asked."""
         trained = (s.run.id for s in self._look.runs if s.alive)
         return next((run_id for run_id in trained if run_id not in runs), self._look.lost)
-
-
-@dataclass(frozen=True)
-class Changed:
-    """Which parts of a page are out of date: the curves and the log, and the table, the list and the buttons."""
-
-    points: bool
-    states: bool
-
-
-def changed_parts(seen: str, version: str) -> Changed:
-    """Compare the version that a page shows with the newest."""
-    before, after = [*seen.split(" "), "", ""], [*version.split(" "), "", ""]
-    return Changed(points=before[0] != after[0], states=before[:2] != after[:2])
 
 
 class _Followed:

@@ -25,6 +25,10 @@ ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 # what stood there at the start, and its preparation of a picture would decode it before our limits are asked.
 UNCHECKED = {"preprocess": False}
 
+# The same, where a handler gives texts alone, for what is asked again and again: Gradio hands every output to a thread
+# of its own to prepare it, and makes a component anew for every gr.skip().
+AS_TEXT = {**UNCHECKED, "postprocess": False}
+
 
 def chart_choice(smoothing: float, by: str) -> ChartChoice:
     """How a page wants its curves; what it does not offer becomes one sentence on the page."""

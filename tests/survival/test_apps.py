@@ -101,7 +101,7 @@ def start(app, config) -> None:
 
 def status(app) -> str:
     """The card above the curves."""
-    return run_now(app.url, "refresh", ["", "newest", 0, "epoch"]).json()["data"][1]
+    return run_now(app.url, "status", ["newest"]).json()["data"][0]
 
 
 def pause(app) -> None:

@@ -18,9 +18,8 @@ from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.form import FIELDS, TrainForm
 from tests.ui.asking import post, run_now
 
-PLAIN = [0, "epoch"]  # curves without smoothing, along the epochs
-ASKING = ["", "newest", *PLAIN]
-CHARTS, ENDED = slice(2, 8), -7  # where they stand in what `refresh` answers
+PLAIN = ["newest", 0, "epoch"]  # curves without smoothing, along the epochs
+CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(-6, None)  # where they stand in the answers
 CHANGING = {
     "start": None,
     "tour": [],
@@ -31,6 +30,16 @@ CHANGING = {
     "pin": [None],
     "unpin": ["newest"],
 }
+
+
+def ask(url, handler, *question):
+    """What a page shows of a part that has changed."""
+    return run_now(url, handler, [*question]).json()["data"]
+
+
+def status(url, chosen="newest"):
+    (card,) = ask(url, "status", chosen)
+    return card
 
 
 def form_values(**changes):
@@ -49,7 +58,7 @@ def test_without_the_token_nothing_changes(serve, handler, token):
 def test_with_the_token_a_run_starts_and_stops(serve, tiny_config):
     with serve(Access("secret")) as (url, backend):
         kind, answer = post(url, "start", list(tiny_config.to_dict().values()), "secret")
-        assert kind == "complete" and "training" in answer
+        assert kind == "complete" and "newest" in answer and "training" in status(url)
         (run,) = backend.store.runs()
         assert run.config() == tiny_config and backend.store.active() == run
         assert post(url, "start", form_values(), "secret")[0] == "error"  # one at a time
@@ -90,8 +99,7 @@ def test_a_paused_run_that_is_not_in_front_can_be_chosen_and_resumed(serve, tiny
         place = {"epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
         paused.append(events.RunPaused(time=1.0, **place))
         newer.append(events.RunEnded(time=2.0, **place, outcome="stopped"))
-        assert "stopped" in run_now(url, "refresh", ASKING).json()["data"][1]
-        assert "paused" in run_now(url, "choose", ["", paused.id, *PLAIN]).json()["data"][1]
+        assert "stopped" in status(url) and "paused" in status(url, paused.id)
         assert post(url, "resume", [paused.id])[0] == "complete"
         assert backend.store.active() == paused
 
@@ -108,15 +116,17 @@ def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config
         assert backend.store.runs() == [newer]
 
 
-def test_a_heartbeat_brings_the_version_once_and_then_next_to_nothing(serve, tiny_config):
+def test_a_heartbeat_brings_a_word_for_each_part_and_no_more(serve, tiny_config):
     with serve() as (url, backend):
-        backend.store.create(tiny_config)
-        words = run_now(url, "news", ["", "", "", ""]).json()["data"]
-        shown = run_now(url, "refresh", ASKING).json()["data"]
-        assert shown[0] == words[0] and "interrupted" in shown[1]
-        assert len(shown[CHARTS]) == 6 and all("<svg" in chart for chart in shown[CHARTS])
-        unchanged = run_now(url, "news", [*words, ""])
-        assert unchanged.json()["data"] == [{"__type__": "update"}] * 3 and len(unchanged.content) < 300
+        run = backend.store.create(tiny_config)
+        first, again = (run_now(url, "news", ["newest", ""]) for _ in range(2))
+        assert first.json()["data"] == again.json()["data"] and len(again.content) < 300
+        assert first.json()["data"][0] == ask(url, "states", "", "newest")[0]
+        charts = ask(url, "points", *PLAIN)[CHARTS]
+        assert len(charts) == 6 and all("<svg" in chart for chart in charts) and "interrupted" in status(url)
+        run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
+        backend.watcher.look(now=True)
+        assert len({*ask(url, "news", "newest", ""), *again.json()["data"]}) == 9  # all but that of the checkpoints
 
 
 def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
@@ -129,12 +139,10 @@ def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
                     **place, step=step, train_loss=float(step), train_accuracy=0.5, learning_rate=0.1, images_per_s=9.0
                 )
             )
-        plain = run_now(url, "refresh", ASKING).json()["data"][CHARTS]
-        chosen = run_now(url, "refresh", ["", "newest", 0.5, "time"]).json()["data"][CHARTS]
+        plain, chosen = ask(url, "points", *PLAIN), ask(url, "points", "newest", 0.5, "time")
         assert "raw" in chosen[0] and "time (s)" in chosen[0] and "raw" not in plain[0] and "epoch" in plain[0]
-        assert run_now(url, "redraw", ["newest", 0.5, "time"]).json()["data"] == chosen
         for wrong in ([2, "epoch"], [0, "moon"], ["a", "epoch"], [None, None]):
-            assert "Smoothing goes from 0 to 0.9" in run_now(url, "redraw", ["newest", *wrong]).text
+            assert "Smoothing goes from 0 to 0.9" in run_now(url, "points", ["newest", *wrong]).text
 
 
 def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tiny_config):
@@ -142,37 +150,26 @@ def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tin
         run = backend.store.create(tiny_config)
         place = {"epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
         with run.lock:
-            saw_it = run_now(url, "refresh", ASKING).json()["data"][0]
-            assert run_now(url, "refresh", [saw_it, "newest", *PLAIN]).json()["data"][ENDED] == {"__type__": "update"}
+            saw_it, *_ = ask(url, "states", "", "newest")
+            assert ask(url, "states", saw_it, "newest")[ENDED] == ""
         run.append(events.RunEnded(time=2.0, **place, outcome="failed", message="The disk is full."))
         backend.watcher.look(now=True)
-        after = run_now(url, "refresh", [saw_it, "newest", *PLAIN]).json()["data"]
+        after = ask(url, "states", saw_it, "newest")
         assert after[ENDED] == run.id
-        assert run_now(url, "refresh", ASKING).json()["data"][ENDED] == ""  # a page opened afterwards
+        assert ask(url, "states", "", "newest")[ENDED] == ""  # a page opened afterwards
         backend.store.create(tiny_config)
         backend.watcher.look(now=True)
-        assert run_now(url, "refresh", [after[0], "newest", *PLAIN]).json()["data"][ENDED] == ""  # once
+        assert ask(url, "states", after[0], "newest")[ENDED] == ""  # once
 
 
 def test_a_page_that_shows_a_run_is_told_when_its_folder_is_gone(serve, tiny_config):
     with serve() as (url, backend):
         run = backend.store.create(tiny_config)
         with run.lock:
-            seen = run_now(url, "refresh", ASKING).json()["data"][0]
+            assert "training" in status(url)
             shutil.rmtree(run.path)
             backend.watcher.look(now=True)
-            after = run_now(url, "refresh", [seen, "newest", *PLAIN]).json()["data"]
-        assert "is gone: its folder was deleted" in after[1] and "no run yet" in after[1]
-
-
-def test_a_tick_with_only_progress_skips_the_plots(serve, tiny_config):
-    with serve() as (url, backend):
-        run = backend.store.create(tiny_config)
-        version = run_now(url, "refresh", ASKING).json()["data"][0]
-        points, states, _ = version.split(" ")
-        changed = run_now(url, "refresh", [f"{points} {states} 1", "newest", *PLAIN]).json()["data"]
-        assert changed[0] == version and run.config().arch in changed[1]
-        assert "<svg" not in str(changed[CHARTS.start :]) and len(str(changed)) < 3000
+            assert "is gone: its folder was deleted" in status(url) and "no run yet" in status(url)
 
 
 def test_the_plan_names_the_device_and_the_duration(serve):
@@ -201,7 +198,7 @@ def test_the_plan_names_the_weights_that_are_fetched_unless_they_are_there(serve
 
 def test_a_visitors_buttons_are_all_off(serve):
     with serve(Access("secret")) as (url, _):
-        buttons = run_now(url, "refresh", ASKING).json()["data"][-6:]
+        buttons = ask(url, "states", "", "newest")[BUTTONS]
         assert [button["interactive"] for button in buttons] == [False] * 6
 
 
@@ -261,7 +258,7 @@ def test_a_photo_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny_
         assert post(url, "pin", [waiting], "secret") == ("complete", "[null]")
         (run,) = backend.store.runs()
         assert pinned(run).picture == fit(load_picture(photo))
-        assert "data:image/png" in str(run_now(url, "refresh", ASKING).json()["data"])
+        assert "data:image/png" in ask(url, "points", *PLAIN)[CARD]
 
 
 def test_a_pinned_photo_is_seen_by_everyone_and_changed_by_the_owner_alone(serve, tiny_config, photo):
@@ -273,7 +270,7 @@ def test_a_pinned_photo_is_seen_by_everyone_and_changed_by_the_owner_alone(serve
         assert REFUSAL in post(url, "pin", [dropped])[1] and pinned(run) is None
         assert post(url, "pin", [dropped], "secret")[0] == "complete" and pinned(run)
         assert REFUSAL in post(url, "unpin", [run.id])[1] and pinned(run)
-        visitors = str(run_now(url, "refresh", ASKING).json()["data"])
+        visitors = str(ask(url, "points", *PLAIN))
         assert "data:image/png" in visitors and "data-unpin" not in visitors and str(run.path) not in visitors
         assert post(url, "unpin", [run.id], "secret")[0] == "complete" and pinned(run) is None
 
