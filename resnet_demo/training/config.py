@@ -54,9 +54,7 @@ class TrainConfig:
     )
     epochs: int = setting(5, "Epochs", "Passes over all pictures.", minimum=1, maximum=1000)
     batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
-    optimizer: str = setting(
-        "nadamw", "Optimizer", "The rule that moves the weights.", choices=("nadamw", "adamw", "adam", "sgd")
-    )
+    optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
     learning_rate: float = setting(3e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
     schedule: str = setting(
         "one_cycle",
@@ -71,7 +69,7 @@ class TrainConfig:
         0.05, "Weight decay", "Pulls weights towards zero at each step.", minimum=0.0, maximum=1.0
     )
     momentum: float = setting(
-        0.9, "Momentum", "How much of earlier steps carries on (beta 1 of Adam).", minimum=0.0, maximum=0.999
+        0.8, "Momentum", "How much of earlier steps carries on (beta 1 of Adam).", minimum=0.0, maximum=0.999
     )
     beta2: float = setting(
         0.99, "Beta 2", "Memory of Adam's estimate of the gradients' size.", minimum=0.0, maximum=0.9999
@@ -224,6 +222,7 @@ PRESETS = {
             "optimizer": "sgd",
             "learning_rate": 0.2,
             "weight_decay": 5e-4,
+            "momentum": 0.9,
             "averaging": 0.999,
             "crop_padding": 4,
         },
@@ -239,6 +238,7 @@ PRESETS = {
             "schedule": "constant",
             "warmup": 0.0,
             "weight_decay": 0.0,
+            "momentum": 0.9,
             "beta2": 0.999,
             "label_smoothing": 0.0,
             "averaging": 0.0,

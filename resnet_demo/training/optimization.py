@@ -7,8 +7,8 @@ from resnet_demo.training.config import TrainConfig
 
 
 def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """NAdam (Dozat 2016) with decoupled weight decay, AdamW, Adam, or SGD with Nesterov momentum. Norms and biases are
-    not decayed: they do not set the scale of what follows (Goyal et al. 2017, arXiv:1706.02677, section 5.3)."""
+    """AdamW, Adam, or SGD with Nesterov momentum. Norms and biases are not decayed: they do not set the scale of what
+    follows (Goyal et al. 2017, arXiv:1706.02677, section 5.3)."""
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -16,7 +16,5 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
         nesterov = config.momentum > 0
         return torch.optim.SGD(groups, config.learning_rate, momentum=config.momentum, nesterov=nesterov, foreach=True)
     betas = (config.momentum, config.beta2)
-    if config.optimizer == "nadamw":
-        return torch.optim.NAdam(groups, config.learning_rate, betas, decoupled_weight_decay=True, foreach=True)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, config.learning_rate, betas, fused=True)

@@ -36,7 +36,7 @@ def test_article_is_the_articles_recipe():
         ("batch_size", None, "whole number"),
         ("learning_rate", float("nan"), "from 1e-07 to 10.0"),
         ("learning_rate", "fast", "number"),
-        ("optimizer", "magic", "nadamw, adamw, adam, sgd"),
+        ("optimizer", "magic", "adamw, adam, sgd"),
         ("data", "folder:", "cifar10, digits, folder:PATH"),
         ("data", "../etc", "cifar10, digits, folder:PATH"),
         ("preset", "slow", "fast, accurate, article, tour"),
