@@ -3,11 +3,11 @@ and the bytes and milliseconds of one tick of a page at 1,000 logged points.
 
     python -m benchmarks.page_cost [--steps 40] [--rounds 8] [--pages 20] [--write TABLE.md]
 
-The app runs in all three. The training is the worker's own loop (ResNet-50, `imagenet` stem, batch 128, random
-pictures) at the priority that the page gives it; saves and evaluations lie outside the counted steps. The one page is
-a tab of a real Chromium where there is one. The many are simulated: HTTP clients on loopback that ask what a page asks
-at its own pace (benchmarks/visitors.py). Both are processes of their own, whose CPU time is measured and reported
-apart; on the machine of a training they would not run.
+The app runs in all of them. The training is the worker's own loop (ResNet-50, `imagenet` stem, batch 128, random
+pictures) at the priority that the page gives it; saves and evaluations lie outside the counted steps. Simulated pages
+are HTTP clients on loopback that ask what a page asks at its own pace (benchmarks/visitors.py); a real Chromium draws,
+too. Both are processes of their own, whose CPU time is measured and reported apart; on the machine of a training they
+would mostly not run.
 """
 
 import argparse
@@ -141,12 +141,10 @@ def draw_pictures(folder: Path) -> None:
 def training_table(
     steps: Iterator[float | None], visitors: "Visitors", app: psutil.Process, options: argparse.Namespace
 ) -> list[str]:
-    one = "1 browser" if visitors.have_browser else "1 pages"
-    conditions = {
-        "0 pages": "no page",
-        one: "one page, Chromium" if visitors.have_browser else "one page, simulated",
-        f"{options.pages} pages": f"{options.pages} pages, simulated",
-    }
+    conditions = {"0 pages": "no page", "1 pages": "one page, simulated"}
+    if visitors.have_browser:
+        conditions["1 browser"] = "one page, Chromium"
+    conditions[f"{options.pages} pages"] = f"{options.pages} pages, simulated"
     rates: dict[str, list[float]] = {who: [] for who in conditions}
     app_share: dict[str, list[float]] = {who: [] for who in conditions}
     their_share: dict[str, list[float]] = {who: [] for who in conditions}

@@ -56,6 +56,9 @@ class TrainConfig:
     batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
     optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
     learning_rate: float = setting(3e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
+    norm_rate_factor: float = setting(
+        8.0, "Norms' factor", "Norms and biases take so many times the learning rate.", minimum=0.0, maximum=1000.0
+    )
     schedule: str = setting(
         "one_cycle",
         "Schedule",
@@ -221,6 +224,7 @@ PRESETS = {
             "batch_size": 256,
             "optimizer": "sgd",
             "learning_rate": 0.2,
+            "norm_rate_factor": 1.0,
             "weight_decay": 5e-4,
             "momentum": 0.9,
             "averaging": 0.999,
@@ -235,6 +239,7 @@ PRESETS = {
             "epochs": 100,
             "optimizer": "adam",
             "learning_rate": 1e-3,
+            "norm_rate_factor": 1.0,
             "schedule": "constant",
             "warmup": 0.0,
             "weight_decay": 0.0,

@@ -18,3 +18,11 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
     betas = (config.momentum, config.beta2)
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, config.learning_rate, betas, fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, rate: float) -> None:
+    """`rate` for the weights, `config.norm_rate_factor` times as much for norms and biases: each of these few numbers
+    moves a whole channel, and starts from where it says nothing (as the biases of Jordan 2024,
+    arXiv:2404.00498)."""
+    weights, others = optimizer.param_groups  # as `make_optimizer` made them
+    weights["lr"], others["lr"] = rate, rate * config.norm_rate_factor

@@ -18,7 +18,7 @@ from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.training.optimization import make_optimizer
+from resnet_demo.training.optimization import make_optimizer, set_learning_rate
 from resnet_demo.training.parallel import ALONE, Processes
 from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.whitening import PICTURES, whiten
@@ -138,8 +138,7 @@ class Trainer:
         step is logged, the norm of its gradient, () on the device: that costs a pass over all gradients."""
         config = self.config
         rate = learning_rate(self.step, self.total_steps, config.learning_rate, config.schedule, config.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        set_learning_rate(self.optimizer, config, rate)
         self.model.train()
         with self._autocast():
             logits = self.network(images)

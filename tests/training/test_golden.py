@@ -26,7 +26,14 @@ STEPS = 20
 def losses(plain: bool) -> list[float]:
     """The training loss of each step of a ResNet-50 on the digits, by the library's convolutions or by ours."""
     config = preset_config(
-        "tour", batch_size=16, log_every_steps=1, whiten_stem=False, epochs=6, learning_rate=2e-3, momentum=0.9
+        "tour",
+        batch_size=16,
+        log_every_steps=1,
+        whiten_stem=False,
+        epochs=6,
+        learning_rate=2e-3,
+        momentum=0.9,
+        norm_rate_factor=1.0,
     )
     trainer = Trainer(config, drain(load_dataset("digits", Path())), choose_device("cpu", "float32"))
     for model in (trainer.model, trainer.averaged):

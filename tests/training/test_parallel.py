@@ -22,6 +22,7 @@ from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.launcher import Launcher
+from resnet_demo.training.optimization import set_learning_rate
 from resnet_demo.training.parallel import ALONE, torchrun_command
 from resnet_demo.training.pinned import pin
 from resnet_demo.training.schedule import learning_rate
@@ -109,8 +110,7 @@ def emulated(config, dataset) -> tuple[list[float], Trainer]:
             theirs.grad.copy_(total)
         rate = learning_rate(step, first.total_steps, config.learning_rate, config.schedule, config.warmup)
         for trainer in both:
-            for group in trainer.optimizer.param_groups:
-                group["lr"] = rate
+            set_learning_rate(trainer.optimizer, config, rate)
             trainer.optimizer.step()
         losses.append(loss)
     return losses, first
