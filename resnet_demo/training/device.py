@@ -1,6 +1,7 @@
 """Which device trains, in which precision, and the sentence that says why."""
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +21,10 @@ class DeviceChoice:
     name: str
     reason: str
     precision: torch.dtype
+
+    def autocast(self) -> AbstractContextManager:
+        """Within it matrix products are computed in this precision."""
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32)
 
 
 def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 0, processes: int = 1) -> DeviceChoice:

@@ -5,7 +5,6 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -140,7 +139,7 @@ class Trainer:
         rate = learning_rate(self.step, self.total_steps, config.learning_rate, config.schedule, config.warmup)
         set_learning_rate(self.optimizer, config, rate)
         self.model.train()
-        with self._autocast():
+        with self.choice.autocast():
             logits = self.network(images)
             loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
@@ -215,7 +214,7 @@ class Trainer:
     def _evaluate_batch(self, images: Tensor, labels: Tensor) -> Tensor:
         """Summed loss (without smoothing) and correct answers of the averaged network, (2,)."""
         self.averaged.eval()
-        with self._autocast():
+        with self.choice.autocast():
             logits = self.averaged(images).float()
         loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
         return torch.stack([loss, (logits.argmax(1) == labels).sum()]).to(self.sums.dtype)
@@ -226,7 +225,7 @@ class Trainer:
         nothing of the training."""
         was_training = self.averaged.training  # without averaging it is the network that trains
         self.averaged.eval()
-        with self._autocast():
+        with self.choice.autocast():
             logits = self.averaged(self.normalise(images.to(self.choice.device))).float()
         self.averaged.train(was_training)
         return logits.softmax(1).cpu()
@@ -306,11 +305,6 @@ class Trainer:
             device=self.choice.name,
             warnings=self.warnings,
         )
-
-    def _autocast(self):
-        if self.choice.precision is torch.float32:
-            return nullcontext()
-        return torch.autocast(self.choice.device.type, self.choice.precision)
 
     def _event(self, kind: type[events.Event], **values) -> events.Event:
         return kind(**{**self.place(), **values})

@@ -9,7 +9,7 @@ from resnet_demo.ui.chart import Axis, Series, line_chart
 from resnet_demo.ui.curves import Along, ChartChoice, from_zero, logged, measured
 from resnet_demo.ui.runs_table import Picked
 from resnet_demo.ui.watch import Snapshot
-from resnet_demo.ui.words import data_label, run_mark, run_name, started
+from resnet_demo.ui.words import data_label, run_mark, started
 
 COLOURS = 7  # --run-0 … in page.css; the letter tells apart what they cannot
 
@@ -48,7 +48,7 @@ def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series
 
 
 def _key(picked: Picked) -> str:
-    runs = "".join(f"<li>{_chip(place)} {escape(_name(run))}</li>" for place, run in picked)
+    runs = "".join(f"<li>{_chip(place)} {escape(run.name)}</li>" for place, run in picked)
     return (
         f'<ul class="compare-key">{runs}<li class="compare-lines"><i class="train"></i> train<i class="test"></i> test'
         "</li></ul>"
@@ -58,10 +58,6 @@ def _key(picked: Picked) -> str:
 def _chip(place: int) -> str:
     """The run's letter in its colour."""
     return f'<b class="compare-chip run-{place % COLOURS}">{run_mark(place)}</b>'
-
-
-def _name(run: Snapshot) -> str:
-    return run_name(run.run.id, run.title)
 
 
 # --- what differs ---------------------------------------------------------------------------------------------
@@ -85,7 +81,7 @@ def differences_html(picked: Picked) -> str:
         rows.append(("Trained on", devices))
     if not rows:
         return '<p class="runs-empty">All settings of these runs are the same.</p>'
-    heads = "".join(f'<th scope="col" title="{escape(_name(run))}">{_chip(place)}</th>' for place, run in picked)
+    heads = "".join(f'<th scope="col" title="{escape(run.name)}">{_chip(place)}</th>' for place, run in picked)
     body = "".join(
         f'<tr><th scope="row">{escape(label)}</th>{"".join(f"<td>{_written(value)}</td>" for value in values)}</tr>'
         for label, values in rows

@@ -17,7 +17,6 @@ from resnet_demo.ui.words import (
     machine_load,
     percent,
     rate,
-    run_name,
     started,
 )
 
@@ -246,7 +245,7 @@ def _gaps_line(snapshot: Snapshot) -> str:
 
 def run_choices(look: Look) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
-    runs = [(f"{run_name(s.run.id, s.title)}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
+    runs = [(f"{s.name}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
     return [("The newest", NEWEST), *runs]
 
 
@@ -254,10 +253,7 @@ def parent_choices(look: Look) -> list[tuple[str, str]]:
     """(label, what `start_from` then says) of the runs that have weights to start from."""
     label = "{}, {} on {}".format
     saved = (s for s in look.runs if s.view.saved)
-    return [
-        (label(run_name(s.run.id, s.title), s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}")
-        for s in saved
-    ]
+    return [(label(s.name, s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}") for s in saved]
 
 
 def article_reference() -> tuple[float, str]:

@@ -12,7 +12,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.runs_table import Picked, picked_runs
 from resnet_demo.ui.watch import NEWEST, Snapshot, Watcher
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
-from resnet_demo.ui.words import run_name, size
+from resnet_demo.ui.words import size
 
 _FURTHER_EPOCHS = 8
 _BUTTON = {"interactive": False, "size": "md", "min_width": 120}
@@ -114,7 +114,7 @@ class RunChanges:
         runs = [run for _, run in picked_runs(self.backend.watcher.look(), picked)]
         if not runs:
             raise gr.Error("Tick the runs to delete.", title="Not done", print_exception=False)
-        names = ", ".join(f"“{escape(run_name(s.run.id, s.title))}”" for s in runs)
+        names = ", ".join(f"“{escape(s.name)}”" for s in runs)
         taken = size(sum(s.run.size_bytes() for s in runs))
         question = f"Delete {names} with all checkpoints ({taken})? This cannot be undone."
         return [json.dumps([s.run.id for s in runs]), gr.Column(visible=True), question]

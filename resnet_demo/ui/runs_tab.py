@@ -17,7 +17,6 @@ from resnet_demo.ui.runs_table import NEWEST_FIRST, picked_runs, version_of
 from resnet_demo.ui.train_tab import TrainTab
 from resnet_demo.ui.watch import Look, Snapshot
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, chart_choice
-from resnet_demo.ui.words import run_name
 
 # The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
 # its place, and so its colour and letter, while others come and go.
@@ -187,7 +186,7 @@ class RunsTab:
     def write_png(self, picked: str) -> str:
         from resnet_demo.ui.figures import save_curves  # matplotlib: when it is first asked for
 
-        runs = [(run_name(s.run.id, s.title), s.view) for s in self._drawable(picked)]
+        runs = [(s.name, s.view) for s in self._drawable(picked)]
         return self._written("curves.png", lambda path: save_curves(runs, path))
 
     def _drawable(self, picked: str) -> list[Snapshot]:

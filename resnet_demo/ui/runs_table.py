@@ -101,7 +101,7 @@ def _row(snapshot: Snapshot, titles: dict[str, str]) -> str:
         f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot, titles)}</td>'
         for name, column in COLUMNS.items()
     )
-    run_id, name = escape(snapshot.run.id), escape(run_name(snapshot.run.id, snapshot.title))
+    run_id, name = escape(snapshot.run.id), escape(snapshot.name)
     tick = f'<input type="checkbox" data-run="{run_id}" aria-label="Compare {name}">'
     return f'<tr><td class="runs-tick"><label>{tick}<b></b></label></td>{cells}</tr>'
 
@@ -112,7 +112,7 @@ def _cell(name: str, column: Column, snapshot: Snapshot, titles: dict[str, str])
     when = f"<small>{escape(started(snapshot.run.id))}</small>" if snapshot.title else ""
     parent = snapshot.config.parent_id
     origin = f"<small>from the run “{escape(run_name(parent, titles.get(parent, '')))}”</small>" if parent else ""
-    name = escape(run_name(snapshot.run.id, snapshot.title))
+    name = escape(snapshot.name)
     return f'<span title="{escape(snapshot.run.id)}">{name}</span>{when}{origin}'
 
 

@@ -15,6 +15,7 @@ from resnet_demo.training.last_words import last_words
 from resnet_demo.training.pinned import PinnedFile, PinnedPicture
 from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import RUN, Progress, RunDirectory, RunError
+from resnet_demo.ui.words import run_name
 
 NEWEST = "newest"  # the choice that follows the run in front
 FRESH_S = 0.5  # pages that ask within this time get the same look
@@ -33,6 +34,11 @@ class Snapshot:
     title: str = ""  # what a person called the run
     last_words: str = ""  # of a worker that died without an ending; for the owner alone
     pinned: PinnedPicture | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person called the run, or else when it started."""
+        return run_name(self.run.id, self.title)
 
     @property
     def status(self) -> str:
