@@ -215,7 +215,7 @@ class Preset:
 
 
 PRESETS = {
-    "fast": Preset("The article's accuracy in 10 to 20 minutes on a 2-core CPU.", {}),
+    "fast": Preset("The article's accuracy in about 10 minutes on a 2-core CPU.", {}),
     "accurate": Preset(
         "For a GPU: the stem that keeps all 32 pixels, bfloat16, long.",
         {
