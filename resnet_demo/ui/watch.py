@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import NamedTuple
-from urllib.parse import quote
 
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
@@ -76,17 +75,17 @@ class Look:
         if shown is None:
             return Version(f"//{everything}", everything, everything)
         view, progress, pinned = shown.view, shown.progress, shown.pinned
-        states = f"{quote(shown.run.id, safe='')}/{shown.status}/{everything}"
+        states = f"{_checksum(shown.run.id)}/{shown.status}/{everything}"
         counts = len(view.metrics), len(view.epochs), len(view.pictures), pinned and pinned.id
         points = _checksum(states, counts)
         return Version(states, points, _checksum(points, view.last and view.last.time, progress and progress.time))
 
     def ended_since(self, states: str) -> Snapshot | None:
         """The run that a page with these states saw training and that has ended since. A pause is no end."""
-        run_id, status, _ = [*states.split("/", 2), "", ""][:3]
-        if status != "training":
+        run, _, status = states.partition("/")
+        if not status.startswith("training/"):
             return None
-        shown = next((s for s in self.runs if quote(s.run.id, safe="") == run_id), None)
+        shown = next((s for s in self.runs if _checksum(s.run.id) == run), None)
         return shown if shown and shown.status not in ("training", "paused") else None
 
 
