@@ -37,6 +37,7 @@ def test_a_run_starts_from_the_weights_that_were_chosen(app, open_page):
     with app.running():
         page = open_page(app.url)
         choose(page, "preset", "tour")
+        page.wait_for_function("document.querySelector('#setting-batch_size input').value === '64'")  # it is filled in
         page.click("text=Advanced settings")
         choose(page, "arch", "ResNet-18")
         choose(page, "start_from", "24 Nov 2026, 10:15, resnet50 on handwritten digits")
