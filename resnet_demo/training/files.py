@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 UNFINISHED = ".part"  # ends the name of a file that is still being written
+_BY_SAFETENSORS = ".tmp*"  # what it writes first beside the file that it was told to write
 _WRITTEN_BY_THE_PAGE = (".control.json", ".title.json", ".pinned.png")  # without the run's lock
 
 
@@ -41,6 +42,6 @@ def read_json(path: Path) -> dict | None:
 
 def remove_unfinished(folder: Path) -> None:
     """Delete what writers that were killed have left. Only for who holds the folder's lock."""
-    for path in folder.rglob(f".*{UNFINISHED}"):
+    for path in [*folder.rglob(f".*{UNFINISHED}"), *folder.rglob(_BY_SAFETENSORS)]:
         if not path.name.startswith(_WRITTEN_BY_THE_PAGE):
             path.unlink(missing_ok=True)

@@ -95,7 +95,7 @@ def test_a_full_disk_ends_in_a_sentence_and_costs_nothing_that_was_saved(
     assert ended.outcome == "failed" and is_sentence(ended.message), ended
     assert "No space left" in ended.message or "File too large" in ended.message or "could not be" in ended.message
     assert ended.message in run.log_path.read_text() and "Traceback" not in run.log_path.read_text()
-    assert list(run.path.rglob("*.part")) == []
+    assert list(run.path.rglob(".*")) == []
     assert run.state_path.exists() or (isinstance(disk, LimitedFiles) and not saved_before)
     step = load_state(run.state_path)["step"] if run.state_path.exists() else 0
 

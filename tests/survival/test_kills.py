@@ -53,4 +53,4 @@ def test_fifty_kills_leave_no_trace(tmp_path, tiny_config):
     assert len(killed.view().epochs) == config.epochs
     assert curves(killed.view()) == curves(whole.view())
     assert_equal_states(final_state(killed, tmp_path), final_state(whole, tmp_path))
-    assert killed.saved_epochs() == whole.saved_epochs() and list(killed.path.rglob("*.part")) == []
+    assert killed.saved_epochs() == whole.saved_epochs() and list(killed.path.rglob(".*")) == []

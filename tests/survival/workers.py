@@ -16,7 +16,7 @@ from resnet_demo.training.runs import PAUSE, RunDirectory
 from resnet_demo.training.worker import Worker
 from tests.states import assert_equal_states
 
-LONG = 120.0  # seconds; a bound for a busy machine, never a measure
+LONG = 300.0  # seconds; a bound for a busy machine, never a measure
 ELSEWHERE, TRAINING, EVALUATING, SAVING = range(4)
 NAMES = ("elsewhere", "training", "evaluating", "saving")
 

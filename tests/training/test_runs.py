@@ -136,8 +136,11 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_killed_writer_left_is_removed(run):
-    left = run.path / ".resume.pt.123.part"
+@pytest.mark.parametrize("name", [".resume.pt.123.part", ".tmpA1b2C3", "epochs/.tmpA1b2C3"])
+def test_what_a_killed_writer_left_is_removed(run, name):
+    """Ours, and what safetensors writes beside a file before it is whole."""
+    left = run.path / name
+    left.parent.mkdir(exist_ok=True)
     left.write_text("half")
     remove_unfinished(run.path)
     assert not left.exists() and run.exists()

@@ -45,4 +45,4 @@ def test_a_run_killed_at_random_moments_ends_with_the_very_weights_and_curves(tm
     (continued, _), (expected, _) = load_model(killed.model_path), load_model(whole.model_path)
     for name, tensor in expected.state_dict().items():
         assert torch.equal(continued.state_dict()[name], tensor), name
-    assert list(killed.path.rglob("*.part")) == []
+    assert list(killed.path.rglob(".*")) == []
