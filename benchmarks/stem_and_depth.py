@@ -13,22 +13,22 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.machine import machine_line, publish, spread
+from benchmarks.throughput import images_per_s, our_loop
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig, preset_config
 from resnet_demo.training.device import choose_device
+from resnet_demo.training.estimate import FORWARD_AND_BACKWARD
 from resnet_demo.training.trainer import Trainer
 
 NETWORKS = [f"{arch}/{stem}" for arch in ("resnet18", "resnet34", "resnet50") for stem in STEMS]
 TRAINED, EVALUATED = 48_000, 12_000  # pictures of a whole epoch
-FORWARD_SHARE = 1 / 3  # of a training step: what it costs to evaluate a picture
 ROUNDS, STEPS = 3, 4  # in which the rates are measured
 
 
@@ -37,7 +37,8 @@ def main() -> None:
     dataset = drain(load_dataset(f"folder:{options.folder.resolve()}", options.data_dir))
     known = _Results(options.results)
     unmeasured = [name for name in options.networks if not known.rates(name)]
-    for name, rates in _measure_rates(unmeasured, dataset).items():
+    loops = {name: our_loop(planned(name, 60, 1000.0), dataset) for name in unmeasured}
+    for name, rates in images_per_s(loops, ROUNDS, STEPS).items():
         known.add(network=name, rates=rates)
     for minutes in options.minutes:
         for name in options.networks:
@@ -51,30 +52,10 @@ def planned(network: str, minutes: float, images_per_s: float) -> TrainConfig:
     """Whole epochs that fill the minutes: of all pictures, or of as many as that leaves time for."""
     arch, stem = network.split("/")
     budget = 60 * minutes * images_per_s
-    epochs = math.ceil(budget / (TRAINED + EVALUATED * FORWARD_SHARE))
+    epochs = math.ceil(budget / (TRAINED + EVALUATED / FORWARD_AND_BACKWARD))
     config = preset_config("fast", arch=arch, stem=stem, epochs=epochs)
-    trained = round(budget / epochs - EVALUATED * FORWARD_SHARE)
+    trained = round(budget / epochs - EVALUATED / FORWARD_AND_BACKWARD)
     return replace(config, train_images=trained + config.validation_images)
-
-
-def _measure_rates(networks: list[str], dataset: Dataset) -> dict[str, list[float]]:
-    """Images/s of each, in alternation."""
-    loops = {name: _steps(planned(name, 60, 1000.0), dataset) for name in networks}
-    rates: dict[str, list[float]] = {name: [] for name in networks}
-    for measured in range(ROUNDS + 1):
-        for name, loop in loops.items():
-            start = time.perf_counter()
-            pictures = sum(next(loop) for _ in range(STEPS))
-            if measured:  # the first round warms up
-                rates[name].append(pictures / (time.perf_counter() - start))
-    return rates
-
-
-def _steps(config: TrainConfig, dataset: Dataset) -> Iterator[int]:
-    """A training, by its pictures in each step."""
-    for event in Trainer(config, dataset, choose_device("cpu")).run():
-        if isinstance(event, events.StepEnded):
-            yield config.batch_size
 
 
 def _train(config: TrainConfig, dataset: Dataset) -> dict[str, float]:

@@ -21,11 +21,12 @@ from benchmarks.machine import machine_line, publish
 from resnet_demo.models.describe import LayerDescription, NetworkDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.config import preset_config
+from resnet_demo.training.device import DeviceChoice, choose_device
+from resnet_demo.training.estimate import FORWARD_AND_BACKWARD
 from resnet_demo.training.optimization import make_optimizer
 
 SPEC = NetworkSpec("resnet50", "imagenet")
 SIDE = 32  # of the pictures, in pixels
-FORWARD_AND_BACKWARD = 3  # the backward pass is two products for each of the forward pass's
 KINDS = {  # what an operator's time is counted as; the first whose word is in its name
     "library convolutions": ("mkldnn_convolution", "convolution_backward"),
     "convolutions as matrix products": ("aten::mm", "aten::addmm"),
@@ -46,17 +47,17 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    publish(report(options.batch_size, options.steps, getattr(torch, options.precision)), options.write)
+    publish(report(options.batch_size, options.steps, choose_device("cpu", options.precision)), options.write)
 
 
-def report(batch: int, steps: int, precision: torch.dtype) -> list[str]:
-    step = _training_step(batch, precision)
+def report(batch: int, steps: int, choice: DeviceChoice) -> list[str]:
+    step = _training_step(batch, choice)
     step_s = statistics.median(_seconds(step) for _ in range(steps))
-    rate = _product_rate(precision)
+    rate = _product_rate(choice.precision)
     lines = [
         f"{machine_line()}; medians of {steps}.",
         "",
-        f"A step of {batch} pictures in {str(precision).removeprefix('torch.')} takes {1e3 * step_s:.0f} ms, "
+        f"A step of {batch} pictures in {str(choice.precision).removeprefix('torch.')} takes {1e3 * step_s:.0f} ms, "
         f"{batch / step_s:.0f} images/s. "
         f"A product of 2048x2048 matrices runs at {rate / 1e9:.0f} GFLOP/s.",
         "",
@@ -77,7 +78,7 @@ def report(batch: int, steps: int, precision: torch.dtype) -> list[str]:
     return lines + [f"| {kind} | {1e3 * s:.0f} | {s / whole:.1%} |" for kind, s in shares.items()]
 
 
-def _training_step(batch: int, precision: torch.dtype):
+def _training_step(batch: int, choice: DeviceChoice):
     torch.manual_seed(0)
     model = ResNet(SPEC).to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(preset_config("fast"), model)
@@ -85,7 +86,7 @@ def _training_step(batch: int, precision: torch.dtype):
     labels = torch.randint(SPEC.num_classes, (batch,))
 
     def step() -> None:
-        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+        with choice.autocast():
             loss = cross_entropy(model(images), labels)
         optimizer.zero_grad()
         loss.backward()

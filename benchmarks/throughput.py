@@ -23,9 +23,10 @@ from torchvision import transforms
 
 from benchmarks.article import BATCH_SIZE, Decoded, article_loop, plain_loop
 from benchmarks.machine import machine_line, publish, spread
+from resnet_demo.data.dataset import Dataset
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.training import events
-from resnet_demo.training.config import preset_config
+from resnet_demo.training.config import TrainConfig, preset_config
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.trainer import Trainer
 
@@ -45,12 +46,23 @@ def torchvision_loop(folder: Path) -> Iterator[None]:
     yield from plain_loop(model, optimizer, Decoded(folder, prepare), channels_last=True)
 
 
-def our_loop(folder: Path, data_dir: Path, precision: str) -> Iterator[None]:
-    dataset = drain(load_dataset(f"folder:{folder.parent}", data_dir))
-    config = replace(preset_config("fast"), epochs=1000, batch_size=BATCH_SIZE)
+def our_loop(config: TrainConfig, dataset: Dataset, precision: str = "auto") -> Iterator[None]:
     for event in Trainer(config, dataset, choose_device("cpu", precision)).run():
         if isinstance(event, events.StepEnded):
             yield
+
+
+def images_per_s(loops: dict[str, Iterator[None]], rounds: int, steps: int) -> dict[str, list[float]]:
+    """Of each loop in each round of so many steps, in alternation."""
+    rates: dict[str, list[float]] = {name: [] for name in loops}
+    for measured in range(rounds + 1):
+        for name, loop in loops.items():
+            start = time.perf_counter()
+            for _ in range(steps):
+                next(loop)
+            if measured:  # the first round warms up
+                rates[name].append(steps * BATCH_SIZE / (time.perf_counter() - start))
+    return rates
 
 
 def main() -> None:
@@ -62,20 +74,15 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
     options = parser.parse_args()
     train = options.folder / "train"
+    dataset = drain(load_dataset(f"folder:{options.folder}", options.data_dir))
+    config = replace(preset_config("fast"), epochs=1000, batch_size=BATCH_SIZE)
     loops = {
         "the article's loop": article_loop(train),
         "torchvision's resnet50, plain loop": torchvision_loop(train),
-        "resnet_demo, preset fast, float32": our_loop(train, options.data_dir, "float32"),
-        "resnet_demo, preset fast, bfloat16": our_loop(train, options.data_dir, "bfloat16"),
+        "resnet_demo, preset fast, float32": our_loop(config, dataset, "float32"),
+        "resnet_demo, preset fast, bfloat16": our_loop(config, dataset, "bfloat16"),
     }
-    rates: dict[str, list[float]] = {name: [] for name in loops}
-    for measured in range(options.rounds + 1):
-        for name, loop in loops.items():
-            start = time.perf_counter()
-            for _ in range(options.steps):
-                next(loop)
-            if measured:  # the first round warms up
-                rates[name].append(options.steps * BATCH_SIZE / (time.perf_counter() - start))
+    rates = images_per_s(loops, options.rounds, options.steps)
     article, torchvisions, *_ = rates.values()
     lines = [
         f"{machine_line()}; medians of {options.rounds} rounds of {options.steps} steps in alternation "
