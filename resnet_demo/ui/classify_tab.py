@@ -4,7 +4,6 @@ Torch is imported by the first answer, never by this module.
 """
 
 import threading
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -15,7 +14,7 @@ from resnet_demo.training.run_store import NO_SUCH_RUN, RunStore
 from resnet_demo.training.runs import RunError
 from resnet_demo.ui import answer
 from resnet_demo.ui.pictures import uploaded_picture
-from resnet_demo.ui.watch import NEWEST
+from resnet_demo.ui.watch import NEWEST, checksum
 from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class ClassifyTab:
     def refresh(self, seen: Any, chosen: Any, picture: Any) -> list:
         """What to show when a checkpoint has come, changed or gone; an answer that is shown stays."""
         checkpoints = self._checkpoints()
-        version = str(zlib.crc32(repr(checkpoints).encode()))
+        version = checksum(checkpoints)
         if version == seen:
             return gr.skip()
         kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST

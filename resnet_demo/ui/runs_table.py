@@ -1,14 +1,13 @@
 """All runs as a table that can be sorted and ticked: pure functions from snapshots to HTML."""
 
 import json
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from resnet_demo.ui.present import MARKS
-from resnet_demo.ui.watch import Look, Snapshot
+from resnet_demo.ui.watch import Look, Snapshot, checksum
 from resnet_demo.ui.words import data_label, duration, percent, rate, run_name, size, started
 
 NEWEST_FIRST = "run descending"
@@ -144,4 +143,4 @@ def version_of(look: Look, picked: Any) -> str:
     curves."""
     rows = [(s.run.id, s.title, s.status, len(s.view.epochs)) for s in look.runs], look.unreadable
     points = [(s.run.id, len(s.view.metrics), len(s.view.epochs)) for _, s in picked_runs(look, picked)]
-    return f"{zlib.crc32(repr(rows).encode())} {zlib.crc32(repr(points).encode())}"
+    return f"{checksum(rows)} {checksum(points)}"

@@ -254,40 +254,40 @@ class TrainTab:
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
 
-    def start_run(self, request: gr.Request, *values) -> gr.Dropdown:
+    def start_run(self, request: gr.Request, *values) -> str:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
 
-    def start_tour(self, request: gr.Request) -> gr.Dropdown:
+    def start_tour(self, request: gr.Request) -> str:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(preset_config("tour")))
 
-    def pause_run(self, request: gr.Request) -> gr.Dropdown:
+    def pause_run(self, request: gr.Request) -> str:
         self.backend.access.require_owner(request)
         return self._act(self.backend.launcher.pause)
 
-    def stop_run(self, request: gr.Request) -> gr.Dropdown:
+    def stop_run(self, request: gr.Request) -> str:
         self.backend.access.require_owner(request)
         return self._act(self.backend.launcher.stop)
 
-    def resume_run(self, chosen: str, request: gr.Request) -> gr.Dropdown:
+    def resume_run(self, chosen: str, request: gr.Request) -> str:
         self.backend.access.require_owner(request)
         shown = self.backend.watcher.look(now=True).shown(chosen)
         if shown is None:
             raise gr.Error("There is no run to resume.", print_exception=False)
         return self._act(lambda: self.backend.launcher.resume(shown.run))
 
-    def discard_run(self, run_id: str, request: gr.Request) -> gr.Dropdown:
+    def discard_run(self, run_id: str, request: gr.Request) -> str | dict:
         """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""
         self.backend.access.require_owner(request)
         if not run_id:
             return gr.skip()
         return self._act(lambda: self.backend.launcher.discard(self.backend.store.get(run_id)))
 
-    def _act(self, action) -> gr.Dropdown:
-        """Do it and show the run in front; what goes wrong becomes one sentence."""
+    def _act(self, action) -> str:
+        """Do it and choose the run in front; what goes wrong becomes one sentence."""
         self.backend.act(action)
-        return gr.Dropdown(choices=present.run_choices(self.backend.watcher.look()), value=NEWEST)
+        return NEWEST
 
 
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ import time
 import zlib
 from collections.abc import Container
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from resnet_demo.training import events
@@ -62,30 +63,34 @@ class Look:
         """The chosen run, or the one in front where it is NEWEST or gone."""
         return next((s for s in self.runs if s.run.id == chosen), self.current)
 
-    @property
+    @cached_property  # all pages ask the same look
     def checkpoints(self) -> str:
         """Changes whenever a run's checkpoint has come, been replaced or gone."""
         saved = [(s.run.id, s.view.saved.time if s.view.saved else None) for s in self.runs]
-        return _checksum(saved)
+        return checksum(saved)
+
+    @cached_property
+    def _everything(self) -> str:
+        """Changes with how any of the runs stands."""
+        rows = [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title, s.last_words) for s in self.runs]
+        return checksum(rows, self.unreadable, self.lost)
 
     def version_of(self, shown: Snapshot | None) -> "Version":
         """Of a page that shows this run."""
-        rows = [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title, s.last_words) for s in self.runs]
-        everything = _checksum(rows, self.unreadable, self.lost)
         if shown is None:
-            return Version(f"//{everything}", everything, everything)
+            return Version(f"//{self._everything}", self._everything, self._everything)
         view, progress, pinned = shown.view, shown.progress, shown.pinned
-        states = f"{_checksum(shown.run.id)}/{shown.status}/{everything}"
+        states = f"{checksum(shown.run.id)}/{shown.status}/{self._everything}"
         counts = len(view.metrics), len(view.epochs), len(view.pictures), pinned and pinned.id
-        points = _checksum(states, counts)
-        return Version(states, points, _checksum(points, view.last and view.last.time, progress and progress.time))
+        points = checksum(states, counts)
+        return Version(states, points, checksum(points, view.last and view.last.time, progress and progress.time))
 
     def ended_since(self, states: str) -> Snapshot | None:
         """The run that a page with these states saw training and that has ended since. A pause is no end."""
         run, _, status = states.partition("/")
         if not status.startswith("training/"):
             return None
-        shown = next((s for s in self.runs if _checksum(s.run.id) == run), None)
+        shown = next((s for s in self.runs if checksum(s.run.id) == run), None)
         return shown if shown and shown.status not in ("training", "paused") else None
 
 
@@ -98,7 +103,8 @@ class Version(NamedTuple):
     status: str  # the card that says how far the run is
 
 
-def _checksum(*values: object) -> str:
+def checksum(*values: object) -> str:
+    """A short word that changes with the values."""
     return str(zlib.crc32(repr(values).encode()))
 
 
