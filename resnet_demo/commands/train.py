@@ -86,8 +86,8 @@ def _become_torchrun(run: RunDirectory, data_dir: Path, json: bool) -> None:
 
 def train_along() -> int:
     """What every process but the first does where torchrun has started several."""
+    from resnet_demo.training.failures import failure_sentence
     from resnet_demo.training.follower import follow
-    from resnet_demo.training.worker import failure_sentence
 
     signals, processes = PauseSignals(), join()
     signals.heed()  # not before: whoever waits for the others to come may be ended

@@ -10,20 +10,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Normalise, Pictures, batches
+from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Normalise, batches
 from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training import events
+from resnet_demo.training.averaging import move_average
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
+from resnet_demo.training.evaluation import batches_in_order, count_batches, evaluate_batch, evaluation_logits
 from resnet_demo.training.optimization import make_optimizer, set_learning_rate
 from resnet_demo.training.parallel import ALONE, Processes
 from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.whitening import PICTURES, whiten
 
 STATE_FORMAT = 1
-EVALUATION_BATCH = 250
 
 
 class TrainingError(RuntimeError):
@@ -152,20 +153,9 @@ class Trainer:
         self.optimizer.step()
         self.step += 1
         if config.averaging:
-            self._average()
+            move_average(self.averaged, self.model, config.averaging, self.step)
         self.sums += counted
         return rate, gradient_norm
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Move the averaged weights and buffers towards the raw ones; faster in the first steps, where the
-        raw weights are still far from where they began."""
-        decay = min(self.config.averaging, (1 + self.step) / (10 + self.step))
-        averaged, raw = self.averaged.state_dict(), self.model.state_dict()
-        moving = [name for name, tensor in raw.items() if tensor.is_floating_point()]
-        torch._foreach_lerp_([averaged[name] for name in moving], [raw[name] for name in moving], 1 - decay)
-        for name in raw.keys() - set(moving):
-            averaged[name].copy_(raw[name])
 
     def _log(self, rate: float, gradient_norm: Tensor, steps: int, since: float) -> events.MetricsLogged:
         loss, correct, images, norm = torch.cat([self.sums, gradient_norm[None].to(self.sums.dtype)]).tolist()
@@ -184,15 +174,14 @@ class Trainer:
         )
 
     def _evaluate_epoch(self) -> Iterator[events.Event]:
-        stretch = EVALUATION_BATCH * self.processes.size
-        total = math.ceil(len(self.validation) / stretch) + math.ceil(len(self.test) / stretch)
+        total = sum(count_batches(part, self.processes) for part in (self.validation, self.test))
         results, done = [], 0
         self.processes.copy_first(self.averaged.buffers())  # each has its own statistics of the norms
         for part in (self.validation, self.test):
             sums = torch.zeros_like(self.sums[:2])
-            for images, labels in _in_order(part, self.normalise, self.processes):
+            for images, labels in batches_in_order(part, self.normalise, self.processes):
                 if len(labels):
-                    sums += self._evaluate_batch(images, labels)
+                    sums += evaluate_batch(self.averaged, self.choice, images, labels).to(sums.dtype)
                 done += 1
                 yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
             self.processes.add(sums)
@@ -210,23 +199,11 @@ class Trainer:
         self.last_accuracy = test_accuracy
         yield ended
 
-    @torch.no_grad()
-    def _evaluate_batch(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Summed loss (without smoothing) and correct answers of the averaged network, (2,)."""
-        self.averaged.eval()
-        with self.choice.autocast():
-            logits = self.averaged(images).float()
-        loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
-        return torch.stack([loss, (logits.argmax(1) == labels).sum()]).to(self.sums.dtype)
-
-    @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
         """What the averaged network makes of uint8 pictures (N, 3, H, W): (N, classes) on the CPU. Asking changes
         nothing of the training."""
         was_training = self.averaged.training  # without averaging it is the network that trains
-        self.averaged.eval()
-        with self.choice.autocast():
-            logits = self.averaged(self.normalise(images.to(self.choice.device))).float()
+        logits = evaluation_logits(self.averaged, self.choice, self.normalise(images.to(self.choice.device)))
         self.averaged.train(was_training)
         return logits.softmax(1).cpu()
 
@@ -318,11 +295,3 @@ class Trainer:
             "images_seen": self.images_seen,
             "elapsed_s": round(self.elapsed_s + time.monotonic() - self._clock, 3),
         }
-
-
-def _in_order(pictures: Pictures, normalise: Normalise, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every picture once, shared out among the processes; the last batch may leave a process without any."""
-    stretch = EVALUATION_BATCH * processes.size
-    for start in range(0, len(pictures), stretch):
-        chosen = slice(start + processes.rank, start + stretch, processes.size)
-        yield normalise(pictures.images[chosen]), pictures.labels[chosen]

@@ -12,13 +12,14 @@ from pathlib import Path
 from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
+from resnet_demo.training.failures import disk_sentence, failure_sentence
 from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.machine_load import MachineLoad
 from resnet_demo.training.meter import Meter
 from resnet_demo.training.parallel import ALONE, ProcessLost, join
 from resnet_demo.training.pinned import PictureAsker
 from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory, RunError
+from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory
 from resnet_demo.training.signals import PauseSignals
 
 STOPPED = "Stopped and saved on request."
@@ -54,7 +55,7 @@ class Worker:
             try:
                 run.request(RUN)  # what was wanted of an earlier worker is done with
             except OSError as error:
-                yield self._fail(_disk_sentence(run, error))
+                yield self._fail(disk_sentence(run, error))
                 return
             self._processes = join()
             if run.view().is_over:
@@ -74,7 +75,7 @@ class Worker:
         except ProcessLost:  # no ending: the run is interrupted, and can be resumed
             raise
         except OSError as error:
-            yield self._fail(_disk_sentence(self.run, error))
+            yield self._fail(disk_sentence(self.run, error))
         except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
             if not (sentence := failure_sentence(error)):
                 traceback.print_exc(file=sys.stderr)
@@ -276,35 +277,6 @@ class Worker:
             step=trainer.step,
             accuracy=trainer.last_accuracy,
         )
-
-
-def failure_sentence(error: Exception) -> str | None:
-    """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
-    import torch
-
-    from resnet_demo.data.sources import DataError
-    from resnet_demo.training.device import DeviceError
-    from resnet_demo.training.model_info import CheckpointError
-    from resnet_demo.training.trainer import TrainingError
-
-    known = (DataError, DeviceError, CheckpointError, ProcessLost, RunError, TrainingError)
-    if isinstance(error, known):
-        return str(error)
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-        return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
-    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-        why = str(error).partition("\n")[0]
-        return (
-            f"PyTorch could not compile the network ({why}). Turn Compile off in a new run, or install a C++ compiler."
-        )
-    return None
-
-
-def _disk_sentence(run: RunDirectory, error: OSError) -> str:
-    if not run.path.exists():
-        return "The run's folder was deleted while it trained, so nothing of it is left. Start a new run."
-    what = error.strerror or str(error)
-    return f"A file of the run could not be read or written ({what}). Free disk space or check the folder, then resume."
 
 
 def _place_of(event: events.Event) -> dict:

@@ -10,7 +10,7 @@ from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import read_model_info
 from resnet_demo.training.runs import DISCARD, PAUSE, STOP
-from resnet_demo.training.worker import Worker, failure_sentence
+from resnet_demo.training.worker import Worker
 from resnet_demo.ui.watch import Watcher
 
 
@@ -136,27 +136,6 @@ def test_a_damaged_state_is_a_sentence_and_keeps_what_was_saved(run, tmp_path):
     ended = work(run, tmp_path)[-1]
     assert ended.outcome == "failed" and "damaged" in ended.message
     assert read_model_info(run.model_path).step == 3
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (MemoryError(), "smaller batch"),
-        (torch.OutOfMemoryError("CUDA out of memory"), "smaller batch"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "smaller batch"),
-    ],
-)
-def test_too_little_memory_advises_a_smaller_batch(error, words):
-    assert words in failure_sentence(error)
-
-
-def test_a_network_that_cannot_be_compiled_advises_to_leave_it():
-    def broken(graph, inputs):
-        raise OSError("no compiler")
-
-    with pytest.raises(Exception, match="no compiler") as caught:
-        torch.compile(lambda x: x + 1, backend=broken)(torch.ones(2))
-    assert "Turn Compile off" in failure_sentence(caught.value)
 
 
 def test_what_nobody_has_foreseen_is_named_and_traced_in_the_log(run, tmp_path, monkeypatch, capsys):

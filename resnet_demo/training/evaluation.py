@@ -1,0 +1,41 @@
+"""How a network that is in training is asked: in evaluation mode, in the run's precision, without gradients."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from resnet_demo.data.batches import Normalise, Pictures
+from resnet_demo.training.device import DeviceChoice
+from resnet_demo.training.parallel import Processes
+
+BATCH = 250  # pictures of one process
+
+
+def count_batches(pictures: Pictures, processes: Processes) -> int:
+    """How many batches `batches_in_order` gives each process."""
+    return math.ceil(len(pictures) / (BATCH * processes.size))
+
+
+def batches_in_order(pictures: Pictures, normalise: Normalise, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every picture once, shared out among the processes; the last batch may leave a process without any."""
+    stretch = BATCH * processes.size
+    for start in range(0, len(pictures), stretch):
+        chosen = slice(start + processes.rank, start + stretch, processes.size)
+        yield normalise(pictures.images[chosen]), pictures.labels[chosen]
+
+
+@torch.no_grad()
+def evaluation_logits(network: nn.Module, choice: DeviceChoice, images: Tensor) -> Tensor:
+    """Normalised pictures (N, 3, H, W) -> logits (N, classes) in float32. Leaves the network in evaluation mode."""
+    network.eval()
+    with choice.autocast():
+        return network(images).float()
+
+
+def evaluate_batch(network: nn.Module, choice: DeviceChoice, images: Tensor, labels: Tensor) -> Tensor:
+    """Summed loss (without label smoothing) and correct answers, (2,) on the device."""
+    logits = evaluation_logits(network, choice, images)
+    loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
+    return torch.stack([loss, (logits.argmax(1) == labels).sum()])

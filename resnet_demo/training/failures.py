@@ -1,0 +1,34 @@
+"""What an error means for the person who started a run."""
+
+from resnet_demo.training.parallel import ProcessLost
+from resnet_demo.training.runs import RunDirectory, RunError
+
+
+def failure_sentence(error: Exception) -> str | None:
+    """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
+    import torch
+
+    from resnet_demo.data.sources import DataError
+    from resnet_demo.training.device import DeviceError
+    from resnet_demo.training.model_info import CheckpointError
+    from resnet_demo.training.trainer import TrainingError
+
+    known = (DataError, DeviceError, CheckpointError, ProcessLost, RunError, TrainingError)
+    if isinstance(error, known):
+        return str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        why = str(error).partition("\n")[0]
+        return (
+            f"PyTorch could not compile the network ({why}). Turn Compile off in a new run, or install a C++ compiler."
+        )
+    return None
+
+
+def disk_sentence(run: RunDirectory, error: OSError) -> str:
+    """The same for a file of the run that could not be read or written."""
+    if not run.path.exists():
+        return "The run's folder was deleted while it trained, so nothing of it is left. Start a new run."
+    what = error.strerror or str(error)
+    return f"A file of the run could not be read or written ({what}). Free disk space or check the folder, then resume."
