@@ -17,9 +17,8 @@ from resnet_demo.training.launcher import Launcher, LaunchError
 from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
-from resnet_demo.ui.backend import Backend, default_sources
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.theme import CSS, page_theme
-from resnet_demo.ui.watch import Watcher
 
 SAVE_TIMEOUT_S = 120.0
 ANSWER_ATTEMPTS = 5  # of 3 s
@@ -48,12 +47,11 @@ def main() -> None:
     options = parse_flags()
     host = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     store = RunStore(options.runs)
-    launcher = Launcher(store, options.data_dir)
     share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
     behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
     access = Access.for_address(host, share or behind_proxy)
-    sources = default_sources(options.data)
-    page = build_app(Backend(store, options.data_dir, sources, launcher, Watcher(store), access))
+    backend = Backend.over(store, options.data_dir, options.data, access)
+    page = build_app(backend)
     wanted = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: wanted.set())
@@ -75,7 +73,7 @@ def main() -> None:
     if access.token:
         print(f"The owner's link, which may start and stop: {public_url or local_url}?token={access.token}", flush=True)
     wanted.wait()
-    leave(launcher, options.keep_training)
+    leave(backend.launcher, options.keep_training)
     page.close(verbose=False)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import torch
 
+from resnet_demo.ui.words import plural
+
 
 def machine_line() -> str:
     """Processor, vector extension, threads, load, versions."""
     return (
-        f"{processor()}, {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads, "
+        f"{processor()}, {torch.backends.cpu.get_cpu_capability()}, {plural(torch.get_num_threads(), 'thread')}, "
         f"load {os.getloadavg()[0]:.1f}; torch {torch.__version__}, Python {platform.python_version()}"
     )
 

@@ -48,17 +48,14 @@ def test_the_page_is_built_and_the_runs_are_listed_without_torch(tmp_path):
 import sys
 from pathlib import Path
 from resnet_demo.training.config import preset_config
-from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.run_store import RunStore
-from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
-from resnet_demo.ui.backend import Backend, default_sources
-from resnet_demo.ui.watch import Watcher
+from resnet_demo.ui.backend import Backend
 store = RunStore(Path({str(tmp_path)!r}))
 store.create(preset_config("tour"))
-watcher = Watcher(store)
-page = build_app(Backend(store, Path("data"), default_sources([]), Launcher(store, Path("data")), watcher, Access()))
-assert len(watcher.look().runs) == 1
+backend = Backend.over(store, Path("data"))
+page = build_app(backend)
+assert len(backend.watcher.look().runs) == 1
 print(sorted(name for name in ("torch", "torchvision", "matplotlib", "sklearn") if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -22,14 +22,18 @@ class Backend:
     watcher: Watcher
     access: Access
 
+    @classmethod
+    def over(
+        cls, store: RunStore, data_dir: Path, folders: Sequence[str] = (), access: Access | None = None
+    ) -> "Backend":
+        """Over one folder of runs. The page offers the image folders that the app was started with (`folder:PATH`)
+        first, then what everyone has; without `access` whoever opens it is its owner."""
+        sources = (*folders, "cifar10", "digits")
+        return cls(store, data_dir, sources, Launcher(store, data_dir), Watcher(store), access or Access())
+
     def act(self, action: Callable[[], object]) -> None:
         """Do what a person asked for, so that whoever looks next sees it, also where only a part could be done."""
         try:
             act(action)
         finally:
             self.watcher.look(now=True)
-
-
-def default_sources(folders: Sequence[str]) -> tuple[str, ...]:
-    """What the page offers: the folders that the app was started with first, then what everyone has."""
-    return (*folders, "cifar10", "digits")

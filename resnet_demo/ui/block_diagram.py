@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from resnet_demo.ui.diagram import count_text, layer_text, plural, rounded_text, shape_text
+from resnet_demo.ui.diagram import count_text, layer_text, rounded_text, shape_text
+from resnet_demo.ui.words import plural
 
 if TYPE_CHECKING:
     from resnet_demo.models.describe import (

@@ -10,6 +10,8 @@ from html import escape
 from math import sqrt
 from typing import TYPE_CHECKING
 
+from resnet_demo.ui.words import plural
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -53,10 +55,6 @@ def rounded_text(count: int) -> str:
             value = count / size
             return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {word}"
     return count_text(count)
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count_text(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def layer_text(layer: LayerDescription) -> str:

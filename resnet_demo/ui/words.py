@@ -41,6 +41,11 @@ def rate(images_per_s: float | None) -> str:
     return f"{images_per_s:.3g} images/s" if images_per_s < 100 else f"{images_per_s:,.0f} images/s"
 
 
+def plural(count: int, noun: str) -> str:
+    """'1 step', '1,400 steps'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def size(count: float) -> str:
     """Bytes: 1_240_000_000 -> '1.2 GB'."""
     if count >= 1e9:
@@ -98,7 +103,7 @@ def event_line(event: events.Event) -> str | None:
             held_out = f", {event.validation_images:,} held out" if event.validation_images else ""
             return (
                 f"{event.train_images:,} training pictures{held_out}, {event.test_images:,} for the test; "
-                f"{event.epochs} epochs of {event.steps_per_epoch:,} steps on {event.device}"
+                f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} on {event.device}"
             ) + "".join(f"\n{warning}" for warning in event.warnings)
         case events.MetricsLogged():
             return (

@@ -5,12 +5,9 @@ from contextlib import contextmanager
 import pytest
 
 from app import launch
-from resnet_demo.training.launcher import Launcher
 from resnet_demo.training.run_store import RunStore
-from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
-from resnet_demo.ui.backend import Backend, default_sources
-from resnet_demo.ui.watch import Watcher
+from resnet_demo.ui.backend import Backend
 
 
 @pytest.fixture
@@ -20,16 +17,15 @@ def serve(tmp_path):
     @contextmanager
     def serving(access=None):
         store = RunStore(tmp_path / "runs")
-        launcher = Launcher(store, tmp_path / "data")
-        backend = Backend(store, tmp_path / "data", default_sources([]), launcher, Watcher(store), access or Access())
+        backend = Backend.over(store, tmp_path / "data", access=access)
         page = build_app(backend)
         _, url, _ = launch(page, server_name="127.0.0.1", prevent_thread_lock=True, ssr_mode=False)
         try:
             yield url, backend
         finally:
             if store.active():
-                launcher.stop()
-                assert launcher.wait_until_idle(60)
+                backend.launcher.stop()
+                assert backend.launcher.wait_until_idle(60)
             page.close(verbose=False)
 
     return serving
