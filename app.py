@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("MPLBACKEND", "agg")  # else Gradio's first answer waits for pyplot, only to ask for the backend
@@ -71,7 +72,8 @@ def main() -> None:
         footer_links=["api", "settings"],
     )
     if access.token:
-        print(f"The owner's link, which may start and stop: {public_url or local_url}?token={access.token}", flush=True)
+        link = f"{public_url or local_url}?token={quote(access.token, safe='')}"
+        print(f"The owner's link, which may start and stop: {link}", flush=True)
     wanted.wait()
     leave(backend.launcher, options.keep_training)
     page.close(verbose=False)

@@ -88,7 +88,7 @@ def test_a_page_that_answers_late_is_asked_again_and_one_that_never_does_is_one_
     port = free_port()
     command = f"import sys; from gradio import networking; {late}; import app; app.main()"
     flags = ["--port", port, "--runs", tmp_path, unanswered]
-    with ending(run_python("-c", command, *flags, RESNET_DEMO_TOKEN="secret")) as process:
+    with ending(run_python("-c", command, *flags, RESNET_DEMO_TOKEN="se+cret/&=")) as process:
         if unanswered == 2:
             assert any("owner's link" in line for line in process.stdout)  # said once it is launched
             assert httpx.get(f"http://127.0.0.1:{port}/manifest.json").json()["name"] == "ResNet-50, opened"
@@ -99,10 +99,10 @@ def test_a_page_that_answers_late_is_asked_again_and_one_that_never_does_is_one_
 
 def test_a_token_that_is_set_guards_the_page_on_loopback_too(tmp_path):
     port = free_port()
-    with answering(port, "--port", port, "--runs", tmp_path, RESNET_DEMO_TOKEN="secret") as process:
+    with answering(port, "--port", port, "--runs", tmp_path, RESNET_DEMO_TOKEN="se+cret/&=") as process:
         while "owner's link" not in (line := process.stdout.readline()):
             assert line
-        assert line.strip().endswith(f"http://127.0.0.1:{port}/?token=secret")
+        assert line.strip().endswith(f"http://127.0.0.1:{port}/?token=se%2Bcret%2F%26%3D")
 
 
 @pytest.mark.parametrize("source", ["cifar", "folder:", "folder:/nowhere/at/all", "/tmp"])

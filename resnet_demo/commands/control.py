@@ -89,16 +89,15 @@ def _end_training(run: RunDirectory, wanted: str) -> int:
         raise CommandError(f"'{run.id}' is not training now.")
     deadline = time.monotonic() + TIMEOUT_S
     while run.is_alive():
-        if run.wanted() != wanted:  # also where a worker that was just starting took this for an old wish
-            run.request(wanted)
+        run.ask(wanted)  # again, since a worker that was just starting may have taken this for an old wish
         _wait(run, deadline)
     match run.view().last:
         case events.RunPaused(step=step):
             _say(f"'{run.id}' is saved and paused at step {step:,}.")
         case events.RunEnded(outcome="failed", message=message):
             raise CommandError(message)
-        case events.RunEnded(outcome=outcome, step=step):
-            _say(f"'{run.id}' is saved and {outcome} at step {step:,}.")
+        case events.RunEnded(outcome=outcome, message=message, step=step):
+            _say(f"'{run.id}' is {outcome} at step {step:,}. {message}".strip())
         case _:
             raise CommandError(
                 f"The process that trained '{run.id}' is gone without having saved. Resume or discard it."

@@ -31,6 +31,7 @@ def describe_command(options: argparse.Namespace) -> int:
         raise CommandError("--input-size must be from 1 to 1024 and --classes from 1 to 100000.", code=2)
     from resnet_demo.models.describe import describe
     from resnet_demo.models.resnet import NetworkSpec
+    from resnet_demo.ui.diagram import kinds_text
 
     network = describe(NetworkSpec(options.arch, options.stem, options.classes), options.input_size)
     if options.json:
@@ -41,11 +42,15 @@ def describe_command(options: argparse.Namespace) -> int:
     print(row("part", "blocks", "output", "parameters", "multiply-adds"))
     print(row("stem", "", _shape(network.stem[-1].out_shape), *_counts(network.stem)))
     for stage in network.stages:
-        kinds = [block.kind for block in stage.blocks]
-        blocks = ", ".join(
-            f"{kinds.count(kind)} {kind}{'s' * (kinds.count(kind) > 1)}" for kind in dict.fromkeys(kinds)
+        print(
+            row(
+                stage.name,
+                kinds_text(stage.blocks),
+                _shape(stage.out_shape),
+                f"{stage.parameters:,}",
+                f"{stage.multiply_adds:,}",
+            )
         )
-        print(row(stage.name, blocks, _shape(stage.out_shape), f"{stage.parameters:,}", f"{stage.multiply_adds:,}"))
     print(row("head", "", _shape(network.head[-1].out_shape), *_counts(network.head)))
     print(row("all", "", "", f"{network.parameters:,}", f"{network.multiply_adds:,}"))
     return 0
@@ -70,8 +75,7 @@ def add_curves(commands) -> None:
 
 
 def curves_command(options: argparse.Namespace) -> int:
-    runs = [RunDirectory(path) for path in options.runs]
-    shown = [(run.id, run.title(), run.view()) for run in runs]
+    shown = [(run.id, run.title(), run.view()) for run in _runs(options)]
     for path, (*_, view) in zip(options.runs, shown, strict=True):
         if not view.metrics:
             raise CommandError(f"'{path}' has logged no points yet, so there is nothing to draw.")
@@ -85,6 +89,14 @@ def curves_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def _runs(options: argparse.Namespace) -> list[RunDirectory]:
+    runs = [RunDirectory(path.resolve()) for path in options.runs]
+    for path, run in zip(options.runs, runs, strict=True):
+        if not run.exists():
+            raise CommandError(f"'{path}' is no run. Name a run's folder.")
+    return runs
+
+
 def _write_curves(shown: list[tuple[str, str, RunView]], output: Path) -> None:
     if output.suffix.lower() == ".csv":
         with output.open("w", encoding="utf-8", newline="") as file:
@@ -93,7 +105,8 @@ def _write_curves(shown: list[tuple[str, str, RunView]], output: Path) -> None:
     from resnet_demo.ui.figures import save_curves
     from resnet_demo.ui.words import run_name
 
-    save_curves([(run_name(run_id, title), view) for run_id, title, view in shown], output)
+    named = [(place, run_name(run_id, title), view) for place, (run_id, title, view) in enumerate(shown)]
+    save_curves(named, output)
 
 
 def add_tensorboard(commands) -> None:
@@ -101,16 +114,13 @@ def add_tensorboard(commands) -> None:
     tensorboard = add_command(commands, "tensorboard", tensorboard_command, help)
     tensorboard.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
     tensorboard.add_argument("--out", type=Path, required=True, metavar="DIR", help="one folder a run is made in it")
-    tensorboard.add_argument("--follow", action="store_true", help="go on while the runs train; Ctrl-C ends it")
+    tensorboard.add_argument("--follow", action="store_true", help="go on until all runs are over; Ctrl-C ends it")
 
 
 def tensorboard_command(options: argparse.Namespace) -> int:
     from resnet_demo.training.tensorboard import EventFile
 
-    runs = [RunDirectory(path.resolve()) for path in options.runs]
-    for path, run in zip(options.runs, runs, strict=True):
-        if not run.exists():
-            raise CommandError(f"'{path}' is no run. Name a run's folder.")
+    runs = _runs(options)
     if len({run.id for run in runs}) < len(runs):
         raise CommandError("Two of these runs have the same name, and would be written into one folder.", code=2)
     with ExitStack() as stack:
@@ -120,7 +130,7 @@ def tensorboard_command(options: argparse.Namespace) -> int:
             for (_, file), view in zip(files, views, strict=True):
                 file.write(view)
             if not options.follow or all(view.is_over for view in views):
-                break
+                break  # a paused or interrupted run may go on
             time.sleep(FOLLOW_S)
     print(options.out)
     return 0

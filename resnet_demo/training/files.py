@@ -32,10 +32,10 @@ def replace_json(path: Path, value: dict) -> None:
 
 
 def read_json(path: Path) -> dict | None:
-    """The file's object; None where there is none or it is damaged."""
+    """The file's object; None where there is none, it may not be read or is damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 

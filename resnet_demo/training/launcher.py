@@ -85,7 +85,7 @@ class Launcher:
             run = self.store.active()
             if run is None:
                 raise LaunchError("No run is training now.")
-            run.request(wanted)
+            run.ask(wanted)
         return run
 
     def _refuse_second(self) -> None:
@@ -104,7 +104,8 @@ class Launcher:
             )
         threading.Thread(target=child.wait, daemon=True).start()  # bury it when it ends, however long that takes
         with suppress(psutil.NoSuchProcess):  # it may have ended already; why is said below
-            psutil.Process(child.pid).nice(WORKER_PRIORITY)
+            process = psutil.Process(child.pid)
+            process.nice(max(process.nice(), WORKER_PRIORITY))  # lower than it is already only root may set it
         deadline = time.monotonic() + START_TIMEOUT_S
         while not run.is_alive():
             if child.poll() is not None:

@@ -18,7 +18,7 @@ from resnet_demo.training.events import Event, RunView, fold, to_line
 from resnet_demo.training.files import read_json, replace_json
 from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
 
-RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
+RUN, PAUSE, STOP, DISCARD = _RANK = "run", "pause", "stop", "discard"  # what control.json may want
 TITLE_MAX = 80  # characters
 
 
@@ -80,7 +80,10 @@ class RunDirectory:
         return created if isinstance(created, int | float) else 0.0
 
     def exists(self) -> bool:
-        return (self.path / "config.json").is_file()
+        try:
+            return (self.path / "config.json").is_file()
+        except PermissionError:  # a folder that may not be entered, as a disk's lost+found, is no run of ours
+            return False
 
     def _config_file(self) -> dict:
         stored = read_json(self.path / "config.json")
@@ -170,6 +173,11 @@ class RunDirectory:
     def request(self, wanted: str) -> None:
         """Ask the worker to run, pause, stop or discard. It obeys within one step."""
         replace_json(self.path / "control.json", {"wanted": wanted, "time": time.time()})
+
+    def ask(self, wanted: str) -> None:
+        """The same, unless more is asked already: a pause takes back no stop, and neither takes back a discard."""
+        if _RANK.index(wanted) > _RANK.index(self.wanted()):
+            self.request(wanted)
 
     def wanted(self) -> str:
         wanted = (read_json(self.path / "control.json") or {}).get("wanted")

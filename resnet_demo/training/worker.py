@@ -23,6 +23,7 @@ from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDi
 from resnet_demo.training.signals import PauseSignals
 
 STOPPED = "Stopped and saved on request."
+STOPPED_UNSAVED = "Stopped on request before the first step, so there was nothing to save."
 DISCARDED = "Ended without saving and deleted on request."
 SAVE_EVERY_S = 60.0
 PROGRESS_EVERY_S = 1.0
@@ -134,7 +135,8 @@ class Worker:
         if wanted == PAUSE:
             yield self._store(events.RunPaused(**self._place()))
         elif wanted == STOP:
-            yield self._finish(events.RunEnded(**self._place(), outcome="stopped", message=STOPPED))
+            message = STOPPED if self.run.view().saved else STOPPED_UNSAVED
+            yield self._finish(events.RunEnded(**self._place(), outcome="stopped", message=message))
 
     # --- training ---------------------------------------------------------------------------------------------
 

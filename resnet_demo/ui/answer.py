@@ -27,9 +27,9 @@ def accuracy_text(info: ModelInfo) -> str:
     return f"test accuracy {percent(info.accuracy)} after epoch {info.epoch}"
 
 
-def choice_label(run_id: str, info: ModelInfo) -> str:
+def choice_label(name: str, info: ModelInfo) -> str:
     """One line of the list of runs."""
-    return _unbroken(f"{run_id} · {accuracy_text(info)}")
+    return _unbroken(f"{name} · {accuracy_text(info)}")
 
 
 def known_html(info: ModelInfo | None) -> str:
@@ -46,8 +46,8 @@ def known_html(info: ModelInfo | None) -> str:
 # --- the card beside the picture: one height in every state ---------------------------------------------------
 
 
-def answer_html(prediction: "Prediction") -> str:
-    """The likeliest class, who says so, the picture as the network saw it, and a bar for each class."""
+def answer_html(prediction: "Prediction", run: str) -> str:
+    """The likeliest class, the run that says so, the picture as the network saw it, and a bar for each class."""
     name, share = prediction.ranked[0]
     probability = _unbroken(percent(share))
     note = (
@@ -58,7 +58,7 @@ def answer_html(prediction: "Prediction") -> str:
     )
     verdict = (
         f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> <span>with {probability} '
-        f'probability</span></p><p class="classify-who">answered by <b>{escape(prediction.run_id or "a file")}</b><br>'
+        f'probability</span></p><p class="classify-who">answered by <b>{escape(run)}</b><br>'
         f"{_unbroken(escape(checkpoint_text(prediction.info)))}</p>{note}"
     )
     picture = (
@@ -91,7 +91,7 @@ def empty_html(info: ModelInfo | None) -> str:
 def problem_html(sentence: str, info: ModelInfo | None) -> str:
     """What went wrong, in place of an answer."""
     verdict = (
-        f'<p class="classify-title">✕ No answer</p><p class="classify-problem" role="alert">{escape(sentence)}</p>'
+        f'<p class="classify-title">✕ No answer</p><p role="alert">{escape(sentence)}</p>'
     )
     return _card(_no_picture(), verdict, _unanswered(info) if info else "")
 

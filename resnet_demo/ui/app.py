@@ -53,7 +53,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         for acted in train.acted:
             acted.success(news, asking, words, **QUIET, **AS_TEXT)
         listed.change(runs.refresh, runs.asking, runs.shown, api_name="refresh_runs", **QUIET, **UNCHECKED)
-        page.load(train.prepare, None, [*train.form.widgets, train.plan], **QUIET)
+        page.load(train.prepare, None, [*train.form.shown, train.plan], **QUIET)
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)

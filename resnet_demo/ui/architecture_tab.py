@@ -77,7 +77,7 @@ class ArchitectureTab:
 def build_architecture_tab() -> ArchitectureTab:
     """Lay out the tab inside the current `gr.Tab`. Imports no torch."""
     _html(WHY)
-    with gr.Row(elem_classes="arch-choices"):
+    with gr.Row():
         depth = gr.Radio(
             [(architecture.label, name) for name, architecture in ARCHITECTURES.items()],
             value="resnet50",

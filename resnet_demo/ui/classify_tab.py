@@ -4,7 +4,7 @@ Torch is imported by the first answer, never by this module.
 """
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
@@ -16,6 +16,7 @@ from resnet_demo.ui import answer
 from resnet_demo.ui.pictures import uploaded_picture
 from resnet_demo.ui.watch import NEWEST, checksum
 from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
+from resnet_demo.ui.words import run_name
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction, Predictor
@@ -31,6 +32,13 @@ ERRORS = (PictureError, CheckpointError, RunError)  # their texts are for people
 # Unchecked, since Gradio's own preparation of a picture would also turn 16 bits white, and take a path from a request
 # that leaves out its 'meta'.
 ASK = {"concurrency_limit": 2, "concurrency_id": "classify", **UNCHECKED}
+
+
+class Checkpoint(NamedTuple):
+    """What a run has saved, and what the run is called."""
+
+    run: str
+    info: ModelInfo
 
 
 class ClassifyTab:
@@ -49,7 +57,7 @@ class ClassifyTab:
     def _build(self) -> None:
         checkpoints = self._checkpoints()
         info = self._info(checkpoints, NEWEST)
-        self.seen = gr.Textbox("", visible="hidden", elem_id="classify-seen")
+        self.seen = gr.Textbox("", visible="hidden")
         with gr.Row(elem_classes="classify-row"):  # three parts, placed by the style sheet
             with gr.Column(elem_classes="classify-ask"):
                 self.picture = gr.Image(
@@ -71,9 +79,8 @@ class ClassifyTab:
                     label="Who answers",
                     info="A training in progress saves a newer checkpoint every minute: ask again.",
                     filterable=False,
-                    elem_id="classify-run",
                 )
-                self.again = gr.Button("Ask again", visible=info is not None, elem_id="classify-again")
+                self.again = gr.Button("Ask again", visible=info is not None)
 
     def _wire(self) -> None:
         question = [self.picture, self.run]
@@ -137,16 +144,18 @@ class ClassifyTab:
         """The classes of the chosen checkpoint."""
         return answer.known_html(self._info(self._checkpoints(), chosen))
 
-    def _checkpoints(self) -> dict[str, ModelInfo]:
+    def _checkpoints(self) -> dict[str, Checkpoint]:
         """Every run that has a checkpoint, newest run first; only headers are read."""
-        return {run.id: info for run in self.store.runs() if (info := run.model_info()) is not None}
+        runs = self.store.runs()
+        return {run.id: Checkpoint(run_name(run.id, run.title()), info) for run in runs if (info := run.model_info())}
 
-    def _info(self, checkpoints: dict[str, ModelInfo], chosen: Any) -> ModelInfo | None:
+    def _info(self, checkpoints: dict[str, Checkpoint], chosen: Any) -> ModelInfo | None:
         """What the chosen checkpoint says of itself; None where there is none."""
         if chosen == NEWEST and checkpoints:
             newest = self.store.latest_model()
             return newest.model_info() if newest else None
-        return checkpoints.get(chosen) if isinstance(chosen, str) else None
+        there = isinstance(chosen, str) and chosen in checkpoints
+        return checkpoints[chosen].info if there else None
 
     # --- answers ----------------------------------------------------------------------------------------------
 
@@ -155,7 +164,9 @@ class ClassifyTab:
         if picture is None:
             return answer.empty_html(self._info(self._checkpoints(), chosen))
         try:
-            return answer.answer_html(self._ask(picture, chosen))
+            prediction = self._ask(picture, chosen)
+            run = self.store.get(prediction.run_id)
+            return answer.answer_html(prediction, run_name(run.id, run.title()))
         except ERRORS as error:
             return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
 
@@ -183,9 +194,9 @@ class ClassifyTab:
             return self._made
 
 
-def _choices(checkpoints: dict[str, ModelInfo]) -> list[tuple[str, str]]:
+def _choices(checkpoints: dict[str, Checkpoint]) -> list[tuple[str, str]]:
     newest = "The newest checkpoint" if checkpoints else "The newest checkpoint (none yet)"
-    return [(newest, NEWEST), *((answer.choice_label(run_id, info), run_id) for run_id, info in checkpoints.items())]
+    return [(newest, NEWEST), *((answer.choice_label(*saved), run_id) for run_id, saved in checkpoints.items())]
 
 
 def _html(value: str, elem_id: str, js_on_load: str | None = None) -> gr.HTML:

@@ -13,21 +13,21 @@ from resnet_demo.ui.present import article_reference, is_cifar10
 from resnet_demo.ui.words import run_mark
 
 TRAIN, TEST, GREY = "#0072b2", "#c25700", "#6b7280"  # as in page.css
-RUNS = ("#0072b2", "#c25700", "#009e73", "#b0548c", "#56b4e9", "#e69f00", "#4b5563")  # --run-0 … there
+RUNS = ("#0072b2", "#c25700", "#00805d", "#b0548c", "#3b93c9", "#a87400", "#4b5563")  # --run-0 … there
 
-NamedView = tuple[str, RunView]
+PlacedView = tuple[int, str, RunView]  # the place gives a run its colour and letter
 
 
-def draw_curves(runs: Sequence[NamedView]) -> Figure:
+def draw_curves(runs: Sequence[PlacedView]) -> Figure:
     """Loss and accuracy over the epochs, train solid and test dashed with points: of one run in two colours, of
     several over each other, one colour each, train faint."""
     several = len(runs) > 1
     figure = Figure(figsize=(10, 3.8 + 0.24 * len(runs) * several), layout="constrained", dpi=110)
     loss, accuracy = figure.subplots(1, 2)
     for axes, measure in ((loss, "loss"), (accuracy, "accuracy")):
-        for number, (_, view) in enumerate(runs):
+        for place, _, view in runs:
             if several:
-                _draw_one(axes, view, measure, RUNS[number % len(RUNS)], run_mark(number))
+                _draw_one(axes, view, measure, RUNS[place % len(RUNS)], run_mark(place))
             else:
                 _draw(axes, view, measure, TRAIN, TEST)
         axes.set_xlabel("epoch")
@@ -38,13 +38,13 @@ def draw_curves(runs: Sequence[NamedView]) -> Figure:
     accuracy.set_title("Accuracy")
     accuracy.set_ylim(0, 1)
     accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
-    if all(is_cifar10(view) for _, view in runs):
+    if all(is_cifar10(view) for *_, view in runs):
         value, name = article_reference()
         accuracy.axhline(value, color=GREY, linestyle=":")
         accuracy.text(0.02, value + 0.015, name, color=GREY, fontsize=9, transform=accuracy.get_yaxis_transform())
     if several:
-        lines = [Line2D([], [], color=RUNS[i % len(RUNS)], linewidth=2.5) for i in range(len(runs))]
-        names = [f"{run_mark(i)}   {_literal(name)}" for i, (name, _) in enumerate(runs)]
+        lines = [Line2D([], [], color=RUNS[place % len(RUNS)], linewidth=2.5) for place, *_ in runs]
+        names = [f"{run_mark(place)}   {_literal(name)}" for place, name, _ in runs]
         figure.legend(lines, names, loc="outside lower left", frameon=False, fontsize=9)
     return figure
 
@@ -79,6 +79,6 @@ def _literal(name: str) -> str:
     return name.replace("$", r"\$")
 
 
-def save_curves(runs: Sequence[NamedView], path: Path) -> None:
+def save_curves(runs: Sequence[PlacedView], path: Path) -> None:
     """Write the picture; the file's ending says in which format. Raises OSError, or ValueError for the ending."""
     draw_curves(runs).savefig(path)

@@ -39,6 +39,7 @@ class TrainForm:
         self._widgets: dict[str, gr.components.Component] = {}
         self._add("data")
         self._add("preset")
+        self._filled = gr.Textbox(config.preset, visible="hidden")  # the preset that the form was last filled with
         with gr.Row(elem_classes="form-numbers"):
             for name in ("epochs", "batch_size", "learning_rate"):
                 self._add(name)
@@ -52,6 +53,16 @@ class TrainForm:
     @property
     def widgets(self) -> list[gr.components.Component]:
         return [self._widgets[name] for name in FIELDS]
+
+    @property
+    def shown(self) -> list[gr.components.Component]:
+        """What `fill` and `show` are for."""
+        return [*self.widgets, self._filled]
+
+    @property
+    def asking(self) -> list[gr.components.Component]:
+        """What `fill` is asked with."""
+        return [self["preset"], self["data"], self._filled]
 
     def __getitem__(self, name: str) -> gr.components.Component:
         return self._widgets[name]
@@ -68,9 +79,12 @@ class TrainForm:
         problems = {name: problem_with(name, value) for name, value in zip(FIELDS, values, strict=True)}
         return [gr.validate(problems[name] is None, problems[name] or "") for name in FIELDS]
 
-    def fill(self, preset: str, data: str) -> list:
+    def fill(self, preset: str, data: str, filled: str = "") -> list:
         """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs. So do
-        the processes: they are the machine's."""
+        the processes: they are the machine's. Nothing where the form was `filled` with this preset last: Gradio's
+        dropdown says that somebody has chosen also when it is merely left."""
+        if preset == filled:
+            return [gr.skip()] * len(self.shown)
         changes = {} if "data" in PRESETS[preset].changes else {"data": data}
         values = self.show(preset_config(preset, **changes))
         values[FIELDS.index("processes")] = gr.skip()
@@ -80,7 +94,7 @@ class TrainForm:
         """All fields as this config says."""
         values = config.to_dict()
         values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
-        return [values[name] for name in FIELDS]
+        return [*(values[name] for name in FIELDS), config.preset]
 
     def _add(self, name: str) -> None:
         self._widgets[name] = self._widget(TrainConfig.__dataclass_fields__[name])

@@ -71,17 +71,18 @@ class Controls:
 
 
 def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
-    """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains."""
+    """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains; the others act on
+    the run that is shown."""
     if not owner:
         return Controls(False, False, False, False, False)
-    training = look.current is not None and look.current.alive
+    alive = shown is not None and shown.alive
     waiting = shown is not None and shown.status in ("paused", "interrupted", "failed")
     return Controls(
-        start=not training,
-        pause=training,
-        resume=waiting and not training,
-        stop=training,
-        discard=waiting or (shown is not None and shown.alive),
+        start=not look.training,
+        pause=alive,
+        resume=waiting and not look.training,
+        stop=alive,
+        discard=waiting or alive,
     )
 
 
@@ -90,10 +91,7 @@ def share_done(snapshot: Snapshot) -> float | None:
     if snapshot.status == "finished":
         return 1.0
     total = snapshot.view.total_steps
-    if not total:
-        progress = snapshot.progress
-        return progress.done / progress.total if progress and progress.total else None
-    return _last_place(snapshot).step / total
+    return _last_place(snapshot).step / total if total else None
 
 
 def _last_place(snapshot: Snapshot) -> Progress | events.Event | None:
@@ -164,7 +162,8 @@ def held_out_text(view: events.RunView) -> str:
 def tab_title(snapshot: Snapshot) -> str:
     """What the browser shows of a page that is not in front: '34 % · ResNet-50, opened'."""
     if snapshot.status == "training":
-        return f"{int(100 * (share_done(snapshot) or 0))} % · {PAGE_TITLE}"
+        done = share_done(snapshot)
+        return f"{'Starting' if done is None else f'{int(100 * done)} %'} · {PAGE_TITLE}"
     word = "done" if snapshot.status == "finished" else snapshot.status
     return f"{word.capitalize()} · {PAGE_TITLE}"
 
@@ -187,16 +186,12 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     """The card above the curves. Before the first run: what will stand here, and how to make it appear."""
     if snapshot is None:
         return (
-            '<div class="run-card"><div class="run-head"><span class="run-status">○ no run yet</span></div>'
+            f'<div class="run-card" data-title="{PAGE_TITLE}"><div class="run-head">'
+            '<span class="run-status">○ no run yet</span></div>'
             "<p>Press <b>Start training</b>, or take the one-minute tour. Progress, speed and the curves of loss and "
             "accuracy will stand here, and stay when you close the page.</p></div>"
         )
     done = share_done(snapshot)
-    width = f"{100 * (done or 0):.2f}"
-    bar = (
-        f'<div class="run-bar" role="progressbar" aria-label="share of the run that is done" aria-valuemin="0" '
-        f'aria-valuemax="100" aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
-    )
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
     named = f"{escape(snapshot.title)}: " if snapshot.title else ""
     title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
@@ -206,9 +201,21 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
         f"{escape(_origin(snapshot.config))}</span>"
-        f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{bar}'
+        f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
         f'<div class="run-now"><p aria-live="polite">{escape(sentence(snapshot, owner))}</p>{_load(snapshot)}</div>'
         f'<dl class="run-facts">{pairs}</dl></div>'
+    )
+
+
+def _bar(snapshot: Snapshot) -> str:
+    """How much of the run is done, or of the download or the decoding before it."""
+    done, of, progress = share_done(snapshot), "the run", snapshot.progress
+    if done is None and progress and progress.total:
+        done, of = progress.done / progress.total, progress.phase
+    width = f"{100 * (done or 0):.2f}"
+    return (
+        f'<div class="run-bar" role="progressbar" aria-label="share of {of} that is done" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
     )
 
 

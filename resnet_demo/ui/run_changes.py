@@ -26,8 +26,8 @@ class RunChanges:
         self._build()
 
     def _build(self) -> None:
-        self.doomed = gr.Textbox("", visible="hidden", elem_id="runs-doomed")
-        with gr.Accordion("Rename, continue, delete", open=False, elem_id="runs-changes"):
+        self.doomed = gr.Textbox("", visible="hidden")
+        with gr.Accordion("Rename, continue, delete", open=False):
             with gr.Row(elem_classes="runs-change"):
                 self.title = gr.Textbox(
                     "", label="Title of the ticked run", max_length=TITLE_MAX, interactive=False, elem_id="runs-title"
@@ -36,11 +36,10 @@ class RunChanges:
             with gr.Row(elem_classes="runs-change"):
                 self.more = gr.Number(
                     _FURTHER_EPOCHS, label="Further epochs", precision=0, minimum=1, interactive=False,
-                    elem_id="runs-more",
                 )  # fmt: skip
-                self.go_on = gr.Button("Continue as a new run", elem_id="runs-continue", **_BUTTON)
+                self.go_on = gr.Button("Continue as a new run", **_BUTTON)
             self.delete = gr.Button("Delete the ticked runs…", elem_id="runs-delete", **_BUTTON)
-            with gr.Column(visible=False, elem_id="runs-confirm") as self.confirm:
+            with gr.Column(visible=False) as self.confirm:
                 self.question = gr.HTML("", elem_id="runs-question")
                 with gr.Row():
                     self.yes = gr.Button("Delete for good", variant="stop", elem_id="runs-yes")

@@ -13,9 +13,9 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.chart import MAX_SMOOTHING
 from resnet_demo.ui.curves import X_AXES, ChartChoice
 from resnet_demo.ui.run_changes import RunChanges, one_picked
-from resnet_demo.ui.runs_table import NEWEST_FIRST, picked_runs, version_of
+from resnet_demo.ui.runs_table import NEWEST_FIRST, Picked, picked_runs, version_of
 from resnet_demo.ui.train_tab import TrainTab
-from resnet_demo.ui.watch import Look, Snapshot
+from resnet_demo.ui.watch import Look
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, chart_choice
 
 # The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
@@ -44,8 +44,10 @@ element.addEventListener('click', (event) => {
 });
 watch('value', () => {
   const there = new Set([...element.querySelectorAll('input[data-run]')].map((box) => box.dataset.run));
-  places.forEach((run, place) => { if (!there.has(run)) places[place] = null; });
+  const gone = places.filter((run) => run && !there.has(run));
+  gone.forEach((run) => { places[places.indexOf(run)] = null; });
   show();
+  if (gone.length) trigger('select', {picked: places});
 });
 """.replace("COLOURS", str(comparison.COLOURS))
 DOWNLOAD = """
@@ -75,19 +77,19 @@ class RunsTab:
 
     def _build(self) -> None:
         hidden = {"visible": "hidden"}
-        self.seen = gr.Textbox("", elem_id="runs-seen", **hidden)
-        self.picked = gr.Textbox("", elem_id="runs-picked", **hidden)
-        self.order = gr.Textbox(NEWEST_FIRST, elem_id="runs-order", **hidden)
-        self.file = gr.DownloadButton(elem_id="runs-file", **hidden)
+        self.seen = gr.Textbox("", **hidden)
+        self.picked = gr.Textbox("", **hidden)
+        self.order = gr.Textbox(NEWEST_FIRST, **hidden)
+        self.file = gr.DownloadButton(**hidden)
         self.table = gr.HTML(runs_table.table_html(Look(), NEWEST_FIRST), js_on_load=TICKS, elem_id="runs")
-        with gr.Row(elem_classes="runs-buttons"):
+        with gr.Row():
             self.again = gr.Button("Run again", elem_id="runs-again", **_BUTTON)
             self.csv = gr.Button("Curves as CSV", elem_id="runs-csv", **_BUTTON)
-            self.png = gr.Button("Curves as PNG", elem_id="runs-png", **_BUTTON)
+            self.png = gr.Button("Curves as PNG", **_BUTTON)
         gr.Markdown(HINT, elem_classes="hint")
         self.changes = RunChanges(self.backend, self.picked)
-        with gr.Row(elem_classes="compare-choices"):
-            self.by = gr.Radio(X_AXES, value="epoch", label="Along", min_width=220, elem_id="runs-by")
+        with gr.Row():
+            self.by = gr.Radio(X_AXES, value="epoch", label="Along", min_width=220)
             self.smoothing = gr.Slider(
                 0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing of train", min_width=220, buttons=[]
             )
@@ -128,7 +130,7 @@ class RunsTab:
         for button, write, name in ((self.csv, self.write_csv, "csv"), (self.png, self.write_png, "png")):
             made = button.click(write, self.picked, self.file, api_name=f"runs_{name}", **acting)
             made.success(None, self.file, None, js=DOWNLOAD)
-        form = [self.tabs, *self.train.form.widgets]
+        form = [self.tabs, *self.train.form.shown]
         self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
         for changed in self.changes.wire(self.tabs, self.train.chosen):
             changed.then(self.refresh, self.asking, self.shown, **quiet)
@@ -155,7 +157,7 @@ class RunsTab:
             comparison.curves_html(runs, choice),
             comparison.differences_html(runs),
             *(gr.Button(interactive=on) for on in (owner and len(runs) == 1, drawable, drawable)),
-            *self.changes.states(runs, look.current is not None and look.current.alive, owner),
+            *self.changes.states(runs, look.training, owner),
         ]
 
     def pick(self, event: gr.EventData) -> list:
@@ -175,7 +177,7 @@ class RunsTab:
     # --- taking along -----------------------------------------------------------------------------------------
 
     def write_csv(self, picked: str) -> str:
-        runs = self._drawable(picked)
+        runs = [run for _, run in self._drawable(picked)]
 
         def write(path: Path) -> None:
             with path.open("w", encoding="utf-8", newline="") as file:
@@ -186,11 +188,11 @@ class RunsTab:
     def write_png(self, picked: str) -> str:
         from resnet_demo.ui.figures import save_curves  # matplotlib: when it is first asked for
 
-        runs = [(s.name, s.view) for s in self._drawable(picked)]
+        runs = [(place, run.name, run.view) for place, run in self._drawable(picked)]
         return self._written("curves.png", lambda path: save_curves(runs, path))
 
-    def _drawable(self, picked: str) -> list[Snapshot]:
-        runs = [run for _, run in picked_runs(self.backend.watcher.look(), picked) if run.view.metrics]
+    def _drawable(self, picked: str) -> Picked:
+        runs = [(place, run) for place, run in picked_runs(self.backend.watcher.look(), picked) if run.view.metrics]
         if not runs:
             raise gr.Error(
                 "Tick a run that has logged its first points.", title="Nothing to draw", print_exception=False

@@ -45,13 +45,11 @@ class TrainTab:
 
     def _build(self) -> None:
         with gr.Row(elem_classes="train-row"):
-            with gr.Column(scale=3, min_width=320, elem_classes="form-column"):
+            with gr.Column(scale=3, min_width=320):
                 self._build_form()
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
-        self.chosen = gr.Dropdown(
-            present.run_choices(Look()), value=NEWEST, label="Run shown above", filterable=False, elem_id="chosen-run"
-        )
+        self.chosen = gr.Dropdown(present.run_choices(Look()), value=NEWEST, label="Run shown above", filterable=False)
 
     def _build_form(self) -> None:
         sources = self.backend.sources
@@ -66,10 +64,10 @@ class TrainTab:
 
     def _build_run(self) -> None:
         self.version = Version(*(gr.Textbox("", visible="hidden", elem_id=f"{part}-word") for part in Version._fields))
-        self.known_states = gr.Textbox("", visible="hidden", elem_id="known-states")
+        self.known_states = gr.Textbox("", visible="hidden")
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.status = gr.HTML(present.status_html(None), elem_id="status")
-        with gr.Row(elem_classes="run-buttons"):
+        with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
@@ -87,22 +85,20 @@ class TrainTab:
             with gr.Column(min_width=300):
                 self.loss = gr.HTML(loss, elem_id="loss-chart")
             with gr.Column(min_width=300):
-                self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
+                self.accuracy = gr.HTML(accuracy)
         gr.Markdown(present.CURVES_HINT, elem_classes="hint")
-        with gr.Accordion("More curves, smoothing, steps or time", open=False, elem_id="more-curves"):
+        with gr.Accordion("More curves, smoothing, steps or time", open=False):
             with gr.Row():
                 self.axis = gr.Radio(X_AXES, value="epoch", label="Along", elem_id="curves-axis")
-                self.smoothing = gr.Slider(
-                    0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing", elem_id="curves-smoothing"
-                )
+                self.smoothing = gr.Slider(0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing")
             with gr.Row():
                 with gr.Column(min_width=300):
-                    self.learning_rate = gr.HTML(learning_rate, elem_id="learning-rate-chart")
+                    self.learning_rate = gr.HTML(learning_rate)
                 with gr.Column(min_width=300):
-                    self.gradient = gr.HTML(gradient, elem_id="gradient-chart")
+                    self.gradient = gr.HTML(gradient)
             with gr.Row():
                 with gr.Column(min_width=300):
-                    self.speed = gr.HTML(speed, elem_id="speed-chart")
+                    self.speed = gr.HTML(speed)
                 with gr.Column(min_width=300):
                     gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
 
@@ -115,8 +111,7 @@ class TrainTab:
 
     def _wire(self) -> None:
         form = self.form.widgets
-        preset = self.form["preset"]
-        preset.input(self.fill, [preset, self.form["data"]], form, **QUIET).then(
+        self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **QUIET).then(
             self.plan_text, form, self.plan, **QUIET
         )
         gr.on(
@@ -191,9 +186,9 @@ class TrainTab:
         live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [
             look.version_of(shown).states,
-            gr.Dropdown(choices=present.run_choices(look)),
+            gr.Dropdown(choices=present.run_choices(look), **({} if look.has(chosen) else {"value": NEWEST})),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
-            gr.Image(visible=owner, label=photo_label(can.pause)),
+            gr.Image(visible=owner, label=photo_label(look.training)),
             ended.run.id if ended else "",
             *(gr.Button(interactive=on) for on in live),
         ]
@@ -209,10 +204,10 @@ class TrainTab:
     def _is_owner(self, request: gr.Request) -> bool:
         return self.backend.access.is_owner(request)
 
-    def fill(self, preset: str, data: str) -> list:
+    def fill(self, preset: str, data: str, filled: str) -> list:
         if problem := problem_with("preset", preset):
             raise gr.Error(problem, print_exception=False)
-        return self.form.fill(preset, data)
+        return self.form.fill(preset, data, filled)
 
     def prepare(self) -> list:
         """The form and its plan as this machine's first choice: `accurate` where there is a GPU, and all of them. On a
@@ -222,7 +217,7 @@ class TrainTab:
 
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
         config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
-        filled = [gr.skip()] * len(FIELDS)
+        filled = [gr.skip()] * len(self.form.shown)
         if preset != "fast":
             filled = self.form.fill(preset, config.data)
             filled[FIELDS.index("processes")] = config.processes

@@ -59,14 +59,22 @@ class Look:
     unreadable: tuple[str, ...] = ()  # a sentence for each run that cannot be opened
     lost: str = ""  # the run whose folder was deleted while it trained
 
+    @property
+    def training(self) -> bool:
+        return self.current is not None and self.current.alive
+
+    def has(self, chosen: str) -> bool:
+        """Whether there still is what a page has chosen."""
+        return chosen == NEWEST or any(s.run.id == chosen for s in self.runs)
+
     def shown(self, chosen: str) -> Snapshot | None:
         """The chosen run, or the one in front where it is NEWEST or gone."""
         return next((s for s in self.runs if s.run.id == chosen), self.current)
 
     @cached_property  # all pages ask the same look
     def checkpoints(self) -> str:
-        """Changes whenever a run's checkpoint has come, been replaced or gone."""
-        saved = [(s.run.id, s.view.saved.time if s.view.saved else None) for s in self.runs]
+        """Changes whenever a run's checkpoint has come, been replaced, been named anew or gone."""
+        saved = [(s.run.id, s.title, s.view.saved.time if s.view.saved else None) for s in self.runs]
         return checksum(saved)
 
     @cached_property

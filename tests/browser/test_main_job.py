@@ -115,6 +115,20 @@ def test_a_visitor_looks_and_the_owner_acts(app, open_page):
             assert visitor.is_disabled(f"#{button}")
 
 
+def test_a_preset_that_is_merely_looked_at_changes_nothing(app, open_page):
+    with app.running():
+        page = open_page(app.url)
+        page.wait_for_selector("#plan:has-text('Takes about')")
+        page.fill("#setting-epochs input", "20")
+        page.focus("#setting-preset input")
+        page.focus("#setting-batch_size input")
+        page.wait_for_timeout(1000)
+        assert page.input_value("#setting-epochs input") == "20"
+        page.click("#setting-preset input")
+        page.get_by_role("option", name="article").click()
+        page.wait_for_function("document.querySelector('#setting-epochs input').value === '100'")
+
+
 def test_a_wrong_setting_is_said_beside_its_field(app, open_page):
     with app.running():
         page = open_page(app.url)

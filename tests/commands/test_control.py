@@ -52,7 +52,7 @@ def test_pause_resume_and_stop_another_process(store, tiny_config, train, capsys
     assert run.view().paused and not run.is_alive() and worker.wait(LONG) == 130
     worker = train(run)
     assert control("stop", run.path) == 0
-    assert f"'{run.id}' is saved and stopped at step" in capsys.readouterr().err
+    assert f"'{run.id}' is stopped at step" in capsys.readouterr().err
     assert run.view().ended.step > step and worker.wait(LONG) == 0
     assert control("resume", run.path) == 1
     said = capsys.readouterr().err
@@ -112,7 +112,7 @@ def test_a_worker_that_does_not_let_go_is_not_waited_for_for_ever(store, tiny_co
     [
         (None, 1, "gone without having saved"),
         (events.RunEnded(**PLACE, outcome="failed", message="The disk is full."), 1, "The disk is full."),
-        (events.RunEnded(**PLACE, outcome="finished"), 0, "saved and finished at step 3"),
+        (events.RunEnded(**PLACE, outcome="finished"), 0, "is finished at step 3."),
     ],
 )
 def test_how_it_ended_instead_is_said(store, tiny_config, capsys, last, code, words):

@@ -139,6 +139,9 @@ def test_a_relative_folder_is_kept_as_an_absolute_one(where, tmp_path, monkeypat
 
 def test_nothing_to_draw_is_a_sentence(tmp_path, capsys):
     assert run("curves", tmp_path / "none") == 1
+    assert "is no run" in capsys.readouterr().err
+    unborn = RunStore(tmp_path).create(preset_config("tour"))
+    assert run("curves", unborn.path) == 1
     assert "nothing to draw" in capsys.readouterr().err
 
 

@@ -87,6 +87,23 @@ def test_sigterm_saves_and_leaves_a_run_to_resume(launcher, tiny_config):
     assert run.view().paused and run.state_path.is_file()
 
 
+def test_a_worker_never_asks_for_more_of_the_processor_than_the_app_has(launcher, tiny_config, monkeypatch):
+    """Only root could give it that."""
+    asked = []
+
+    class Nice:
+        def __init__(self, pid):
+            pass
+
+        def nice(self, value=None):
+            asked.append(value)
+            return 10
+
+    monkeypatch.setattr("resnet_demo.training.launcher.psutil.Process", Nice)
+    launcher.start(tiny_config)
+    assert asked == [None, 10]
+
+
 def test_what_a_worker_says_before_it_dies_is_quoted(launcher, tiny_config, monkeypatch):
     monkeypatch.setattr("resnet_demo.training.launcher.PROJECT", launcher.store.folder.parent)  # no resnet_demo there
     monkeypatch.delenv("PYTHONPATH", raising=False)

@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from resnet_demo.training import events
 from resnet_demo.training.files import remove_unfinished, replace_file, replace_json
 from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import PAUSE, RUN, TITLE_MAX, Progress, RunDirectory, RunError, is_held
+from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, TITLE_MAX, Progress, RunDirectory, RunError, is_held
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
 
@@ -69,6 +70,29 @@ def test_a_folder_that_is_no_run_is_not_listed(store, run):
     assert store.runs() == [run]
 
 
+def test_a_folder_that_may_not_be_entered_is_not_listed(store, run, monkeypatch):
+    """As root, which tests may run as, one may enter every folder."""
+    (store.folder / "lost+found").mkdir()
+    is_file = Path.is_file
+
+    def refused(path):
+        if path.parent.name == "lost+found":
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert store.runs() == [run]
+
+
+def test_a_config_that_may_not_be_read_is_a_sentence(run, monkeypatch):
+    def refused(path, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(RunError, match=r"no readable config\.json"):
+        run.config()
+
+
 @pytest.mark.parametrize("name", ["../runs", "..", ".", "", "/etc", "a/b", "a\\b", ".training.lock", "nothing"])
 def test_only_the_id_of_a_run_opens_one(store, run, name):
     with pytest.raises(RunError, match="no such run"):
@@ -121,6 +145,22 @@ def test_progress_and_control_read_back_and_damage_is_none(run):
     assert run.progress() is None and run.wanted() == RUN
     run.request("dance")
     assert run.wanted() == RUN
+
+
+@pytest.mark.parametrize(
+    ("asked", "then", "wanted"),
+    [
+        (RUN, PAUSE, PAUSE),
+        (PAUSE, STOP, STOP),
+        (STOP, PAUSE, STOP),
+        (DISCARD, PAUSE, DISCARD),
+        (DISCARD, STOP, DISCARD),
+    ],
+)
+def test_what_is_asked_later_takes_back_no_more_than_it_is(run, asked, then, wanted):
+    run.request(asked)
+    run.ask(then)
+    assert run.wanted() == wanted
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):

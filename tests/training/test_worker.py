@@ -81,11 +81,14 @@ def test_a_stale_request_does_not_hold_the_next_start(run, tmp_path):
     assert work(run, tmp_path)[-1].outcome == "finished"
 
 
-def test_loading_obeys_too(run, tmp_path):
+@pytest.mark.parametrize(("wanted", "last"), [(PAUSE, "RunPaused"), (STOP, "RunEnded")])
+def test_loading_obeys_too(run, tmp_path, wanted, last):
     for event in Worker(run, tmp_path / "data").work():
         if getattr(event, "phase", "") == "decoding":
-            run.request(PAUSE)
-    assert names(run) == ["RunPaused"] and not run.model_path.exists()
+            run.request(wanted)
+    assert names(run) == [last] and not run.model_path.exists()
+    if wanted == STOP:
+        assert "nothing to save" in run.view().ended.message
 
 
 def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store, tiny_config, tmp_path):

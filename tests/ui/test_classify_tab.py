@@ -236,7 +236,7 @@ def test_only_classify_is_public(client):
 def test_class_names_and_run_names_are_text_not_html(store, picture):
     info = replace(INFO, classes=("<script>x</script>", "b", "c", "d"), data='folder:/a/"><img>')
     make_run(store, "run-1", info)
-    card = answer_html(Predictor(store).classify(load_picture(picture)))
+    card = answer_html(Predictor(store).classify(load_picture(picture)), "<script>")
     for html in (card, known_html(info), empty_html(info)):
         assert "<script" not in html and '"><img>' not in html
 
@@ -249,8 +249,8 @@ def test_the_card_shows_what_the_network_saw_and_says_when_it_inverted(store, tm
     make_run(store, "digits", DIGITS)
     light, dark = Image.new("RGB", (64, 64), "white"), Image.new("RGB", (64, 64), "black")
     predictor = Predictor(store)
-    assert "Inverted first" in answer_html(predictor.classify(light))
-    card = answer_html(predictor.classify(dark))
+    assert "Inverted first" in answer_html(predictor.classify(light), "digits")
+    card = answer_html(predictor.classify(dark), "digits")
     assert "Inverted" not in card
     assert 'src="data:image/png;base64,' in card and card.count("<li>") == 10
 
@@ -258,6 +258,6 @@ def test_the_card_shows_what_the_network_saw_and_says_when_it_inverted(store, tm
 def test_many_classes_are_cut_to_the_likeliest(store, picture):
     make_run(store, "many", replace(INFO, classes=tuple(f"class {n}" for n in range(25))))
     prediction = Predictor(store).classify(load_picture(picture))
-    card = answer_html(prediction)
+    card = answer_html(prediction, "many")
     assert card.count("<li>") == SHOWN and "and 15 less likely classes" in card
     assert json.dumps(prediction.as_dict()).count("probability") == 25

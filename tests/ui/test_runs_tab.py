@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui import comparison, runs_table
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.curves import ChartChoice
+from resnet_demo.ui.figures import RUNS, draw_curves
 from resnet_demo.ui.form import FIELDS
 from resnet_demo.ui.watch import Watcher
 from tests.training.test_points import epoch, metric
@@ -58,6 +60,17 @@ def test_ticked_runs_are_drawn_over_each_other_and_titles_are_escaped(look):
     assert html.count('class="curve train run-0"') == html.count('class="curve train run-2"') == 2
     assert "<td>1</td><td>2</td>" in html and "<b>Second" not in html and "&lt;b&gt;Second" in html
     assert "<b>Second" not in runs_table.table_html(look, "test ascending")
+
+
+def test_in_a_picture_a_run_has_the_colour_and_letter_of_the_page(look):
+    picked = runs_table.picked_runs(look, json.dumps([None, "first", None, None, "second"]))
+    figure = draw_curves([(place, run.name, run.view) for place, run in picked])
+    loss = figure.axes[0]
+    assert [line.get_color() for line in loss.lines[::2]] == [RUNS[1], RUNS[4]]
+    assert [note.get_text() for note in loss.texts] == ["B", "E"]
+    assert [text.get_text()[0] for text in figure.legends[0].get_texts()] == ["B", "E"]
+    light = (Path(comparison.__file__).parent / "page.css").read_text().partition("--run-0:")[2].partition("}")[0]
+    assert all(colour in light for colour in RUNS)
 
 
 def test_only_what_differs_is_listed():

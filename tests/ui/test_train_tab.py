@@ -116,6 +116,13 @@ def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config
         assert backend.store.runs() == [newer]
 
 
+def test_a_chosen_run_that_is_gone_leaves_the_newest_chosen(serve, tiny_config):
+    with serve() as (url, backend):
+        kept = backend.store.create(tiny_config)
+        assert "value" not in ask(url, "states", "", kept.id)[1]
+        assert ask(url, "states", "", "deleted")[1]["value"] == "newest"
+
+
 def test_a_heartbeat_brings_a_word_for_each_part_and_no_more(serve, tiny_config):
     with serve() as (url, backend):
         run = backend.store.create(tiny_config)

@@ -147,7 +147,8 @@ def test_a_visitor_is_not_told_what_a_failure_says_of_the_server(run):
 def test_while_one_trains_another_run_cannot_be_resumed(run, tmp_path):
     trains = snapshot(run, [started()], alive=True)
     waits = snapshot(RunStore(tmp_path).create(preset_config("tour")), [started(), events.RunPaused(**PLACE)])
-    assert not present.controls(Look(trains, (trains, waits)), waits, owner=True).resume
+    can = present.controls(Look(trains, (trains, waits)), waits, owner=True)
+    assert can == present.Controls(start=False, pause=False, resume=False, stop=False, discard=True)  # all of `waits`
     assert present.controls(Look(waits, (waits,)), waits, owner=True).resume
 
 
@@ -326,6 +327,7 @@ def test_a_pause_is_no_end_and_a_death_is(run):
     ("log", "alive", "title"),
     [
         ([started(), METRIC], True, "25 % · ResNet-50, opened"),
+        ([], True, "Starting · ResNet-50, opened"),
         ([started(), ENDED["finished"]], False, "Done · ResNet-50, opened"),
         ([started(), ENDED["failed"]], False, "Failed · ResNet-50, opened"),
         ([started(), events.RunPaused(**PLACE)], False, "Paused · ResNet-50, opened"),
@@ -334,6 +336,19 @@ def test_a_pause_is_no_end_and_a_death_is(run):
 def test_the_tabs_title_says_how_far_the_run_is(run, log, alive, title):
     seen = snapshot(run, log, alive)
     assert present.tab_title(seen) == title and f'data-title="{title}"' in present.status_html(seen)
+
+
+def test_a_download_is_not_taken_for_the_run(run):
+    downloading = snapshot(run, [], alive=True, progress=Progress("downloading", 102 * 10**6, 170 * 10**6))
+    assert present.share_done(downloading) is None and present.tab_title(downloading).startswith("Starting")
+    card = present.status_html(downloading)
+    assert 'aria-label="share of downloading that is done"' in card and "width:60.00%" in card
+    assert f'data-title="{present.PAGE_TITLE}"' in present.status_html(None)  # so that a discarded run's share goes
+
+
+def test_a_new_title_is_news_for_who_lists_checkpoints(run):
+    named = replace(snapshot(run, [started()]), title="Mother")
+    assert look(named).checkpoints != look(snapshot(run, [started()])).checkpoints
 
 
 def test_what_is_announced_is_escaped_and_keeps_secrets(run):
