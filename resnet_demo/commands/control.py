@@ -88,12 +88,13 @@ def _end_training(run: RunDirectory, wanted: str) -> int:
     if not run.is_alive():
         raise CommandError(f"'{run.id}' is not training now.")
     deadline = time.monotonic() + TIMEOUT_S
+    run.ask(wanted)
     while run.is_alive():
-        run.ask(wanted)  # again, since a worker that was just starting may have taken this for an old wish
         _wait(run, deadline)
-    match run.view().last:
+    view = run.view()
+    match view.last:
         case events.RunPaused(step=step):
-            _say(f"'{run.id}' is saved and paused at step {step:,}.")
+            _say(f"'{run.id}' is {'saved and ' if view.saved else ''}paused at step {step:,}.")
         case events.RunEnded(outcome="failed", message=message):
             raise CommandError(message)
         case events.RunEnded(outcome=outcome, message=message, step=step):

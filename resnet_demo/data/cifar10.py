@@ -14,7 +14,7 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10
 
 from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress
-from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
+from resnet_demo.data.download import Download, DownloadError, download, has_checksum
 from resnet_demo.data.statistics import channel_statistics
 
 
@@ -50,7 +50,7 @@ def load_cifar10(data_dir: Path, archive: type[CIFAR10] = CIFAR10, retry_wait_s:
     )
 
 
-def _fetch(data_dir: Path, archive: type[CIFAR10], retry_wait_s: float) -> Progress:
+def _fetch(data_dir: Path, archive: type[CIFAR10], retry_wait_s: float) -> Download:
     """Leave in `data_dir` an archive with the right md5."""
     target, checksum = data_dir / archive.filename, f"md5:{archive.tgz_md5}"
     if has_checksum(target, checksum):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from safetensors.torch import save_file
 from resnet_demo.data.dataset import Dataset
 
 TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
+ABANDONED_S = 3600
 PLAIN = ("classes", "mean", "std", "may_flip", "light_on_dark", "warnings")
 
 
@@ -29,6 +32,14 @@ def read(path: Path, source: str) -> Dataset | None:
         return None
 
 
+def _abandoned(folder: Path) -> Iterator[Path]:
+    """What writers that were killed have left: our temporary files and safetensors' own. Another may write now."""
+    for left in (*folder.glob("*.tmp"), *folder.glob(".tmp*")):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                yield left
+
+
 def write(path: Path, dataset: Dataset, stale: str) -> Dataset:
     """Keep the dataset and delete its older versions, the files beside it that match the pattern `stale`.
 
@@ -44,9 +55,8 @@ def write(path: Path, dataset: Dataset, stale: str) -> Dataset:
             metadata={"dataset": json.dumps(plain)},
         )
         temporary.replace(path)
-        for other in path.parent.glob(stale):
-            if other != path:
-                other.unlink(missing_ok=True)
+        for other in {*path.parent.glob(stale), *_abandoned(path.parent)} - {path}:
+            other.unlink(missing_ok=True)
     except (SafetensorError, OSError) as error:
         with suppress(OSError):  # the folder itself may be what is missing
             temporary.unlink()

@@ -12,20 +12,20 @@ from urllib.request import Request, urlopen
 
 from resnet_demo.data.dataset import DataError, LoadProgress
 
-ATTEMPTS = 3  # in a row without one new byte
+ATTEMPTS = 3  # in a row, of which none but the first brought new bytes
 TIMEOUT_S = 10.0  # of a silent server; no event comes in between
 TICK_S = 0.25
 CHUNK_BYTES = 1 << 18
 PASSING_STATUSES = (408, 416, 425, 429)  # of the 4xx those that another attempt may answer otherwise
 
-Progress = Generator[LoadProgress, None, None]
+Download = Generator[LoadProgress, None, None]
 
 
 class DownloadError(DataError):
     """The network's fault, or the server's: not the disk's."""
 
 
-def download(url: str, target: Path, checksum: str, retry_wait_s: float = 1.0) -> Progress:
+def download(url: str, target: Path, checksum: str, retry_wait_s: float = 1.0) -> Download:
     """Fetch `url` to `target` by way of `target`.part, which a later call continues.
 
     Raises DownloadError after ATTEMPTS in vain or where the checksum differs (the file is then gone), and
@@ -61,7 +61,7 @@ def has_checksum(path: Path, checksum: str) -> bool:
     return found.startswith(digits)
 
 
-def _persist(url: str, part: Path, retry_wait_s: float) -> Progress:
+def _persist(url: str, part: Path, retry_wait_s: float) -> Download:
     """Attempts until the server has sent all it has. Those that bring new bytes are not held against it."""
     farthest, vain = _size(part), 0
     while True:
@@ -80,7 +80,7 @@ def _persist(url: str, part: Path, retry_wait_s: float) -> Progress:
             yield LoadProgress("downloading", _size(part), 0)
 
 
-def _continue(url: str, part: Path) -> Progress:
+def _continue(url: str, part: Path) -> Download:
     """One request for what is missing; from the start where the server knows no ranges."""
     have = _size(part)
     request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})

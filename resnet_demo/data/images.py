@@ -1,6 +1,6 @@
 """An untrusted upload -> a clean RGB picture, or a sentence.
 
-No torch here: the page checks an upload, and threads decode a folder, before or without it.
+No torch here: the page checks an upload, and processes decode a folder, before or without it.
 """
 
 import struct
@@ -11,7 +11,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 MAX_FILE_BYTES = 25_000_000
-MAX_PIXELS = 50_000_000  # of the header; what decoding takes at most follows from it, about 200 MB a copy
+MAX_PIXELS = 50_000_000  # of the header; what decoding takes at most follows from it, about 300 MB
+MAX_DEEP_PIXELS = MAX_PIXELS // 4  # of 32 bits each, for which several copies of 64 bits are made
 SIZE = 32  # pixels a side, as every source gives them
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
@@ -65,6 +66,8 @@ def load_picture(path: Path) -> Image.Image:
         ) from error
     except TOO_LARGE_ERRORS as error:
         raise PictureError(_too_many_pixels()) from error
+    except PermissionError as error:
+        raise PictureError("The file may not be read. Mend its permissions, or choose another picture.") from error
     except DECODING_ERRORS as error:
         raise PictureError(
             "The picture is damaged or incomplete. Open it in a picture editor, save it again, and try that."
@@ -120,15 +123,16 @@ def _check_file(path: Path) -> None:
 
 def _check_pixels(picture: Image.Image) -> None:
     """From the header alone, before a byte is decoded."""
-    if picture.width * picture.height > MAX_PIXELS:
-        raise PictureError(_too_many_pixels())
+    most = MAX_DEEP_PIXELS if picture.mode in ("I", "F") else MAX_PIXELS
+    if picture.width * picture.height > most:
+        raise PictureError(_too_many_pixels(most))
     if min(picture.size) < 1:
         raise PictureError("The picture has no pixels. Choose another one.")
 
 
-def _too_many_pixels() -> str:
+def _too_many_pixels(most: int = MAX_PIXELS) -> str:
     return (
-        f"The picture has too many pixels; the most that is taken is {MAX_PIXELS / 1e6:.0f} million. "
+        f"The picture has too many pixels; the most that is taken is {most / 1e6:.0f} million. "
         "Make it smaller and try again."
     )
 

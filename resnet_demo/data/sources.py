@@ -16,6 +16,13 @@ def load_dataset(source: str, data_dir: Path) -> Loading:
     Yields a LoadProgress about twice a second while it works. What is downloaded or decoded is kept in
     `data_dir`. Raises DataError.
     """
+    try:
+        return (yield from _load(source, data_dir))
+    except PermissionError as error:
+        raise DataError(f"{error.filename} may not be read. Mend its permissions, then start again.") from error
+
+
+def _load(source: str, data_dir: Path) -> Loading:
     # Each source brings its own libraries; only the chosen one's are waited for.
     if source == "cifar10":
         from resnet_demo.data.cifar10 import load_cifar10

@@ -114,7 +114,7 @@ class TrainConfig:
     precision: str = setting(
         "auto",
         "Precision",
-        "auto computes in bfloat16 on CUDA and on CPUs with AVX-512 BF16 or AMX, and in float32 elsewhere.",
+        "auto computes in bfloat16 on GPUs from Ampere on and on CPUs with AVX-512 BF16 or AMX, in float32 elsewhere.",
         choices=("auto", "float32", "bfloat16"),
     )
     compile: bool = setting(

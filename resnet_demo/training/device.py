@@ -59,8 +59,10 @@ def _shared(choice: DeviceChoice, processes: int) -> DeviceChoice:
 def _multiplies_bfloat16(kind: str) -> bool:
     """Whether the device multiplies bfloat16 natively. Of CPUs those of x86 alone, by the instructions that PyTorch's
     library uses: elsewhere it may be there and still many times slower than float32."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)  # from compute capability 8.0 on
     if kind != "cpu":
-        return kind == "cuda"
+        return False
     able = torch.cpu.get_capabilities()
     return torch.backends.mkldnn.is_available() and any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
 

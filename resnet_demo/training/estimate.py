@@ -19,7 +19,9 @@ from resnet_demo.training.runs import RunError
 
 INPUT_SIZE = 32
 KNOWN_SIZES = {"cifar10": (50_000, 10_000), "digits": (1_500, 297)}  # training and test pictures
-SAME_SPEED = ("arch", "stem", "batch_size", "precision")  # what an earlier run must share to tell this one's speed
+COUNTED_S = 60  # how long a folder is taken to hold what it held
+# What an earlier run must share to tell this one's speed.
+SAME_SPEED = ("arch", "stem", "batch_size", "precision", "compile")
 FORWARD_AND_BACKWARD = 3  # the backward pass multiplies twice: by the weights, and by the inputs
 EFFICIENCY = 0.7  # of the matrix-product rate that training reaches: 0.8 measured with the imagenet stem on one CPU
 
@@ -70,7 +72,8 @@ def _earlier_speed(config: TrainConfig, store: RunStore, choice: DeviceChoice) -
 
 def _sizes(config: TrainConfig) -> tuple[int, int] | None:
     """Pictures trained on in an epoch, and evaluated after it; None where the folder tells nothing."""
-    counted = KNOWN_SIZES.get(config.data) or _folder_sizes(config.data.removeprefix("folder:"))
+    moment = round(time.time() / COUNTED_S)
+    counted = KNOWN_SIZES.get(config.data) or _folder_sizes(config.data.removeprefix("folder:"), moment)
     if counted is None:
         return None
     train, test = counted
@@ -80,8 +83,9 @@ def _sizes(config: TrainConfig) -> tuple[int, int] | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _folder_sizes(path: str) -> tuple[int, int] | None:
-    """Files in PATH/train and PATH/test, or nine tenths and one tenth of one level of class folders."""
+def _folder_sizes(path: str, moment: int) -> tuple[int, int] | None:
+    """Files in PATH/train and PATH/test, or nine tenths and one tenth of one level of class folders; counted anew at
+    another moment."""
     folder = Path(path).expanduser()
     parts = [sum(1 for _ in (folder / part).glob("*/*")) for part in ("train", "test")]
     if all(parts):

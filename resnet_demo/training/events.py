@@ -81,7 +81,7 @@ class CheckpointSaved(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunPaused(Event):
-    """Saved and ended on request; can be resumed."""
+    """Ended on request, at what is saved; can be resumed from there, or from the beginning where nothing is."""
 
 
 @dataclass(frozen=True, kw_only=True)

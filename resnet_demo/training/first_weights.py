@@ -1,6 +1,7 @@
 """The weights that a run begins with where they are not random: another run's, or torchvision's."""
 
 import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
-from resnet_demo.data.download import DownloadError, Progress, download, has_checksum
+from resnet_demo.data.download import DownloadError, download, has_checksum
 from resnet_demo.training.checkpoint import DAMAGE, load_weights
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.run_store import RunStore
@@ -19,7 +20,7 @@ STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."
 TORCHVISION_STEM = "imagenet"
 
 
-def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Progress:
+def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Iterator[LoadProgress]:
     """Let a new `trainer` begin with the weights that its config names; downloads torchvision's into `data_dir`.
 
     The classifier stays fresh where the classes differ, and the first layer where the stem does: RunStarted tells.
@@ -92,7 +93,7 @@ def _checksum(url: str) -> str:
     return "sha256:" + re.search(r"-([0-9a-f]{8,})\.pth$", url).group(1)
 
 
-def _fetch(url: str, data_dir: Path) -> Progress:
+def _fetch(url: str, data_dir: Path) -> Generator[LoadProgress, None, Path]:
     """The path of the whole file."""
     target = _kept_at(url, data_dir)
     checksum = _checksum(url)

@@ -1,6 +1,8 @@
 """Starts, pauses, resumes, stops, discards, adopts and buries workers. A worker is a process of its own: it outlives
 the page, the tab and the app. Adopting one takes nothing but a look at the runs folder."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -112,12 +114,16 @@ class Launcher:
                 if len(run.events()) > said:  # so short that it is over already
                     return
                 self._refuse_second()  # another was quicker
-                raise LaunchError(f"The training process ended at once. Its last words: {_last_words(run)}")
+                raise LaunchError(f"The training process ended at once. Its last words: {_last_line(run)}")
             if time.monotonic() > deadline:
-                raise LaunchError("The training process did not start within half a minute. See the run's worker.log.")
+                os.killpg(child.pid, signal.SIGKILL)  # it holds no lock, so there is nothing to save
+                raise LaunchError(
+                    f"The training process did not start within {START_TIMEOUT_S:.0f} s, so it was ended. Its last "
+                    f"words: {_last_line(run)}"
+                )
             time.sleep(0.05)
 
 
-def _last_words(run: RunDirectory) -> str:
+def _last_line(run: RunDirectory) -> str:
     lines = [line for line in run.log_tail().splitlines() if line.strip()]
     return lines[-1] if lines else "(none)"

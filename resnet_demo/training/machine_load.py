@@ -29,6 +29,7 @@ class MachineLoad:
         if self._counts_utilization:
             try:
                 counters["gpu_percent"] = torch.cuda.utilization(device)
-            except RuntimeError:  # the driver does not tell, as in some containers: memory alone is shown
+            except Exception:  # noqa: BLE001 - NVML's errors have no base of their own; a figure for show ends no run
+                # The driver does not tell, as in some containers: memory alone is shown.
                 self._counts_utilization = False
         return counters

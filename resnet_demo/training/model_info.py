@@ -4,6 +4,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+
 MODEL_FORMAT = "resnet_demo-1"
 DAMAGED = "This checkpoint's description is damaged."
 
@@ -47,6 +49,10 @@ class ModelInfo:
             raise CheckpointError(DAMAGED) from error
         if not plausible:
             raise CheckpointError(DAMAGED)
+        if info.arch not in ARCHITECTURES or info.stem not in STEMS:
+            raise CheckpointError(
+                "This checkpoint's network is none that this version of resnet_demo knows. Update it."
+            )
         return info
 
     def _is_plausible(self) -> bool:

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP
+from resnet_demo.training.runs import URGENCY
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TIMEOUT = timedelta(minutes=10)  # how long a process waits for the others; saving to a slow disk is well within it
-URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where processes want different things, the later one counts
 
 
 class ProcessLost(RuntimeError):

@@ -134,12 +134,13 @@ class RunStore:
 
     @contextmanager
     def training(self, run: RunDirectory) -> Iterator[None]:
-        """Hold the folder's and the run's lock. Raises RunError that names who trains already, or says why there
-        can be no lock."""
+        """Hold the folder's and the run's lock; what was asked of the run before is done with. Raises RunError that
+        names who trains already, or says why there can be no lock."""
         with ExitStack() as held:
             try:
-                for lock in (FileLock(self.folder / ".training.lock"), run.lock):
-                    held.enter_context(lock.acquire(timeout=LOCK_TIMEOUT_S))
+                held.enter_context(FileLock(self.folder / ".training.lock").acquire(timeout=LOCK_TIMEOUT_S))
+                run.forget_request()  # made to an earlier worker: before others see this one, and ask it
+                held.enter_context(run.lock.acquire(timeout=LOCK_TIMEOUT_S))
             except Timeout as error:
                 active = self.active()
                 name = f"'{active.id}'" if active else "another run"

@@ -18,7 +18,8 @@ from resnet_demo.training.events import Event, RunView, fold, to_line
 from resnet_demo.training.files import read_json, replace_json
 from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
 
-RUN, PAUSE, STOP, DISCARD = _RANK = "run", "pause", "stop", "discard"  # what control.json may want
+RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
+URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the later one counts
 TITLE_MAX = 80  # characters
 
 
@@ -168,15 +169,18 @@ class RunDirectory:
         """Delete what only a living worker needs. On a full disk that makes room for its last line."""
         (self.path / "progress.json").unlink(missing_ok=True)
         if self.wanted() == RUN:
-            (self.path / "control.json").unlink(missing_ok=True)
+            self.forget_request()
 
     def request(self, wanted: str) -> None:
         """Ask the worker to run, pause, stop or discard. It obeys within one step."""
-        replace_json(self.path / "control.json", {"wanted": wanted, "time": time.time()})
+        replace_json(self.path / "control.json", {"wanted": wanted})
+
+    def forget_request(self) -> None:
+        (self.path / "control.json").unlink(missing_ok=True)
 
     def ask(self, wanted: str) -> None:
         """The same, unless more is asked already: a pause takes back no stop, and neither takes back a discard."""
-        if _RANK.index(wanted) > _RANK.index(self.wanted()):
+        if URGENCY.index(wanted) > URGENCY.index(self.wanted()):
             self.request(wanted)
 
     def wanted(self) -> str:
@@ -207,7 +211,9 @@ class RunDirectory:
             return 0.0
 
     def saved_epochs(self) -> list[int]:
-        return sorted(int(path.stem) for path in self.epochs_path.glob("[0-9]*.safetensors"))
+        """Those whose weights are kept; files of other names are a person's own."""
+        names = (path.stem for path in self.epochs_path.glob("*.safetensors"))
+        return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):04}")
 
     def epoch_path(self, epoch: int) -> Path:
         return self.epochs_path / f"{epoch:04}.safetensors"

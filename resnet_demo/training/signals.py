@@ -15,4 +15,5 @@ class PauseSignals:
 
     def _on_signal(self, number: int, frame: object) -> None:
         self.came = True
-        signal.signal(number, signal.SIG_DFL)
+        for either in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(either, signal.SIG_DFL)

@@ -23,7 +23,7 @@ from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDi
 from resnet_demo.training.signals import PauseSignals
 
 STOPPED = "Stopped and saved on request."
-STOPPED_UNSAVED = "Stopped on request before the first step, so there was nothing to save."
+STOPPED_UNSAVED = "Stopped on request before anything was saved."
 DISCARDED = "Ended without saving and deleted on request."
 SAVE_EVERY_S = 60.0
 PROGRESS_EVERY_S = 1.0
@@ -53,11 +53,6 @@ class Worker:
         however it ended."""
         run, store = self.run, RunStore(self.run.path.parent)
         with store.training(run):
-            try:
-                run.request(RUN)  # what was wanted of an earlier worker is done with
-            except OSError as error:
-                yield self._fail(disk_sentence(run, error))
-                return
             self._processes = join()
             if run.view().is_over:
                 self._processes.hear_first(STOP)
@@ -131,12 +126,14 @@ class Worker:
         self._trainer = trainer
 
     def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
-        """Pause or stop before there is a trainer; what an earlier worker saved stays as it is."""
+        """Pause or stop before there is a trainer, at what an earlier worker has saved: that stays as it is."""
+        saved = self.run.view().saved
+        place = _place_of(saved) if saved else _beginning()
         if wanted == PAUSE:
-            yield self._store(events.RunPaused(**self._place()))
+            yield self._store(events.RunPaused(**place))
         elif wanted == STOP:
-            message = STOPPED if self.run.view().saved else STOPPED_UNSAVED
-            yield self._finish(events.RunEnded(**self._place(), outcome="stopped", message=message))
+            message = STOPPED if saved else STOPPED_UNSAVED
+            yield self._finish(events.RunEnded(**place, outcome="stopped", message=message))
 
     # --- training ---------------------------------------------------------------------------------------------
 
@@ -196,7 +193,7 @@ class Worker:
             self.run.epochs_path.mkdir(exist_ok=True)
             save_model(self.run.epoch_path(ended.epoch), self._trainer.averaged, self._model_info())
         for epoch in set(self.run.saved_epochs()) - kept:
-            self.run.epoch_path(epoch).unlink()
+            self.run.epoch_path(epoch).unlink(missing_ok=True)
 
     def _leave(self, at: events.Event, wanted: str) -> events.Event:
         """The last event of a worker that was told to pause or stop and has saved."""
@@ -233,9 +230,7 @@ class Worker:
         if self._trainer:
             return self._trainer.place()
         last = self.run.view().last
-        if last:
-            return _place_of(last)
-        return {"time": time.time(), "epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
+        return _place_of(last) if last else _beginning()
 
     def _store(self, event: events.Event) -> events.Event:
         self.run.append(event)
@@ -279,6 +274,10 @@ class Worker:
             step=trainer.step,
             accuracy=trainer.last_accuracy,
         )
+
+
+def _beginning() -> dict:
+    return {"time": time.time(), "epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
 
 
 def _place_of(event: events.Event) -> dict:

@@ -90,9 +90,7 @@ def empty_html(info: ModelInfo | None) -> str:
 
 def problem_html(sentence: str, info: ModelInfo | None) -> str:
     """What went wrong, in place of an answer."""
-    verdict = (
-        f'<p class="classify-title">✕ No answer</p><p role="alert">{escape(sentence)}</p>'
-    )
+    verdict = f'<p class="classify-title">✕ No answer</p><p role="alert">{escape(sentence)}</p>'
     return _card(_no_picture(), verdict, _unanswered(info) if info else "")
 
 

@@ -108,6 +108,8 @@ def sentence(snapshot: Snapshot, owner: bool = True) -> str:
         case "training":
             return _now(snapshot)
         case "paused":
+            if not view.saved:
+                return "At rest, before anything was saved. Press Resume to begin."
             return "Saved and at rest. Press Resume to go on from the very step."
         case "interrupted":
             saved = f"its last saved point, step {view.saved.step:,}" if view.saved else "the beginning"

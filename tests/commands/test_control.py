@@ -116,17 +116,15 @@ def test_a_worker_that_does_not_let_go_is_not_waited_for_for_ever(store, tiny_co
     ],
 )
 def test_how_it_ended_instead_is_said(store, tiny_config, capsys, last, code, words):
-    """A worker that overlooks the first request, as one does that is just starting, and ends in another way."""
+    """A worker that ends in another way in the moment in which it is asked."""
     run = store.create(tiny_config)
     held, may_end = threading.Event(), threading.Event()
 
     def worker():
         with store.training(run):
             held.set()
-            for _ in range(2):
-                while run.wanted() != PAUSE:
-                    time.sleep(0.01)
-                run.request("run")
+            while run.wanted() != PAUSE:
+                time.sleep(0.01)
             if last:
                 run.append(last)
         may_end.set()

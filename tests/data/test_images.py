@@ -257,6 +257,22 @@ def test_a_compressed_text_bomb_in_a_png_is_refused(tmp_path):
     sentence(path)
 
 
+def test_of_deep_pixels_fewer_are_taken(save, monkeypatch):
+    monkeypatch.setattr(images, "MAX_DEEP_PIXELS", 1024)
+    assert load_picture(save(Image.new("F", (32, 32)), "TIFF")).size == (32, 32)
+    assert load_picture(save(Image.new("L", (33, 32)), "TIFF")).size == (33, 32)
+    for mode in ("F", "I"):
+        assert "too many pixels" in sentence(save(Image.new(mode, (33, 32)), "TIFF"))
+
+
+def test_a_picture_that_may_not_be_read_is_not_called_damaged(save, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refused)
+    assert "may not be read" in sentence(save(noise()))
+
+
 def test_a_picture_that_needs_more_memory_than_there_is_is_called_too_large(save, monkeypatch):
     def no_memory(_):
         raise MemoryError

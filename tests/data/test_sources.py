@@ -197,6 +197,14 @@ def test_a_class_folder_that_may_not_be_read_is_named(refusal, split_folder, mon
     assert f"{ant} cannot be read: Permission denied" in refusal(split_folder)
 
 
+def test_a_folder_that_may_not_be_entered_is_named(refusal, split_folder, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", forbidden)
+    assert f"{split_folder} may not be read" in refusal(split_folder)
+
+
 @pytest.fixture
 def no_decoding(monkeypatch):
     def decoded(*_):
@@ -254,6 +262,17 @@ def test_another_folders_cache_stays(load, tmp_path):
     load(fill(tmp_path / "one", {"a": 2, "b": 2}))
     load(fill(tmp_path / "two", {"a": 2, "b": 2}))
     assert len(cache_files(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("name", ["ant-1.safetensors.77.tmp", ".tmpA1b2C3"])
+def test_what_a_killed_writer_left_goes_and_what_another_writes_stays(load, split_folder, tmp_path, name):
+    folder = tmp_path / "data" / "decoded"
+    folder.mkdir(parents=True)
+    (folder / f"{name}-new.tmp").touch()
+    (folder / name).touch()
+    os.utime(folder / name, (0, 0))
+    load(split_folder)
+    assert not (folder / name).exists() and (folder / f"{name}-new.tmp").exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "text"])

@@ -114,8 +114,10 @@ def test_a_cpu_computes_in_bfloat16_where_it_multiplies_it_natively(monkeypatch,
     assert choose_device("cpu", "float32").precision is torch.float32
 
 
-def test_a_gpu_goes_first_and_computes_in_bfloat16(monkeypatch):
+@pytest.mark.parametrize(("native", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_gpu_goes_first_and_computes_in_bfloat16_where_it_has_it(monkeypatch, native, expected):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
     choice = choose_device()
-    assert (choice.device.type, choice.name, choice.precision) == ("cuda", "NVIDIA H100", torch.bfloat16)
+    assert (choice.device.type, choice.name, choice.precision) == ("cuda", "NVIDIA H100", expected)

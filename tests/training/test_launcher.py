@@ -111,6 +111,21 @@ def test_what_a_worker_says_before_it_dies_is_quoted(launcher, tiny_config, monk
         launcher.start(tiny_config)
 
 
+def test_a_worker_that_never_comes_to_its_lock_is_ended(launcher, tiny_config, monkeypatch, tmp_path):
+    sleeper = tmp_path / "python"
+    sleeper.write_text("#!/bin/sh\necho I am waiting\nsleep 60\n")
+    sleeper.chmod(0o755)
+    monkeypatch.setattr("resnet_demo.training.launcher.sys.executable", str(sleeper))
+    monkeypatch.setattr("resnet_demo.training.launcher.START_TIMEOUT_S", 1.0)
+    with pytest.raises(LaunchError, match=r"did not start within 1 s.*Its last words: I am waiting"):
+        launcher.start(tiny_config)
+    assert launcher.store.runs() == []
+    wait_for(
+        lambda: not any(str(sleeper) in (p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])),
+        "the process's end",
+    )
+
+
 def test_nothing_to_pause_is_a_sentence(launcher):
     with pytest.raises(LaunchError, match="No run is training"):
         launcher.pause()

@@ -225,6 +225,13 @@ def test_a_run_deleted_while_it_is_looked_at_reads_as_empty(run):
     assert opened.events() == [] and opened.progress() is None and opened.log_tail() == "" and not opened.is_alive()
 
 
+def test_weights_that_a_person_has_put_beside_are_no_epochs(run):
+    run.epochs_path.mkdir()
+    for name in ("0003", "0003 copy", "12", "best", "10000"):
+        (run.epochs_path / f"{name}.safetensors").touch()
+    assert run.saved_epochs() == [3, 10000]
+
+
 def test_a_title_is_kept_trimmed_and_taken_away(store, run):
     assert run.title() == ""
     run.rename("  Wide stem, ½ rate: try №2/../x  ")

@@ -9,8 +9,10 @@ from PIL import Image
 from resnet_demo.training import events
 from resnet_demo.training.checkpoint import load_model
 from resnet_demo.training.model_info import read_model_info
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import DISCARD, PAUSE, STOP
 from resnet_demo.training.worker import Worker
+from resnet_demo.ui import present
 from resnet_demo.ui.watch import Watcher
 
 
@@ -88,7 +90,19 @@ def test_loading_obeys_too(run, tmp_path, wanted, last):
             run.request(wanted)
     assert names(run) == [last] and not run.model_path.exists()
     if wanted == STOP:
-        assert "nothing to save" in run.view().ended.message
+        assert "before anything was saved" in run.view().ended.message
+
+
+def test_a_pause_while_loading_is_at_what_is_saved(run, tmp_path):
+    work(run, tmp_path, wanted_after=(3, PAUSE))
+    paused = run.view().last
+    run.append(events.RunResumed(**vars(paused)))
+    run.append(replace(paused, step=8))  # as far as a worker came that was then killed
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == "decoding":
+            run.request(PAUSE)
+    seen = Watcher(RunStore(run.path.parent)).look().current
+    assert seen.view.last.step == 3 and "from the very step" in present.sentence(seen)
 
 
 def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store, tiny_config, tmp_path):

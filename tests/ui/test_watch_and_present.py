@@ -351,6 +351,12 @@ def test_a_new_title_is_news_for_who_lists_checkpoints(run):
     assert look(named).checkpoints != look(snapshot(run, [started()])).checkpoints
 
 
+def test_a_run_that_rests_says_whether_anything_is_saved(run):
+    saved = events.CheckpointSaved(**PLACE)
+    rests = [snapshot(run, [started(), *kept, events.RunPaused(**PLACE)]) for kept in ([], [saved])]
+    assert ["before anything was saved" in present.sentence(seen) for seen in rests] == [True, False]
+
+
 def test_what_is_announced_is_escaped_and_keeps_secrets(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
     assert "A &lt;b&gt;reason&lt;/b&gt;." in present.announcement(failed, owner=True)
