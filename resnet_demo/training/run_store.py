@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -139,7 +139,8 @@ class RunStore:
         with ExitStack() as held:
             try:
                 held.enter_context(FileLock(self.folder / ".training.lock").acquire(timeout=LOCK_TIMEOUT_S))
-                run.forget_request()  # made to an earlier worker: before others see this one, and ask it
+                with suppress(PermissionError):  # then the worker's first word fails, too, and is said in the run
+                    run.forget_request()  # made to an earlier worker: before others see this one, and ask it
                 held.enter_context(run.lock.acquire(timeout=LOCK_TIMEOUT_S))
             except Timeout as error:
                 active = self.active()

@@ -212,6 +212,7 @@ def test_what_cannot_be_shared_is_a_sentence(config, tiny_dataset, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "GPU")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     assert choose_device("cuda", processes=2).reason.endswith("2 processes share each batch.")
     with pytest.raises(DeviceError, match="this machine has 2, not 4"):
         choose_device("cuda", processes=4)
