@@ -42,15 +42,7 @@ def describe_command(options: argparse.Namespace) -> int:
     print(row("part", "blocks", "output", "parameters", "multiply-adds"))
     print(row("stem", "", _shape(network.stem[-1].out_shape), *_counts(network.stem)))
     for stage in network.stages:
-        print(
-            row(
-                stage.name,
-                kinds_text(stage.blocks),
-                _shape(stage.out_shape),
-                f"{stage.parameters:,}",
-                f"{stage.multiply_adds:,}",
-            )
-        )
+        print(row(stage.name, kinds_text(stage.blocks), _shape(stage.out_shape), *_counts([stage])))
     print(row("head", "", _shape(network.head[-1].out_shape), *_counts(network.head)))
     print(row("all", "", "", f"{network.parameters:,}", f"{network.multiply_adds:,}"))
     return 0
@@ -60,11 +52,9 @@ def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(str(side) for side in shape)
 
 
-def _counts(layers) -> tuple[str, str]:
-    return (
-        f"{sum(layer.parameters for layer in layers):,}",
-        f"{sum(layer.multiply_adds for layer in layers):,}",
-    )
+def _counts(parts) -> tuple[str, str]:
+    """Of layers or stages."""
+    return f"{sum(part.parameters for part in parts):,}", f"{sum(part.multiply_adds for part in parts):,}"
 
 
 def add_curves(commands) -> None:

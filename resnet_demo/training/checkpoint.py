@@ -41,7 +41,7 @@ def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
     try:
         model = ResNet(NetworkSpec(info.arch, info.stem, len(info.classes)))
         model.load_state_dict(weights)
-    except (ValueError, RuntimeError) as error:
+    except RuntimeError as error:
         raise CheckpointError(f"The weights in '{path.name}' do not fit the network it names.") from error
     return model.to(memory_format=torch.channels_last).eval(), info
 

@@ -175,13 +175,13 @@ class RunDirectory:
         """Ask the worker to run, pause, stop or discard. It obeys within one step."""
         replace_json(self.path / "control.json", {"wanted": wanted})
 
-    def forget_request(self) -> None:
-        (self.path / "control.json").unlink(missing_ok=True)
-
     def ask(self, wanted: str) -> None:
-        """The same, unless more is asked already: a pause takes back no stop, and neither takes back a discard."""
+        """Request it, unless more is wanted already: a pause takes back no stop, and neither takes back a discard."""
         if URGENCY.index(wanted) > URGENCY.index(self.wanted()):
             self.request(wanted)
+
+    def forget_request(self) -> None:
+        (self.path / "control.json").unlink(missing_ok=True)
 
     def wanted(self) -> str:
         wanted = (read_json(self.path / "control.json") or {}).get("wanted")

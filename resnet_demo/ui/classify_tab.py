@@ -11,7 +11,7 @@ import gradio as gr
 from resnet_demo.data.images import PictureError
 from resnet_demo.training.model_info import CheckpointError, ModelInfo
 from resnet_demo.training.run_store import NO_SUCH_RUN, RunStore
-from resnet_demo.training.runs import RunError
+from resnet_demo.training.runs import RunDirectory, RunError
 from resnet_demo.ui import answer
 from resnet_demo.ui.pictures import uploaded_picture
 from resnet_demo.ui.watch import NEWEST, checksum
@@ -146,16 +146,15 @@ class ClassifyTab:
 
     def _checkpoints(self) -> dict[str, Checkpoint]:
         """Every run that has a checkpoint, newest run first; only headers are read."""
-        runs = self.store.runs()
-        return {run.id: Checkpoint(run_name(run.id, run.title()), info) for run in runs if (info := run.model_info())}
+        return {run.id: Checkpoint(_name(run), info) for run in self.store.runs() if (info := run.model_info())}
 
     def _info(self, checkpoints: dict[str, Checkpoint], chosen: Any) -> ModelInfo | None:
         """What the chosen checkpoint says of itself; None where there is none."""
         if chosen == NEWEST and checkpoints:
             newest = self.store.latest_model()
             return newest.model_info() if newest else None
-        there = isinstance(chosen, str) and chosen in checkpoints
-        return checkpoints[chosen].info if there else None
+        saved = checkpoints.get(chosen) if isinstance(chosen, str) else None
+        return saved.info if saved else None
 
     # --- answers ----------------------------------------------------------------------------------------------
 
@@ -165,8 +164,7 @@ class ClassifyTab:
             return answer.empty_html(self._info(self._checkpoints(), chosen))
         try:
             prediction = self._ask(picture, chosen)
-            run = self.store.get(prediction.run_id)
-            return answer.answer_html(prediction, run_name(run.id, run.title()))
+            return answer.answer_html(prediction, _name(RunDirectory(self.store.folder / prediction.run_id)))
         except ERRORS as error:
             return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
 
@@ -192,6 +190,10 @@ class ClassifyTab:
 
                 self._made = Predictor(self.store)
             return self._made
+
+
+def _name(run: RunDirectory) -> str:
+    return run_name(run.id, run.title())
 
 
 def _choices(checkpoints: dict[str, Checkpoint]) -> list[tuple[str, str]]:

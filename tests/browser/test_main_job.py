@@ -115,10 +115,16 @@ def test_a_visitor_looks_and_the_owner_acts(app, open_page):
             assert visitor.is_disabled(f"#{button}")
 
 
+def open_planned(open_page, url, width=1440):
+    """The page once its form has been filled and its plan stands."""
+    page = open_page(url, width)
+    page.wait_for_selector("#plan:has-text('Takes about')")
+    return page
+
+
 def test_a_preset_that_is_merely_looked_at_changes_nothing(app, open_page):
     with app.running():
-        page = open_page(app.url)
-        page.wait_for_selector("#plan:has-text('Takes about')")
+        page = open_planned(open_page, app.url)
         page.fill("#setting-epochs input", "20")
         page.focus("#setting-preset input")
         page.focus("#setting-batch_size input")
@@ -131,8 +137,7 @@ def test_a_preset_that_is_merely_looked_at_changes_nothing(app, open_page):
 
 def test_a_wrong_setting_is_said_beside_its_field(app, open_page):
     with app.running():
-        page = open_page(app.url)
-        page.wait_for_selector("#plan:has-text('Takes about')")
+        page = open_planned(open_page, app.url)
         page.fill("#setting-epochs input", "0")
         page.click("#start")
         page.wait_for_selector("#setting-epochs:has-text('Epochs must be from 1 to 1000')")
@@ -142,8 +147,7 @@ def test_a_wrong_setting_is_said_beside_its_field(app, open_page):
 @pytest.mark.parametrize("width", [1440, 390])
 def test_no_tab_is_wider_than_the_window(app, open_page, width):
     with app.running():
-        page = open_page(app.url, width)
-        page.wait_for_selector("#plan:has-text('Takes about')")
+        page = open_planned(open_page, app.url, width)
         for tab in ("Train", "Runs", "Architecture", "Classify"):
             page.get_by_role("tab", name=tab).click()
             page.wait_for_timeout(1000)
