@@ -1,10 +1,6 @@
 """A folder's decoded pictures, kept as one safetensors file: the next start reads instead of decoding."""
 
 import json
-import os
-import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +8,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from resnet_demo.data.dataset import Dataset
+from resnet_demo.files import remove_unfinished, replace_file
 
 TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
-ABANDONED_S = 3600
+ABANDONED_S = 3600  # an unfinished file of that age has no writer any more
 PLAIN = ("classes", "mean", "std", "may_flip", "light_on_dark", "warnings")
 
 
@@ -32,34 +29,20 @@ def read(path: Path, source: str) -> Dataset | None:
         return None
 
 
-def _abandoned(folder: Path) -> Iterator[Path]:
-    """What writers that were killed have left: our temporary files and safetensors' own. Another may write now."""
-    for left in (*folder.glob("*.tmp"), *folder.glob(".tmp*")):
-        with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > ABANDONED_S:
-                yield left
-
-
 def write(path: Path, dataset: Dataset, stale: str) -> Dataset:
     """Keep the dataset and delete its older versions, the files beside it that match the pattern `stale`.
 
     Where it cannot be kept (a full disk) that is a warning in the dataset returned: it can be used all the same.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    plain = {name: getattr(dataset, name) for name in PLAIN}
+    tensors = {name: getattr(dataset, name).contiguous() for name in TENSORS}
+    plain = {"dataset": json.dumps({name: getattr(dataset, name) for name in PLAIN})}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: getattr(dataset, name).contiguous() for name in TENSORS},
-            temporary,
-            metadata={"dataset": json.dumps(plain)},
-        )
-        temporary.replace(path)
-        for other in {*path.parent.glob(stale), *_abandoned(path.parent)} - {path}:
+        replace_file(path, lambda temporary: save_file(tensors, temporary, metadata=plain))
+        for other in {*path.parent.glob(stale)} - {path}:
             other.unlink(missing_ok=True)
+        remove_unfinished(path.parent, older_than_s=ABANDONED_S)
     except (SafetensorError, OSError) as error:
-        with suppress(OSError):  # the folder itself may be what is missing
-            temporary.unlink()
         warning = (
             f"The decoded pictures could not be kept in {path.parent} ({error}), so the next start decodes them again."
         )

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from resnet_demo.files import replace_file
 from resnet_demo.models.resnet import NetworkSpec, ResNet
-from resnet_demo.training.files import replace_file
 from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
 
 

@@ -216,6 +216,10 @@ class Preset:
 
 PRESETS = {
     "fast": Preset("The article's accuracy in about 10 minutes on a 2-core CPU.", {}),
+    "half_hour": Preset(
+        "ResNet-18 with a stem that keeps 16 pixels: about 87 % in half an hour on a 2-core CPU.",
+        {"arch": "resnet18", "stem": "compact", "epochs": 15},
+    ),
     "accurate": Preset(
         "For a GPU: the stem that keeps all 32 pixels, bfloat16, long.",
         {

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from resnet_demo.data.images import PictureError, fit, load_picture, prepare
+from resnet_demo.files import replace_file
 from resnet_demo.training import events
-from resnet_demo.training.files import replace_file
 from resnet_demo.training.runs import RunDirectory
 
 if TYPE_CHECKING:  # brings torch

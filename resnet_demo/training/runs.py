@@ -12,15 +12,16 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from resnet_demo.files import read_json, replace_json
 from resnet_demo.training.config import ConfigError, TrainConfig
 from resnet_demo.training.event_log import EventLog
 from resnet_demo.training.events import Event, RunView, fold, to_line
-from resnet_demo.training.files import read_json, replace_json
 from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
 
 RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
 URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the later one counts
 TITLE_MAX = 80  # characters
+WRITTEN_BY_THE_PAGE = ("control.json", "title.json", "pinned.png")  # without the run's lock
 
 
 class RunError(RuntimeError):

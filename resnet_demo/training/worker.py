@@ -10,16 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
+from resnet_demo.files import remove_unfinished
 from resnet_demo.training import events
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.failures import disk_sentence, failure_sentence
-from resnet_demo.training.files import remove_unfinished
 from resnet_demo.training.machine_load import MachineLoad
 from resnet_demo.training.meter import Meter
 from resnet_demo.training.parallel import ALONE, ProcessLost, join
 from resnet_demo.training.pinned import PictureAsker
 from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, Progress, RunDirectory
+from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, WRITTEN_BY_THE_PAGE, Progress, RunDirectory
 from resnet_demo.training.signals import PauseSignals
 
 STOPPED = "Stopped and saved on request."
@@ -64,7 +64,7 @@ class Worker:
                 yield ended
 
     def _work(self) -> Iterator[events.Event | Progress]:
-        remove_unfinished(self.run.path)
+        remove_unfinished(self.run.path, but=WRITTEN_BY_THE_PAGE)
         config = self.run.config()
         try:
             yield from self._load_and_train(config)

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from resnet_demo.training import events
-from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TrainConfig
+from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TORCHVISION, TrainConfig
 from resnet_demo.training.runs import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot
 from resnet_demo.ui.words import (
@@ -184,8 +184,9 @@ def lost_html(run_id: str) -> str:
     return f'<p class="run-lost">{escape(told)}</p>'
 
 
-def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
-    """The card above the curves. Before the first run: what will stand here, and how to make it appear."""
+def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "") -> str:
+    """The card above the curves; `parent` is the name of the run that this one goes on from. Before the first run:
+    what will stand here, and how to make it appear."""
     if snapshot is None:
         return (
             f'<div class="run-card" data-title="{PAGE_TITLE}"><div class="run-head">'
@@ -202,7 +203,7 @@ def status_html(snapshot: Snapshot | None, owner: bool = True) -> str:
         f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
-        f"{escape(_origin(snapshot.config))}</span>"
+        f"{escape(_origin(snapshot.config, parent))}</span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
         f'<div class="run-now"><p aria-live="polite">{escape(sentence(snapshot, owner))}</p>{_load(snapshot)}</div>'
         f'<dl class="run-facts">{pairs}</dl></div>'
@@ -227,11 +228,11 @@ def _load(snapshot: Snapshot) -> str:
     return f'<span title="{about}">{machine_load(snapshot.progress)}</span>' if snapshot.progress else ""
 
 
-def _origin(config: TrainConfig) -> str:
+def _origin(config: TrainConfig, parent: str) -> str:
     """Where its first weights are from, unless they are random."""
-    if config.parent_id:
-        return f", from the run of {started(config.parent_id)}"
-    return ", from torchvision's weights" if config.start_from else ""
+    if parent:
+        return f", from the run “{parent}”"
+    return ", from torchvision's weights" if config.start_from == TORCHVISION else ""
 
 
 def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from resnet_demo.ui.present import MARKS
 from resnet_demo.ui.watch import Look, Snapshot, checksum
-from resnet_demo.ui.words import data_label, duration, percent, rate, run_name, size, started
+from resnet_demo.ui.words import data_label, duration, percent, rate, size, started
 
 NEWEST_FIRST = "run descending"
 
@@ -77,8 +77,7 @@ def table_html(look: Look, order: str) -> str:
     if not look.runs:
         return problems or EMPTY
     heads = "".join(_head(name, column, order) for name, column in COLUMNS.items())
-    titles = {snapshot.run.id: snapshot.title for snapshot in look.runs}
-    rows = "".join(_row(snapshot, titles) for snapshot in sort_runs(look.runs, order))
+    rows = "".join(_row(snapshot, look.parent_name(snapshot)) for snapshot in sort_runs(look.runs, order))
     return (
         f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{CAPTION}</caption><thead><tr>'
         f'<th class="runs-tick"></th>{heads}</tr></thead>'
@@ -95,9 +94,9 @@ def _head(name: str, column: Column, order: str) -> str:
     )
 
 
-def _row(snapshot: Snapshot, titles: dict[str, str]) -> str:
+def _row(snapshot: Snapshot, parent: str) -> str:
     cells = "".join(
-        f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot, titles)}</td>'
+        f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot, parent)}</td>'
         for name, column in COLUMNS.items()
     )
     run_id, name = escape(snapshot.run.id), escape(snapshot.name)
@@ -105,12 +104,11 @@ def _row(snapshot: Snapshot, titles: dict[str, str]) -> str:
     return f'<tr><td class="runs-tick"><label>{tick}<b></b></label></td>{cells}</tr>'
 
 
-def _cell(name: str, column: Column, snapshot: Snapshot, titles: dict[str, str]) -> str:
+def _cell(name: str, column: Column, snapshot: Snapshot, parent: str) -> str:
     if name != "run":
         return escape(column.text(column.value(snapshot)))
     when = f"<small>{escape(started(snapshot.run.id))}</small>" if snapshot.title else ""
-    parent = snapshot.config.parent_id
-    origin = f"<small>from the run “{escape(run_name(parent, titles.get(parent, '')))}”</small>" if parent else ""
+    origin = f"<small>from the run “{escape(parent)}”</small>" if parent else ""
     name = escape(snapshot.name)
     return f'<span title="{escape(snapshot.run.id)}">{name}</span>{when}{origin}'
 

@@ -168,7 +168,9 @@ class TrainTab:
 
     def show_status(self, chosen: str, request: gr.Request) -> str:
         look = self.backend.watcher.look()
-        return present.lost_html(look.lost) + present.status_html(look.shown(chosen), self._is_owner(request))
+        shown = look.shown(chosen)
+        parent = look.parent_name(shown) if shown else ""
+        return present.lost_html(look.lost) + present.status_html(shown, self._is_owner(request), parent)
 
     def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
         """The curves as the page wants them, the log and the pinned photo."""

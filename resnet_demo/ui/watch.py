@@ -71,6 +71,12 @@ class Look:
         """The chosen run, or the one in front where it is NEWEST or gone."""
         return next((s for s in self.runs if s.run.id == chosen), self.current)
 
+    def parent_name(self, run: Snapshot) -> str:
+        """Of the run from whose weights this one started, '' where it started from none."""
+        if not (parent := run.config.parent_id):
+            return ""
+        return run_name(parent, next((s.title for s in self.runs if s.run.id == parent), ""))
+
     @cached_property  # all pages ask the same look
     def checkpoints(self) -> str:
         """Changes whenever a run's checkpoint has come, been replaced, been named anew or gone."""

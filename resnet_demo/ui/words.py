@@ -54,14 +54,15 @@ def size(count: float) -> str:
 
 
 def machine_load(progress: Progress | None) -> str:
-    """'CPU 190 %, 1.2 GB', and on CUDA 'GPU 93 %, 5.1 GB' after it; '–' where nobody trains."""
+    """'CPU 190 %, 1.2 GB', and on CUDA 'GPU 93 %, 5.1 GB, peak 6.0 GB' after it; '–' where nobody trains."""
     if progress is None or progress.cpu_percent is None or progress.memory_bytes is None:
         return "–"
     told = f"CPU {progress.cpu_percent:.0f} %, {size(progress.memory_bytes)}"
     if progress.gpu_memory_bytes is None:
         return told
     busy = "" if progress.gpu_percent is None else f" {progress.gpu_percent:.0f} %,"
-    return f"{told}; GPU{busy} {size(progress.gpu_memory_bytes)}"
+    peak = "" if progress.gpu_memory_peak_bytes is None else f", peak {size(progress.gpu_memory_peak_bytes)}"
+    return f"{told}; GPU{busy} {size(progress.gpu_memory_bytes)}{peak}"
 
 
 def data_label(source: str) -> str:

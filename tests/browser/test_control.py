@@ -42,7 +42,7 @@ def test_a_run_starts_from_the_weights_that_were_chosen(app, open_page):
         choose(page, "arch", "ResNet-18")
         choose(page, "start_from", "24 Nov 2026, 10:15, resnet50 on handwritten digits")
         page.click("#start")
-        page.wait_for_selector("#status:has-text('from the run of 24 Nov 2026, 10:15')")
+        page.wait_for_selector("#status:has-text('from the run “24 Nov 2026, 10:15”')")
         child = next(run for run in app.store.runs() if run != parent)
         assert child.config().parent_id == parent.id
         page.wait_for_selector("#loss-chart polyline.train")

@@ -264,15 +264,16 @@ def test_another_folders_cache_stays(load, tmp_path):
     assert len(cache_files(tmp_path)) == 2
 
 
-@pytest.mark.parametrize("name", ["ant-1.safetensors.77.tmp", ".tmpA1b2C3"])
+@pytest.mark.parametrize("name", [".ant-1.safetensors.77.part", ".tmpA1b2C3"])
 def test_what_a_killed_writer_left_goes_and_what_another_writes_stays(load, split_folder, tmp_path, name):
     folder = tmp_path / "data" / "decoded"
     folder.mkdir(parents=True)
-    (folder / f"{name}-new.tmp").touch()
+    new = folder / name.replace("1", "2")
+    new.touch()
     (folder / name).touch()
     os.utime(folder / name, (0, 0))
     load(split_folder)
-    assert not (folder / name).exists() and (folder / f"{name}-new.tmp").exists()
+    assert not (folder / name).exists() and new.exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "text"])

@@ -13,11 +13,21 @@ def test_every_setting_explains_itself():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_is_a_valid_resnet50(preset):
+def test_every_preset_is_valid(preset):
     config = preset_config(preset)
-    assert (config.preset, config.arch) == (preset, "resnet50")
-    assert config.stem == ("cifar" if preset == "accurate" else "imagenet")
+    assert config.preset == preset
     assert TrainConfig.from_dict(config.to_dict()) == config
+
+
+def test_presets_train_a_resnet50_except_where_half_an_hour_is_all():
+    networks = {preset: (preset_config(preset).arch, preset_config(preset).stem) for preset in PRESETS}
+    assert networks == {
+        "fast": ("resnet50", "imagenet"),
+        "half_hour": ("resnet18", "compact"),
+        "accurate": ("resnet50", "cifar"),
+        "article": ("resnet50", "imagenet"),
+        "tour": ("resnet50", "imagenet"),
+    }
 
 
 def test_article_is_the_articles_recipe():
@@ -39,7 +49,7 @@ def test_article_is_the_articles_recipe():
         ("optimizer", "magic", "adamw, adam, sgd"),
         ("data", "folder:", "cifar10, digits, folder:PATH"),
         ("data", "../etc", "cifar10, digits, folder:PATH"),
-        ("preset", "slow", "fast, accurate, article, tour"),
+        ("preset", "slow", "fast, half_hour, accurate, article, tour"),
         ("flip", 1, "yes or no"),
         ("seed", -1, "from 0"),
         ("start_from", "run:", "run:ID or torchvision"),
@@ -69,5 +79,5 @@ def test_settings_of_a_newer_version_are_refused():
 
 
 def test_unknown_preset_is_refused_with_the_choices():
-    with pytest.raises(ConfigError, match="fast, accurate, article, tour"):
+    with pytest.raises(ConfigError, match="fast, half_hour, accurate, article, tour"):
         preset_config("slow")

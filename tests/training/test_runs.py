@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from resnet_demo.files import remove_unfinished, replace_file, replace_json
 from resnet_demo.training import events
-from resnet_demo.training.files import remove_unfinished, replace_file, replace_json
 from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.runs import DISCARD, PAUSE, RUN, STOP, TITLE_MAX, Progress, RunDirectory, RunError, is_held
 

@@ -372,6 +372,8 @@ def test_what_is_announced_is_escaped_and_keeps_secrets(run):
          "CPU 99 %, 640 MB; GPU 5.1 GB"),
         ({"cpu_percent": 99.0, "memory_bytes": 2e9, "gpu_memory_bytes": 5_100_000_000, "gpu_percent": 93},
          "CPU 99 %, 2.0 GB; GPU 93 %, 5.1 GB"),
+        ({"cpu_percent": 99.0, "memory_bytes": 2e9, "gpu_memory_bytes": 5_100_000_000, "gpu_percent": 93,
+          "gpu_memory_peak_bytes": 6_000_000_000}, "CPU 99 %, 2.0 GB; GPU 93 %, 5.1 GB, peak 6.0 GB"),
     ],
 )  # fmt: skip
 def test_the_load_is_told_in_few_words(load, text):
@@ -387,4 +389,8 @@ def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
         ("24 Nov 2026, 10:15, resnet50 on handwritten digits", "run:20261124-101500-resnet50-digits")
     ]
     child = Snapshot(unsaved, continued(CONFIG, saved.id, 3), events.fold([]), True, None, "run")
-    assert "preset fast, from the run of 24 Nov 2026, 10:15<" in present.status_html(child)
+    assert look.parent_name(child) == "24 Nov 2026, 10:15"
+    mother = replace(look.runs[0], title="<Mother>")
+    card = present.status_html(child, parent=Look(None, (mother, child)).parent_name(child))
+    assert "preset fast, from the run “&lt;Mother&gt;”<" in card
+    assert look.parent_name(look.runs[0]) == "" and "from the run" not in present.status_html(look.runs[0])

@@ -3,12 +3,13 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 UNFINISHED = ".part"  # ends the name of a file that is still being written
 _BY_SAFETENSORS = ".tmp*"  # what it writes first beside the file that it was told to write
-_WRITTEN_BY_THE_PAGE = (".control.json", ".title.json", ".pinned.png")  # without the run's lock
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
@@ -40,8 +41,12 @@ def read_json(path: Path) -> dict | None:
     return value if isinstance(value, dict) else None
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Delete what writers that were killed have left. Only for who holds the folder's lock."""
+def remove_unfinished(folder: Path, older_than_s: float = 0, but: tuple[str, ...] = ()) -> None:
+    """Delete what writers that were killed have left, but for the files named in `but`. Where others may be writing at
+    this moment, since there is no lock that the caller holds, the age spares theirs."""
+    spared = tuple(f".{name}." for name in but)
     for path in [*folder.rglob(f".*{UNFINISHED}"), *folder.rglob(_BY_SAFETENSORS)]:
-        if not path.name.startswith(_WRITTEN_BY_THE_PAGE):
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its writer was quicker
+            young = older_than_s and time.time() - path.stat().st_mtime < older_than_s
+            if not young and not path.name.startswith(spared):
+                path.unlink()
