@@ -1,6 +1,6 @@
 """What SmallMapConv2d is worth: each convolution of ResNet-50 at 32 px, and a whole training step, against nn.Conv2d.
 
-    python -m benchmarks.convolutions [--threads 1] [--repeats 15] [--batch-size 128] [--write TABLE.md]
+    python -m benchmarks.convolutions [--threads 1] [--precision float32] [--repeats 15] [--write TABLE.md]
 
 Both ways are timed in alternation, forward and backward, and the medians compared. With one thread the clock is the
 thread's own CPU time, which other programs on the machine hardly disturb; with more it is the wall clock.
@@ -17,11 +17,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from benchmarks.machine import machine_line
+from benchmarks.machine import machine_line, precision_name
 from resnet_demo.models import small_maps
 from resnet_demo.models.describe import LayerDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.models.small_maps import SmallMapConv2d
+from resnet_demo.training.device import DeviceChoice, choose_device
 
 SPEC = NetworkSpec("resnet50", "imagenet")
 SIDE = 32  # of the pictures, in pixels
@@ -32,34 +33,34 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     lines = []
-    for line in report(arguments.batch_size, arguments.repeats):
+    for line in report(arguments.batch_size, arguments.repeats, choose_device("cpu", arguments.precision)):
         print(line, flush=True)
         lines.append(line)
     if arguments.write:
         arguments.write.write_text("\n".join(lines) + "\n")
 
 
-def report(batch: int, repeats: int) -> Iterator[str]:
+def report(batch: int, repeats: int, choice: DeviceChoice) -> Iterator[str]:
     """The lines of two Markdown tables."""
     clock = "CPU time" if torch.get_num_threads() == 1 else "wall clock"
     yield (
-        f"{machine_line()}. "
-        f"float32, channels_last, batch {batch}; {clock}, ms, medians of {repeats} in alternation (quartiles)."
+        f"{machine_line()}. {precision_name(choice)}, channels_last, batch {batch}; "
+        f"{clock}, ms, medians of {repeats} in alternation (quartiles)."
     )
     yield ""
     yield "| convolution | map | layers | nn.Conv2d | products | ratio | used |"
     yield "|---|---|---|---|---|---|---|"
     for shape, layers in _shapes().items():
         channels_in, channels_out, kernel_size, stride, side = shape
-        plain, products = in_alternation(convolution_ways(shape, batch), repeats)
+        plain, products = in_alternation(convolution_ways(shape, batch, choice), repeats)
         out = (side - 1) // stride + 1
-        used = "yes" if out <= small_maps.LARGEST_SIDE else "no"
+        used = "yes" if out <= small_maps.largest_side(kernel_size, choice.precision) else "no"
         yield (
             f"| {kernel_size}x{kernel_size}, {channels_in} to {channels_out} | {side}x{side} to {out}x{out} "
             f"| {layers} | {_spread(plain)} | {_spread(products)} | {_ratio(plain, products):.2f} | {used} |"
         )
     yield ""
-    plain, products = in_alternation(step_ways(batch), repeats)
+    plain, products = in_alternation(step_ways(batch, choice), repeats)
     yield "| whole step, AdamW | ms | images/s |"
     yield "|---|---|---|"
     for name, times in [("nn.Conv2d", plain), ("SmallMapConv2d", products)]:
@@ -67,36 +68,39 @@ def report(batch: int, repeats: int) -> Iterator[str]:
     yield f"| ratio | {_ratio(plain, products):.2f} | |"
 
 
-def convolution_ways(shape: tuple[int, ...], batch: int) -> list[Callable[[], None]]:
+def convolution_ways(shape: tuple[int, ...], batch: int, choice: DeviceChoice) -> list[Callable[[], None]]:
     """Forward and both gradients by nn.Conv2d, and by products even where SmallMapConv2d would not take them."""
     channels_in, channels_out, kernel_size, stride, side = shape
     products = SmallMapConv2d(channels_in, channels_out, kernel_size, stride).to(memory_format=torch.channels_last)
     plain = as_plain(SmallMapConv2d(channels_in, channels_out, kernel_size, stride))
     plain = plain.to(memory_format=torch.channels_last)
-    x = torch.randn(batch, channels_in, side, side).contiguous(memory_format=torch.channels_last).requires_grad_()
-    grad_y = torch.randn_like(plain(x))
+    x = torch.randn(batch, channels_in, side, side).to(choice.precision)
+    x = x.contiguous(memory_format=torch.channels_last).requires_grad_()
+    with choice.autocast():
+        grad_y = torch.randn_like(plain(x))
 
     def run(convolution: nn.Module) -> None:
-        with products_at_every_size():
+        with products_at_every_size(), choice.autocast():
             y = convolution(x)
         torch.autograd.grad(y, (x, convolution.weight), grad_y)
 
     return [lambda: run(plain), lambda: run(products)]
 
 
-def step_ways(batch: int) -> list[Callable[[], None]]:
+def step_ways(batch: int, choice: DeviceChoice) -> list[Callable[[], None]]:
     """A training step with nn.Conv2d, and one with SmallMapConv2d."""
     images = torch.randn(batch, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
     labels = torch.randint(SPEC.num_classes, (batch,))
-    return [_step(as_plain(ResNet(SPEC)), images, labels), _step(ResNet(SPEC), images, labels)]
+    return [_step(model, images, labels, choice) for model in (as_plain(ResNet(SPEC)), ResNet(SPEC))]
 
 
-def _step(model: nn.Module, images: Tensor, labels: Tensor) -> Callable[[], None]:
+def _step(model: nn.Module, images: Tensor, labels: Tensor, choice: DeviceChoice) -> Callable[[], None]:
     model = model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
 
     def step() -> None:
-        loss = nn.functional.cross_entropy(model(images), labels)
+        with choice.autocast():
+            loss = nn.functional.cross_entropy(model(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -115,11 +119,11 @@ def as_plain(model: nn.Module) -> nn.Module:
 @contextmanager
 def products_at_every_size() -> Iterator[None]:
     """Lift the limit that keeps SmallMapConv2d to small maps, to see that it stands in the right place."""
-    limit, small_maps.LARGEST_SIDE = small_maps.LARGEST_SIDE, SIDE
+    limit, small_maps.largest_side = small_maps.largest_side, lambda *_: SIDE
     try:
         yield
     finally:
-        small_maps.LARGEST_SIDE = limit
+        small_maps.largest_side = limit
 
 
 def in_alternation(ways: list[Callable[[], None]], repeats: int) -> list[list[float]]:
@@ -159,6 +163,7 @@ def _spread(times: list[float]) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables to this file, too")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from resnet_demo.training.device import DeviceChoice
 from resnet_demo.ui.words import plural
 
 
@@ -26,6 +27,11 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def precision_name(choice: DeviceChoice) -> str:
+    """'bfloat16'."""
+    return str(choice.precision).removeprefix("torch.")
 
 
 def spread(values: Sequence[float]) -> str:

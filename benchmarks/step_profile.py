@@ -17,7 +17,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.machine import machine_line, publish
+from benchmarks.machine import machine_line, precision_name, publish
 from resnet_demo.models.describe import LayerDescription, NetworkDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.config import preset_config
@@ -57,7 +57,7 @@ def report(batch: int, steps: int, choice: DeviceChoice) -> list[str]:
     lines = [
         f"{machine_line()}; medians of {steps}.",
         "",
-        f"A step of {batch} pictures in {str(choice.precision).removeprefix('torch.')} takes {1e3 * step_s:.0f} ms, "
+        f"A step of {batch} pictures in {precision_name(choice)} takes {1e3 * step_s:.0f} ms, "
         f"{batch / step_s:.0f} images/s. "
         f"A product of 2048x2048 matrices runs at {rate / 1e9:.0f} GFLOP/s.",
         "",

@@ -41,7 +41,9 @@ class ResidualBlock(nn.Module):
         return x if self.downsample is None else self.downsample(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.relu(self.residual(x) + self.shortcut(x))
+        y = self.residual(x)
+        y += self.shortcut(x)  # in place: the norm that ends the branch does not need its output any more
+        return self.relu(y)
 
     @property
     def last_norm(self) -> nn.BatchNorm2d:

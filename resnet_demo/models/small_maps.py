@@ -1,4 +1,4 @@
-"""Convolutions at maps of one or four places, written as matrix products, for the CPU.
+"""Convolutions at maps of few places, written as matrix products, for the CPU.
 
 At 32 px and the `imagenet` stem the last two stages of a ResNet have maps of 2x2 and 1x1. The CPU library is made
 for wide maps: there it multiplies the padding, too, and takes up to thirty times the needed time for the gradient
@@ -13,8 +13,13 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
-LARGEST_SIDE = 2  # of the output map. At 4x4 the library is as fast (AVX-512) or nearly so (AVX2)
 SMALLEST_BATCH = 8  # below, starting many small products costs more than they save
+
+
+def largest_side(kernel_size: int, precision: torch.dtype) -> int:
+    """Of the output map, in pixels: on larger ones the library is as fast (AVX-512) or nearly so (AVX2). A 1x1
+    convolution is one product however large the map is, which in bfloat16 stays ahead a little longer."""
+    return 4 if kernel_size == 1 and precision == torch.bfloat16 else 2
 
 
 class SmallMapConv2d(nn.Conv2d):
@@ -29,29 +34,33 @@ class SmallMapConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self._is_faster_as_products(x):
+        precision = _precision(x)
+        if not self._is_faster_as_products(x, precision):
             return super().forward(x)
-        weight = self.weight
-        if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:  # as it does by itself for nn.Conv2d
-            precision = torch.get_autocast_dtype("cpu")
-            x, weight = x.to(precision), weight.to(precision)
         product = _pointwise if self.kernel_size == (1, 1) else _RowProducts.apply
-        y = product(x, weight, self.stride[0])
+        y = product(x.to(precision), self.weight.to(precision), self.stride[0])
         return y if self.bias is None else y + self.bias[:, None, None]  # a folded batch norm brings a bias
 
-    def _is_faster_as_products(self, x: Tensor) -> bool:
+    def _is_faster_as_products(self, x: Tensor, precision: torch.dtype) -> bool:
         """By shape, layout and kind of number alone, never by timing, so that a seed gives one result."""
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return False  # compiled, exported or traced, a convolution stays one
         return (
             x.device.type == "cpu"
-            and x.dtype in (torch.bfloat16, torch.float32, torch.float64)
+            and precision in (torch.bfloat16, torch.float32, torch.float64)
             and x.ndim == 4
             and x.shape[0] >= SMALLEST_BATCH
-            and max(x.shape[2:]) <= LARGEST_SIDE * self.stride[0]
+            and max(x.shape[2:]) <= largest_side(self.kernel_size[0], precision) * self.stride[0]
             and x.is_contiguous(memory_format=torch.channels_last)
             and self.weight.is_contiguous(memory_format=torch.channels_last)
         )
+
+
+def _precision(x: Tensor) -> torch.dtype:
+    """What nn.Conv2d would compute in: autocast's choice, where it is on."""
+    if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
+        return torch.get_autocast_dtype("cpu")
+    return x.dtype
 
 
 def _pointwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:

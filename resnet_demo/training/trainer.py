@@ -15,7 +15,7 @@ from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training import events
-from resnet_demo.training.averaging import move_average
+from resnet_demo.training.averaging import move_average, steps_to_average
 from resnet_demo.training.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.evaluation import batches_in_order, count_batches, evaluate_batch, evaluation_logits
@@ -152,8 +152,8 @@ class Trainer:
         gradient_norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters()]) if is_logged else None
         self.optimizer.step()
         self.step += 1
-        if config.averaging:
-            move_average(self.averaged, self.model, config.averaging, self.step)
+        if config.averaging and (steps := steps_to_average(self.step, self.steps_per_epoch)):
+            move_average(self.averaged, self.model, config.averaging, self.step, steps)
         self.sums += counted
         return rate, gradient_norm
 

@@ -11,7 +11,7 @@ from resnet_demo.models.blocks import BasicBlock, Bottleneck
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.models.small_maps import LARGEST_SIDE, SMALLEST_BATCH, SmallMapConv2d
+from resnet_demo.models.small_maps import SMALLEST_BATCH, SmallMapConv2d, largest_side
 
 BATCH = SMALLEST_BATCH
 
@@ -30,8 +30,8 @@ def family_shapes() -> list[tuple[int, int, int, int, int]]:
 
 
 def is_small(shape) -> bool:
-    *_, stride, side = shape
-    return side <= LARGEST_SIDE * stride
+    *_, kernel_size, stride, side = shape
+    return side <= largest_side(kernel_size, torch.float64) * stride
 
 
 def pair(channels_in, channels_out, kernel_size, stride=1, dtype=torch.float64) -> tuple[SmallMapConv2d, nn.Conv2d]:
@@ -123,12 +123,14 @@ def test_elsewhere_it_is_the_plain_convolution():
     assert uses_products(ours(x))
     assert not uses_products(ours(x[:-1]))  # a small batch
     assert not uses_products(ours(torch.randn(BATCH, 4, 4, 4).contiguous(memory_format=torch.channels_last)))
+    with torch.autocast("cpu", torch.float16):
+        assert not uses_products(ours(x))
     assert not uses_products(ours.half()(x.half()))
     assert ours.to("meta")(x.to("meta")).shape == (BATCH, 6, 2, 2)
 
 
 @pytest.mark.parametrize(
-    "kernel_size, stride, side", [(1, 1, 2), (1, 2, 4), (3, 1, 1), (3, 1, 2), (3, 2, 2), (3, 2, 4)]
+    "kernel_size, stride, side", [(1, 1, 2), (1, 1, 4), (1, 2, 8), (3, 1, 1), (3, 1, 2), (3, 2, 2), (3, 2, 4)]
 )
 def test_bfloat16_by_autocast_is_as_exact_as_the_library(kernel_size, stride, side):
     torch.manual_seed(0)
@@ -139,9 +141,9 @@ def test_bfloat16_by_autocast_is_as_exact_as_the_library(kernel_size, stride, si
     for convolution in (ours, plain):
         with torch.autocast("cpu", torch.bfloat16):
             results = _results(convolution, x)
+            assert uses_products(convolution(x)) == (convolution is ours)
         assert results[0].dtype == torch.bfloat16 and [r.dtype for r in results[1:]] == 2 * [torch.float32]
         errors.append([(a - b).norm() / b.norm() for a, b in zip(results, exact, strict=True)])
-    assert uses_products(ours(x))
     assert all(mine < 2 * theirs and mine < 1e-2 for mine, theirs in zip(*errors, strict=True))
 
 
