@@ -1,6 +1,6 @@
 """What SmallMapConv2d is worth: each convolution of ResNet-50 at 32 px, and a whole training step, against nn.Conv2d.
 
-    python -m benchmarks.convolutions [--threads 1] [--precision float32] [--repeats 15] [--write TABLE.md]
+    python -m benchmarks.convolutions [--threads 1] [--precision float32] [--batch-size 128] [--repeats 15]
 
 Both ways are timed in alternation, forward and backward, and the medians compared. With one thread the clock is the
 thread's own CPU time, which other programs on the machine hardly disturb; with more it is the wall clock.
@@ -22,7 +22,9 @@ from resnet_demo.models import small_maps
 from resnet_demo.models.describe import LayerDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.models.small_maps import SmallMapConv2d
+from resnet_demo.training.config import preset_config
 from resnet_demo.training.device import DeviceChoice, choose_device
+from resnet_demo.training.optimization import make_optimizer
 
 SPEC = NetworkSpec("resnet50", "imagenet")
 SIDE = 32  # of the pictures, in pixels
@@ -96,7 +98,7 @@ def step_ways(batch: int, choice: DeviceChoice) -> list[Callable[[], None]]:
 
 def _step(model: nn.Module, images: Tensor, labels: Tensor, choice: DeviceChoice) -> Callable[[], None]:
     model = model.to(memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
+    optimizer = make_optimizer(preset_config("fast"), model)
 
     def step() -> None:
         with choice.autocast():

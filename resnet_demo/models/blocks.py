@@ -33,7 +33,8 @@ class ResidualBlock(nn.Module):
             )
 
     def residual(self, x: Tensor) -> Tensor:
-        """F(x): (N, C_in, H, W) -> (N, C_out, H / stride, W / stride)."""
+        """F(x): (N, C_in, H, W) -> (N, C_out, H / stride, W / stride). The block writes its sum over the result: who
+        wants F asks for it here, since a hook on the last norm would see the sum."""
         raise NotImplementedError
 
     def shortcut(self, x: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.residual(x)
-        y += self.shortcut(x)  # in place: the norm that ends the branch does not need its output any more
+        y += self.shortcut(x)  # in place: the norm that ends the branch does not need its result for its gradient
         return self.relu(y)
 
     @property

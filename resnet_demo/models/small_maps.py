@@ -2,8 +2,9 @@
 
 At 32 px and the `imagenet` stem the last two stages of a ResNet have maps of 2x2 and 1x1. The CPU library is made
 for wide maps: there it multiplies the padding, too, and takes up to thirty times the needed time for the gradient
-of the weight, in float32 and in bfloat16. With this few places a convolution is a handful of matrix products. What
-each is worth: benchmarks/convolutions.py.
+of the weight, in float32 and in bfloat16. With this few places a convolution is a handful of matrix products. In
+bfloat16 they are ahead at the 4x4 maps of the stage before as well, where the kernel is 1x1. What each is worth:
+benchmarks/convolutions.py.
 """
 
 from collections.abc import Iterator
@@ -34,17 +35,18 @@ class SmallMapConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        precision = _precision(x)
-        if not self._is_faster_as_products(x, precision):
+        if not self._is_faster_as_products(x):
             return super().forward(x)
+        precision = self._precision(x)
         product = _pointwise if self.kernel_size == (1, 1) else _RowProducts.apply
         y = product(x.to(precision), self.weight.to(precision), self.stride[0])
         return y if self.bias is None else y + self.bias[:, None, None]  # a folded batch norm brings a bias
 
-    def _is_faster_as_products(self, x: Tensor, precision: torch.dtype) -> bool:
+    def _is_faster_as_products(self, x: Tensor) -> bool:
         """By shape, layout and kind of number alone, never by timing, so that a seed gives one result."""
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return False  # compiled, exported or traced, a convolution stays one
+        precision = self._precision(x)
         return (
             x.device.type == "cpu"
             and precision in (torch.bfloat16, torch.float32, torch.float64)
@@ -55,12 +57,13 @@ class SmallMapConv2d(nn.Conv2d):
             and self.weight.is_contiguous(memory_format=torch.channels_last)
         )
 
-
-def _precision(x: Tensor) -> torch.dtype:
-    """What nn.Conv2d would compute in: autocast's choice, where it is on."""
-    if torch.is_autocast_enabled("cpu") and x.dtype != torch.float64:
-        return torch.get_autocast_dtype("cpu")
-    return x.dtype
+    def _precision(self, x: Tensor) -> torch.dtype | None:
+        """What nn.Conv2d would compute in: autocast's choice, where it is on and the numbers are no float64. None for
+        two kinds of number that it refuses to mix."""
+        kinds = {x.dtype, self.weight.dtype}
+        if torch.is_autocast_enabled("cpu") and torch.float64 not in kinds:
+            return torch.get_autocast_dtype("cpu")
+        return x.dtype if len(kinds) == 1 else None
 
 
 def _pointwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:

@@ -9,17 +9,21 @@ EVERY_STEPS = 4  # a pass over all weights costs half as much as the optimizer's
 
 def steps_to_average(step: int, steps_per_epoch: int) -> int:
     """How many steps the average takes in after `step` steps: those since it was last moved, or 0 where it stays. It
-    moves after every fourth step of an epoch and at the epoch's end, where it is evaluated."""
+    moves after every fourth step of an epoch and at the epoch's end, where it is evaluated; what is saved between may
+    be up to three steps behind. Of a run's first steps it takes in each, so that it is nowhere the untrained network.
+    """
+    if step <= min(EVERY_STEPS, steps_per_epoch):
+        return 1
     in_epoch = (step - 1) % steps_per_epoch + 1
     since = (in_epoch - 1) % EVERY_STEPS + 1
     return since if since == EVERY_STEPS or in_epoch == steps_per_epoch else 0
 
 
 @torch.no_grad()
-def move_average(averaged: nn.Module, raw: nn.Module, decay: float, step: int, steps: int = 1) -> None:
-    """Move the averaged weights and buffers towards the raw ones after `step` steps, by as much as `steps` moves would
+def move_average(averaged: nn.Module, raw: nn.Module, decay: float, step: int, taken: int) -> None:
+    """Move the averaged weights and buffers towards the raw ones after `step` steps, by as much as `taken` moves would
     with these weights; faster in the first steps, where the raw weights are still far from where they began."""
-    decay = min(decay, (1 + step) / (10 + step)) ** steps
+    decay = min(decay, (1 + step) / (10 + step)) ** taken
     to, source = averaged.state_dict(), raw.state_dict()
     moving = [name for name, tensor in source.items() if tensor.is_floating_point()]
     torch._foreach_lerp_([to[name] for name in moving], [source[name] for name in moving], 1 - decay)

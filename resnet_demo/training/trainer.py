@@ -24,7 +24,7 @@ from resnet_demo.training.parallel import ALONE, Processes
 from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.whitening import PICTURES, whiten
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 
 
 class TrainingError(RuntimeError):
@@ -152,8 +152,8 @@ class Trainer:
         gradient_norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters()]) if is_logged else None
         self.optimizer.step()
         self.step += 1
-        if config.averaging and (steps := steps_to_average(self.step, self.steps_per_epoch)):
-            move_average(self.averaged, self.model, config.averaging, self.step, steps)
+        if config.averaging and (taken := steps_to_average(self.step, self.steps_per_epoch)):
+            move_average(self.averaged, self.model, config.averaging, self.step, taken)
         self.sums += counted
         return rate, gradient_norm
 
@@ -231,7 +231,10 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken; raises TrainingError where it does not fit this config."""
         if state.get("format") != STATE_FORMAT:
-            raise TrainingError("The saved state is of another version of resnet_demo and cannot be continued here.")
+            raise TrainingError(
+                "The saved state is of another version of resnet_demo and cannot be continued here. Start a new run "
+                "from its weights."
+            )
         if state["data"] != self._data_facts():
             raise TrainingError(
                 "The pictures or their classes are not those that this run began with, so it cannot go on exactly. "

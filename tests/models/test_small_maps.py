@@ -125,6 +125,10 @@ def test_elsewhere_it_is_the_plain_convolution():
     assert not uses_products(ours(torch.randn(BATCH, 4, 4, 4).contiguous(memory_format=torch.channels_last)))
     with torch.autocast("cpu", torch.float16):
         assert not uses_products(ours(x))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not uses_products(ours(torch.randn(BATCH, 4, 4, 4).contiguous(memory_format=torch.channels_last)))
+        wide = torch.randn(BATCH, 4, 8, 8).contiguous(memory_format=torch.channels_last)
+        assert not uses_products(pair(4, 6, 1, dtype=torch.float32)[0](wide))
     assert not uses_products(ours.half()(x.half()))
     assert ours.to("meta")(x.to("meta")).shape == (BATCH, 6, 2, 2)
 
@@ -153,6 +157,24 @@ def _results(convolution, x) -> list[torch.Tensor]:
     y = convolution(x)
     y.backward(torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).to(y.dtype))
     return [y.detach(), x.grad, convolution.weight.grad]
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("kernel_size", [1, 3])
+@pytest.mark.parametrize(
+    "numbers", [(torch.bfloat16, torch.float32), (torch.float64, torch.float32), (torch.float32, torch.float64)]
+)
+def test_what_the_library_refuses_to_mix_is_refused(numbers, kernel_size, autocast):
+    ours, plain = pair(4, 6, kernel_size, dtype=numbers[0])
+    x = torch.randn(BATCH, 4, 2, 2, dtype=numbers[1]).contiguous(memory_format=torch.channels_last)
+    refusals = []
+    for convolution in (ours, plain):
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            try:
+                convolution(x)
+            except RuntimeError as error:
+                refusals.append(str(error))
+    assert len(refusals) == (0 if autocast and torch.float64 not in numbers else 2)
 
 
 def test_an_exported_network_keeps_its_convolutions():

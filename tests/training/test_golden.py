@@ -17,6 +17,7 @@ from resnet_demo.models.small_maps import SmallMapConv2d
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.device import choose_device
+from resnet_demo.training.optimization import make_optimizer
 from resnet_demo.training.trainer import Trainer
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")
@@ -38,6 +39,7 @@ def losses(plain: bool) -> list[float]:
     trainer = Trainer(config, drain(load_dataset("digits", Path())), choose_device("cpu", "float32"))
     for model in (trainer.model, trainer.averaged):
         model.double()
+    trainer.optimizer = make_optimizer(config, trainer.model)
     as_float = trainer.normalise
     trainer.normalise = lambda images: as_float(images).double()
     for module in trainer.model.modules():

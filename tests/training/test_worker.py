@@ -44,6 +44,13 @@ def test_a_finished_run_leaves_its_log_its_model_and_no_resume_state(run, tmp_pa
     assert run.environment()["threads"] == 2 and run.environment()["torch"] == torch.__version__
 
 
+def test_a_start_removes_what_a_killed_worker_left_and_spares_what_the_page_writes(run, tmp_path):
+    theirs, ours = (run.path / name for name in (".control.json.1.2.part", ".resume.pt.1.2.part"))
+    theirs.touch(), ours.touch()
+    work(run, tmp_path, wanted_after=(1, STOP))
+    assert theirs.exists() and not ours.exists()
+
+
 def test_a_paused_run_continues_to_the_same_weights(store, tiny_config, run, tmp_path):
     work(run, tmp_path, wanted_after=(7, PAUSE))
     assert names(run)[-2:] == ["CheckpointSaved", "RunPaused"] and run.state_path.exists()
