@@ -43,7 +43,7 @@ def build_app(backend: Backend) -> gr.Blocks:
             with gr.Tab("Classify", id="classify"):
                 classify = ClassifyTab(backend.store)
         # Only where a word differs does the part of the page that it concerns ask for what is new: while a run trains
-        # that is the status at each beat, the curves at each logged point, and Classify once a minute.
+        # that is the status at each beat, the curves at every second one, and Classify once a minute.
         hidden_beat = gr.HTML(visible="hidden", js_on_load=HIDDEN_BEAT)
         checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
         listed = gr.Textbox("", visible="hidden", elem_id="listed")

@@ -146,7 +146,7 @@ class DrawnCurves:
         self._guard = threading.Lock()
 
     def of(self, version: str, snapshot: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
-        """`version` changes whenever the run has new points."""
+        """`version` changes when the run has new points that are worth a drawing."""
         with self._guard:
             key = (version, choice)
             if key not in self._drawn:

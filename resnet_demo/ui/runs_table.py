@@ -140,5 +140,5 @@ def version_of(look: Look, picked: Any) -> str:
     """Changes whenever the tab has something new to show. Two parts, by ' ': the table's, and that of the picked runs'
     curves."""
     rows = [(s.run.id, s.title, s.status, len(s.view.epochs)) for s in look.runs], look.unreadable
-    points = [(s.run.id, len(s.view.metrics), len(s.view.epochs)) for _, s in picked_runs(look, picked)]
+    points = [(s.run.id, s.latest_curves, len(s.view.epochs)) for _, s in picked_runs(look, picked)]
     return f"{checksum(rows)} {checksum(points)}"

@@ -19,6 +19,7 @@ from resnet_demo.ui.words import run_name
 
 NEWEST = "newest"  # the choice that follows the run in front
 FRESH_S = 0.5  # pages that ask within this time get the same look
+CURVES_S = 4.0  # how often curves are drawn anew at the most: a fast run logs more points than an eye follows
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Snapshot:
     def name(self) -> str:
         """What a person called the run, or else when it started."""
         return run_name(self.run.id, self.title)
+
+    @property
+    def latest_curves(self) -> int | None:
+        """Changes when there are points to draw that a page may not have yet, at most once in CURVES_S of the run's
+        log; what has come since is drawn with the next, or when the run's status changes."""
+        return int(self.view.metrics[-1].time // CURVES_S) if self.view.metrics else None
 
     @property
     def status(self) -> str:
@@ -95,8 +102,7 @@ class Look:
             return Version(f"//{self._everything}", self._everything, self._everything)
         view, progress, pinned = shown.view, shown.progress, shown.pinned
         states = f"{checksum(shown.run.id)}/{shown.status}/{self._everything}"
-        counts = len(view.metrics), len(view.epochs), len(view.pictures), pinned and pinned.id
-        points = checksum(states, counts)
+        points = checksum(states, shown.latest_curves, len(view.epochs), len(view.pictures), pinned and pinned.id)
         return Version(states, points, checksum(points, view.last and view.last.time, progress and progress.time))
 
     def ended_since(self, states: str) -> Snapshot | None:
