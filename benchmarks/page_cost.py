@@ -39,7 +39,7 @@ from resnet_demo.ui.watch import CURVES_S, FRESH_S
 BATCH_SIZE = 128
 POINTS = 1000  # logged before a tick is measured
 PICTURES = {"train": 12_800, "test": 256}  # random ones, for the training to chew on
-SETTLING = 5  # steps that pass uncounted after visitors have come or gone
+SETTLING_S = 3.0  # pass uncounted after visitors have come or gone: a page's first tick fetches everything
 PLACE = {"epoch": 1, "images_seen": 0, "elapsed_s": 1.0}
 
 
@@ -152,7 +152,8 @@ def training_table(
     for measured in range(options.rounds + 1):
         for who in conditions:
             visitors.become(who)
-            for _ in range(SETTLING):
+            settled = time.perf_counter() + SETTLING_S
+            while time.perf_counter() < settled:
                 next(steps)
             counted, cpu_s, start = [], _cpu_s(app), time.perf_counter()
             while len(counted) < options.steps:
