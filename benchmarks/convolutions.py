@@ -1,6 +1,7 @@
 """What SmallMapConv2d is worth: each convolution of ResNet-50 at 32 px, and a whole training step, against nn.Conv2d.
 
     python -m benchmarks.convolutions [--threads 1] [--precision float32] [--batch-size 128] [--repeats 15]
+                                      [--write TABLE.md]
 
 Both ways are timed in alternation, forward and backward, and the medians compared. With one thread the clock is the
 thread's own CPU time, which other programs on the machine hardly disturb; with more it is the wall clock.
@@ -15,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from benchmarks.machine import machine_line, precision_name
+from benchmarks.machine import PRECISIONS, machine_line, precision_name
 from resnet_demo.models import small_maps
 from resnet_demo.models.describe import LayerDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
@@ -91,14 +92,15 @@ def convolution_ways(shape: tuple[int, ...], batch: int, choice: DeviceChoice) -
 
 def step_ways(batch: int, choice: DeviceChoice) -> list[Callable[[], None]]:
     """A training step with nn.Conv2d, and one with SmallMapConv2d."""
-    images = torch.randn(batch, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(SPEC.num_classes, (batch,))
-    return [_step(model, images, labels, choice) for model in (as_plain(ResNet(SPEC)), ResNet(SPEC))]
+    return [training_step(model, batch, choice) for model in (as_plain(ResNet(SPEC)), ResNet(SPEC))]
 
 
-def _step(model: nn.Module, images: Tensor, labels: Tensor, choice: DeviceChoice) -> Callable[[], None]:
+def training_step(model: nn.Module, batch: int, choice: DeviceChoice) -> Callable[[], None]:
+    """A step of the `fast` preset's optimizer on so many random pictures."""
     model = model.to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(preset_config("fast"), model)
+    images = torch.randn(batch, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(SPEC.num_classes, (batch,))
 
     def step() -> None:
         with choice.autocast():
@@ -165,7 +167,7 @@ def _spread(times: list[float]) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the tables to this file, too")

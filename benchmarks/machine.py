@@ -11,6 +11,8 @@ import torch
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.ui.words import plural
 
+PRECISIONS = ("float32", "bfloat16")  # that a benchmark may be asked for
+
 
 def machine_line() -> str:
     """Processor, vector extension, threads, load, versions."""

@@ -11,22 +11,19 @@ import argparse
 import statistics
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.machine import machine_line, precision_name, publish
+from benchmarks.convolutions import SIDE, SPEC, training_step
+from benchmarks.machine import PRECISIONS, machine_line, precision_name, publish
 from resnet_demo.models.describe import LayerDescription, NetworkDescription, describe
-from resnet_demo.models.resnet import NetworkSpec, ResNet
-from resnet_demo.training.config import preset_config
+from resnet_demo.models.resnet import ResNet
 from resnet_demo.training.device import DeviceChoice, choose_device
 from resnet_demo.training.estimate import FORWARD_AND_BACKWARD
-from resnet_demo.training.optimization import make_optimizer
 
-SPEC = NetworkSpec("resnet50", "imagenet")
-SIDE = 32  # of the pictures, in pixels
 KINDS = {  # what an operator's time is counted as; the first whose word is in its name
     "library convolutions": ("mkldnn_convolution", "convolution_backward"),
     "convolutions as matrix products": ("aten::mm", "aten::addmm"),
@@ -41,7 +38,7 @@ KINDS = {  # what an operator's time is counted as; the first whose word is in i
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
@@ -51,7 +48,7 @@ def main() -> None:
 
 
 def report(batch: int, steps: int, choice: DeviceChoice) -> list[str]:
-    step = _training_step(batch, choice)
+    step = _warm_step(batch, choice)
     step_s = statistics.median(_seconds(step) for _ in range(steps))
     rate = _product_rate(choice.precision)
     lines = [
@@ -78,21 +75,10 @@ def report(batch: int, steps: int, choice: DeviceChoice) -> list[str]:
     return lines + [f"| {kind} | {1e3 * s:.0f} | {s / whole:.1%} |" for kind, s in shares.items()]
 
 
-def _training_step(batch: int, choice: DeviceChoice):
+def _warm_step(batch: int, choice: DeviceChoice) -> Callable[[], None]:
     torch.manual_seed(0)
-    model = ResNet(SPEC).to(memory_format=torch.channels_last).train()
-    optimizer = make_optimizer(preset_config("fast"), model)
-    images = torch.randn(batch, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(SPEC.num_classes, (batch,))
-
-    def step() -> None:
-        with choice.autocast():
-            loss = cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-    for _ in range(3):  # to warm up
+    step = training_step(ResNet(SPEC), batch, choice)
+    for _ in range(3):
         step()
     return step
 

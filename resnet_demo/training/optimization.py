@@ -15,7 +15,8 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
     """
     parameters = list(model.parameters())
     weights = [_as_stored(parameter.detach()) for parameter in parameters]
-    decayed, others = ([w for w in weights if (w.ndim > 1) == is_decayed] for is_decayed in (True, False))
+    decayed = [weight for weight in weights if weight.ndim > 1]
+    others = [weight for weight in weights if weight.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
         nesterov = config.momentum > 0
