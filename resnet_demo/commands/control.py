@@ -75,7 +75,7 @@ def discard_command(options: argparse.Namespace) -> int:
 
 def _find(options: argparse.Namespace) -> RunDirectory:
     """By its id, or else by its path. Raises CommandError."""
-    store, folder = RunStore(options.runs), RunDirectory(Path(options.run).resolve())
+    store, folder = RunStore(options.runs), RunDirectory.at(Path(options.run))
     known = {run.id: run for run in store.runs()}
     run = known.get(options.run) or (folder if folder.exists() else None)
     if run is None:

@@ -80,7 +80,7 @@ def curves_command(options: argparse.Namespace) -> int:
 
 
 def _runs(options: argparse.Namespace) -> list[RunDirectory]:
-    runs = [RunDirectory(path.resolve()) for path in options.runs]
+    runs = [RunDirectory.at(path) for path in options.runs]
     for path, run in zip(options.runs, runs, strict=True):
         if not run.exists():
             raise CommandError(f"'{path}' is no run. Name a run's folder.")

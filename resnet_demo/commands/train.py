@@ -105,7 +105,7 @@ def _open_or_create(options: argparse.Namespace) -> RunDirectory:
     given = {name: value for name, value in given.items() if value is not None}
     if "data" in given:
         given["data"] = absolute_source(given["data"])
-    run = RunDirectory(options.run.resolve()) if options.run else None
+    run = RunDirectory.at(options.run) if options.run else None
     if run is None or not run.exists():
         config = preset_config(**{"preset": "fast", **given})
         store = RunStore(run.path.parent if run else options.runs)
@@ -121,7 +121,8 @@ def _end(run: RunDirectory, last: events.Event | None, quiet: bool) -> int:
     """Say how it ended and what can be done next."""
     if isinstance(last, events.RunPaused):
         if not quiet:
-            print(f"Saved. Go on with: python -m resnet_demo train --run {run.path}", file=sys.stderr)
+            done = "Saved" if run.view().saved else "Paused before anything was saved"
+            print(f"{done}. Go on with: python -m resnet_demo train --run {run.path}", file=sys.stderr)
         return 0 if is_under_torchrun() else 130  # torchrun takes all but 0 for a death, and would start again
     if isinstance(last, events.RunEnded) and last.outcome == "failed":
         raise CommandError(last.message)

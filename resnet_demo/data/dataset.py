@@ -5,6 +5,7 @@ No torch here: the page catches a DataError, and a decoding process starts, with
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -47,6 +48,13 @@ class Dataset:
     may_flip: bool  # a mirrored picture is still one of its class
     light_on_dark: bool  # a picture with a light border is inverted before it is classified
     warnings: tuple[str, ...] = ()  # what was left out, as sentences
+
+    def digest(self) -> str:
+        """Differs where any picture or label does; a fifth of a second for CIFAR-10."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(part.contiguous().numpy())
+        return digest.hexdigest()
 
 
 Loading = Generator[LoadProgress, None, Dataset]  # between two events the caller may close it

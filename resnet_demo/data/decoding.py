@@ -88,7 +88,7 @@ def _by_processes(paths: list[str]) -> Iterator[Decoded | None]:
         ) from error
     finally:
         for connection, process in processes.items():
-            process.terminate()
+            process.kill()
             process.join()
             connection.close()
 
@@ -107,7 +107,8 @@ def _start(processes: dict[Connection, multiprocessing.Process]) -> Connection:
 
 def _serve(connection: Connection) -> None:
     """A process's work, until the parent is done with it or has gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent alone answers Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # sent to all at once: the parent alone answers
+        signal.signal(number, signal.SIG_IGN)
     while True:
         try:
             start, paths = connection.recv()

@@ -29,10 +29,11 @@ EFFICIENCY = 0.7  # of the matrix-product rate that training reaches: 0.8 measur
 @dataclass(frozen=True)
 class Estimate:
     """`seconds` and `steps_per_epoch` are None where nothing is known of the data yet; `about` marks what no earlier
-    run has shown."""
+    run has shown. On a GPU without an earlier run `images_per_s` and `seconds` are None: there the time goes into
+    starting hundreds of small operations, which no rate tells."""
 
     seconds: float | None
-    images_per_s: float
+    images_per_s: float | None
     about: bool
     steps_per_epoch: int | None = None
 
@@ -41,17 +42,15 @@ def estimate(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> Esti
     """The duration of a run with this config on this device, evaluations included."""
     speed = _earlier_speed(config, store, choice)
     about = speed is None
-    if speed is None:
+    if speed is None and choice.device.type == "cpu":
         work = 2 * FORWARD_AND_BACKWARD * multiply_adds(config.arch, config.stem)
-        speed = EFFICIENCY * matmul_flops_per_s(choice.device.type, choice.precision) / work
-        if choice.device.type == "cuda":  # on a CPU the processes share what was measured
-            speed *= config.processes
+        speed = EFFICIENCY * matmul_flops_per_s(choice.precision) / work
     sizes = _sizes(config)
     if sizes is None:
         return Estimate(None, speed, about)
     train, evaluated = sizes
     images = config.epochs * (train + evaluated / FORWARD_AND_BACKWARD)
-    return Estimate(images / speed, speed, about, train // config.batch_size)
+    return Estimate(images / speed if speed else None, speed, about, train // config.batch_size)
 
 
 def _earlier_speed(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> float | None:
@@ -101,13 +100,13 @@ def multiply_adds(arch: str, stem: str) -> int:
 
 
 @functools.cache
-def matmul_flops_per_s(device: str, precision: torch.dtype) -> float:
-    """Measured once, for about a second, with one large matrix product."""
-    side = 1024 if device == "cpu" else 4096
-    a, b = (torch.randn(side, side, device=device, dtype=precision) for _ in range(2))
-    (a @ b).sum().item()  # the first product chooses kernels and allocates
+def matmul_flops_per_s(precision: torch.dtype) -> float:
+    """Of the CPU; measured once, for about a second, with a large matrix product."""
+    side = 1024
+    a, b = (torch.randn(side, side, dtype=precision) for _ in range(2))
+    a @ b  # the first product chooses kernels and allocates
     done, began = 0, time.perf_counter()
     while time.perf_counter() - began < 1.0:
-        (a @ b).sum().item()  # reading the sum waits for the device
+        a @ b
         done += 1
     return done * 2 * side**3 / (time.perf_counter() - began)

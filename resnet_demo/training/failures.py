@@ -3,9 +3,13 @@
 from resnet_demo.training.parallel import ProcessLost
 from resnet_demo.training.runs import RunDirectory, RunError
 
+NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # of the CPU, CUDA and MPS, and their libraries
+
 
 def failure_sentence(error: Exception) -> str | None:
     """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
+    if isinstance(error, ImportError):  # torch itself may be what cannot be imported
+        return f"A package could not be loaded ({error}). Install them again: pip install -r requirements.txt."
     import torch
 
     from resnet_demo.data.sources import DataError
@@ -16,7 +20,7 @@ def failure_sentence(error: Exception) -> str | None:
     known = (DataError, DeviceError, CheckpointError, ProcessLost, RunError, TrainingError)
     if isinstance(error, known):
         return str(error)
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         why = str(error).partition("\n")[0]

@@ -55,6 +55,8 @@ def _without(weights: dict[str, Tensor], prefix: str | tuple[str, ...]) -> dict[
 
 def _held_out_warning(config: TrainConfig, parent: TrainConfig) -> tuple[str, ...]:
     """What the parent was trained on is no measure of the child."""
+    if not config.validation_images:
+        return ()
     draw = (config.data, config.seed, config.train_images)
     same_draw = draw == (parent.data, parent.seed, parent.train_images)
     if config.data != parent.data or (same_draw and config.validation_images <= parent.validation_images):

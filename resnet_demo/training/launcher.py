@@ -1,8 +1,6 @@
 """Starts, pauses, resumes, stops, discards, adopts and buries workers. A worker is a process of its own: it outlives
 the page, the tab and the app. Adopting one takes nothing but a look at the runs folder."""
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -97,8 +95,8 @@ class Launcher:
     def _spawn(self, run: RunDirectory) -> None:
         """Start the command a person may type, and wait until it holds the run's lock. Not `train --run`: that
         would make a new run where this one has been deleted meanwhile."""
-        command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.resolve())]
-        command += ["--data-dir", str(self.data_dir.resolve()), "--json"]
+        command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.absolute())]
+        command += ["--data-dir", str(self.data_dir.absolute()), "--json"]
         said = len(run.events())
         with run.log_path.open("ab") as log:
             child = subprocess.Popen(
@@ -116,12 +114,21 @@ class Launcher:
                 self._refuse_second()  # another was quicker
                 raise LaunchError(f"The training process ended at once. Its last words: {_last_line(run)}")
             if time.monotonic() > deadline:
-                os.killpg(child.pid, signal.SIGKILL)  # it holds no lock, so there is nothing to save
+                _kill(child.pid)  # it holds no lock, so there is nothing to save
                 raise LaunchError(
                     f"The training process did not start within {START_TIMEOUT_S:.0f} s, so it was ended. Its last "
                     f"words: {_last_line(run)}"
                 )
             time.sleep(0.05)
+
+
+def _kill(process_id: int) -> None:
+    """And its children: torchrun's are in sessions of their own."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(process_id)
+        for one in (process, *process.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
 
 
 def _last_line(run: RunDirectory) -> str:

@@ -149,7 +149,8 @@ def _lost() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        why = str(error).partition("\n")[0]
         raise ProcessLost(
-            "Another process of this run has gone, so this one ends, too. Start it again to go on from its last "
-            "saved point."
+            f"Another process of this run has gone or cannot be reached ({why}), so this one ends, too. Start it again "
+            "to go on from its last saved point."
         ) from error

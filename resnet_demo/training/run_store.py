@@ -92,9 +92,9 @@ class RunStore:
                 path = self.folder / f"{stem}-{number}"
 
     def discard_unborn(self, run: RunDirectory) -> None:
-        """Delete a run that never said a word nor saved anything, because its start was refused."""
-        saved = run.state_path.exists() or run.model_path.exists()
-        if not saved and not run.events() and not run.is_alive():
+        """Delete a run whose first start was refused: no worker has begun to load for it, said a word or saved."""
+        begun = run.environment() or run.events() or run.state_path.exists() or run.model_path.exists()
+        if not begun and not run.is_alive():
             shutil.rmtree(run.path, ignore_errors=True)
 
     def delete(self, run: RunDirectory) -> None:

@@ -62,6 +62,12 @@ class RunDirectory:
         self.epochs_path = path / "epochs"
         self.picture_path = path / "pinned.png"
 
+    @classmethod
+    def at(cls, typed: Path) -> "RunDirectory":
+        """The run that somebody names by its path. A link stays one: it trains under the locks of the folder that
+        lists it, not of the one that it leads to."""
+        return cls(Path(os.path.abspath(typed)))  # noqa: PTH100 - resolve() would follow the link
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunDirectory) and self.path == other.path
 

@@ -24,7 +24,7 @@ from resnet_demo.training.parallel import ALONE, Processes
 from resnet_demo.training.schedule import learning_rate
 from resnet_demo.training.whitening import PICTURES, whiten
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 
 
 class TrainingError(RuntimeError):
@@ -45,7 +45,7 @@ class Trainer:
         self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice, processes: Processes = ALONE
     ) -> None:
         self.config, self.choice, self.processes = config, choice, processes
-        self.classes, self.warnings = dataset.classes, dataset.warnings
+        self.classes, self.warnings, self.data_digest = dataset.classes, dataset.warnings, dataset.digest()
         parts = split(dataset, config.seed, config.train_images, config.validation_images, config.test_images)
         self.train, self.validation, self.test = (
             part.to(choice.device) for part in (parts.train, parts.validation, parts.test)
@@ -80,9 +80,8 @@ class Trainer:
 
         self.epochs_done = 0
         self.step = 0
-        self.sums = torch.zeros(3, dtype=torch.float64, device=choice.device)  # loss, correct, pictures
-        if choice.device.type == "mps":  # knows no float64
-            self.sums = self.sums.float()
+        exact = torch.float32 if choice.device.type == "mps" else torch.float64  # Apple's GPUs know no float64
+        self.sums = torch.zeros(3, dtype=exact, device=choice.device)  # loss, correct, pictures
         self.elapsed_s, self._clock = 0.0, time.monotonic()
         self._resumed = False
         self.last_accuracy: float | None = None  # on the test pictures, after the last evaluated epoch
@@ -267,7 +266,7 @@ class Trainer:
     def _data_facts(self) -> dict[str, Any]:
         """By what a changed data set is noticed: batches are drawn by number from it."""
         counts = [len(part) for part in (self.train, self.validation, self.test)]
-        return {"classes": list(self.classes), "counts": counts}
+        return {"classes": list(self.classes), "counts": counts, "digest": self.data_digest}
 
     # --- small parts ------------------------------------------------------------------------------------------
 

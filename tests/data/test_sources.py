@@ -333,6 +333,16 @@ def test_a_killed_decoding_process_is_a_sentence(split_folder):
     assert isinstance(caught.value.__cause__, EOFError | OSError)
 
 
+def test_decoding_processes_leave_a_request_to_end_to_their_parent(split_folder):
+    paths = [str(path) for path in split_folder.rglob("*.png")] * 500
+    loading = decoding.decode(paths, in_processes=True)
+    next(loading), next(loading)  # they run
+    for process in multiprocessing.active_children():
+        os.kill(process.pid, signal.SIGTERM)
+    (images, unreadable), _ = drained(loading)
+    assert len(images) == len(paths) and unreadable == [] and multiprocessing.active_children() == []
+
+
 def is_alive(process: psutil.Process) -> bool:
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE  # init may be slow to bury it

@@ -11,13 +11,14 @@ from resnet_demo.training.config import preset_config
 from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.estimate import estimate
 from resnet_demo.training.run_store import RunStore
+from resnet_demo.ui.present import plan_html
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 1280, "elapsed_s": 5.0}
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(estimating, "matmul_flops_per_s", lambda device, precision: 1e11)
+    monkeypatch.setattr(estimating, "matmul_flops_per_s", lambda precision: 1e11)
     return RunStore(tmp_path)
 
 
@@ -40,6 +41,15 @@ def test_without_earlier_runs_work_over_rate_marked_about(store, cpu):
     assert guess.images_per_s == pytest.approx(0.7 * 1e11 / (6 * 83_431_424))
     assert guess.seconds == pytest.approx(8 * (50_000 + 10_000 / 3) / guess.images_per_s)
     assert guess.steps_per_epoch == 50_000 // 128
+
+
+def test_on_a_gpu_nothing_is_said_before_a_run_has_told_its_speed(store, cpu):
+    gpu = replace(cpu, device=torch.device("cuda"), name="NVIDIA H100")
+    guess = estimate(preset_config("fast"), store, gpu)
+    assert (guess.seconds, guess.images_per_s, guess.steps_per_epoch) == (None, None, 375)
+    assert "no run on this device has told its speed" in plan_html("Trains on it.", guess, {})
+    add_run(store, preset_config("fast"), 9000.0, device="NVIDIA H100")
+    assert estimate(preset_config("fast"), store, gpu).images_per_s == 9000.0
 
 
 def test_earlier_runs_like_it_tell_the_speed(store, cpu):
@@ -79,7 +89,7 @@ def test_a_folders_pictures_are_counted_and_an_empty_one_has_no_duration(store, 
 
 
 def test_the_matrix_product_is_really_measured():
-    assert estimating.matmul_flops_per_s("cpu", torch.float32) > 1e9
+    assert estimating.matmul_flops_per_s(torch.float32) > 1e9
 
 
 def test_the_device_says_why_it_was_chosen():

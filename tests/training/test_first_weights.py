@@ -130,7 +130,13 @@ def test_another_stem_gets_a_new_first_layer(store, parent, folder):
 
 @pytest.mark.parametrize(
     ("changes", "flattered"),
-    [({}, False), ({"validation_images": 5}, False), ({"seed": 1}, True), ({"train_images": 0}, True)],
+    [
+        ({}, False),
+        ({"validation_images": 5}, False),
+        ({"seed": 1}, True),
+        ({"train_images": 0}, True),
+        ({"seed": 1, "validation_images": 0}, False),
+    ],
 )
 def test_held_out_pictures_that_the_parent_has_seen_are_told(store, parent, folder, changes, flattered):
     from resnet_demo.data.digits import load_digits

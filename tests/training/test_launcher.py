@@ -51,6 +51,18 @@ def test_pause_resume_and_stop_go_through_a_process_of_its_own(launcher, tiny_co
         launcher.resume(run)
 
 
+def test_a_run_that_is_a_link_trains_under_the_locks_of_the_folder_that_lists_it(launcher, tiny_config, tmp_path):
+    run = launcher.start(replace(tiny_config, epochs=50))
+    launcher.pause()
+    assert launcher.wait_until_idle(LONG)
+    run.path.rename(tmp_path / "elsewhere")
+    run.path.symlink_to(tmp_path / "elsewhere")
+    launcher.resume(run)
+    assert launcher.store.active() == run
+    launcher.stop()
+    assert launcher.wait_until_idle(LONG)
+
+
 def test_a_discarded_run_is_gone_and_frees_the_place(launcher, tiny_config):
     run = launcher.start(replace(tiny_config, epochs=50))
     launcher.discard(run)

@@ -120,6 +120,16 @@ def test_a_state_of_another_network_is_refused(make_trainer):
         make_trainer(train_images=100).load_state_dict(state)
 
 
+@pytest.mark.parametrize("part", ["train_images", "test_labels"])
+def test_a_state_of_other_pictures_is_refused_however_alike_they_are(make_trainer, colours_config, tiny_dataset, part):
+    other = getattr(tiny_dataset, part).clone()
+    other.flatten()[-1] += 1
+    state = make_trainer().state_dict()
+    changed = Trainer(colours_config, replace(tiny_dataset, **{part: other}), choose_device("cpu", "float32"))
+    with pytest.raises(TrainingError, match="not those that this run began with"):
+        changed.load_state_dict(state)
+
+
 def test_a_loss_that_is_no_number_advises_a_lower_rate(make_trainer):
     with pytest.raises(TrainingError, match="Lower the learning rate"):
         list(make_trainer(optimizer="sgd", learning_rate=10.0, schedule="constant", epochs=20, momentum=0.999).run())
