@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import socket
 import threading
 from pathlib import Path
 from urllib.parse import quote
@@ -46,7 +47,7 @@ def parse_flags() -> argparse.Namespace:
 
 def main() -> None:
     options = parse_flags()
-    host = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    host = bindable(options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
     store = RunStore(options.runs)
     share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
     behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
@@ -58,7 +59,7 @@ def main() -> None:
         signal.signal(number, lambda *_: wanted.set())
     _, local_url, public_url = launch(
         page,
-        server_name=host,
+        server_name=f"[{host}]" if ":" in host else host,  # as an address of version 6 stands in a link
         server_port=options.port,
         share=share,
         inbrowser=options.open,
@@ -72,11 +73,37 @@ def main() -> None:
         footer_links=["api", "settings"],
     )
     if access.token:
-        link = f"{public_url or local_url}?token={quote(access.token, safe='')}"
+        link = f"{page_address(public_url, local_url)}?token={quote(access.token, safe='')}"
         print(f"The owner's link, which may start and stop: {link}", flush=True)
+        if host in ("0.0.0.0", "::") and not public_url:
+            print("On another machine put this one's name or address in the place of localhost.", flush=True)
     wanted.wait()
     leave(backend.launcher, options.keep_training)
     page.close(verbose=False)
+
+
+def bindable(host: str) -> str:
+    """The address without brackets; ends the app with a sentence where this machine has no such address. Gradio would
+    try a hundred ports for minutes."""
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except OSError as error:
+        raise SystemExit(
+            f"app.py: this machine cannot listen on '{host}' ({error.strerror}). Choose one of its own addresses with "
+            "--host: 127.0.0.1 for this machine alone, 0.0.0.0 for all that reach it."
+        ) from error
+    return host
+
+
+def page_address(public_url: str | None, local_url: str) -> str:
+    """Where people reach the page: the public link, behind a proxy what GRADIO_ROOT_PATH says where it is a whole
+    address, on a Space its own."""
+    root, space = os.environ.get("GRADIO_ROOT_PATH", ""), os.environ.get("SPACE_HOST")
+    behind = root if root.startswith("http") else f"https://{space}" if space else ""
+    return public_url or (f"{behind.rstrip('/')}/" if behind else local_url.replace("[::]", "localhost"))
 
 
 def launch(page: Blocks, **how) -> tuple:
@@ -89,7 +116,9 @@ def launch(page: Blocks, **how) -> tuple:
         try:
             return page.launch(quiet=attempt > 0, **how)
         except OSError as error:  # Gradio's word for a port that is taken
-            raise SystemExit(f"app.py: {error}") from error
+            port = how["server_port"]
+            taken = f"port {port} is taken, or not allowed" if port else "none of Gradio's hundred ports is free"
+            raise SystemExit(f"app.py: {taken}. Choose another with --port.") from error
         except ValueError as error:  # and for a server that does not answer
             if not page.is_running:
                 raise
@@ -111,6 +140,10 @@ def leave(launcher: Launcher, keep_training: bool) -> None:
     try:
         run = launcher.pause()
     except LaunchError:  # nothing trains
+        return
+    except OSError as error:
+        print(f"The run in training could not be asked to save ({error.strerror}), so it goes on. Make room on the "
+              "disk, then start the app again and press Pause.", flush=True)  # fmt: skip
         return
     print(f"Saving '{run.id}'. The next start offers Resume.", flush=True)
     if not launcher.wait_until_idle(SAVE_TIMEOUT_S):

@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app import page_address
+
 ROOT = Path(__file__).parents[1]
 LONG = 90.0  # seconds; a bound for a busy machine, never a measure
 
@@ -78,7 +80,43 @@ def test_flags_win_and_a_taken_port_is_one_line(tmp_path):
     with answering(port, "--port", port, "--runs", tmp_path, GRADIO_SERVER_PORT=str(other)):
         second = start("--port", port, "--runs", tmp_path)
         said = second.communicate(timeout=LONG)[0]
-        assert second.returncode == 1 and str(port) in said and "Traceback" not in said
+        assert second.returncode == 1 and f"port {port} is taken" in said and "--port" in said
+        assert "Traceback" not in said
+
+
+def test_an_address_that_is_not_this_machines_is_one_line(tmp_path):
+    for host in ("192.0.2.1", "no-such-name.invalid"):
+        process = start("--host", host, "--runs", tmp_path)
+        said = process.communicate(timeout=LONG)[0]
+        assert process.returncode == 1 and f"cannot listen on '{host}'" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_of_version_6_is_taken_where_the_machine_has_it(tmp_path, host):
+    port = free_port()
+    with ending(start("--host", host, "--port", port, "--runs", tmp_path)) as process:
+        said = process.stdout.readline()
+        if "cannot listen on '::1'" not in said:
+            assert f"http://[::1]:{port}" in said
+            assert httpx.get(f"http://[::1]:{port}/", timeout=LONG).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("environment", "public", "reached"),
+    [
+        ({}, None, "http://localhost:7860/"),
+        ({}, "https://x.gradio.live", "https://x.gradio.live"),
+        ({"SPACE_HOST": "someone-resnet.hf.space"}, None, "https://someone-resnet.hf.space/"),
+        ({"GRADIO_ROOT_PATH": "https://example.org/resnet"}, None, "https://example.org/resnet/"),
+        ({"GRADIO_ROOT_PATH": "/resnet"}, None, "http://localhost:7860/"),
+    ],
+)
+def test_the_owners_link_leads_where_people_reach_the_page(monkeypatch, environment, public, reached):
+    for name in ("SPACE_HOST", "GRADIO_ROOT_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert page_address(public, "http://localhost:7860/") == reached
 
 
 @pytest.mark.parametrize("unanswered", [2, 1000])

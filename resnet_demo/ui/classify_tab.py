@@ -125,18 +125,23 @@ class ClassifyTab:
         )
 
     def refresh(self, seen: Any, chosen: Any, picture: Any) -> list:
-        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays."""
+        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, but a picture that
+        was dropped before there was any checkpoint gets its answer now."""
         checkpoints = self._checkpoints()
         version = checksum(checkpoints)
         if version == seen:
             return gr.skip()
         kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
         info = self._info(checkpoints, kept)
+        if picture is None:
+            card = answer.empty_html(info)
+        else:
+            card = self.show_answer(picture, kept) if seen == checksum({}) else gr.skip()
         return [
             version,
             gr.Dropdown(choices=_choices(checkpoints), value=kept),
             answer.known_html(info),
-            answer.empty_html(info) if picture is None else gr.skip(),
+            card,
             gr.Button(visible=info is not None),
         ]
 

@@ -36,6 +36,8 @@ class TrainForm:
 
     def __init__(self, sources: Sequence[str], config: TrainConfig) -> None:
         self.sources, self._start = tuple(sources), config
+        # Whoever opens the page is sent what its widgets hold, so there a folder has a number in place of its path.
+        self._names = {s: f"folder:{at}" if s.startswith("folder:") else s for at, s in enumerate(self.sources)}
         self._widgets: dict[str, gr.components.Component] = {}
         self._add("data")
         self._add("preset")
@@ -68,11 +70,9 @@ class TrainForm:
         return self._widgets[name]
 
     def config(self, values: Sequence) -> TrainConfig:
-        """The form's values as a config. Raises ConfigError; refuses sources that the app was not started with."""
+        """The form's values as a config. Raises ConfigError, and gr.Error for a source that is not offered."""
         given = dict(zip(FIELDS, values, strict=True))
-        if given["data"] not in self.sources:
-            raise gr.Error("This data source is not offered here. Choose one from the list.", print_exception=False)
-        return TrainConfig(**given)
+        return TrainConfig(**{**given, "data": self._source(given["data"])})
 
     def validate(self, *values) -> list[dict]:
         """A verdict beside each widget, before Start is obeyed."""
@@ -85,16 +85,27 @@ class TrainForm:
         dropdown says that somebody has chosen also when it is merely left."""
         if preset == filled:
             return [gr.skip()] * len(self.shown)
-        changes = {} if "data" in PRESETS[preset].changes else {"data": data}
+        chosen = self._source(data)
+        if filled in PRESETS and PRESETS[filled].changes.get("data") == chosen:
+            chosen = self.sources[0]  # the tour's digits go with it
+        changes = {} if "data" in PRESETS[preset].changes else {"data": chosen}
         values = self.show(preset_config(preset, **changes))
         values[FIELDS.index("processes")] = gr.skip()
         return values
 
     def show(self, config: TrainConfig) -> list:
-        """All fields as this config says."""
+        """All fields as this config says; its data must be one of `sources`."""
         values = config.to_dict()
+        values["data"] = self._names[config.data]
         values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
         return [*(values[name] for name in FIELDS), config.preset]
+
+    def _source(self, name: str) -> str:
+        """What the page calls by this name; raises gr.Error for what the app was not started with."""
+        for source, known_as in self._names.items():
+            if known_as == name:
+                return source
+        raise gr.Error("This data source is not offered here. Choose one from the list.", print_exception=False)
 
     def _add(self, name: str) -> None:
         self._widgets[name] = self._widget(TrainConfig.__dataclass_fields__[name])
@@ -105,8 +116,8 @@ class TrainForm:
         if field.name == "preset":
             about["info"] = PRESETS[value].summary
         if field.name == "data":
-            choices = [(_SOURCE_LABELS.get(s, f"Folder {data_label(s)}"), s) for s in self.sources]
-            return gr.Dropdown(choices, value=value, **{**about, "info": "What to learn from."})
+            choices = [(_SOURCE_LABELS.get(s, f"Folder {data_label(s)}"), name) for s, name in self._names.items()]
+            return gr.Dropdown(choices, value=self._names[value], **{**about, "info": "What to learn from."})
         if field.name == "start_from":  # the page adds the runs as they come; what is sent is looked up, not opened
             about["info"] = "The first weights. Where the classes differ, the last layer is new."
             return gr.Dropdown(START_CHOICES, value=value, min_width=200, allow_custom_value=True, **about)

@@ -76,7 +76,7 @@ def _not_asked(snapshot: Snapshot) -> str:
         case "finished" | "stopped":
             return "The run ended before the network was asked."
         case _:
-            return "The network is asked when the run goes on: press Resume."
+            return "The network is asked when the run goes on."
 
 
 def _opinion(snapshot: Snapshot, answers: list[Answer]) -> str:

@@ -17,10 +17,11 @@ element.addEventListener('click', (event) => {
   if (event.target.closest('[data-unpin]')) trigger('click');
 });
 """
+_ACTING = {**ACT, **UNCHECKED}
 
 
 class PinnedPhoto:
-    """Built where it is called. A photo that is dropped while no run trains waits in the page until one does."""
+    """Built where it is called. A photo that is dropped while no run trains waits until the page starts one."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -43,11 +44,13 @@ class PinnedPhoto:
     def wire(self, begun: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
         """`begun` are the buttons' events after which a run trains, `chosen` says which run the page shows. Returns the
         events after which it has something new to show."""
-        acting = {**ACT, **UNCHECKED}
-        dropped = self.photo.change(self.pin_photo, self.photo, self.photo, api_name="pin", **acting)
-        handed = [event.success(self.pin_photo, self.photo, self.photo, **acting) for event in begun]
-        removed = self.card.click(self.unpin_photo, chosen, None, api_name="unpin", **acting)
-        return [dropped, *handed, removed]
+        dropped = self.photo.change(self.pin_photo, self.photo, self.photo, api_name="pin", **_ACTING)
+        removed = self.card.click(self.unpin_photo, chosen, None, api_name="unpin", **_ACTING)
+        return [dropped, *map(self.hand_over_after, begun), removed]
+
+    def hand_over_after(self, begun: gr.events.Dependency) -> gr.events.Dependency:
+        """Pin a photo that waits to the run that has begun."""
+        return begun.success(self.pin_photo, self.photo, self.photo, **_ACTING)
 
     def pin_photo(self, upload: Any, request: gr.Request) -> Any:
         """Pin it to the run that trains, where one does: then it leaves the place where it was dropped."""

@@ -100,27 +100,36 @@ def _last_place(snapshot: Snapshot) -> Progress | events.Event | None:
     return progress if progress and progress.step else snapshot.view.last
 
 
-def sentence(snapshot: Snapshot, owner: bool = True) -> str:
-    """What is happening, or what happened and what to do next. A visitor is told neither of the server's folders nor
-    what its processes say."""
+def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
+    """What is happening, or what happened and what to do next; `busy` says that another run trains. A visitor is told
+    neither of the server's folders nor what its processes say."""
     view = snapshot.view
     match snapshot.status:
         case "training":
             return _now(snapshot)
         case "paused":
             if not view.saved:
-                return "At rest, before anything was saved. Press Resume to begin."
-            return "Saved and at rest. Press Resume to go on from the very step."
+                return f"At rest, before anything was saved. {_how_to_go_on('the beginning', owner, busy)}"
+            return f"Saved and at rest. {_how_to_go_on('the very step', owner, busy)}"
         case "interrupted":
             saved = f"its last saved point, step {view.saved.step:,}" if view.saved else "the beginning"
             words = f", with the last words “{snapshot.last_words}”" if owner and snapshot.last_words else ""
-            return f"The training process is gone{words}. Press Resume to go on from {saved}."
+            return f"The training process is gone{words}. {_how_to_go_on(saved, owner, busy)}"
         case "finished":
             return f"Test accuracy {percent(view.test_accuracy)}. Drop a picture into Classify to ask it something."
         case "failed" if not owner:
             return "The training failed; its owner is told why."
         case _:
             return view.ended.message
+
+
+def _how_to_go_on(place: str, owner: bool, busy: bool) -> str:
+    """No word of a button that cannot be pressed now."""
+    if not owner:
+        return f"Its owner can let it go on from {place}."
+    if busy:
+        return f"Another run is training; once that has ended or is paused, Resume goes on from {place}."
+    return f"Press Resume to go on from {place}."
 
 
 def _now(snapshot: Snapshot) -> str:
@@ -184,19 +193,26 @@ def lost_html(run_id: str) -> str:
     return f'<p class="run-lost">{escape(told)}</p>'
 
 
-def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "") -> str:
-    """The card above the curves; `parent` is the name of the run that this one goes on from. Before the first run:
-    what will stand here, and how to make it appear."""
+def visitor_html(owner: bool) -> str:
+    """Above the card, for who may only look."""
+    told = "You are looking on: to start and stop runs, open this page by the owner's link, which the app printed."
+    return "" if owner else f'<p class="hint">{told}</p>'
+
+
+def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "", busy: bool = False) -> str:
+    """The card above the curves; `parent` is the name of the run that this one goes on from, `busy` says that another
+    run trains. Before the first run: what will stand here, and how to make it appear."""
     if snapshot is None:
+        begin = "Press <b>Start training</b>, or take the one-minute tour." if owner else "No run has been started yet."
         return (
             f'<div class="run-card" data-title="{PAGE_TITLE}"><div class="run-head">'
             '<span class="run-status">○ no run yet</span></div>'
-            "<p>Press <b>Start training</b>, or take the one-minute tour. Progress, speed and the curves of loss and "
-            "accuracy will stand here, and stay when you close the page.</p></div>"
+            f"<p>{begin} Progress, speed and the curves of loss and accuracy will stand here, and stay when you close "
+            "the page.</p></div>"
         )
     done = share_done(snapshot)
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
-    named = f"{escape(snapshot.title)}: " if snapshot.title else ""
+    named, told = f"{escape(snapshot.title)}: " if snapshot.title else "", escape(sentence(snapshot, owner, busy))
     title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
         f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
@@ -205,7 +221,7 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "")
         f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
         f"{escape(_origin(snapshot.config, parent))}</span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
-        f'<div class="run-now"><p aria-live="polite">{escape(sentence(snapshot, owner))}</p>{_load(snapshot)}</div>'
+        f'<div class="run-now"><p aria-live="polite">{told}</p>{_load(snapshot)}</div>'
         f'<dl class="run-facts">{pairs}</dl></div>'
     )
 
@@ -287,7 +303,9 @@ def plan_html(device_reason: str, guess, downloads: dict[str, int]) -> str:
     fetched = " and ".join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
     download = f"Downloads {fetched} first. " if fetched else ""
     about = "about " if guess.about else ""
-    if guess.seconds is None:
+    if guess.images_per_s is None:
+        time = "How long it takes shows as soon as it trains: no run on this device has told its speed yet."
+    elif guess.seconds is None:
         time = "How long it takes shows once the pictures are counted."
     else:
         time = f"Takes {about}<b>{duration(guess.seconds)}</b> at {about}{rate(guess.images_per_s)}."

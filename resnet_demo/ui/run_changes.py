@@ -10,6 +10,7 @@ from resnet_demo.training.config import continued
 from resnet_demo.training.runs import TITLE_MAX
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.runs_table import Picked, picked_runs
+from resnet_demo.ui.train_tab import TrainTab
 from resnet_demo.ui.watch import NEWEST, Snapshot, Watcher
 from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
 from resnet_demo.ui.words import size
@@ -45,14 +46,16 @@ class RunChanges:
                     self.yes = gr.Button("Delete for good", variant="stop", elem_id="runs-yes")
                     self.no = gr.Button("Keep", elem_id="runs-no")
 
-    def wire(self, tabs: gr.Tabs, chosen: gr.Dropdown) -> list:
+    def wire(self, tabs: gr.Tabs, train: TrainTab) -> list:
         """Connect the widgets; returns the events after which the page has something new to show. A continued run is
-        shown in the Train tab, whose list of runs `chosen` is."""
+        shown in the Train tab and takes the photo that waits there."""
         quiet, acting = {**QUIET, **UNCHECKED}, {**ACT, **UNCHECKED}
         asked = [self.doomed, self.confirm, self.question]
         self.delete.click(self.ask, self.picked, asked, api_name="ask_delete", **quiet)
         self.no.click(self.keep, None, [self.doomed, self.confirm], api_name="keep", **quiet)
-        continuing = [self.more, self.picked]
+        going_on = self.go_on.click(
+            self.continue_run, [self.more, self.picked], [tabs, train.chosen], api_name="continue", **acting
+        )
         return [
             gr.on(
                 [self.rename.click, self.title.submit],
@@ -62,7 +65,8 @@ class RunChanges:
                 api_name="rename",
                 **acting,
             ),
-            self.go_on.click(self.continue_run, continuing, [tabs, chosen], api_name="continue", **acting),
+            going_on,
+            train.pinned.hand_over_after(going_on),
             self.yes.click(self.delete_runs, self.doomed, [self.doomed, self.confirm], api_name="delete", **acting),
         ]
 

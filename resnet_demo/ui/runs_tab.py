@@ -132,7 +132,7 @@ class RunsTab:
             made.success(None, self.file, None, js=DOWNLOAD)
         form = [self.tabs, *self.train.form.shown]
         self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
-        for changed in self.changes.wire(self.tabs, self.train.chosen):
+        for changed in self.changes.wire(self.tabs, self.train):
             changed.then(self.refresh, self.asking, self.shown, **quiet)
 
     # --- looking ----------------------------------------------------------------------------------------------

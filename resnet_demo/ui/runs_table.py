@@ -11,6 +11,7 @@ from resnet_demo.ui.watch import Look, Snapshot, checksum
 from resnet_demo.ui.words import data_label, duration, percent, rate, size, started
 
 NEWEST_FIRST = "run descending"
+CLOCK_S = 30
 
 CAPTION = "Tick runs to compare them. A press on a column's name sorts by it."
 EMPTY = (
@@ -136,9 +137,14 @@ def picked_runs(look: Look, picked: Any) -> Picked:
     return [(place, snapshot) for place, snapshot in found if snapshot]
 
 
+def _clock(snapshot: Snapshot) -> int | None:
+    """Lets a living run's speed, time and size be shown anew each half minute, however long its epochs are."""
+    return int(snapshot.view.elapsed_s // CLOCK_S) if snapshot.alive else None
+
+
 def version_of(look: Look, picked: Any) -> str:
     """Changes whenever the tab has something new to show. Two parts, by ' ': the table's, and that of the picked runs'
     curves."""
-    rows = [(s.run.id, s.title, s.status, len(s.view.epochs)) for s in look.runs], look.unreadable
+    rows = [(s.run.id, s.title, s.status, len(s.view.epochs), _clock(s)) for s in look.runs], look.unreadable
     points = [(s.run.id, s.latest_curves, len(s.view.epochs)) for _, s in picked_runs(look, picked)]
     return f"{checksum(rows)} {checksum(points)}"

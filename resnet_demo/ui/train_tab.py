@@ -8,7 +8,7 @@ from resnet_demo.ui import present
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.chart import MAX_SMOOTHING
 from resnet_demo.ui.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
-from resnet_demo.ui.form import FIELDS, START_CHOICES, TrainForm
+from resnet_demo.ui.form import START_CHOICES, TrainForm
 from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
 from resnet_demo.ui.pinned_photo import PinnedPhoto
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Version
@@ -16,7 +16,7 @@ from resnet_demo.ui.wiring import ACT, AS_TEXT, QUIET, UNCHECKED, chart_choice, 
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
-    "precision", "threads", "processes", "learning_rate", "schedule", "warmup", "start_from",
+    "precision", "compile", "threads", "processes", "learning_rate", "schedule", "warmup", "start_from",
 )  # fmt: skip
 # Asks about the run that this page shows, by its name: what is newest may have changed since.
 CONFIRM_DISCARD = """() => {
@@ -115,7 +115,7 @@ class TrainTab:
             self.plan_text, form, self.plan, **QUIET
         )
         gr.on(
-            [self.form[name].change for name in PLANNED_BY],
+            [*(self.form[name].change for name in PLANNED_BY), self.ended.change],  # by then data and speed are known
             self.plan_text,
             form,
             self.plan,
@@ -167,10 +167,11 @@ class TrainTab:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def show_status(self, chosen: str, request: gr.Request) -> str:
-        look = self.backend.watcher.look()
+        look, owner = self.backend.watcher.look(), self._is_owner(request)
         shown = look.shown(chosen)
         parent = look.parent_name(shown) if shown else ""
-        return present.lost_html(look.lost) + present.status_html(shown, self._is_owner(request), parent)
+        card = present.status_html(shown, owner, parent, busy=look.training)
+        return present.visitor_html(owner) + present.lost_html(look.lost) + card
 
     def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
         """The curves as the page wants them, the log and the pinned photo."""
@@ -219,22 +220,24 @@ class TrainTab:
 
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
         config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
-        filled = [gr.skip()] * len(self.form.shown)
-        if preset != "fast":
-            filled = self.form.fill(preset, config.data)
-            filled[FIELDS.index("processes")] = config.processes
-        return [*filled, self.plan_text(*config.to_dict().values())]
+        filled = [gr.skip()] * len(self.form.shown) if preset == "fast" else self.form.show(config)
+        return [*filled, self._plan(config)]
 
     def plan_text(self, *values) -> str:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
+        try:
+            return self._plan(self.form.config(values))
+        except ConfigError as error:
+            return present.plan_problem(error) + schedule_chart()
+
+    def _plan(self, config: TrainConfig) -> str:
         import_torch()
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.training.estimate import estimate
 
         try:
-            config = self.form.config(values)
             choice = choose_device(config.device, config.precision, config.threads, config.processes)
-        except (ConfigError, DeviceError) as error:
+        except DeviceError as error:
             return present.plan_problem(error) + schedule_chart()
         guess = estimate(config, self.backend.store, choice)
         plan = present.plan_html(choice.reason, guess, self._downloads(config))

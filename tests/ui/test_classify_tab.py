@@ -154,6 +154,13 @@ def test_a_chosen_run_stays_chosen_and_a_shown_answer_stays(client, store, pictu
     assert "classify-card" not in str(answer)
 
 
+def test_a_picture_that_waits_is_answered_when_the_first_checkpoint_comes(client, store, picture):
+    seen, *_ = client.predict("", NEWEST, None, api_name="/refresh_classify")
+    make_run(store, "run-1")
+    *_, card = client.predict(seen, NEWEST, handle_file(picture), api_name="/refresh_classify")
+    assert "step 34, test accuracy 62.5" in card
+
+
 def test_the_classes_of_the_chosen_run_are_shown(client, store):
     make_run(store, "run-1")
     make_run(store, "run-2", DIGITS)

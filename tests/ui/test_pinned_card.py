@@ -64,8 +64,8 @@ def test_before_a_photo_is_pinned_it_is_said_what_will_appear_and_how(run):
     [
         ([], True, "asked from its next step on"),
         ([started()], True, "asked from its next step on"),
-        ([started()], False, "press Resume"),
-        ([started(), events.RunPaused(**PLACE, step=1)], False, "press Resume"),
+        ([started()], False, "when the run goes on"),
+        ([started(), events.RunPaused(**PLACE, step=1)], False, "when the run goes on"),
         ([started(), ended("finished")], False, "ended before the network was asked"),
         ([started(), seen(1, 0.5, 0.3, 0.2, picture="an earlier one")], True, "asked from its next step on"),
     ],

@@ -14,7 +14,10 @@ from resnet_demo.data.images import fit, load_picture
 from resnet_demo.training import events
 from resnet_demo.training.config import preset_config
 from resnet_demo.training.pinned import PinnedFile
+from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui.access import REFUSAL, Access
+from resnet_demo.ui.app import build_app
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.form import FIELDS, TrainForm
 from tests.ui.asking import post, run_now
 
@@ -89,8 +92,39 @@ def test_only_sources_that_are_offered_can_be_trained_on(serve):
     with serve() as (url, backend):
         kind, answer = post(url, "start", form_values(data="folder:/etc"))
         assert kind == "error" and backend.store.runs() == [] and "Traceback" not in answer
-    with gr.Blocks(), pytest.raises(gr.Error, match="not offered"):
-        TrainForm(("digits",), preset_config("tour")).config(form_values(data="folder:/etc"))
+    with gr.Blocks():
+        form = TrainForm(("digits",), preset_config("tour"))
+        with pytest.raises(gr.Error, match="not offered"):
+            form.config(form_values(data="folder:/etc"))
+        with pytest.raises(gr.Error, match="not offered"):
+            form.fill("fast", "folder:/etc")
+
+
+def test_nobody_is_sent_where_the_server_keeps_its_pictures(tmp_path):
+    """Whoever opens the page gets its whole config; what is chosen there leads to the folder all the same."""
+    sources = ["folder:/srv/one/flowers", "folder:/srv/two/flowers"]
+    page = build_app(Backend.over(RunStore(tmp_path / "runs"), tmp_path / "data", sources, Access("secret")))
+    assert "/srv" not in json.dumps(page.get_config_file())
+    with gr.Blocks():
+        form = TrainForm([*sources, "digits"], preset_config("fast", data=sources[0]))
+    shown = form.show(preset_config("accurate", data=sources[1]))[: len(FIELDS)]
+    shown[FIELDS.index("preset")] = "accurate"
+    assert "/srv" not in str(shown) and form.config(shown) == preset_config("accurate", data=sources[1])
+
+
+def test_the_digits_come_and_go_with_the_tour(tmp_path):
+    folder = "folder:/srv/flowers"
+    with gr.Blocks():
+        form = TrainForm([folder, "cifar10", "digits"], preset_config("fast", data=folder))
+
+    def filled(preset, data, before):
+        return form.fill(preset, data, before)[FIELDS.index("data")]
+
+    (of_folder,) = [name for label, name in form["data"].choices if label == "Folder flowers"]
+    assert filled("tour", "cifar10", "fast") == "digits"
+    assert filled("fast", "digits", "tour") == of_folder  # what the app was started with
+    assert filled("fast", "cifar10", "tour") == "cifar10"  # chosen by hand
+    assert filled("accurate", "digits", "fast") == "digits"
 
 
 def test_a_paused_run_that_is_not_in_front_can_be_chosen_and_resumed(serve, tiny_config):
@@ -212,13 +246,13 @@ def test_a_visitors_buttons_are_all_off(serve):
 def test_nothing_of_ours_is_public_but_what_is_meant(serve):
     with serve() as (url, _):
         public = Client(url, verbose=False).view_api(return_format="dict")["named_endpoints"]
-        assert set(public) <= {"/classify", "/evaluate"}
+        assert set(public) == {"/classify"}
 
 
 @pytest.mark.parametrize(("host", "shared", "space", "open_to_all"), [
-    ("127.0.0.1", False, False, True), ("::1", False, False, True), ("localhost", False, False, True),
-    ("127.0.0.1", True, False, False), ("0.0.0.0", False, False, False), ("192.168.1.5", False, False, False),
-    ("127.0.0.1", False, True, False), ("example.org", False, False, False),
+    ("127.0.0.1", False, False, True), ("::1", False, False, True), ("[::1]", False, False, True),
+    ("localhost", False, False, True), ("127.0.0.1", True, False, False), ("0.0.0.0", False, False, False),
+    ("192.168.1.5", False, False, False), ("127.0.0.1", False, True, False), ("example.org", False, False, False),
 ])  # fmt: skip
 def test_who_is_the_owner(monkeypatch, host, shared, space, open_to_all):
     monkeypatch.delenv("RESNET_DEMO_TOKEN", raising=False)

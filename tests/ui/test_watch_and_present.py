@@ -106,7 +106,7 @@ def test_an_interrupted_runs_last_words_are_told_to_its_owner_alone(run, tmp_pat
     assert seen.status == "interrupted"
     assert "is gone, with the last words “Out of memory: &lt;b&gt;killed&lt;/b&gt; 4711”." in present.status_html(seen)
     assert "4711" not in present.status_html(seen, owner=False) + present.announcement(seen, owner=False)
-    assert "is gone. Press Resume" in present.sentence(seen, owner=False)
+    assert "is gone. Its owner can let it go on" in present.sentence(seen, owner=False)
 
 
 def test_last_words_that_come_late_are_news(run, tmp_path):
@@ -357,6 +357,15 @@ def test_a_run_that_rests_says_whether_anything_is_saved(run):
     saved = events.CheckpointSaved(**PLACE)
     rests = [snapshot(run, [started(), *kept, events.RunPaused(**PLACE)]) for kept in ([], [saved])]
     assert ["before anything was saved" in present.sentence(seen) for seen in rests] == [True, False]
+
+
+def test_nobody_is_told_to_press_what_is_off(run):
+    rests = snapshot(run, [started(), events.CheckpointSaved(**PLACE), events.RunPaused(**PLACE)])
+    assert "Press Resume to go on from the very step." in present.status_html(rests)
+    assert "Press" not in present.status_html(rests, owner=False) + present.status_html(None, owner=False)
+    waits = present.status_html(rests, busy=True)
+    assert "Press" not in waits and "Another run is training; once that has ended" in waits
+    assert "owner's link" in present.visitor_html(owner=False) and not present.visitor_html(owner=True)
 
 
 def test_what_is_announced_is_escaped_and_keeps_secrets(run):
