@@ -50,6 +50,8 @@ def torchvision_loop(folder: Path) -> Iterator[None]:
 def our_loop(config: TrainConfig, dataset: Dataset, precision: str = "auto") -> Iterator[None]:
     for event in Trainer(config, dataset, choose_device("cpu", precision)).run():
         if isinstance(event, events.StepEnded):
+            if event.phase == "evaluating":
+                raise SystemExit("The steps to measure are more than an epoch has. Take fewer rounds or steps.")
             yield
 
 

@@ -71,7 +71,7 @@ class JoinedProcesses(Processes):
             store, self.rank, self.size = next(distributed.rendezvous("env://", timeout=TIMEOUT))
             if os.environ.get("LOCAL_WORLD_SIZE") == str(self.size):
                 # On one machine torchrun restarts with the store it had: the dead must not be found at their old
-                # address there. (On several, each counts its own restarts.)
+                # address there. (On several, each counts its own restarts, so there it cannot be told which is which.)
                 store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
             distributed.init_process_group(backend, store=store, rank=self.rank, world_size=self.size, timeout=TIMEOUT)
         self._flat: Tensor | None = None

@@ -222,5 +222,7 @@ def _labels(series: Sequence[Series], place) -> list[str]:
 
 def _spoken(title: str, series: Sequence[Series], y: Axis) -> str:
     """The plot in a sentence, for who cannot see it."""
-    last = [f"{one.name} last at {y.write(one.points[-1][1])}" for one in series if one.points]
+    drawn = [one for one in series if one.points]
+    told = drawn if len(drawn) == 1 else [one for one in drawn if one.name]  # of many, the nameless are a background
+    last = [f"{one.name} last at {y.write(one.points[-1][1])}".strip() for one in told]
     return f"{title}: {', '.join(last) or 'nothing drawn yet'}"

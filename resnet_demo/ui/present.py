@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 from resnet_demo.training import events
 from resnet_demo.training.config import ARTICLE_ACCURACY, PARENT, TORCHVISION, TrainConfig
@@ -23,8 +22,6 @@ from resnet_demo.ui.words import (
 CIFAR10_CLASSES = {
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 }  # fmt: skip
-
-CIFAR10_ARCHIVE, CIFAR10_BYTES = "cifar-10-python.tar.gz", 170_498_071
 
 CURVES_HINT = (
     "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
@@ -261,6 +258,11 @@ def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
     return "\n".join(line for line in [_gaps_line(snapshot), *told] if line) or "Nothing logged yet."
 
 
+def log_html(snapshot: Snapshot | None, owner: bool = True) -> str:
+    """The same where it can be scrolled, by keyboard, too."""
+    return f'<pre class="run-log" tabindex="0" role="region" aria-label="Log">{escape(log_text(snapshot, owner))}</pre>'
+
+
 def _gaps_line(snapshot: Snapshot) -> str:
     """Where the curves lack points, '' where they are whole."""
     gaps = snapshot.view.gaps(snapshot.config.log_every_steps)
@@ -285,34 +287,3 @@ def parent_choices(look: Look) -> list[tuple[str, str]]:
 def article_reference() -> tuple[float, str]:
     """Where the article's result stands in a plot of accuracy, and what is written at it."""
     return ARTICLE_ACCURACY, f"the article, {100 * ARTICLE_ACCURACY:.2f} % after 100 epochs"
-
-
-# --- the plan, before Start -----------------------------------------------------------------------------------
-
-
-def plan_placeholder() -> str:
-    return '<p class="plan">Looking at this machine: the device and the duration will stand here…</p>'
-
-
-def plan_problem(error: Exception) -> str:
-    return f'<p class="plan">{escape(str(error))}</p>'
-
-
-def plan_html(device_reason: str, guess, downloads: dict[str, int]) -> str:
-    """`guess` is a training.estimate.Estimate; `downloads` the bytes of what there may be to fetch, 0 for nothing."""
-    fetched = " and ".join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
-    download = f"Downloads {fetched} first. " if fetched else ""
-    about = "about " if guess.about else ""
-    if guess.images_per_s is None:
-        time = "How long it takes shows as soon as it trains: no run on this device has told its speed yet."
-    elif guess.seconds is None:
-        time = "How long it takes shows once the pictures are counted."
-    else:
-        time = f"Takes {about}<b>{duration(guess.seconds)}</b> at {about}{rate(guess.images_per_s)}."
-    return f'<p class="plan">{escape(device_reason)} {download}{time}</p>'
-
-
-def download_size(config: TrainConfig, data_dir: Path) -> int:
-    """Bytes of pictures that Start will fetch before the first step."""
-    there = (data_dir / "cifar-10-batches-py").is_dir() or (data_dir / CIFAR10_ARCHIVE).is_file()
-    return CIFAR10_BYTES if config.data == "cifar10" and not there else 0

@@ -11,6 +11,7 @@ from resnet_demo.ui.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, 
 from resnet_demo.ui.form import START_CHOICES, TrainForm
 from resnet_demo.ui.pinned_card import mind_chart, photo_label, pinned_html
 from resnet_demo.ui.pinned_photo import PinnedPhoto
+from resnet_demo.ui.plan import download_size, plan_html, plan_placeholder, plan_problem
 from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Version
 from resnet_demo.ui.wiring import ACT, AS_TEXT, QUIET, UNCHECKED, chart_choice, import_torch
 
@@ -54,7 +55,7 @@ class TrainTab:
     def _build_form(self) -> None:
         sources = self.backend.sources
         self.form = TrainForm(sources, preset_config("fast", data=sources[0]))
-        self.plan = gr.HTML(present.plan_placeholder() + schedule_chart(), elem_id="plan")
+        self.plan = gr.HTML(plan_placeholder() + schedule_chart(), elem_id="plan")
         self.start = gr.Button("Start training", variant="primary", elem_id="start")
         self.tour = gr.Button("One-minute tour", elem_id="tour")
         gr.Markdown(
@@ -75,9 +76,7 @@ class TrainTab:
         self._build_curves()
         self.pinned = PinnedPhoto(self.backend)
         with gr.Accordion("Log", open=False):
-            self.log = gr.Textbox(
-                present.log_text(None), lines=8, max_lines=8, show_label=False, container=False, elem_id="log"
-            )
+            self.log = gr.HTML(present.log_html(None))
 
     def _build_curves(self) -> None:
         loss, accuracy, learning_rate, speed, gradient = run_charts(None)
@@ -178,7 +177,7 @@ class TrainTab:
         look, owner = self.backend.watcher.look(), self._is_owner(request)
         shown = look.shown(chosen)
         charts = self._curves.of(look.version_of(shown).points, shown, chart_choice(smoothing, axis))
-        return [*charts, present.log_text(shown, owner), pinned_html(shown, owner)]
+        return [*charts, present.log_html(shown, owner), pinned_html(shown, owner)]
 
     def show_states(self, known: str, chosen: str, request: gr.Request) -> list:
         """The lists and the buttons. `known` are the states that the page has shown so far: a run that trained then
@@ -228,7 +227,7 @@ class TrainTab:
         try:
             return self._plan(self.form.config(values))
         except ConfigError as error:
-            return present.plan_problem(error) + schedule_chart()
+            return plan_problem(error) + schedule_chart()
 
     def _plan(self, config: TrainConfig) -> str:
         import_torch()
@@ -238,14 +237,14 @@ class TrainTab:
         try:
             choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except DeviceError as error:
-            return present.plan_problem(error) + schedule_chart()
+            return plan_problem(error) + schedule_chart()
         guess = estimate(config, self.backend.store, choice)
-        plan = present.plan_html(choice.reason, guess, self._downloads(config))
+        plan = plan_html(choice.reason, guess, self._downloads(config))
         return plan + schedule_chart(config, guess.steps_per_epoch)
 
     def _downloads(self, config: TrainConfig) -> dict[str, int]:
         """Bytes that Start will fetch first, 0 where they are there."""
-        sizes = {"CIFAR-10": present.download_size(config, self.backend.data_dir)}
+        sizes = {"CIFAR-10": download_size(config, self.backend.data_dir)}
         if config.start_from == TORCHVISION:  # only then: importing torchvision takes seconds
             from resnet_demo.training.first_weights import weights_to_fetch
 

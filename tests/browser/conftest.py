@@ -129,4 +129,17 @@ def open_page(chromium):
     assert errors == []
 
 
+def choose(page, setting: str, label: str) -> None:
+    page.click(f"#setting-{setting} input")
+    page.get_by_role("option", name=label).click()
+
+
+def start_long(page) -> None:
+    """A training that outlasts the test on any machine, started as a person does."""
+    choose(page, "preset", "tour")
+    page.wait_for_function("document.querySelector('#setting-batch_size input').value === '64'")  # it is filled in
+    page.fill("#setting-epochs input", "1000")
+    page.click("#start")
+
+
 wait_for = partial(waiting.wait_for, limit_s=LONG, poll_s=0.2)

@@ -1,20 +1,15 @@
 """A run is discarded only after the person agreed, and a new one starts from the weights that were chosen."""
 
 from resnet_demo.training import events
-from tests.browser.conftest import wait_for
+from tests.browser.conftest import choose, start_long, wait_for
 from tests.checkpoints import DIGITS, make_run
-
-
-def choose(page, setting: str, label: str) -> None:
-    page.click(f"#setting-{setting} input")
-    page.get_by_role("option", name=label).click()
 
 
 def test_discard_asks_first(app, open_page):
     with app.running():
         page = open_page(app.url)
         assert page.is_disabled("#discard")
-        page.click("#tour")
+        start_long(page)
         page.wait_for_selector("#status [data-status=training]")
         (run,) = app.store.runs()
         asked, answers = [], ["dismiss", "accept"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import LONG, wait_for
+from tests.browser.conftest import LONG, start_long, wait_for
 
 
 def status(page) -> str:
@@ -36,7 +36,7 @@ def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
         hosts = set()
         page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
         page.wait_for_selector("#status:has-text('no run yet')")
-        page.click("#tour")
+        start_long(page)
         page.wait_for_selector("#status [data-status=training]")
         page.wait_for_selector("#loss-chart polyline.train")
         before = drawn_points(page)
@@ -66,7 +66,7 @@ def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
 def test_the_app_ends_the_run_is_saved_and_the_next_start_resumes_it(app, open_page):
     with app.running() as process:
         page = open_page(app.url)
-        page.click("#tour")
+        start_long(page)
         page.wait_for_selector("#loss-chart polyline.train")
         process.send_signal(signal.SIGTERM)
         said = process.communicate(timeout=LONG)[0]
@@ -106,7 +106,7 @@ def test_keep_training_leaves_the_run_alone(app, open_page):
 def test_a_visitor_looks_and_the_owner_acts(app, open_page):
     with app.running(RESNET_DEMO_TOKEN="secret"):
         visitor, owner = open_page(app.url), open_page(f"{app.url}?token=secret")
-        owner.click("#tour")
+        start_long(owner)
         owner.wait_for_selector("#status [data-status=training]")
         owner.wait_for_timeout(5000)  # some heartbeats: the token goes with them, too
         assert owner.is_enabled("#stop")

@@ -3,7 +3,7 @@
 from PIL import Image, ImageDraw
 
 from resnet_demo.training.pinned import PinnedFile
-from tests.browser.conftest import wait_for
+from tests.browser.conftest import start_long, wait_for
 
 
 def seven_on_paper(folder):
@@ -31,7 +31,7 @@ def test_a_dropped_photo_is_watched_reloaded_and_removed(app, open_page, tmp_pat
         page.wait_for_selector("#pinned:has-text('Pin a photo')")
         drop(page, seven_on_paper(tmp_path))
         page.wait_for_selector("#photo img")  # waits here for the run
-        page.click("#tour")
+        start_long(page)
         page.wait_for_selector("#pinned img.pinned-picture")
         page.wait_for_selector("#photo img", state="detached")
         wait_for(lambda: page.wait_for_timeout(200) or drawn_answers(page) > 1, "a curve of answers")
@@ -53,3 +53,12 @@ def test_a_dropped_photo_is_watched_reloaded_and_removed(app, open_page, tmp_pat
         page.click("[data-unpin]")
         page.wait_for_selector("#pinned:has-text('Pin a photo')")
         assert not run.picture_path.exists() and page.query_selector("#mind-chart polyline") is None
+
+        drop(page, seven_on_paper(tmp_path))
+        page.wait_for_selector("#photo img")
+        page.get_by_role("tab", name="Runs").click()
+        page.click(f"#runs input[data-run='{run.id}']")
+        page.click("text=Rename, continue, delete")
+        page.click("text=Continue as a new run")  # opens the Train tab
+        page.wait_for_selector("#pinned img.pinned-picture")
+        page.wait_for_selector("#photo img", state="detached")

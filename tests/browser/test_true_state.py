@@ -90,14 +90,14 @@ def watched(page) -> tuple:
     """The page once it shows the training, and its heart."""
     heart = Heart(page)
     wait_until(page, "training", 1)
+    wait_for(lambda: page.wait_for_timeout(200) or heart.beats, "a heartbeat")  # else none would ever be counted
     return page, heart
 
 
 def test_a_reload_in_mid_run(app, training, open_page):
     run, _ = training
     with app.running("--keep-training"):
-        page = open_page(app.url)
-        heart = Heart(page)
+        page, heart = watched(open_page(app.url))
         for _ in range(3):
             known = len(run.view().metrics)
             page.reload()
@@ -108,7 +108,7 @@ def test_seven_tabs_at_once(app, training, open_page):
     run, launcher = training
     with app.running("--keep-training"):
         first = open_page(app.url)
-        pages = [first, *(open_page(app.url, beside=first) for _ in range(6))]
+        pages = [watched(first)[0], *(open_page(app.url, beside=first) for _ in range(6))]
         for page in pages:
             wait_until(page, "training", 1)
         assert max(beats_until(pages, "training", len(run.view().metrics))) <= HEARTBEATS

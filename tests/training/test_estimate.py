@@ -11,7 +11,7 @@ from resnet_demo.training.config import preset_config
 from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.estimate import estimate
 from resnet_demo.training.run_store import RunStore
-from resnet_demo.ui.present import plan_html
+from resnet_demo.ui.plan import plan_html
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 1280, "elapsed_s": 5.0}
 

@@ -77,6 +77,13 @@ def test_a_name_is_escaped_and_a_nameless_series_has_no_legend():
     assert "&lt;b&gt;" in html and html.count("<i></i>") == 1
 
 
+def test_who_cannot_see_it_hears_the_names_and_no_nameless_background():
+    told = [drawn(*series).find(".//{*}svg").get("aria-label") for series in (
+        [Series("cat", "class-1", [(1, 2.0)]), Series("", "faint", [(1, 1.0)])], [Series("", "train", [(1, 0.5)])],
+    )]  # fmt: skip
+    assert told == ["Loss: cat last at 2", "Loss: last at 0.5"]
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 6, 8, 60, 100, 1000])
 def test_ticks_are_round_and_few(epochs):
     ticks = Axis("epoch", 0, epochs).ticks(8)

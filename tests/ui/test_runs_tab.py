@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.training.config import preset_config
+from resnet_demo.training.events import fold
 from resnet_demo.training.run_store import RunStore
 from resnet_demo.ui import comparison, runs_table
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.curves import ChartChoice
 from resnet_demo.ui.figures import RUNS, draw_curves
 from resnet_demo.ui.form import FIELDS
-from resnet_demo.ui.watch import Watcher
+from resnet_demo.ui.watch import Look, Watcher
 from tests.training.test_points import epoch, metric
 from tests.ui.asking import post, run_now
 
@@ -42,6 +43,16 @@ def test_a_press_sorts_and_a_second_turns_it_round(look):
     turned = runs_table.next_order(once, "network")
     assert [s.run.id for s in runs_table.sort_runs(look.runs, turned)] == names[::-1]
     assert 'aria-sort="ascending"' in runs_table.table_html(look, once)
+
+
+def test_the_row_of_a_living_run_is_shown_anew_each_half_minute(look):
+    def word(alive, elapsed_s):
+        first, *others = look.runs
+        view = fold([metric(2, 1.0), replace(metric(4, 1.0), elapsed_s=elapsed_s)])
+        return runs_table.version_of(Look(None, (replace(first, alive=alive, view=view), *others)), "")
+
+    assert word(True, 31.0) == word(True, 59.0) != word(True, 61.0)
+    assert word(False, 31.0) == word(False, 61.0)
 
 
 def test_what_has_no_value_stands_last_both_ways(tmp_path):
