@@ -260,7 +260,8 @@ def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
 
 def log_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     """The same where it can be scrolled, by keyboard, too."""
-    return f'<pre class="run-log" tabindex="0" role="region" aria-label="Log">{escape(log_text(snapshot, owner))}</pre>'
+    lines = f"<span>{escape(log_text(snapshot, owner))}</span>"
+    return f'<pre class="run-log" tabindex="0" role="region" aria-label="Log">{lines}</pre>'
 
 
 def _gaps_line(snapshot: Snapshot) -> str:
