@@ -5,6 +5,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # also when run as a command
 
@@ -34,6 +36,17 @@ def test_every_picture_is_there_and_small():
     assert len(pictures) >= 3
     for picture in pictures:
         assert 0 < (ROOT / picture).stat().st_size <= 300_000, picture
+
+
+def test_what_a_space_is_told_is_what_is_required():
+    head = README.read_text(encoding="utf-8").split("---\n")[1]
+    told = dict(line.split(": ", 1) for line in head.splitlines())
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    required = {
+        one.name: one.specifier for one in (Requirement(line.partition("#")[0]) for line in lines if line[0] != "#")
+    }
+    assert told["sdk"] == "gradio" and required["gradio"].contains(told["sdk_version"])
+    assert (ROOT / told["app_file"]).is_file() and float(told["python_version"]) >= 3.11
 
 
 if __name__ == "__main__":
