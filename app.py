@@ -48,6 +48,7 @@ def parse_flags() -> argparse.Namespace:
 def main() -> None:
     options = parse_flags()
     host = bindable(options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
+    os.environ["GRADIO_SERVER_NAME"] = "127.0.0.1" if ":" in host else host  # where Gradio looks for a free port
     store = RunStore(options.runs)
     share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
     behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
@@ -75,7 +76,7 @@ def main() -> None:
     if access.token:
         link = f"{page_address(public_url, local_url)}?token={quote(access.token, safe='')}"
         print(f"The owner's link, which may start and stop: {link}", flush=True)
-        if host in ("0.0.0.0", "::") and not public_url:
+        if host in ("0.0.0.0", "::") and "//localhost" in link:
             print("On another machine put this one's name or address in the place of localhost.", flush=True)
     wanted.wait()
     leave(backend.launcher, options.keep_training)
@@ -90,9 +91,10 @@ def bindable(host: str) -> str:
         family, kind, protocol, _, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.bind(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise SystemExit(
-            f"app.py: this machine cannot listen on '{host}' ({error.strerror}). Choose one of its own addresses with "
+            f"app.py: this machine cannot listen on '{host}' ({why}). Choose one of its own addresses with "
             "--host: 127.0.0.1 for this machine alone, 0.0.0.0 for all that reach it."
         ) from error
     return host
@@ -116,7 +118,7 @@ def launch(page: Blocks, **how) -> tuple:
         try:
             return page.launch(quiet=attempt > 0, **how)
         except OSError as error:  # Gradio's word for a port that is taken
-            port = how["server_port"]
+            port = how.get("server_port")
             taken = f"port {port} is taken, or not allowed" if port else "none of Gradio's hundred ports is free"
             raise SystemExit(f"app.py: {taken}. Choose another with --port.") from error
         except ValueError as error:  # and for a server that does not answer

@@ -85,16 +85,19 @@ def test_flags_win_and_a_taken_port_is_one_line(tmp_path):
 
 
 def test_an_address_that_is_not_this_machines_is_one_line(tmp_path):
-    for host in ("192.0.2.1", "no-such-name.invalid"):
+    for host in ("192.0.2.1", "no-such-name.invalid", "192.168..5"):
         process = start("--host", host, "--runs", tmp_path)
         said = process.communicate(timeout=LONG)[0]
         assert process.returncode == 1 and f"cannot listen on '{host}'" in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize("host", ["::1", "[::1]"])
-def test_an_address_of_version_6_is_taken_where_the_machine_has_it(tmp_path, host):
+@pytest.mark.parametrize(
+    ("host", "environment"), [("::1", {}), ("[::1]", {}), ("::1", {"GRADIO_SERVER_NAME": "192.0.2.1"})]
+)
+def test_an_address_of_version_6_is_taken_where_the_machine_has_it(tmp_path, host, environment):
     port = free_port()
-    with ending(start("--host", host, "--port", port, "--runs", tmp_path)) as process:
+    flags = ["--host", host, "--port", port, "--runs", tmp_path]
+    with ending(start(*flags, PYTHONUNBUFFERED="1", **environment)) as process:
         said = process.stdout.readline()
         if "cannot listen on '::1'" not in said:
             assert f"http://[::1]:{port}" in said

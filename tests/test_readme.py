@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # also when run as a command
@@ -41,12 +42,10 @@ def test_every_picture_is_there_and_small():
 def test_what_a_space_is_told_is_what_is_required():
     head = README.read_text(encoding="utf-8").split("---\n")[1]
     told = dict(line.split(": ", 1) for line in head.splitlines())
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    required = {
-        one.name: one.specifier for one in (Requirement(line.partition("#")[0]) for line in lines if line[0] != "#")
-    }
+    lines = (line.partition("#")[0] for line in (ROOT / "requirements.txt").read_text().splitlines())
+    required = {one.name: one.specifier for one in map(Requirement, filter(str.strip, lines))}
     assert told["sdk"] == "gradio" and required["gradio"].contains(told["sdk_version"])
-    assert (ROOT / told["app_file"]).is_file() and float(told["python_version"]) >= 3.11
+    assert (ROOT / told["app_file"]).is_file() and Version(told["python_version"]) >= Version("3.11")
 
 
 if __name__ == "__main__":

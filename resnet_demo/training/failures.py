@@ -8,7 +8,8 @@ NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # of the
 
 def failure_sentence(error: Exception) -> str | None:
     """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
-    if isinstance(error, ImportError):  # torch itself may be what cannot be imported
+    ours = (getattr(error, "name", None) or "").startswith("resnet_demo")
+    if isinstance(error, ImportError) and not ours:  # torch itself may be what cannot be imported
         return f"A package could not be loaded ({error}). Install them again: pip install -r requirements.txt."
     import torch
 

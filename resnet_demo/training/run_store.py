@@ -93,6 +93,8 @@ class RunStore:
 
     def discard_unborn(self, run: RunDirectory) -> None:
         """Delete a run whose first start was refused: no worker has begun to load for it, said a word or saved."""
+        if not run.exists():
+            return
         begun = run.environment() or run.events() or run.state_path.exists() or run.model_path.exists()
         if not begun and not run.is_alive():
             shutil.rmtree(run.path, ignore_errors=True)

@@ -58,6 +58,7 @@ class ClassifyTab:
         checkpoints = self._checkpoints()
         info = self._info(checkpoints, NEWEST)
         self.seen = gr.Textbox("", visible="hidden")
+        self.first = gr.Textbox("", visible="hidden")  # changes when the first checkpoint has come
         with gr.Row(elem_classes="classify-row"):  # three parts, placed by the style sheet
             with gr.Column(elem_classes="classify-ask"):
                 self.picture = gr.Image(
@@ -85,7 +86,7 @@ class ClassifyTab:
     def _wire(self) -> None:
         question = [self.picture, self.run]
         gr.on(
-            [self.picture.change, self.run.input, self.again.click],
+            [self.picture.change, self.run.input, self.again.click, self.first.change],
             self.show_answer,
             question,
             self.answer,
@@ -118,30 +119,27 @@ class ClassifyTab:
             events,
             self.refresh,
             [self.seen, self.run, self.picture],
-            [self.seen, self.run, self.known, self.answer, self.again],
+            [self.seen, self.first, self.run, self.known, self.answer, self.again],
             api_name="refresh_classify",
             **QUIET,
             **UNCHECKED,
         )
 
     def refresh(self, seen: Any, chosen: Any, picture: Any) -> list:
-        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, but a picture that
-        was dropped before there was any checkpoint gets its answer now."""
+        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and a picture that
+        was dropped before there was any checkpoint is asked about now."""
         checkpoints = self._checkpoints()
         version = checksum(checkpoints)
         if version == seen:
             return gr.skip()
         kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
         info = self._info(checkpoints, kept)
-        if picture is None:
-            card = answer.empty_html(info)
-        else:
-            card = self.show_answer(picture, kept) if seen == checksum({}) else gr.skip()
         return [
             version,
+            version if seen == checksum({}) else gr.skip(),
             gr.Dropdown(choices=_choices(checkpoints), value=kept),
             answer.known_html(info),
-            card,
+            answer.empty_html(info) if picture is None else gr.skip(),
             gr.Button(visible=info is not None),
         ]
 

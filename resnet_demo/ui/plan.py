@@ -27,7 +27,7 @@ def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) 
     download = f"Downloads {fetched} first. " if fetched else ""
     about = "about " if guess.about else ""
     if guess.images_per_s is None:
-        time = "How long it takes shows as soon as it trains: no run on this device has told its speed yet."
+        time = "How long it takes shows as soon as it trains: no run like it has told its speed on this device yet."
     elif guess.seconds is None:
         time = "How long it takes shows once the pictures are counted."
     else:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from resnet_demo.training import events
 from tests.browser.conftest import LONG, start_long, wait_for
+from tests.checkpoints import DIGITS, make_run
 
 
 def status(page) -> str:
@@ -61,6 +63,18 @@ def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
         page.click("#stop")
         page.wait_for_selector("#status [data-status=stopped]")
         assert hosts == {"127.0.0.1"}  # no fonts, no telemetry, no script from elsewhere
+
+
+def test_a_picture_that_came_before_any_checkpoint_is_answered_by_the_first(app, open_page, tmp_path):
+    with app.running():
+        page = open_page(app.url)
+        page.get_by_role("tab", name="Classify").click()
+        page.wait_for_selector("#classify-picture input[type=file]", state="attached")
+        page.set_input_files("#classify-picture input[type=file]", digit_on_disk(tmp_path))
+        page.wait_for_selector("#classify-answer:has-text('There is no trained checkpoint yet')")
+        run = make_run(app.store, "20261124-101500-resnet18-digits", DIGITS)
+        run.append(events.CheckpointSaved(time=1.0, epoch=1, step=3, images_seen=48, elapsed_s=2.0))
+        page.wait_for_selector("#classify-answer:has-text('probability')")
 
 
 def test_the_app_ends_the_run_is_saved_and_the_next_start_resumes_it(app, open_page):
@@ -118,7 +132,7 @@ def test_a_visitor_looks_and_the_owner_acts(app, open_page):
 def open_planned(open_page, url, width=1440):
     """The page once its form has been filled and its plan stands."""
     page = open_page(url, width)
-    page.wait_for_selector("#plan:has-text('Takes about')")
+    page.wait_for_selector("#plan:has-text('Trains on')")
     return page
 
 

@@ -333,14 +333,20 @@ def test_a_killed_decoding_process_is_a_sentence(split_folder):
     assert isinstance(caught.value.__cause__, EOFError | OSError)
 
 
-def test_decoding_processes_leave_a_request_to_end_to_their_parent(split_folder):
-    paths = [str(path) for path in split_folder.rglob("*.png")] * 500
-    loading = decoding.decode(paths, in_processes=True)
-    next(loading), next(loading)  # they run
-    for process in multiprocessing.active_children():
-        os.kill(process.pid, signal.SIGTERM)
-    (images, unreadable), _ = drained(loading)
-    assert len(images) == len(paths) and unreadable == [] and multiprocessing.active_children() == []
+def test_a_decoding_process_leaves_a_request_to_end_to_its_parent(split_folder):
+    """As systemd or Slurm sends it, to all processes at once."""
+    processes = {}
+    connection = decoding._start(processes)
+    paths = [str(split_folder / "train" / "ant" / "000.png")]
+    try:
+        for count in range(2):
+            connection.send((count, paths))
+            start, images, unreadable = connection.recv()
+            assert (start, len(images), unreadable) == (count, 1, [])
+            processes[connection].terminate()
+    finally:
+        processes[connection].kill()
+        processes[connection].join()
 
 
 def is_alive(process: psutil.Process) -> bool:

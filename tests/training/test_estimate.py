@@ -47,7 +47,7 @@ def test_on_a_gpu_nothing_is_said_before_a_run_has_told_its_speed(store, cpu):
     gpu = replace(cpu, device=torch.device("cuda"), name="NVIDIA H100")
     guess = estimate(preset_config("fast"), store, gpu)
     assert (guess.seconds, guess.images_per_s, guess.steps_per_epoch) == (None, None, 375)
-    assert "no run on this device has told its speed" in plan_html("Trains on it.", guess, {})
+    assert "no run like it has told its speed" in plan_html("Trains on it.", guess, {})
     add_run(store, preset_config("fast"), 9000.0, device="NVIDIA H100")
     assert estimate(preset_config("fast"), store, gpu).images_per_s == 9000.0
 

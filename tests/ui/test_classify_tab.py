@@ -104,7 +104,7 @@ def test_the_page_is_built_without_torch(tmp_path):
 
 
 def test_without_a_checkpoint_the_page_leads_to_train(client, picture):
-    _, _, known, answer = client.predict("", NEWEST, None, api_name="/refresh_classify")
+    _, _, _, known, answer = client.predict("", NEWEST, None, api_name="/refresh_classify")
     assert "No checkpoint yet" in answer and "data-to-train" in answer
     assert "will be listed here" in known
     assert "There is no trained checkpoint yet" in refused(client, handle_file(picture), NEWEST)
@@ -136,7 +136,7 @@ def test_the_next_answer_is_the_newer_checkpoints(client, store, picture):
 def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(client, store):
     make_run(store, "20260101-a")
     make_run(store, "20260202-b", replace(INFO, accuracy=None, classes=("x", "y")))
-    seen, choices, known, answer = client.predict("", "gone", None, api_name="/refresh_classify")
+    seen, _, choices, known, answer = client.predict("", "gone", None, api_name="/refresh_classify")
     assert [value for _, value in choices["choices"]] == [NEWEST, "20260202-b", "20260101-a"]
     assert choices["choices"][1][0] == "20260202-b · test accuracy not yet measured"
     assert choices["value"] == NEWEST
@@ -148,17 +148,24 @@ def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(clien
 def test_a_chosen_run_stays_chosen_and_a_shown_answer_stays(client, store, picture):
     make_run(store, "run-1")
     make_run(store, "run-2", replace(INFO, classes=("x", "y")))
-    _, choices, known, answer = client.predict("", "run-1", handle_file(picture), api_name="/refresh_classify")
+    _, _, choices, known, answer = client.predict("", "run-1", handle_file(picture), api_name="/refresh_classify")
     assert choices["value"] == "run-1"
     assert "cat" in known
     assert "classify-card" not in str(answer)
 
 
-def test_a_picture_that_waits_is_answered_when_the_first_checkpoint_comes(client, store, picture):
-    seen, *_ = client.predict("", NEWEST, None, api_name="/refresh_classify")
+def test_the_first_checkpoint_and_no_other_asks_about_a_picture_that_waits(client, store):
+    """What `refresh` changes then triggers the answer, queued like any other."""
+
+    def refreshed(seen):
+        return client.predict(seen, NEWEST, None, api_name="/refresh_classify")[:2]
+
+    none, asked = refreshed("")
     make_run(store, "run-1")
-    *_, card = client.predict(seen, NEWEST, handle_file(picture), api_name="/refresh_classify")
-    assert "step 34, test accuracy 62.5" in card
+    one, asked_at_first = refreshed(none)
+    make_run(store, "run-2")
+    _, asked_again = refreshed(one)
+    assert asked_at_first == one and one not in (str(asked), str(asked_again))
 
 
 def test_the_classes_of_the_chosen_run_are_shown(client, store):
