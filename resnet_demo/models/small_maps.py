@@ -71,7 +71,9 @@ def _pointwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     places = x.permute(0, 2, 3, 1)  # in channels_last memory this is a view
     if stride > 1:
         places = places[:, ::stride, ::stride]
-    return linear(places, weight.flatten(1)).permute(0, 3, 1, 2)
+    # Flattened here: where no gradient is asked for, linear would copy the weight for each row of a map with gaps.
+    y = linear(places.flatten(0, 2), weight.flatten(1))
+    return y.view(*places.shape[:3], -1).permute(0, 3, 1, 2)
 
 
 class _RowProducts(torch.autograd.Function):
