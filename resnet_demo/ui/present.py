@@ -209,7 +209,8 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
         )
     done = share_done(snapshot)
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
-    named, told = f"{escape(snapshot.title)}: " if snapshot.title else "", escape(sentence(snapshot, owner, busy))
+    named = f"{escape(snapshot.title)}: " if snapshot.title else ""
+    told = escape(sentence(snapshot, owner, busy))
     title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
         f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '

@@ -134,10 +134,21 @@ def choose(page, setting: str, label: str) -> None:
     page.get_by_role("option", name=label).click()
 
 
-def start_long(page) -> None:
-    """A training that outlasts the test on any machine, started as a person does."""
+def choose_tour(page) -> None:
+    """Its settings in the form, to be changed or started."""
     choose(page, "preset", "tour")
     page.wait_for_function("document.querySelector('#setting-batch_size input').value === '64'")  # it is filled in
+
+
+def drop(page, where: str, path: Path) -> None:
+    """A picture into `where`, the selector of a place for one."""
+    page.wait_for_selector(f"{where} input[type=file]", state="attached")
+    page.set_input_files(f"{where} input[type=file]", path)
+
+
+def start_long(page) -> None:
+    """A training that outlasts the test on any machine, started as a person does."""
+    choose_tour(page)
     page.fill("#setting-epochs input", "1000")
     page.click("#start")
 

@@ -1,7 +1,7 @@
 """A run is discarded only after the person agreed, and a new one starts from the weights that were chosen."""
 
 from resnet_demo.training import events
-from tests.browser.conftest import choose, start_long, wait_for
+from tests.browser.conftest import choose, choose_tour, start_long, wait_for
 from tests.checkpoints import DIGITS, make_run
 
 
@@ -31,8 +31,7 @@ def test_a_run_starts_from_the_weights_that_were_chosen(app, open_page):
     parent.append(events.RunEnded(**place, outcome="stopped"))
     with app.running():
         page = open_page(app.url)
-        choose(page, "preset", "tour")
-        page.wait_for_function("document.querySelector('#setting-batch_size input').value === '64'")  # it is filled in
+        choose_tour(page)
         page.click("text=Advanced settings")
         choose(page, "arch", "ResNet-18")
         choose(page, "start_from", "24 Nov 2026, 10:15, resnet50 on handwritten digits")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from resnet_demo.training import events
-from tests.browser.conftest import LONG, start_long, wait_for
+from tests.browser.conftest import LONG, drop, start_long, wait_for
 from tests.checkpoints import DIGITS, make_run
 
 
@@ -55,8 +55,7 @@ def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
         page.wait_for_selector("text=23,528,522")
         wait_for(lambda: app.store.latest_model() is not None, "the first checkpoint")
         page.get_by_role("tab", name="Classify").click()
-        page.wait_for_selector("#classify-picture input[type=file]", state="attached")
-        page.set_input_files("#classify-picture input[type=file]", digit_on_disk(tmp_path))
+        drop(page, "#classify-picture", digit_on_disk(tmp_path))
         page.wait_for_selector("#classify-answer:has-text('probability')")
 
         page.get_by_role("tab", name="Train").click()
@@ -69,8 +68,7 @@ def test_a_picture_that_came_before_any_checkpoint_is_answered_by_the_first(app,
     with app.running():
         page = open_page(app.url)
         page.get_by_role("tab", name="Classify").click()
-        page.wait_for_selector("#classify-picture input[type=file]", state="attached")
-        page.set_input_files("#classify-picture input[type=file]", digit_on_disk(tmp_path))
+        drop(page, "#classify-picture", digit_on_disk(tmp_path))
         page.wait_for_selector("#classify-answer:has-text('There is no trained checkpoint yet')")
         run = make_run(app.store, "20261124-101500-resnet18-digits", DIGITS)
         run.append(events.CheckpointSaved(time=1.0, epoch=1, step=3, images_seen=48, elapsed_s=2.0))

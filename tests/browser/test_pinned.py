@@ -3,7 +3,7 @@
 from PIL import Image, ImageDraw
 
 from resnet_demo.training.pinned import PinnedFile
-from tests.browser.conftest import start_long, wait_for
+from tests.browser.conftest import drop, start_long, wait_for
 
 
 def seven_on_paper(folder):
@@ -12,11 +12,6 @@ def seven_on_paper(folder):
     ImageDraw.Draw(picture).line([(80, 30), (160, 30), (110, 150)], fill="black", width=18)
     picture.save(path)
     return path
-
-
-def drop(page, path) -> None:
-    page.wait_for_selector("#photo input[type=file]", state="attached")
-    page.set_input_files("#photo input[type=file]", path)
 
 
 def drawn_answers(page) -> int:
@@ -29,7 +24,7 @@ def test_a_dropped_photo_is_watched_reloaded_and_removed(app, open_page, tmp_pat
     with app.running():
         page = open_page(app.url)
         page.wait_for_selector("#pinned:has-text('Pin a photo')")
-        drop(page, seven_on_paper(tmp_path))
+        drop(page, "#photo", seven_on_paper(tmp_path))
         page.wait_for_selector("#photo img")  # waits here for the run
         start_long(page)
         page.wait_for_selector("#pinned img.pinned-picture")
@@ -54,7 +49,7 @@ def test_a_dropped_photo_is_watched_reloaded_and_removed(app, open_page, tmp_pat
         page.wait_for_selector("#pinned:has-text('Pin a photo')")
         assert not run.picture_path.exists() and page.query_selector("#mind-chart polyline") is None
 
-        drop(page, seven_on_paper(tmp_path))
+        drop(page, "#photo", seven_on_paper(tmp_path))
         page.wait_for_selector("#photo img")
         page.get_by_role("tab", name="Runs").click()
         page.click(f"#runs input[data-run='{run.id}']")

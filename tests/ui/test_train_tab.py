@@ -112,7 +112,7 @@ def test_nobody_is_sent_where_the_server_keeps_its_pictures(tmp_path):
     assert "/srv" not in str(shown) and form.config(shown) == preset_config("accurate", data=sources[1])
 
 
-def test_the_digits_come_and_go_with_the_tour(tmp_path):
+def test_the_digits_come_and_go_with_the_tour():
     folder = "folder:/srv/flowers"
     with gr.Blocks():
         form = TrainForm([folder, "cifar10", "digits"], preset_config("fast", data=folder))
