@@ -14,13 +14,13 @@ os.environ.setdefault("MPLBACKEND", "agg")  # else Gradio's first answer waits f
 from gradio import Blocks
 
 from resnet_demo.data.images import MAX_FILE_BYTES
-from resnet_demo.training.config import absolute_source
-from resnet_demo.training.launcher import Launcher, LaunchError
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.config import absolute_source
+from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.theme import CSS, page_theme
+from resnet_demo.workers.launcher import Launcher, LaunchError
 
 SAVE_TIMEOUT_S = 120.0
 ANSWER_ATTEMPTS = 5  # of 3 s

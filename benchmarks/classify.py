@@ -27,12 +27,12 @@ from benchmarks.machine import machine_line, publish, spread
 from resnet_demo.data.images import SIZE
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.inference.predictor import BATCH, Predictor
+from resnet_demo.models.checkpoint import load_model, save_model
+from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.models.resnet import NetworkSpec, ResNet
-from resnet_demo.training.checkpoint import load_model, save_model
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.model_info import ModelInfo
-from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import RunDirectory
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.store import RunStore
 
 ROOT = Path(__file__).parents[1]
 BARE, FOLDED, OURS = "bare forward pass", "bare, norms folded", "the predictor"
@@ -42,7 +42,7 @@ start = time.perf_counter()
 from pathlib import Path
 from resnet_demo.data.images import load_picture
 from resnet_demo.inference.predictor import Predictor
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.store import RunStore
 Predictor(RunStore(Path(sys.argv[1]))).classify(load_picture(Path(sys.argv[2])))
 print(time.perf_counter() - start)
 """

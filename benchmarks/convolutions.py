@@ -23,9 +23,9 @@ from resnet_demo.models import small_maps
 from resnet_demo.models.describe import LayerDescription, describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.models.small_maps import SmallMapConv2d
-from resnet_demo.training.config import preset_config
+from resnet_demo.runs.config import preset_config
 from resnet_demo.training.device import DeviceChoice, choose_device
-from resnet_demo.training.optimization import make_optimizer
+from resnet_demo.training.optimizer import make_optimizer
 
 SPEC = NetworkSpec("resnet50", "imagenet")
 SIDE = 32  # of the pictures, in pixels

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from resnet_demo.text import plural
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.ui.words import plural
 
 PRECISIONS = ("float32", "bfloat16")  # that a benchmark may be asked for
 

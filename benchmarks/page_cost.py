@@ -28,13 +28,13 @@ from PIL import Image
 from benchmarks.machine import machine_line, publish, spread
 from benchmarks.running import ROOT, running_app
 from benchmarks.visitors import Page
-from resnet_demo.training import events
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.launcher import WORKER_PRIORITY
-from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import RunDirectory
-from resnet_demo.training.worker import Worker
-from resnet_demo.ui.watch import CURVES_S, FRESH_S
+from resnet_demo.runs import events
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import CURVES_S, FRESH_S
+from resnet_demo.workers.launcher import WORKER_PRIORITY
+from resnet_demo.workers.worker import Worker
 
 BATCH_SIZE = 128
 POINTS = 1000  # logged before a tick is measured

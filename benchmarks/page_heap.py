@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.machine import machine_line
 from benchmarks.running import START_TIMEOUT_S, running_app
 from benchmarks.visitors import chromium
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.store import RunStore
+from resnet_demo.workers.launcher import Launcher
 
 
 @dataclass(frozen=True)

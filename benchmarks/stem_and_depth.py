@@ -19,13 +19,13 @@ from pathlib import Path
 
 from benchmarks.machine import machine_line, publish, spread
 from benchmarks.throughput import images_per_s, our_loop
-from resnet_demo.commands.train import train_in_foreground
+from resnet_demo.cli.train import train_in_foreground
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
-from resnet_demo.training.config import TrainConfig, preset_config
-from resnet_demo.training.estimate import FORWARD_AND_BACKWARD
-from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import RunDirectory
+from resnet_demo.runs.config import TrainConfig, preset_config
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.store import RunStore
+from resnet_demo.workers.estimate import FORWARD_AND_BACKWARD
 
 NETWORKS = [f"{arch}/{stem}" for arch in ("resnet18", "resnet34", "resnet50") for stem in STEMS]
 TRAINED, EVALUATED = 48_000, 12_000  # pictures of a whole epoch

@@ -22,7 +22,7 @@ from benchmarks.machine import PRECISIONS, machine_line, precision_name, publish
 from resnet_demo.models.describe import LayerDescription, NetworkDescription, describe
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.training.device import DeviceChoice, choose_device
-from resnet_demo.training.estimate import FORWARD_AND_BACKWARD
+from resnet_demo.workers.estimate import FORWARD_AND_BACKWARD
 
 KINDS = {  # what an operator's time is counted as; the first whose word is in its name
     "library convolutions": ("mkldnn_convolution", "convolution_backward"),

@@ -26,8 +26,8 @@ from benchmarks.article import BATCH_SIZE, Decoded, article_loop, plain_loop
 from benchmarks.machine import PRECISIONS, machine_line, publish, spread
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.data.sources import drain, load_dataset
-from resnet_demo.training import events
-from resnet_demo.training.config import TrainConfig, preset_config
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.trainer import Trainer
 

@@ -2,6 +2,6 @@
 
 import sys
 
-from resnet_demo.cli import main
+from resnet_demo.cli.main import main
 
 sys.exit(main())

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.training.config import TrainConfig, preset_config
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.config import TrainConfig, preset_config
+from resnet_demo.runs.store import RunStore
 
 
 def pytest_collection_modifyitems(config, items):

@@ -10,14 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_demo"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-MAY_IMPORT = {
-    "files.py": set(),
-    "models": {"models"},
-    "data": {"data", "models", "files"},
-    "training": {"training", "data", "models", "files"},
-    "inference": {"inference", "training", "data", "models"},
-    "ui": {"ui", "inference", "training", "data", "models"},
-}
+GROUND = {"errors", "files", "text"}  # single modules that stand below all rooms
+# From the bottom up: a room may import itself, the rooms before it, and the ground.
+ROOMS = ("models", "data", "runs", "training", "workers", "inference", "cli")
+MAY_IMPORT = {f"{module}.py": set() for module in GROUND}
+MAY_IMPORT |= {room: GROUND | set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)}
+MAY_IMPORT["inference"] -= {"workers"}  # two rooms side by side
+MAY_IMPORT["ui"] = MAY_IMPORT["cli"] - {"cli"} | {"ui"}
+ENTRANCES = {"__init__.py", "__main__.py"}
 
 
 def imported(path: Path) -> set[str]:
@@ -37,19 +37,38 @@ def test_imports_point_down(path):
     layer = path.relative_to(PACKAGE).parts[0]
     ours = {name.split(".")[1] for name in imported(path) if name.startswith("resnet_demo.") and name.count(".") > 0}
     ours -= {"__version__"}
-    if layer in MAY_IMPORT:
-        assert ours <= MAY_IMPORT[layer], f"{path.name} reaches up to {ours}"
+    if layer not in ENTRANCES:
+        assert ours <= MAY_IMPORT[layer], f"{path.name} reaches up to {ours - MAY_IMPORT[layer]}"
     libraries = {name.split(".")[0] for name in imported(path)}
     assert "gradio" not in libraries or layer == "ui"
-    assert "matplotlib" not in libraries or path == PACKAGE / "ui" / "figures.py"
+    assert "matplotlib" not in libraries or path == PACKAGE / "runs" / "figures.py"
+
+
+@pytest.mark.parametrize("folder", ["runs", "ui/html"])
+def test_a_folder_imports_no_torch_and_no_gradio(folder):
+    modules = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in MODULES
+        if path.is_relative_to(PACKAGE / folder) and path.name != "__init__.py"
+    ]
+    assert modules
+    program = f"""
+import importlib, sys
+for name in {modules!r}:
+    importlib.import_module(name)
+    found = [library for library in ("torch", "torchvision", "gradio") if library in sys.modules]
+    assert not found, (name, found)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_page_is_built_and_the_runs_are_listed_without_torch(tmp_path):
     program = f"""
 import sys
 from pathlib import Path
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
 store = RunStore(Path({str(tmp_path)!r}))

@@ -11,7 +11,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # also when run as a command
 
-from resnet_demo.training.config import PRESETS, TrainConfig  # noqa: E402
+from resnet_demo.runs.config import PRESETS, TrainConfig  # noqa: E402
 
 README = ROOT / "README.md"
 TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)

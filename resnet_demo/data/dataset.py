@@ -10,6 +10,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from resnet_demo.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 STARTING = "starting"  # the phase of a loading that neither downloads nor decodes: nothing is counted
 
 
-class DataError(Exception):
+class DataError(UserError):
     """Why there are no data: a sentence for people, and what they can do."""
 
 

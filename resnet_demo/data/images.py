@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from resnet_demo.errors import UserError
+
 MAX_FILE_BYTES = 25_000_000
 MAX_PIXELS = 50_000_000  # of the header; what decoding takes at most follows from it, about 300 MB
 MAX_DEEP_PIXELS = MAX_PIXELS // 4  # of 32 bits each, for which several copies of 64 bits are made
@@ -43,7 +45,7 @@ UPRIGHT = {  # the EXIF orientation a camera noted -> what turns the picture upr
 }
 
 
-class PictureError(Exception):
+class PictureError(UserError):
     """Why a file is not taken as a picture: a sentence for people, without the file's path."""
 
 

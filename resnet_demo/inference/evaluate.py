@@ -9,8 +9,8 @@ import torch
 
 from resnet_demo.data.sources import Dataset, LoadProgress, load_dataset
 from resnet_demo.inference.predictor import BATCH, Classifier
-from resnet_demo.training.model_info import CheckpointError
-from resnet_demo.training.runs import Progress
+from resnet_demo.models.checkpoint_info import CheckpointError
+from resnet_demo.runs.directory import Progress
 
 
 @dataclass(frozen=True)

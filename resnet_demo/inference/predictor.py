@@ -18,10 +18,10 @@ from torch import Tensor
 from resnet_demo.data.batches import Normalise, to_tensor
 from resnet_demo.data.images import prepare
 from resnet_demo.inference.folding import fold_norms
+from resnet_demo.models.checkpoint import load_model
+from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.resnet import ResNet
-from resnet_demo.training.checkpoint import load_model
-from resnet_demo.training.model_info import CheckpointError, ModelInfo
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.store import RunStore
 
 BATCH = 256
 KEPT = 2  # networks held in memory: the newest and one to compare it with

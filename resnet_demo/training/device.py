@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.errors import UserError
+from resnet_demo.runs.config import TrainConfig
 
 
-class DeviceError(RuntimeError):
+class DeviceError(UserError):
     """The wanted device is not there: a sentence for people."""
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from resnet_demo.data.batches import Normalise, Pictures
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.training.parallel import Processes
+from resnet_demo.training.distributed import Processes
 
 BATCH = 250  # pictures of one process
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, download, has_checksum
-from resnet_demo.training.checkpoint import DAMAGE, load_weights
-from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import RunDirectory
+from resnet_demo.models.checkpoint import load_weights
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.store import RunStore
+from resnet_demo.training.resume_state import DAMAGE
 from resnet_demo.training.trainer import Trainer, TrainingError
 
 STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."

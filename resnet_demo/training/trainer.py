@@ -13,21 +13,22 @@ from torch import Tensor, nn
 from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Normalise, batches
 from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
+from resnet_demo.errors import UserError
 from resnet_demo.models.resnet import NetworkSpec, ResNet
-from resnet_demo.training import events
-from resnet_demo.training.averaging import move_average, steps_to_average
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.training.device import DeviceChoice
+from resnet_demo.training.distributed import ALONE, Processes
+from resnet_demo.training.ema import move_average, steps_to_average
 from resnet_demo.training.evaluation import batches_in_order, count_batches, evaluate_batch, evaluation_logits
-from resnet_demo.training.optimization import make_optimizer, set_learning_rate
-from resnet_demo.training.parallel import ALONE, Processes
-from resnet_demo.training.schedule import learning_rate
+from resnet_demo.training.optimizer import make_optimizer, set_learning_rate
 from resnet_demo.training.whitening import PICTURES, whiten
 
 STATE_FORMAT = 3
 
 
-class TrainingError(RuntimeError):
+class TrainingError(UserError):
     """Training cannot go on: a sentence for people."""
 
 

@@ -2,12 +2,12 @@
 
 import gradio as gr
 
-from resnet_demo.ui.architecture_tab import build_architecture_tab
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.classify_tab import ClassifyTab
-from resnet_demo.ui.runs_tab import RunsTab
-from resnet_demo.ui.runs_table import version_of
-from resnet_demo.ui.train_tab import TrainTab
+from resnet_demo.ui.html.runs_table import version_of
+from resnet_demo.ui.tabs.architecture import build_architecture_tab
+from resnet_demo.ui.tabs.classify import ClassifyTab
+from resnet_demo.ui.tabs.runs import RunsTab
+from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.wiring import AS_TEXT, QUIET, UNCHECKED
 
 TICK_S = 2.0

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import Watcher
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.watch import Watcher
 from resnet_demo.ui.wiring import act
+from resnet_demo.workers.launcher import Launcher
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,8 @@ from collections.abc import Callable
 
 import gradio as gr
 
-from resnet_demo.training.config import ConfigError
-from resnet_demo.training.launcher import LaunchError
-from resnet_demo.training.runs import RunError
-from resnet_demo.ui.curves import ChartChoice
+from resnet_demo.errors import UserError
+from resnet_demo.ui.html.curves import ChartChoice
 
 # Cheap, called often, and nothing for an API's users: no queue, no spinner, any number at once.
 QUIET = {
@@ -52,7 +50,7 @@ def act(action: Callable[[], object]) -> None:
     """Do what a person asked for; what goes wrong becomes one sentence on the page."""
     try:
         action()
-    except (LaunchError, RunError, ConfigError) as error:
+    except UserError as error:
         raise gr.Error(str(error), title="Not done", print_exception=False) from error
     except OSError as error:
         problem = f"A file could not be written or a process not started ({error.strerror}). Check the disk."

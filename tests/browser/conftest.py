@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from resnet_demo.training.launcher import Launcher
-from resnet_demo.training.run_store import RunStore
-from tests import waiting
+from resnet_demo.runs.store import RunStore
+from resnet_demo.workers.launcher import Launcher
+from tests.support import waiting
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.training.worker import Worker
-from tests.training.test_points import metric
+from resnet_demo.workers.worker import Worker
+from tests.runs.test_points import metric
 
 RATES = {0.002: "slow", 0.004: "fast"}
 

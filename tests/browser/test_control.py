@@ -1,8 +1,8 @@
 """A run is discarded only after the person agreed, and a new one starts from the weights that were chosen."""
 
-from resnet_demo.training import events
+from resnet_demo.runs import events
 from tests.browser.conftest import choose, choose_tour, start_long, wait_for
-from tests.checkpoints import DIGITS, make_run
+from tests.support.checkpoints import DIGITS, make_run
 
 
 def test_discard_asks_first(app, open_page):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resnet_demo.training import events
+from resnet_demo.runs import events
 from tests.browser.conftest import LONG, drop, start_long, wait_for
-from tests.checkpoints import DIGITS, make_run
+from tests.support.checkpoints import DIGITS, make_run
 
 
 def status(page) -> str:

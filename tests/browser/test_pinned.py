@@ -2,7 +2,7 @@
 
 from PIL import Image, ImageDraw
 
-from resnet_demo.training.pinned import PinnedFile
+from resnet_demo.runs.pinned import PinnedFile
 from tests.browser.conftest import drop, start_long, wait_for
 
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.launcher import Launcher
+from resnet_demo.runs.config import preset_config
+from resnet_demo.workers.launcher import Launcher
 from tests.browser.conftest import LONG, wait_for
 
 HEARTBEATS = 2

@@ -9,8 +9,8 @@ from resnet_demo.data.digits import load_digits
 from resnet_demo.data.sources import DataError, drain
 from resnet_demo.inference.evaluate import Evaluation, evaluate, evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.training.model_info import CheckpointError
-from tests.checkpoints import DIGITS, INFO, network
+from resnet_demo.models.checkpoint_info import CheckpointError
+from tests.support.checkpoints import DIGITS, INFO, network
 
 
 def drained(work):

@@ -8,10 +8,10 @@ from torch import nn
 
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.inference.predictor import Classifier
+from resnet_demo.models.checkpoint import load_model, save_model
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.models.small_maps import SMALLEST_BATCH, SmallMapConv2d
-from resnet_demo.training.checkpoint import load_model, save_model
-from tests.checkpoints import INFO
+from tests.support.checkpoints import INFO
 
 
 def as_if_trained(spec: NetworkSpec) -> ResNet:

@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw
 from resnet_demo.data.batches import Normalise
 from resnet_demo.inference import predictor as module
 from resnet_demo.inference.predictor import Classifier, Predictor
-from resnet_demo.training.checkpoint import save_model
-from resnet_demo.training.model_info import CheckpointError
-from resnet_demo.training.runs import RunError
-from tests.checkpoints import DIGITS, INFO, make_run, network
+from resnet_demo.models.checkpoint import save_model
+from resnet_demo.models.checkpoint_info import CheckpointError
+from resnet_demo.runs.directory import RunError
+from tests.support.checkpoints import DIGITS, INFO, make_run, network
 
 
 def noise(seed: int = 0, size: tuple[int, int] = (32, 32)) -> Image.Image:

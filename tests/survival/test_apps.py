@@ -11,11 +11,11 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from resnet_demo.training import events
-from resnet_demo.training.runs import STOP, RunDirectory
+from resnet_demo.runs import events
+from resnet_demo.runs.directory import STOP, RunDirectory
 from tests.browser.conftest import ROOT, App, wait_for
-from tests.survival.workers import LONG, assert_as_if_never_disturbed
-from tests.ui.asking import post, run_now
+from tests.support.asking import post, run_now
+from tests.support.workers import LONG, assert_as_if_never_disturbed
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 MOMENTS = 10

@@ -12,16 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from resnet_demo.training import events
-from resnet_demo.training.checkpoint import load_state
-from resnet_demo.training.config import preset_config
-from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import PAUSE, RunDirectory, RunError
-from resnet_demo.training.worker import Worker
-from resnet_demo.ui import present
-from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html
-from resnet_demo.ui.watch import NEWEST, Watcher
-from tests.survival.workers import TrainCommand, assert_as_if_never_disturbed
+from resnet_demo.runs import events
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.directory import PAUSE, RunDirectory, RunError
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import NEWEST, Watcher
+from resnet_demo.training.resume_state import load_state
+from resnet_demo.ui.html import present
+from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html
+from resnet_demo.workers.worker import Worker
+from tests.support.workers import TrainCommand, assert_as_if_never_disturbed
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 BIG = 1_000_000  # bytes; such files are always replaced, never written into, so that copies of a run may share them

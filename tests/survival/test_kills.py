@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.training.run_store import RunStore
-from tests.states import assert_equal_states
-from tests.survival.workers import (
+from resnet_demo.runs.store import RunStore
+from tests.support.states import assert_equal_states
+from tests.support.workers import (
     EVALUATING,
     NAMES,
     SAVING,

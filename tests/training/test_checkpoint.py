@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from resnet_demo.training.checkpoint import load_model, load_state, save_model, save_state
-from resnet_demo.training.model_info import CheckpointError, ModelInfo, read_model_info
-from tests.checkpoints import INFO, network
+from resnet_demo.models.checkpoint import load_model, save_model
+from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
+from resnet_demo.training.resume_state import load_state, save_state
+from tests.support.checkpoints import INFO, network
 
 
 @pytest.fixture(scope="module")

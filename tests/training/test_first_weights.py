@@ -10,16 +10,16 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
-from resnet_demo.training import events
-from resnet_demo.training.checkpoint import load_weights
-from resnet_demo.training.config import continued, preset_config
+from resnet_demo.models.checkpoint import load_weights
+from resnet_demo.runs import events
+from resnet_demo.runs.config import continued, preset_config
+from resnet_demo.runs.directory import PAUSE, RunError
+from resnet_demo.runs.store import RunStore
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.first_weights import _read, load_first_weights
-from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import PAUSE, RunError
 from resnet_demo.training.trainer import Trainer, TrainingError
-from resnet_demo.training.worker import Worker
-from tests.checkpoints import make_run
+from resnet_demo.workers.worker import Worker
+from tests.support.checkpoints import make_run
 
 TINY = preset_config(
     "tour", arch="resnet18", epochs=2, batch_size=16, train_images=160, test_images=40, log_every_steps=3, threads=2,

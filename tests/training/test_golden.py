@@ -14,10 +14,10 @@ from torch import nn
 
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.small_maps import SmallMapConv2d
-from resnet_demo.training import events
-from resnet_demo.training.config import preset_config
+from resnet_demo.runs import events
+from resnet_demo.runs.config import preset_config
 from resnet_demo.training.device import choose_device
-from resnet_demo.training.optimization import make_optimizer
+from resnet_demo.training.optimizer import make_optimizer
 from resnet_demo.training.trainer import Trainer
 
 GOLDEN = Path(__file__).with_name("golden_losses.json")

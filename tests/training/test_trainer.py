@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from resnet_demo.training import events
+from resnet_demo.runs import events
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.trainer import Trainer, TrainingError
-from tests.states import assert_equal_states
+from tests.support.states import assert_equal_states
 
 
 @pytest.fixture(autouse=True)

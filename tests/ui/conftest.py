@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from app import launch
-from resnet_demo.training.run_store import RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
 

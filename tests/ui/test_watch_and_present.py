@@ -7,14 +7,16 @@ from itertools import pairwise
 import pytest
 from PIL import Image
 
-from resnet_demo.training import events
-from resnet_demo.training.config import continued, preset_config
-from resnet_demo.training.pinned import pin, unpin
-from resnet_demo.training.run_store import RunStore
-from resnet_demo.training.runs import DISCARD, PAUSE, Progress
-from resnet_demo.ui import present, words
-from resnet_demo.ui.runs_table import NEWEST_FIRST, table_html
-from resnet_demo.ui.watch import NEWEST, Look, Snapshot, Watcher
+from resnet_demo import text as numbers
+from resnet_demo.runs import events
+from resnet_demo.runs import text as run_text
+from resnet_demo.runs.config import continued, preset_config
+from resnet_demo.runs.directory import DISCARD, PAUSE, Progress
+from resnet_demo.runs.pinned import pin, unpin
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import NEWEST, Look, Snapshot, Watcher
+from resnet_demo.ui.html import present
+from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html
 
 CONFIG = preset_config("fast", epochs=8)
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
@@ -157,18 +159,18 @@ def test_while_one_trains_another_run_cannot_be_resumed(run, tmp_path):
     [(None, "–"), (0, "0 s"), (59.6, "1 min 00 s"), (250, "4 min 10 s"), (7261, "2 h 01 min"), (-3, "0 s")],
 )
 def test_durations(seconds, text):
-    assert words.duration(seconds) == text
+    assert numbers.duration(seconds) == text
 
 
 def test_other_numbers():
-    assert (words.percent(0.8731), words.percent(None)) == ("87.3 %", "–")
-    assert [words.rate(r) for r in (None, 7.789, 172.6, 12345.6)] == [
+    assert (numbers.percent(0.8731), numbers.percent(None)) == ("87.3 %", "–")
+    assert [numbers.rate(r) for r in (None, 7.789, 172.6, 12345.6)] == [
         "–", "7.79 images/s", "173 images/s", "12,346 images/s",
     ]  # fmt: skip
 
 
 def test_a_folder_is_named_without_its_place_on_the_server():
-    assert words.data_label("folder:/srv/secret/flowers/") == "flowers"
+    assert numbers.data_label("folder:/srv/secret/flowers/") == "flowers"
 
 
 def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
@@ -177,9 +179,9 @@ def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
 
 
 def test_an_amount_without_a_total_draws_no_bar():
-    line = words.bar_line(Progress("downloading", 51_000_000, 0))
+    line = run_text.bar_line(Progress("downloading", 51_000_000, 0))
     assert "51 MB" in line and len(line) < 100
-    assert words.bar_line(Progress("decoding", 30, 60)).startswith("[############............] 30 of 60")
+    assert run_text.bar_line(Progress("decoding", 30, 60)).startswith("[############............] 30 of 60")
 
 
 def look(current):
@@ -267,7 +269,7 @@ def test_a_run_that_is_deleted_while_it_trains_is_told_until_another_trains(run,
         seen += [watcher.look(now=True), watcher.look(now=True)]
     assert [look.lost for look in seen] == ["", run.id, run.id] and "states" in changed(*seen[:2])
     told = present.lost_html(seen[1].lost)
-    assert f"The run of {words.started(run.id)} is gone: its folder was deleted while it trained." in told
+    assert f"The run of {run_text.started(run.id)} is gone: its folder was deleted while it trained." in told
     other = store.create(CONFIG)
     waiting = watcher.look(now=True)
     assert waiting.lost == run.id and waiting.current.run == other
@@ -388,8 +390,8 @@ def test_what_is_announced_is_escaped_and_keeps_secrets(run):
     ],
 )  # fmt: skip
 def test_the_load_is_told_in_few_words(load, text):
-    assert words.machine_load(Progress("training", **load)) == text
-    assert words.machine_load(None) == "–"
+    assert run_text.machine_load(Progress("training", **load)) == text
+    assert run_text.machine_load(None) == "–"
 
 
 def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):

@@ -1,0 +1,50 @@
+"""classify: ask a checkpoint what images show."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resnet_demo.cli.checkpoint import add_checkpoint_flags, open_checkpoint, print_checkpoint
+from resnet_demo.cli.command import CommandError, add_command
+
+if TYPE_CHECKING:
+    from resnet_demo.inference.predictor import Prediction
+
+
+def add_classify(commands) -> None:
+    classify = add_command(commands, "classify", classify_command, "Ask a checkpoint what pictures show.")
+    classify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a picture of any size")
+    add_checkpoint_flags(classify)
+    classify.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to name (default 3)")
+    classify.add_argument("--json", action="store_true", help="one JSON object a picture, a line each")
+
+
+def classify_command(options: argparse.Namespace) -> int:
+    """Every picture that can be read is answered; the others are named on stderr, and the exit status is 1."""
+    if options.top_k < 1:
+        raise CommandError("--top-k must be at least 1.", code=2)
+    from resnet_demo.data.images import PictureError, load_picture
+
+    classifier = open_checkpoint(options)
+    print_checkpoint(options, classifier)
+    code = 0
+    for file in options.files:
+        try:
+            picture = load_picture(file)
+        except PictureError as error:
+            print(f"resnet_demo: {file}: {error}", file=sys.stderr)
+            code = 1
+        else:
+            print(_answer_line(file, classifier.classify(picture), options), flush=True)
+    return code
+
+
+def _answer_line(file: Path, prediction: "Prediction", options: argparse.Namespace) -> str:
+    if options.json:
+        return json.dumps({"file": str(file), **prediction.as_dict(options.top_k)})
+    from resnet_demo.text import percent
+
+    ranked = ", ".join(f"{name} {percent(share)}" for name, share in prediction.ranked[: options.top_k])
+    return f"{file}: {ranked}" + (" (inverted: its border is light)" if prediction.inverted else "")

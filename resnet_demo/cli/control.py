@@ -1,0 +1,64 @@
+"""What pause, resume, stop and discard share: how a run is named, and how its worker is waited for."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from resnet_demo.cli.command import RUNS_DIR, CommandError, add_command
+from resnet_demo.runs import events
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.store import RunStore
+
+TIMEOUT_S = 120.0  # a step may be long, and saving to a slow disk, too
+POLL_S = 0.1
+
+
+def add_control(commands, name: str, run, help: str) -> argparse.ArgumentParser:
+    command = add_command(commands, name, run, help)
+    command.add_argument("run", metavar="RUN", help="the run's id, or the path of its folder")
+    command.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
+    return command
+
+
+def find_run(options: argparse.Namespace) -> RunDirectory:
+    """By its id, or else by its path. Raises CommandError."""
+    store, folder = RunStore(options.runs), RunDirectory.at(Path(options.run))
+    known = {run.id: run for run in store.runs()}
+    run = known.get(options.run) or (folder if folder.exists() else None)
+    if run is None:
+        raise CommandError(f"There is no run '{options.run}' in '{options.runs}', and no folder of a run by that path.")
+    return run
+
+
+def end_training(run: RunDirectory, wanted: str) -> int:
+    """Ask the worker to save and end, wait until it has let go, and say how it ended."""
+    if not run.is_alive():
+        raise CommandError(f"'{run.id}' is not training now.")
+    deadline = time.monotonic() + TIMEOUT_S
+    run.ask(wanted)
+    while run.is_alive():
+        wait_a_moment(run, deadline)
+    view = run.view()
+    match view.last:
+        case events.RunPaused(step=step):
+            print_result(f"'{run.id}' is {'saved and ' if view.saved else ''}paused at step {step:,}.")
+        case events.RunEnded(outcome="failed", message=message):
+            raise CommandError(message)
+        case events.RunEnded(outcome=outcome, message=message, step=step):
+            print_result(f"'{run.id}' is {outcome} at step {step:,}. {message}".strip())
+        case _:
+            raise CommandError(
+                f"The process that trained '{run.id}' is gone without having saved. Resume or discard it."
+            )
+    return 0
+
+
+def wait_a_moment(run: RunDirectory, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise CommandError(f"'{run.id}' still trains after {TIMEOUT_S:.0f} s. It ends by itself once its step is done.")
+    time.sleep(POLL_S)
+
+
+def print_result(text: str) -> None:
+    print(text, file=sys.stderr)

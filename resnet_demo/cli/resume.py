@@ -1,0 +1,26 @@
+"""resume: go on with an unfinished run in this terminal; also how the page starts a worker."""
+
+import argparse
+
+from resnet_demo.cli.command import CommandError
+from resnet_demo.cli.control import add_control, find_run
+from resnet_demo.cli.train import add_foreground_flags, train_along, train_in_foreground
+from resnet_demo.training.distributed import is_first
+
+
+def add_resume(commands) -> None:
+    resume = add_control(commands, "resume", resume_command, "Go on with a paused, interrupted or failed run, here.")
+    add_foreground_flags(resume)
+
+
+def resume_command(options: argparse.Namespace) -> int:
+    if not is_first():
+        return train_along()
+    run = find_run(options)
+    view = run.view()
+    if view.is_over:
+        raise CommandError(
+            f"The run '{run.id}' is {view.ended.outcome}, so there is nothing to resume. A new run can go on from its "
+            f"weights: train --start-from run:{run.id}"
+        )
+    return train_in_foreground(run, options.data_dir, options.json)

@@ -1,0 +1,157 @@
+"""train: make a run, or go on with one, and show it in the terminal."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+from resnet_demo.cli.command import DATA_DIR, RUNS_DIR, CommandError, add_command
+from resnet_demo.runs import events
+from resnet_demo.runs.config import PRESETS, TrainConfig, absolute_source, preset_config
+from resnet_demo.runs.directory import Progress, RunDirectory, RunError
+from resnet_demo.runs.store import RunStore
+from resnet_demo.training.distributed import ProcessLost, is_first, is_under_torchrun, join, torchrun_command
+from resnet_demo.workers.signals import PauseSignals
+
+
+def add_train(commands) -> None:
+    train = add_command(commands, "train", train_command, "Train a network; Ctrl-C saves, the same --run goes on.")
+    where = train.add_mutually_exclusive_group()
+    where.add_argument("--run", type=Path, metavar="DIR", help="make this run, or go on with it where it is unfinished")
+    where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
+    add_foreground_flags(train)
+    for setting in fields(TrainConfig):
+        _add_setting(train, setting)
+
+
+def add_foreground_flags(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="where downloaded data are kept"
+    )
+    command.add_argument("--json", action="store_true", help="one event a line, as JSON, instead of a progress bar")
+
+
+def _add_setting(command: argparse.ArgumentParser, setting) -> None:
+    """A flag for a field of TrainConfig; absent means: as the preset says."""
+    flag = "--" + setting.name.replace("_", "-")
+    default = "fast" if setting.name == "preset" else "the preset's"
+    help = f"{setting.metadata['help']} (default: {default})".replace("%", "%%")
+    if isinstance(setting.default, bool):
+        command.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help)
+    else:
+        choices = tuple(PRESETS) if setting.name == "preset" else setting.metadata["choices"]
+        command.add_argument(flag, type=type(setting.default), default=None, choices=choices, help=help)
+
+
+def train_command(options: argparse.Namespace) -> int:
+    if not is_first():
+        return train_along()
+    return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
+
+
+def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool) -> int:
+    """Train to the end or until Ctrl-C, and say how it ended; returns the exit status."""
+    from resnet_demo.workers.worker import Worker
+
+    if run.config().processes > 1 and not is_under_torchrun():
+        _become_torchrun(run, data_dir, json)
+    worker = Worker(run, data_dir)
+    worker.signals.heed()
+    show = _print_json if json else _print_bar
+    work = worker.work()
+    try:
+        last = show(work)
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # what is shown goes to worker.log, on a disk that may be full: an end like any other
+        last = work.throw(error)
+    except RunError:
+        RunStore(run.path.parent).discard_unborn(run)
+        raise
+    except ProcessLost as error:
+        raise CommandError(str(error)) from error
+    return _end(run, last, json)
+
+
+def _become_torchrun(run: RunDirectory, data_dir: Path, json: bool) -> None:
+    """Go on as torchrun, in the same process, so that whoever started this one sees nothing of it."""
+    processes = run.config().processes
+    arguments = ["resume", str(run.path), "--data-dir", str(data_dir)] + ["--json"] * json
+    command = torchrun_command(processes, arguments)
+    threads = str(max(1, (os.cpu_count() or 1) // processes))  # torchrun would take 1, and say so at length
+    os.execve(command[0], command, {"OMP_NUM_THREADS": threads, **os.environ})
+
+
+def train_along() -> int:
+    """What every process but the first does where torchrun has started several."""
+    from resnet_demo.workers.failures import failure_sentence
+    from resnet_demo.workers.follower import follow
+
+    signals, processes = PauseSignals(), join()
+    signals.heed()  # not before: whoever waits for the others to come may be ended
+    try:
+        follow(processes, signals)
+    except Exception as error:
+        if sentence := failure_sentence(error):
+            raise CommandError(sentence) from error
+        raise
+    return 0
+
+
+def _open_or_create(options: argparse.Namespace) -> RunDirectory:
+    given = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
+    given = {name: value for name, value in given.items() if value is not None}
+    if "data" in given:
+        given["data"] = absolute_source(given["data"])
+    run = RunDirectory.at(options.run) if options.run else None
+    if run is None or not run.exists():
+        config = preset_config(**{"preset": "fast", **given})
+        store = RunStore(run.path.parent if run else options.runs)
+        return store.create(config, name=run.path.name if run else None)
+    own = run.config().to_dict() if given else {}  # the same once more is allowed: torchrun restarts by the same words
+    if others := [name for name, value in given.items() if value != own[name]]:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        raise CommandError(f"'{run.id}' exists and goes on with its own settings; leave out {names}.", code=2)
+    return run
+
+
+def _end(run: RunDirectory, last: events.Event | None, quiet: bool) -> int:
+    """Say how it ended and what can be done next."""
+    if isinstance(last, events.RunPaused):
+        if not quiet:
+            done = "Saved" if run.view().saved else "Paused before anything was saved"
+            print(f"{done}. Go on with: python -m resnet_demo train --run {run.path}", file=sys.stderr)
+        return 0 if is_under_torchrun() else 130  # torchrun takes all but 0 for a death, and would start again
+    if isinstance(last, events.RunEnded) and last.outcome == "failed":
+        raise CommandError(last.message)
+    if last is None and not quiet:
+        print(f"The run '{run.id}' has ended already.", file=sys.stderr)
+    return 0
+
+
+def _print_json(work: Iterator[events.Event | Progress]) -> events.Event | None:
+    last = None
+    for event in work:
+        if isinstance(event, events.Event) and not isinstance(event, events.StepEnded):
+            print(events.to_line(event), flush=True)
+            last = event
+    return last
+
+
+def _print_bar(work: Iterator[events.Event | Progress]) -> events.Event | None:
+    """A bar that overwrites itself on a terminal; only the lines that stay where there is none."""
+    from resnet_demo.runs.text import bar_line, event_line
+
+    last, on_terminal = None, sys.stderr.isatty()
+    for event in work:
+        if isinstance(event, Progress | events.StepEnded | events.MetricsLogged):
+            if on_terminal:
+                print(f"\r\033[K{bar_line(event)}", end="", file=sys.stderr, flush=True)
+            continue
+        failed = isinstance(event, events.RunEnded) and event.outcome == "failed"  # said once, by `main`
+        if not failed and (text := event_line(event)):
+            print(("\r\033[K" if on_terminal else "") + text, file=sys.stderr, flush=True)
+        last = event
+    return last

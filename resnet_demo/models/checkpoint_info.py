@@ -1,0 +1,98 @@
+"""What a saved model says of itself, read from its header alone: no torch, no weights, nothing unpickled."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from resnet_demo.errors import UserError
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.text import data_label, percent
+
+MODEL_FORMAT = "resnet_demo-1"
+DAMAGED = "This checkpoint's description is damaged."
+
+
+class CheckpointError(UserError):
+    """A file that cannot be used as a checkpoint: a sentence for people."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What it takes to build the network again and to read its answers."""
+
+    arch: str
+    stem: str
+    classes: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    data: str
+    light_on_dark: bool  # it knows light strokes on black: a picture with a light border is inverted first
+    epoch: int  # epochs finished
+    step: int
+    accuracy: float | None  # on the test pictures, 0..1; None before the first evaluation
+
+    def to_metadata(self) -> dict[str, str]:
+        """safetensors metadata are strings."""
+        return {"format": MODEL_FORMAT, **{name: json.dumps(value) for name, value in asdict(self).items()}}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str] | None) -> "ModelInfo":
+        """Raises CheckpointError where the file is a stranger's or of a newer version."""
+        written_by = (metadata or {}).get("format", "")
+        if written_by != MODEL_FORMAT:
+            if written_by.startswith("resnet_demo-"):
+                raise CheckpointError("This checkpoint is of a newer version of resnet_demo. Update, then try again.")
+            raise CheckpointError("This safetensors file was not written by resnet_demo: it does not name its classes.")
+        try:
+            values = {f.name: json.loads(metadata[f.name]) for f in fields(cls)}
+            info = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            plausible = info._is_plausible()
+        except (KeyError, ValueError, TypeError) as error:
+            raise CheckpointError(DAMAGED) from error
+        if not plausible:
+            raise CheckpointError(DAMAGED)
+        if info.arch not in ARCHITECTURES or info.stem not in STEMS:
+            raise CheckpointError(
+                "This checkpoint's network is none that this version of resnet_demo knows. Update it."
+            )
+        return info
+
+    def _is_plausible(self) -> bool:
+        """Whether each value is of its kind. May raise TypeError where one is not even a sequence."""
+        texts = (self.arch, self.stem, self.data, *self.classes)
+        numbers = (*self.mean, *self.std, self.epoch, self.step)
+        return (
+            isinstance(self.classes, tuple)
+            and len(self.classes) >= 2
+            and all(isinstance(text, str) for text in texts)
+            and all(type(number) in (int, float) for number in numbers)
+            and (len(self.mean), len(self.std)) == (3, 3)
+            and min(self.std) > 0
+            and type(self.accuracy) in (int, float, type(None))
+        )
+
+
+def read_model_info(path: Path) -> ModelInfo:
+    """Raises CheckpointError where `path` is no whole checkpoint of ours."""
+    from safetensors import SafetensorError, safe_open  # at first use: the page's first paint does not need it
+
+    try:
+        with safe_open(path, framework="numpy") as opened:
+            metadata = opened.metadata()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint '{path.name}'.") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"'{path.name}' is not a whole safetensors file.") from error
+    return ModelInfo.from_metadata(metadata)
+
+
+def checkpoint_text(info: ModelInfo) -> str:
+    """'resnet50 on CIFAR-10, step 1,240, test accuracy 71.2 % after epoch 3'."""
+    return f"{info.arch} on {data_label(info.data)}, step {info.step:,}, {accuracy_text(info)}"
+
+
+def accuracy_text(info: ModelInfo) -> str:
+    """A checkpoint saved in mid-epoch has the accuracy of the last measured one, and says so."""
+    if info.accuracy is None:
+        return "test accuracy not yet measured"
+    return f"test accuracy {percent(info.accuracy)} after epoch {info.epoch}"

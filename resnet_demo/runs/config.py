@@ -1,0 +1,278 @@
+"""Every hyperparameter once, with its default, bounds, label and help: the form, the command's flags, the files
+of a run and the README's table derive from the fields of `TrainConfig`. Imports no torch."""
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from resnet_demo.errors import UserError
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+
+SOURCES = ("cifar10", "digits", "folder:PATH")
+PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
+ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article reports after 100 epochs
+
+
+class ConfigError(UserError):
+    """Settings that cannot be trained with; `problems` maps a field's name to a sentence."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = problems
+
+
+def setting(default, label: str, help: str, *, choices=None, minimum=None, maximum=None):
+    """A field of TrainConfig; the bounds are included in what is allowed."""
+    metadata = {"label": label, "help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What is trained, on what, and how. Frozen: a change is a new config (`dataclasses.replace`)."""
+
+    data: str = setting("cifar10", "Data", "What to learn from: cifar10, digits, or folder:PATH.")
+    preset: str = setting("fast", "Preset", "The recipe that these settings started from.")
+    arch: str = setting("resnet50", "Network", "Deeper networks see more and cost more.", choices=tuple(ARCHITECTURES))
+    stem: str = setting(
+        "imagenet",
+        "Stem",
+        "The first layers. A stem that shrinks the picture less is more accurate and slower.",
+        choices=tuple(STEMS),
+    )
+    zero_init_residual: bool = setting(
+        True, "Start blocks as their shortcut", "The last norm of each residual branch starts at zero."
+    )
+    whiten_stem: bool = setting(
+        True,
+        "Start the stem with patterns",
+        "Its filters start as the patterns by which patches of the training pictures vary most, instead of as noise.",
+    )
+    start_from: str = setting(
+        "",
+        "Start from",
+        "The first weights: random where empty, run:ID takes another run's, torchvision ImageNet's (downloaded).",
+    )
+    epochs: int = setting(5, "Epochs", "Passes over all pictures.", minimum=1, maximum=1000)
+    batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
+    optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
+    learning_rate: float = setting(3e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
+    norm_rate_factor: float = setting(
+        8.0, "Norms' factor", "Norms and biases take so many times the learning rate.", minimum=0.0, maximum=1000.0
+    )
+    schedule: str = setting(
+        "one_cycle",
+        "Schedule",
+        "one_cycle rises to the peak, then falls to zero; constant stays.",
+        choices=("one_cycle", "constant"),
+    )
+    warmup: float = setting(
+        0.2, "Warm-up", "The share of all steps in which the learning rate rises.", minimum=0.0, maximum=0.9
+    )
+    weight_decay: float = setting(
+        0.05, "Weight decay", "Pulls weights towards zero at each step.", minimum=0.0, maximum=1.0
+    )
+    momentum: float = setting(
+        0.8, "Momentum", "How much of earlier steps carries on (beta 1 of Adam).", minimum=0.0, maximum=0.999
+    )
+    beta2: float = setting(
+        0.99, "Beta 2", "Memory of Adam's estimate of the gradients' size.", minimum=0.0, maximum=0.9999
+    )
+    label_smoothing: float = setting(
+        0.1, "Label smoothing", "Share of the answer spread over all classes.", minimum=0.0, maximum=0.5
+    )
+    averaging: float = setting(
+        0.995,
+        "Averaging",
+        "Decay of the running average of the weights, which is what is evaluated and saved; 0 turns it off.",
+        minimum=0.0,
+        maximum=0.99999,
+    )
+    crop_padding: int = setting(
+        2, "Random crop", "Pixels by which a picture may shift; its edge is mirrored.", minimum=0, maximum=16
+    )
+    flip: bool = setting(True, "Random flip", "Mirror half of the pictures, where the data allow it.")
+    normalisation: str = setting(
+        "data",
+        "Normalisation",
+        "Mean and spread taken from the training pictures, or ImageNet's.",
+        choices=("data", "imagenet"),
+    )
+    train_images: int = setting(
+        0, "Training pictures", "How many pictures to take from the training part; 0 = all.", minimum=0
+    )
+    test_images: int = setting(0, "Test pictures", "How many test pictures to evaluate on; 0 = all.", minimum=0)
+    validation_images: int = setting(
+        2000,
+        "Held-out pictures",
+        "Taken out of the training pictures to choose by; at most a tenth of them. The test set only reports.",
+        minimum=0,
+    )
+    seed: int = setting(0, "Seed", "The same seed gives the same run on the same device.", minimum=0, maximum=2**31 - 1)
+    device: str = setting(
+        "auto", "Device", "auto takes CUDA, then Apple's GPU, then the CPU.", choices=("auto", "cuda", "mps", "cpu")
+    )
+    precision: str = setting(
+        "auto",
+        "Precision",
+        "auto computes in bfloat16 on GPUs from Ampere on and on CPUs with AVX-512 BF16 or AMX, in float32 elsewhere.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    compile: bool = setting(
+        False, "Compile", "Let PyTorch compile the network: minutes at the start, faster steps on a GPU."
+    )
+    threads: int = setting(0, "CPU threads", "0 = as many as PyTorch chooses.", minimum=0, maximum=1024)
+    processes: int = setting(
+        1,
+        "Processes",
+        "They share each batch, each on a GPU of its own. 1 where there is one GPU or none.",
+        minimum=1,
+        maximum=64,
+    )
+    log_every_steps: int = setting(
+        10, "Steps per logged point", "A point of the curves is the mean over so many steps.", minimum=1, maximum=10000
+    )
+
+    def __post_init__(self) -> None:
+        problems = {f.name: problem for f in fields(self) if (problem := _problem(f, getattr(self, f.name)))}
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def parent_id(self) -> str | None:
+        """The id of the run that this one starts from, if it does."""
+        return self.start_from.removeprefix(PARENT) if self.start_from.startswith(PARENT) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Raises ConfigError where a name is unknown (a file of a newer version) or a value is out of bounds."""
+        unknown = sorted(set(values) - {f.name for f in fields(cls)})
+        if unknown:
+            raise ConfigError(
+                {name: f"This version knows no setting '{name}'; update resnet_demo to use it." for name in unknown}
+            )
+        return cls(**values)
+
+
+def problem_with(name: str, value: Any) -> str | None:
+    """The sentence that says what is wrong with one setting's value, or None."""
+    return _problem(TrainConfig.__dataclass_fields__[name], value)
+
+
+def _problem(f, value) -> str | None:
+    label, limits = f.metadata["label"], f.metadata
+    if isinstance(f.default, float) and type(value) is int:
+        value = float(value)
+    if type(value) is not type(f.default):
+        return f"{label} must be a {_TYPE_NAMES[type(f.default)]}, not {value!r}."
+    if limits["choices"] and value not in limits["choices"]:
+        return f"{label} must be one of {', '.join(limits['choices'])}, not '{value}'."
+    if f.name == "data":
+        return _data_problem(value)
+    if f.name == "start_from":
+        return _start_problem(value)
+    if f.name == "preset" and value not in PRESETS:
+        return f"{label} must be one of {', '.join(PRESETS)}, not '{value}'."
+    low, high = limits["minimum"], limits["maximum"]
+    too_low = low is not None and not value >= low  # 'not >=' also catches NaN
+    too_high = high is not None and not value <= high
+    if too_low or too_high:
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        return f"{label} must be {bounds}, not {value}."
+    return None
+
+
+def _data_problem(value: str) -> str | None:
+    if value in ("cifar10", "digits") or (value.startswith("folder:") and len(value) > len("folder:")):
+        return None
+    return f"Data must be one of {', '.join(SOURCES)}, not '{value}'."
+
+
+def _start_problem(value: str) -> str | None:
+    if value in ("", TORCHVISION) or (value.startswith(PARENT) and len(value) > len(PARENT)):
+        return None
+    return f"Start from must be empty (random weights), run:ID or {TORCHVISION}, not '{value}'."
+
+
+def absolute_source(source: str) -> str:
+    """'folder:pics' -> 'folder:/home/me/pics': a worker runs in another folder than the person who typed it."""
+    if not source.startswith("folder:") or source == "folder:":
+        return source
+    return f"folder:{Path(source.removeprefix('folder:')).expanduser().resolve()}"
+
+
+_TYPE_NAMES = {int: "whole number", float: "number", str: "text", bool: "yes or no"}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A recipe: what it is for, and the fields in which it differs from the defaults."""
+
+    summary: str
+    changes: dict[str, Any]
+
+
+PRESETS = {
+    "fast": Preset("The article's accuracy in about 10 minutes on a 2-core CPU.", {}),
+    "half_hour": Preset(
+        "ResNet-18 with a stem that keeps 16 pixels: about 87 % in half an hour on a 2-core CPU.",
+        {"arch": "resnet18", "stem": "compact", "epochs": 15},
+    ),
+    "accurate": Preset(
+        "For a GPU: the stem that keeps all 32 pixels, bfloat16, long.",
+        {
+            "stem": "cifar",
+            "epochs": 60,
+            "batch_size": 256,
+            "optimizer": "sgd",
+            "learning_rate": 0.2,
+            "norm_rate_factor": 1.0,
+            "weight_decay": 5e-4,
+            "momentum": 0.9,
+            "averaging": 0.999,
+            "crop_padding": 4,
+        },
+    ),
+    "article": Preset(
+        "The source article's recipe, which reports 78.41 % after 100 epochs.",
+        {
+            "zero_init_residual": False,
+            "whiten_stem": False,
+            "epochs": 100,
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "norm_rate_factor": 1.0,
+            "schedule": "constant",
+            "warmup": 0.0,
+            "weight_decay": 0.0,
+            "momentum": 0.9,
+            "beta2": 0.999,
+            "label_smoothing": 0.0,
+            "averaging": 0.0,
+            "crop_padding": 0,
+            "flip": False,
+            "normalisation": "imagenet",
+            "validation_images": 0,
+        },
+    ),
+    "tour": Preset(
+        "About a minute on handwritten digits: everything moves, nothing is downloaded.",
+        {"data": "digits", "batch_size": 64, "averaging": 0.95, "log_every_steps": 2},
+    ),
+}
+
+
+def preset_config(preset: str, **changes: Any) -> TrainConfig:
+    """The preset's settings with `changes` over them; raises ConfigError."""
+    if preset not in PRESETS:
+        raise ConfigError({"preset": f"Preset must be one of {', '.join(PRESETS)}, not '{preset}'."})
+    return replace(TrainConfig(), preset=preset, **{**PRESETS[preset].changes, **changes})
+
+
+def continued(config: TrainConfig, run_id: str, epochs: int) -> TrainConfig:
+    """The settings of a new run that goes on from the weights of the run `run_id`, which had `config`, for so many
+    more epochs. The seed stays, since it draws what is held out. Raises ConfigError."""
+    return replace(config, start_from=f"{PARENT}{run_id}", epochs=epochs)

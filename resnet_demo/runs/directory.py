@@ -1,0 +1,267 @@
+"""The run directory is the interface: whoever trains writes these files, whoever looks reads them.
+
+Imports no torch. A held `worker.lock` means a living worker: the system frees it at once when the process dies.
+"""
+
+import functools
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from resnet_demo.errors import UserError
+from resnet_demo.files import read_json, replace_json
+from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
+from resnet_demo.runs.config import ConfigError, TrainConfig
+from resnet_demo.runs.event_log import EventLog
+from resnet_demo.runs.events import Event, RunView, fold, to_line
+
+RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
+URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the later one counts
+TITLE_MAX = 80  # characters
+WRITTEN_BY_THE_PAGE = ("control.json", "title.json", "pinned.png")  # without the run's lock
+
+
+class RunError(UserError):
+    """A run that cannot be used as wanted: a sentence for people."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """progress.json: what a living worker is doing now."""
+
+    phase: str  # downloading, decoding, starting, training, evaluating, saving
+    done: int = 0
+    total: int = 0  # 0 = not known
+    epoch: int = 0
+    step: int = 0
+    images_per_s: float | None = None
+    elapsed_s: float = 0.0
+    remaining_s: float | None = None  # of the run
+    epoch_remaining_s: float | None = None  # of the epoch under way, its evaluation included
+    cpu_percent: float | None = None  # of the worker's process: 100 for each core it keeps busy
+    memory_bytes: int | None = None
+    gpu_percent: float | None = None
+    gpu_memory_bytes: int | None = None
+    gpu_memory_peak_bytes: int | None = None
+    time: float = 0.0  # Unix seconds
+
+
+class RunDirectory:
+    """One run's files. Holding one costs nothing; everything is read when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+        self.events_path = path / "events.jsonl"
+        self.model_path = path / "model.safetensors"
+        self.state_path = path / "resume.pt"
+        self.log_path = path / "worker.log"
+        self.epochs_path = path / "epochs"
+        self.picture_path = path / "pinned.png"
+
+    @classmethod
+    def at(cls, typed: Path) -> "RunDirectory":
+        """The run that somebody names by its path. A link stays one: it trains under the locks of the folder that
+        lists it, not of the one that it leads to."""
+        return cls(Path(os.path.abspath(typed)))  # noqa: PTH100 - resolve() would follow the link
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunDirectory) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    # --- what it takes to run it again ------------------------------------------------------------------------
+
+    def write_config(self, config: TrainConfig, **environment) -> None:
+        """The config, and what it ran with: versions, device, threads, git commit."""
+        created = (read_json(self.path / "config.json") or {}).get("created", time.time())
+        stored = {"created": created, "config": config.to_dict(), "environment": environment}
+        replace_json(self.path / "config.json", stored)
+
+    def created(self) -> float:
+        """Unix seconds; 0 where config.json cannot be read."""
+        created = (read_json(self.path / "config.json") or {}).get("created", 0.0)
+        return created if isinstance(created, int | float) else 0.0
+
+    def exists(self) -> bool:
+        try:
+            return (self.path / "config.json").is_file()
+        except PermissionError:  # a folder that may not be entered, as a disk's lost+found, is no run of ours
+            return False
+
+    def _config_file(self) -> dict:
+        stored = read_json(self.path / "config.json")
+        if stored is None or not isinstance(stored.get("config"), dict):
+            raise RunError(f"The run '{self.id}' has no readable config.json, so it cannot be opened.")
+        return stored
+
+    def config(self) -> TrainConfig:
+        """Raises RunError where config.json is missing, damaged or of a newer version."""
+        try:
+            return TrainConfig.from_dict(self._config_file()["config"])
+        except ConfigError as error:
+            raise RunError(f"The run '{self.id}' cannot be opened. {error}") from error
+
+    def environment(self) -> dict:
+        return self._config_file().get("environment", {})
+
+    # --- its title and its size -------------------------------------------------------------------------------
+
+    def title(self) -> str:
+        """The name that a person gave the run; '' where there is none."""
+        title = (read_json(self.path / "title.json") or {}).get("title")
+        return title if isinstance(title, str) and _title_problem(title) is None else ""
+
+    def rename(self, title: str) -> None:
+        """Give the run a title, '' for none. It stands in a file of its own, since a worker rewrites config.json,
+        and its folder keeps its name. Raises RunError where the title is too long or is not one line of text."""
+        title = title.strip()
+        if problem := _title_problem(title):
+            raise RunError(problem)
+        try:
+            replace_json(self.path / "title.json", {"title": title})
+        except OSError as error:
+            raise RunError(f"The run '{self.id}' could not be renamed ({error.strerror}).") from error
+
+    def size_bytes(self) -> int:
+        """What the run's files take on the disk; those that vanish meanwhile count nothing."""
+        return _size_bytes(self.path)
+
+    # --- the log ----------------------------------------------------------------------------------------------
+
+    def append(self, event: Event) -> None:
+        """Add one line. A line that a kill or a full disk has cut off is closed first, so that it stays alone."""
+        with self.events_path.open("ab+") as log:
+            if log.tell():
+                log.seek(-1, 2)
+                if log.read(1) != b"\n":
+                    log.write(b"\n")
+            log.write(to_line(event).encode() + b"\n")
+
+    def events(self) -> list[Event]:
+        """All whole lines of the log; empty where there is none yet."""
+        return EventLog(self.events_path).read()
+
+    def view(self) -> RunView:
+        return fold(self.events())
+
+    def log_tail(self, lines: int = 12) -> str:
+        """The end of worker.log, '' where there is none; bytes that are no UTF-8 are replaced."""
+        try:
+            with self.log_path.open("rb") as log:
+                log.seek(0, 2)
+                log.seek(max(0, log.tell() - 16_384))
+                text = log.read().decode("utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    # --- now --------------------------------------------------------------------------------------------------
+
+    def write_progress(self, progress: Progress) -> None:
+        replace_json(self.path / "progress.json", progress.__dict__)
+
+    def progress(self) -> Progress | None:
+        stored = read_json(self.path / "progress.json")
+        try:
+            return Progress(**stored) if stored else None
+        except TypeError:  # of another version: as good as none, the next one comes within a second
+            return None
+
+    def forget_the_moment(self) -> None:
+        """Delete what only a living worker needs. On a full disk that makes room for its last line."""
+        (self.path / "progress.json").unlink(missing_ok=True)
+        if self.wanted() == RUN:
+            self.forget_request()
+
+    def request(self, wanted: str) -> None:
+        """Ask the worker to run, pause, stop or discard. It obeys within one step."""
+        replace_json(self.path / "control.json", {"wanted": wanted})
+
+    def ask(self, wanted: str) -> None:
+        """Request it, unless more is wanted already: a pause takes back no stop, and neither takes back a discard."""
+        if URGENCY.index(wanted) > URGENCY.index(self.wanted()):
+            self.request(wanted)
+
+    def forget_request(self) -> None:
+        (self.path / "control.json").unlink(missing_ok=True)
+
+    def wanted(self) -> str:
+        wanted = (read_json(self.path / "control.json") or {}).get("wanted")
+        return wanted if wanted in (PAUSE, STOP, DISCARD) else RUN
+
+    @functools.cached_property
+    def lock(self) -> FileLock:
+        return FileLock(self.path / "worker.lock")
+
+    def is_alive(self) -> bool:
+        """Whether a worker holds this run. Looking is acquiring for a moment: ask only where the run may go on."""
+        return is_held(self.path / "worker.lock")
+
+    def model_info(self) -> ModelInfo | None:
+        """The header of model.safetensors; None where there is no whole one."""
+        try:
+            stat = self.model_path.stat()
+            return _model_info(self.model_path, stat.st_mtime_ns, stat.st_size)
+        except (FileNotFoundError, CheckpointError):
+            return None
+
+    def model_saved_at(self) -> float:
+        """When model.safetensors was last replaced, in Unix seconds; 0 where there is none."""
+        try:
+            return self.model_path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
+    def saved_epochs(self) -> list[int]:
+        """Those whose weights are kept; files of other names are a person's own."""
+        names = (path.stem for path in self.epochs_path.glob("*.safetensors"))
+        return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):04}")
+
+    def epoch_path(self, epoch: int) -> Path:
+        return self.epochs_path / f"{epoch:04}.safetensors"
+
+
+def _title_problem(title: str) -> str | None:
+    if len(title) > TITLE_MAX:
+        return f"A title may have at most {TITLE_MAX} characters, not {len(title)}."
+    if not title.isprintable():
+        return "A title is one line of text, without control characters."
+    return None
+
+
+def _size_bytes(folder: Path) -> int:
+    total = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                is_folder = entry.is_dir(follow_symlinks=False)
+                total += _size_bytes(Path(entry)) if is_folder else entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+@functools.lru_cache(maxsize=256)
+def _model_info(path: Path, changed_ns: int, size: int) -> ModelInfo:
+    """Read once for each state of the file: every open page asks for every run's."""
+    return read_model_info(path)
+
+
+def is_held(lock_path: Path) -> bool:
+    """Whether another holds this lock file. A missing file, or one that may not be opened, is held by nobody.
+
+    Asks a few times: another who looks holds it for a moment, a worker for as long as it lives.
+    """
+    if not lock_path.exists():
+        return False
+    try:
+        with FileLock(lock_path).acquire(timeout=0.05, poll_interval=0.01):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False

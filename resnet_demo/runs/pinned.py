@@ -1,0 +1,68 @@
+"""The pinned picture: a run is asked about it again and again while it learns, so that one sees the network make up
+its mind.
+
+It is a file of the run: the page writes it at any time, the worker notices within a step. Imports no torch.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from resnet_demo.data.images import PictureError, fit, load_picture
+from resnet_demo.files import replace_file
+from resnet_demo.runs.directory import RunDirectory
+
+if TYPE_CHECKING:  # brings torch
+    pass
+
+
+def pin(run: RunDirectory, picture: Image.Image) -> None:
+    """Keep an RGB picture in the run, at the size that the network sees, in place of the one before. Raises OSError."""
+    replace_file(run.picture_path, lambda temporary: fit(picture).save(temporary, "PNG"))
+
+
+def unpin(run: RunDirectory) -> None:
+    """Take the picture out of the run; what was answered stays in the log. Raises OSError."""
+    run.picture_path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class PinnedPicture:
+    """`picture` is RGB of 32 x 32, None where the file is damaged; `id` follows from its pixels."""
+
+    id: str
+    picture: Image.Image | None
+
+
+class PinnedFile:
+    """Follows a run's pinned.png. To look costs a stat: it is decoded again only where it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._version: tuple[int, int, int] | None = None
+        self._pinned: PinnedPicture | None = None
+
+    def look(self) -> PinnedPicture | None:
+        """The picture as it is now, None where there is none. Raises OSError where that cannot be found out."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            self._version = self._pinned = None
+            return None
+        version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+        if version != self._version:
+            self._pinned = _read(self.path)
+            self._version = version
+        return self._pinned
+
+
+def _read(path: Path) -> PinnedPicture:
+    """Under the limits of an upload, whoever put the file there."""
+    try:
+        picture = fit(load_picture(path))
+    except PictureError:
+        return PinnedPicture("damaged", None)
+    return PinnedPicture(hashlib.blake2b(picture.tobytes(), digest_size=6).hexdigest(), picture)

@@ -1,0 +1,159 @@
+"""The folder that holds runs: which there are, the newest checkpoint, one training at a time. Imports no torch."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import RunDirectory, RunError, is_held
+
+LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
+DELETE_TIMEOUT_S = 1.0
+NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
+DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
+
+
+class RunStore:
+    """The folder that holds runs. One training at a time in it, however many apps and tabs look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def runs(self) -> list[RunDirectory]:
+        """All runs, newest first."""
+        if not self.folder.is_dir():
+            return []
+        found = (RunDirectory(p) for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(DELETED))
+        return sorted((run for run in found if run.exists()), key=lambda run: (run.created(), run.id), reverse=True)
+
+    def get(self, run_id: str) -> RunDirectory:
+        """Raises RunError for anything but the id of a run that is there: an id is looked up, never made a path."""
+        for run in self.runs():
+            if run.id == run_id:
+                return run
+        raise RunError(NO_SUCH_RUN)
+
+    def parent(self, config: TrainConfig) -> RunDirectory | None:
+        """The run whose weights `config` starts from, if any. Raises RunError where that is not possible."""
+        if config.parent_id is None:
+            return None
+        try:
+            parent = self.get(config.parent_id)
+        except RunError as error:
+            raise RunError(f"There is no run '{config.parent_id}' in '{self.folder}' to start from.") from error
+        info = parent.model_info()
+        if info is None:
+            raise RunError(
+                f"The run '{parent.id}' has no whole checkpoint to start from. Let it train to a save first."
+            )
+        if info.arch != config.arch:
+            raise RunError(
+                f"The run '{parent.id}' trained a {info.arch}, whose weights do not fit a {config.arch}. "
+                f"Choose {info.arch}, or start from other weights."
+            )
+        return parent
+
+    def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:
+        """A new run directory with its config.json. Raises RunError where the folder cannot be written, or where
+        the run that it is to start from cannot be started from."""
+        self.parent(config)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            run = RunDirectory(self._named(name) if name else self._unused(config))
+            run.write_config(config)
+        except OSError as error:
+            raise RunError(
+                f"No run can be made in '{self.folder}' ({error.strerror}). Free space there, or choose another "
+                "folder with --runs."
+            ) from error
+        return run
+
+    def _named(self, name: str) -> Path:
+        path = self.folder / name
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunError(f"'{path}' is there and is no run. Choose a new folder.")
+        path.mkdir(exist_ok=True)
+        return path
+
+    def _unused(self, config: TrainConfig) -> Path:
+        """Make '20261124-101500-resnet50-cifar10', with a number where two start in one second."""
+        stem = f"{time.strftime('%Y%m%d-%H%M%S')}-{config.arch}-{config.data.partition(':')[0]}"
+        path, number = self.folder / stem, 1
+        while True:
+            try:
+                path.mkdir()  # who makes it has it: another process may want the same name at this moment
+                return path
+            except FileExistsError:
+                number += 1
+                path = self.folder / f"{stem}-{number}"
+
+    def discard_unborn(self, run: RunDirectory) -> None:
+        """Delete a run whose first start was refused: no worker has begun to load for it, said a word or saved."""
+        if not run.exists():
+            return
+        begun = run.environment() or run.events() or run.state_path.exists() or run.model_path.exists()
+        if not begun and not run.is_alive():
+            shutil.rmtree(run.path, ignore_errors=True)
+
+    def delete(self, run: RunDirectory) -> None:
+        """Delete a run's folder. Raises RunError where it is no run of this folder, a worker lives in it, or the
+        disk refuses.
+
+        The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it. A
+        worker, who holds the lock already, may delete its own.
+        """
+        if run not in self.runs():
+            raise RunError(NO_SUCH_RUN)
+        if run.path.is_symlink():
+            raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
+        aside = self.folder / f"{DELETED}{run.id}-{time.time_ns()}"
+        try:
+            with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
+                run.path.rename(aside)
+        except Timeout as error:
+            raise RunError(f"'{run.id}' is training. Stop it first, then delete it.") from error
+        except OSError as error:
+            raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
+        for left in self.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
+            shutil.rmtree(left, ignore_errors=True)
+        if aside.exists():
+            raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
+
+    def active(self) -> RunDirectory | None:
+        """The run that is training now, if any."""
+        if not is_held(self.folder / ".training.lock"):
+            return None
+        return next((run for run in self.runs() if not run.view().is_over and run.is_alive()), None)
+
+    def latest_model(self) -> RunDirectory | None:
+        """The run whose model.safetensors is the newest that is whole."""
+        newest_first = sorted(self.runs(), key=lambda run: run.model_saved_at(), reverse=True)
+        return next((run for run in newest_first if run.model_info()), None)
+
+    @contextmanager
+    def training(self, run: RunDirectory) -> Iterator[None]:
+        """Hold the folder's and the run's lock; what was asked of the run before is done with. Raises RunError that
+        names who trains already, or says why there can be no lock."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(FileLock(self.folder / ".training.lock").acquire(timeout=LOCK_TIMEOUT_S))
+                with suppress(PermissionError):  # then the worker's first word fails, too, and is said in the run
+                    run.forget_request()  # made to an earlier worker: before others see this one, and ask it
+                held.enter_context(run.lock.acquire(timeout=LOCK_TIMEOUT_S))
+            except Timeout as error:
+                active = self.active()
+                name = f"'{active.id}'" if active else "another run"
+                raise RunError(
+                    f"{name} is training in this folder already, and one at a time is all a machine can do well. Stop "
+                    "or pause it first."
+                ) from error
+            except OSError as error:
+                raise RunError(
+                    f"Nothing can be written in '{run.path}' ({error.strerror}). Free space there or give yourself "
+                    "write permission, then start again."
+                ) from error
+            yield

@@ -1,0 +1,97 @@
+"""Runs, events and progress in words, for the page and for a terminal. Imports neither gradio nor torch."""
+
+from datetime import datetime
+
+from resnet_demo.data.dataset import LoadProgress
+from resnet_demo.runs import events
+from resnet_demo.runs.directory import Progress
+from resnet_demo.text import duration, percent, plural, rate, size
+
+BAR_WIDTH = 24
+
+PHASES = {
+    "downloading": "Downloading (once; the next start is fast)",
+    "decoding": "Decoding pictures (once; the next start is fast)",
+    "starting": "Starting: loading PyTorch and the pictures",
+    "training": "Training",
+    "evaluating": "Measuring on the test pictures",
+    "saving": "Saving",
+}
+
+
+def machine_load(progress: Progress | None) -> str:
+    """'CPU 190 %, 1.2 GB', and on CUDA 'GPU 93 %, 5.1 GB, peak 6.0 GB' after it; '–' where nobody trains."""
+    if progress is None or progress.cpu_percent is None or progress.memory_bytes is None:
+        return "–"
+    told = f"CPU {progress.cpu_percent:.0f} %, {size(progress.memory_bytes)}"
+    if progress.gpu_memory_bytes is None:
+        return told
+    busy = "" if progress.gpu_percent is None else f" {progress.gpu_percent:.0f} %,"
+    peak = "" if progress.gpu_memory_peak_bytes is None else f", peak {size(progress.gpu_memory_peak_bytes)}"
+    return f"{told}; GPU{busy} {size(progress.gpu_memory_bytes)}{peak}"
+
+
+def started(run_id: str) -> str:
+    """'20261124-101500-resnet50-cifar10' -> '24 Nov 2026, 10:15'; another folder name stays what it is."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").strftime("%d %b %Y, %H:%M").lstrip("0")
+    except ValueError:
+        return run_id
+
+
+def run_name(run_id: str, title: str) -> str:
+    """What a person called the run, or else when it started."""
+    return title or started(run_id)
+
+
+def run_mark(place: int) -> str:
+    """0 -> 'A': the letter of one of several runs, at its line and in its column."""
+    return chr(ord("A") + place % 26)
+
+
+def amount(progress: events.Event | Progress | LoadProgress) -> str:
+    """How much of the phase under way is done: '51 of 170 MB', '1,200 of 60,000', '' where nobody counts."""
+    if progress.phase == "downloading":
+        of_total = f" of {progress.total / 1e6:.0f}" if progress.total else ""
+        return f"{progress.done / 1e6:.0f}{of_total} MB"
+    return f"{progress.done:,} of {progress.total:,}" if progress.total else ""
+
+
+def event_line(event: events.Event) -> str | None:
+    """One stored event in words; None for what needs none."""
+    match event:
+        case events.RunStarted():
+            held_out = f", {event.validation_images:,} held out" if event.validation_images else ""
+            return (
+                f"{event.train_images:,} training pictures{held_out}, {event.test_images:,} for the test; "
+                f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} on {event.device}"
+            ) + "".join(f"\n{warning}" for warning in event.warnings)
+        case events.MetricsLogged():
+            return (
+                f"epoch {event.epoch}  step {event.step:,}  loss {event.train_loss:.3f}  "
+                f"accuracy {percent(event.train_accuracy)}  {rate(event.images_per_s)}"
+            )
+        case events.EpochEnded():
+            held_out = event.validation_accuracy
+            chosen_by = f", held-out accuracy {percent(held_out)}" if held_out is not None else ""
+            return (
+                f"epoch {event.epoch} ended: test loss {event.test_loss:.3f}, test accuracy "
+                f"{percent(event.test_accuracy)}{chosen_by} ({duration(event.elapsed_s)})"
+            )
+        case events.RunPaused():
+            return f"paused at step {event.step:,}"
+        case events.RunResumed():
+            return f"resumed at step {event.step:,}"
+        case events.RunEnded():
+            return f"{event.outcome}. {event.message}".strip()
+    return None
+
+
+def bar_line(event: events.Event | Progress | LoadProgress) -> str:
+    """The line that overwrites itself on a terminal."""
+    if isinstance(event, events.MetricsLogged):
+        return event_line(event)
+    place = "" if isinstance(event, LoadProgress) or not event.epoch else f"epoch {event.epoch}  "
+    filled = round(BAR_WIDTH * event.done / event.total) if event.total else 0
+    bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if event.total else ""
+    return f"{place}{bar}{amount(event)}  {PHASES.get(event.phase, event.phase)}"

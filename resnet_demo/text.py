@@ -1,0 +1,50 @@
+"""Numbers in words, for the page and for a terminal. Imports nothing of the project."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+
+def percent(share: float | None) -> str:
+    """0.873 -> '87.3 %'."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """250 -> '4 min 10 s'; from an hour on without seconds."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+
+
+def rate(images_per_s: float | None) -> str:
+    """172.6 -> '173 images/s'."""
+    if images_per_s is None:
+        return "–"
+    return f"{images_per_s:.3g} images/s" if images_per_s < 100 else f"{images_per_s:,.0f} images/s"
+
+
+def plural(count: int, noun: str) -> str:
+    """'1 step', '1,400 steps'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def size(count: float) -> str:
+    """Bytes: 1_240_000_000 -> '1.2 GB'."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def data_label(source: str) -> str:
+    """'folder:/a/b' -> 'b': a visitor is not shown where the server keeps its files."""
+    names = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}
+    return names.get(source) or source.removeprefix("folder:").rstrip("/").rpartition("/")[2]
+
+
+def counted(nouns: Iterable[str]) -> str:
+    """'1 Conv Block, 3 Identity Blocks', in the order in which the nouns first occur."""
+    return ", ".join(plural(count, noun) for noun, count in Counter(nouns).items())

@@ -1,0 +1,114 @@
+"""What a checkpoint says of a picture, in words and HTML: pure functions. Imports neither gradio nor torch."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from resnet_demo.models.checkpoint_info import ModelInfo, accuracy_text, checkpoint_text
+from resnet_demo.text import percent
+from resnet_demo.ui.pictures import data_url
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.inference.predictor import Prediction
+
+SHOWN = 10  # classes with a bar of their own
+NO_CHECKPOINT = "There is no trained checkpoint yet, so there is nothing to ask."
+
+
+def choice_label(name: str, info: ModelInfo) -> str:
+    """One line of the list of runs."""
+    return _unbroken(f"{name} · {accuracy_text(info)}")
+
+
+def known_html(info: ModelInfo | None) -> str:
+    """The classes that the chosen checkpoint knows, beside the drop area."""
+    if info is None:
+        return '<p class="classify-known">The classes that the network knows will be listed here.</p>'
+    chips = "".join(f"<li>{escape(name)}</li>" for name in info.classes)
+    return (
+        f'<div class="classify-known"><p>It knows these {len(info.classes)} classes, and takes every picture for one '
+        f'of them:</p><ul tabindex="0" aria-label="classes">{chips}</ul></div>'
+    )
+
+
+# --- the card beside the picture: one height in every state ---------------------------------------------------
+
+
+def answer_html(prediction: "Prediction", run: str) -> str:
+    """The likeliest class, the run that says so, the picture as the network saw it, and a bar for each class."""
+    name, share = prediction.ranked[0]
+    probability = _unbroken(percent(share))
+    note = (
+        '<p class="classify-note">Inverted first, because its border is light: the network has learned light strokes '
+        "on black.</p>"
+        if prediction.inverted
+        else ""
+    )
+    verdict = (
+        f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> <span>with {probability} '
+        f'probability</span></p><p class="classify-who">answered by <b>{escape(run)}</b><br>'
+        f"{_unbroken(escape(checkpoint_text(prediction.info)))}</p>{note}"
+    )
+    picture = (
+        f'<img src="{data_url(prediction.seen)}" alt="The picture at 32 by 32 pixels, as the network saw it">'
+        "<figcaption>What the network saw:<br>32 × 32 pixels</figcaption>"
+    )
+    more = len(prediction.ranked) - SHOWN
+    rest = f'<p class="classify-more">and {more} less likely classes</p>' if more > 0 else ""
+    return _card(picture, verdict, _bars(prediction.ranked[:SHOWN]) + rest)
+
+
+def empty_html(info: ModelInfo | None) -> str:
+    """Before a picture: what will stand here, and how to make it appear."""
+    if info is None:
+        return _card(
+            _no_picture(),
+            f'<p class="classify-title">No checkpoint yet</p><p>{NO_CHECKPOINT} Start a training: it saves its first '
+            "checkpoint within a minute, and from then on a picture is answered here.</p>"
+            '<button class="classify-to-train" data-to-train>Go to Train</button>',
+            '<p class="classify-space">Each class and its probability will stand here, the likeliest first.</p>',
+        )
+    return _card(
+        _no_picture(),
+        '<p class="classify-title">Show it a picture</p><p>Drop, paste or photograph one: the '
+        "classes will be ranked here, the likeliest first.</p>",
+        _unanswered(info),
+    )
+
+
+def problem_html(sentence: str, info: ModelInfo | None) -> str:
+    """What went wrong, in place of an answer."""
+    verdict = f'<p class="classify-title">✕ No answer</p><p role="alert">{escape(sentence)}</p>'
+    return _card(_no_picture(), verdict, _unanswered(info) if info else "")
+
+
+def _card(picture: str, verdict: str, bars: str) -> str:
+    return (
+        f'<div class="classify-card"><div class="classify-head"><figure class="classify-seen">{picture}</figure>'
+        f'<div class="classify-verdict">{verdict}</div></div>{bars}</div>'
+    )
+
+
+def _unbroken(text: str) -> str:
+    """A number stays on one line with its unit."""
+    return text.replace(" %", "\u00a0%")
+
+
+def _no_picture() -> str:
+    return '<div class="classify-blank"></div><figcaption>What the network sees:<br>32 × 32 pixels</figcaption>'
+
+
+def _unanswered(info: ModelInfo) -> str:
+    return _bars([(name, None) for name in info.classes[:SHOWN]])
+
+
+def _bars(ranked: Sequence[tuple[str, float | None]]) -> str:
+    """A row for each class; without probabilities as long as nothing was asked."""
+    answered = "" if ranked[0][1] is None else " classify-answered"
+    rows = "".join(
+        f'<li><span class="classify-name">{escape(name)}</span><span class="classify-bar">'
+        f'<span style="width:{100 * (share or 0):.2f}%"></span></span>'
+        f'<span class="classify-share">{percent(share)}</span></li>'
+        for name, share in ranked
+    )
+    return f'<ol class="classify-bars{answered}">{rows}</ol>'

@@ -1,0 +1,216 @@
+"""A stage's Conv Block and Identity Block side by side: two branches that leave x and meet in the sum.
+
+Pure functions from the measured description to well-formed markup. Which layer stands on which branch is
+BlockDescription's `residual`, `shortcut` and `after_sum`, and nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from resnet_demo.text import plural
+from resnet_demo.ui.html.diagram import count_text, layer_text, rounded_text, shape_text
+
+if TYPE_CHECKING:
+    from resnet_demo.models.describe import (
+        BlockDescription,
+        LayerDescription,
+        NetworkDescription,
+        Shape,
+        StageDescription,
+    )
+
+WIDTH = 334  # of the drawing; a phone shows it at about this size, so its letters keep theirs
+LINE, PADDING, ARROW = 16, 6, 32  # height of a line of text, space above and below it, length of an arrow
+TOP = 24  # where the arrows leave x
+SUM_RADIUS = 14
+
+
+# The kinds in the order in which they are shown, and what is said of a stage without one.
+KINDS = {
+    "Conv Block": "{stage} of {network} has no Conv Block: what comes in already has the shape of what goes "
+    "out, {shape}, so no shortcut needs a layer.",
+    "Identity Block": "{stage} of {network} has no Identity Block: each of its blocks changes the shape.",
+}
+
+
+@dataclass(frozen=True)
+class _Column:
+    """Where a branch stands. `axis` is the x of its arrows; a narrow column breaks its texts."""
+
+    name: str
+    left: float
+    width: float
+    axis: float
+    narrow: bool
+
+
+RESIDUAL = _Column("residual", 1, 182, 92, False)
+PROJECTION = _Column("shortcut", 187, 146, 260, True)
+IDENTITY = _Column("shortcut", 187, 146, 212, True)
+
+
+def pair_html(network: NetworkDescription, stage_number: int) -> str:
+    """Both kinds of block of stage `stage_number` (from 1); where one does not occur, a sentence says why."""
+    stage = network.stages[stage_number - 1]
+    first = {kind: next((b for b in stage.blocks if b.kind == kind), None) for kind in KINDS}
+    cards = (_card(network, stage, block) if block else _absent(network, stage, kind) for kind, block in first.items())
+    return f'<div class="arch-pair">{"".join(cards)}</div>'
+
+
+def _absent(network: NetworkDescription, stage: StageDescription, kind: str) -> str:
+    sentence = KINDS[kind].format(
+        stage=stage.name.capitalize(), network=network.label, shape=shape_text(stage.out_shape)
+    )
+    return f'<section class="arch-block arch-absent"><h3>{kind}</h3><p>{escape(sentence)}</p></section>'
+
+
+def _card(network: NetworkDescription, stage: StageDescription, block: BlockDescription) -> str:
+    alike = sum(other.kind == block.kind for other in stage.blocks)
+    where = f"{escape(block.name)}, " + (
+        f"the only one of {escape(stage.name)}" if alike == 1 else f"first of {alike} in {escape(stage.name)}"
+    )
+    return (
+        f'<section class="arch-block"><h3>{escape(block.kind)} <small>{where}</small></h3>'
+        f"{formula_html(block)}{_costs(block)}{block_svg(network, block)}</section>"
+    )
+
+
+def formula_html(block: BlockDescription) -> str:
+    """What the block computes, its terms in the colours of the branches."""
+    term = "W<sub>s</sub> x" if block.shortcut else "x"
+    outer = "".join(f"{escape(layer.kind.lower())}(" for layer in reversed(block.after_sum))
+    return (
+        f'<p class="arch-formula"><span>y = {outer}</span>'
+        '<span class="arch-term arch-orange"><span>F(x)</span><small>residual</small></span><span>+</span>'
+        f'<span class="arch-term arch-blue"><span>{term}</span><small>shortcut</small></span>'
+        f"<span>{')' * len(block.after_sum)}</span></p>"
+    )
+
+
+def _costs(block: BlockDescription) -> str:
+    return (
+        f'<p class="arch-costs"><span class="arch-orange">Residual: {_cost(block.residual)}</span>'
+        f'<span class="arch-blue">Shortcut: {_cost(block.shortcut)}</span></p>'
+    )
+
+
+def _cost(layers: tuple[LayerDescription, ...]) -> str:
+    if not layers:
+        return "no layer, nothing to learn"
+    work = rounded_text(sum(layer.multiply_adds for layer in layers))
+    return f"{plural(sum(layer.parameters for layer in layers), 'parameter')}, {work} multiply-adds"
+
+
+def block_svg(network: NetworkDescription, block: BlockDescription) -> str:
+    """The block from x at the top to y at the bottom, in groups of classes `arch-residual`, `arch-shortcut` and
+    `arch-after-sum`."""
+    residual, residual_end = _branch(block.residual, RESIDUAL)
+    total = max(residual_end, _branch(block.shortcut, PROJECTION)[1]) + ARROW + SUM_RADIUS  # the sum's middle
+    residual += _arrow(RESIDUAL.axis, residual_end, total - SUM_RADIUS, block.out_shape)
+    after, bottom = _after_sum(block, total + SUM_RADIUS)
+    label = escape(
+        f"{block.kind} {block.name} of {network.label}: x of {shape_text(block.in_shape)} goes through the "
+        f"residual branch ({plural(len(block.residual), 'layer')}) and through the shortcut "
+        f"({plural(len(block.shortcut), 'layer')}); their sum leaves as y of {shape_text(block.out_shape)}."
+    )
+    box = f"0 0 {WIDTH} {bottom + LINE + PADDING}"
+    return (
+        f'<svg class="arch-flow" viewBox="{box}" role="img" aria-label="{label}">'
+        f'{_tensor("x", block.in_shape, LINE)}<g class="arch-shortcut">{_shortcut(block, total)}</g>'
+        f'<g class="arch-residual">{residual}</g>{_sum(RESIDUAL.axis, total)}'
+        f'<g class="arch-after-sum">{after}</g>{_tensor("y", block.out_shape, bottom + LINE)}</svg>'
+    )
+
+
+def _shortcut(block: BlockDescription, total: float) -> str:
+    """The way round the residual branch, from where it leaves x to the sum at y = `total`."""
+    column = PROJECTION if block.shortcut else IDENTITY
+    layers, end = _branch(block.shortcut, column)
+    leaves = f'<path d="M{RESIDUAL.axis} {TOP + 10}H{column.axis - 8}q8 0 8 8V{TOP + ARROW}"/>'
+    meets = f'<path d="M{column.axis} {end}V{total - 8}q0 8 -8 8H{RESIDUAL.axis + SUM_RADIUS + 6}"/>'
+    shape = shape_text(block.out_shape)
+    texts = _text(shape, RESIDUAL.axis + SUM_RADIUS + 12, total + LINE, "start")
+    if not block.shortcut:
+        texts += _texts(("x as it is:", "no layer,", "0 parameters"), column.axis + 10, 120, "start")
+    return f"{leaves}{layers}{meets}{_head(RESIDUAL.axis + SUM_RADIUS, total, 'left')}{texts}"
+
+
+def _branch(layers: tuple[LayerDescription, ...], column: _Column) -> tuple[str, float]:
+    """The branch's layers from the top down, and where it ends. An arrow stands before each layer with a kernel;
+    what follows without one (batch norm, ReLU) works on its result and is drawn as part of it."""
+    parts, y = [], TOP
+    for index, layer in enumerate(layers):
+        if index == 0 or layer.kernel_size is not None:
+            shape = layer.in_shape if index else None  # the first layer's is written at x
+            parts.append(_arrow(column.axis, y, y + ARROW, shape, tail=column is RESIDUAL or index > 0))
+            y += ARROW
+        box, height = _box(layer, column, y)
+        parts.append(box)
+        y += height
+    return "".join(parts), y if layers else TOP + ARROW
+
+
+def _box(layer: LayerDescription, column: _Column, y: float) -> tuple[str, float]:
+    """The layer's name and what it has to learn, in a box as tall as its lines."""
+    lines = layer_text(layer).split(", ") if column.narrow else [layer_text(layer)]
+    if layer.parameters:
+        lines.append(f"{count_text(layer.parameters)} parameters")
+    height = LINE * len(lines) + PADDING
+    classes = "arch-layer arch-kernel" if layer.kernel_size is not None else "arch-layer"
+    middle = column.left + column.width / 2
+    return (
+        f'<g class="{classes}"><title>{escape(layer.name)}</title>'
+        f'<rect x="{column.left}" y="{y}" width="{column.width}" height="{height}" rx="3"/>'
+        f"{_texts(lines, middle, y + LINE - 1)}</g>"
+    ), height
+
+
+def _after_sum(block: BlockDescription, y: float) -> tuple[str, float]:
+    """The sum's arrow, the layers that follow it, and the arrow to y."""
+    parts = [_arrow(RESIDUAL.axis, y, y + ARROW, None)]
+    y += ARROW
+    for layer in block.after_sum:
+        box, height = _box(layer, RESIDUAL, y)
+        parts.append(box)
+        y += height
+    parts.append(_arrow(RESIDUAL.axis, y, y + ARROW - 6, None))
+    return "".join(parts), y + ARROW - 6
+
+
+def _sum(x: float, y: float) -> str:
+    """The node where the branches meet: in both their colours."""
+    r = SUM_RADIUS
+    return (
+        f'<g class="arch-sum"><circle cx="{x}" cy="{y}" r="{r}"/>'
+        f'<path class="arch-f" d="M{x} {y - r}A{r} {r} 0 0 0 {x} {y + r}"/>'
+        f'<path class="arch-x" d="M{x} {y - r}A{r} {r} 0 0 1 {x} {y + r}"/>'
+        f'<path d="M{x - 6} {y}h12M{x} {y - 6}v12"/>{_text("sum", x - r - 8, y + 4, "end")}</g>'
+    )
+
+
+def _tensor(letter: str, shape: Shape, y: float) -> str:
+    name = f'<tspan class="arch-letter">{letter}</tspan>'
+    return f'<g class="arch-tensor">{_text(f"{name} {shape_text(shape)}", RESIDUAL.axis, y)}</g>'
+
+
+def _arrow(x: float, start: float, end: float, shape: Shape | None, tail: bool = True) -> str:
+    """A downward arrow with what flows along it written beside it; without `tail`, its head alone."""
+    line = f'<path d="M{x} {start}V{end - 6}"/>' if tail else ""
+    text = _text(shape_text(shape), x + 9, (start + end) / 2 + 3, "start") if shape else ""
+    return line + _head(x, end, "down") + text
+
+
+def _head(x: float, y: float, direction: str) -> str:
+    corners = [(0, 0), (-4.5, -8), (4.5, -8)] if direction == "down" else [(0, 0), (8, -4.5), (8, 4.5)]
+    return f'<polygon points="{" ".join(f"{x + dx},{y + dy}" for dx, dy in corners)}"/>'
+
+
+def _texts(lines, x: float, y: float, anchor: str = "middle") -> str:
+    return "".join(_text(line, x, y + LINE * index, anchor) for index, line in enumerate(lines))
+
+
+def _text(markup: str, x: float, y: float, anchor: str = "middle") -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}">{markup}</text>'

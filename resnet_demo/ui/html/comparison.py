@@ -1,0 +1,107 @@
+"""Ticked runs beside each other: their curves in one plot, and the settings in which they differ. Pure functions."""
+
+from dataclasses import fields, replace
+from html import escape
+from typing import Any
+
+from resnet_demo.runs.config import PARENT, TrainConfig
+from resnet_demo.runs.text import run_mark, started
+from resnet_demo.runs.watcher import Snapshot
+from resnet_demo.text import data_label
+from resnet_demo.ui.html.chart import Axis, Series, line_chart
+from resnet_demo.ui.html.curves import Along, ChartChoice, from_zero, logged, measured
+from resnet_demo.ui.html.runs_table import Picked
+
+COLOURS = 7  # --run-0 … in page.css; the letter tells apart what they cannot
+
+NOTHING_PICKED = (
+    '<p class="runs-empty">The curves of the runs that you tick above will be drawn here over each other, and the '
+    "settings in which they differ listed below.</p>"
+)
+
+
+def curves_html(picked: Picked, choice: ChartChoice) -> str:
+    """The key, and loss and accuracy of all picked runs."""
+    if not picked:
+        return NOTHING_PICKED
+    along = {place: Along.run(run.view, run.config.epochs, choice.by) for place, run in picked}
+    axes = [along[place].axis() for place, _ in picked]
+    x = max(axes, key=lambda axis: axis.high)
+    losses, accuracies = [], []
+    for place, run in picked:
+        losses += _pair(run, along[place], place, "loss")
+        accuracies += _pair(run, along[place], place, "accuracy")
+    drawn = {"smoothing": choice.smoothing, "legend": False}
+    return (
+        f'{_key(picked)}<div class="compare-charts">'
+        f"{line_chart('Loss (cross-entropy)', x, from_zero('loss', losses, 2.5), losses, **drawn)}"
+        f"{line_chart('Accuracy', x, Axis.share('accuracy'), accuracies, **drawn)}</div>"
+    )
+
+
+def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series, Series]:
+    """A run's train and test curve in its colour; its letter stands where the last of them ends."""
+    mark, colour = run_mark(place), f"run-{place % COLOURS}"
+    train = logged(run.view, along, f"train_{measure}", f"{mark} train")
+    test = measured(run.view, along, f"test_{measure}", f"{mark} test")
+    ends = test if test.points else train
+    return tuple(replace(one, kind=f"{one.kind} {colour}", mark=mark if one is ends else "") for one in (train, test))
+
+
+def _key(picked: Picked) -> str:
+    runs = "".join(f"<li>{_chip(place)} {escape(run.name)}</li>" for place, run in picked)
+    return (
+        f'<ul class="compare-key">{runs}<li class="compare-lines"><i class="train"></i> train<i class="test"></i> test'
+        "</li></ul>"
+    )
+
+
+def _chip(place: int) -> str:
+    """The run's letter in its colour."""
+    return f'<b class="compare-chip run-{place % COLOURS}">{run_mark(place)}</b>'
+
+
+# --- what differs ---------------------------------------------------------------------------------------------
+
+
+def differences(configs: list[TrainConfig]) -> list[tuple[str, list[Any]]]:
+    """(label, each run's value) of every setting in which not all are the same."""
+    rows = [(field.metadata["label"], [getattr(c, field.name) for c in configs]) for field in fields(TrainConfig)]
+    return [(label, values) for label, values in rows if any(value != values[0] for value in values)]
+
+
+def differences_html(picked: Picked) -> str:
+    """The table of differences; with fewer than two runs, what will stand here."""
+    if not picked:
+        return ""
+    if len(picked) == 1:
+        return '<p class="runs-empty">Tick a second run, and the settings in which the two differ are listed here.</p>'
+    rows = differences([run.config for _, run in picked])
+    devices = [run.view.started.device if run.view.started else "–" for _, run in picked]
+    if len(set(devices)) > 1:
+        rows.append(("Trained on", devices))
+    if not rows:
+        return '<p class="runs-empty">All settings of these runs are the same.</p>'
+    heads = "".join(f'<th scope="col" title="{escape(run.name)}">{_chip(place)}</th>' for place, run in picked)
+    body = "".join(
+        f'<tr><th scope="row">{escape(label)}</th>{"".join(f"<td>{_written(value)}</td>" for value in values)}</tr>'
+        for label, values in rows
+    )
+    return (
+        '<div class="runs-scroll" tabindex="0"><table class="differences"><caption>Settings in which they differ; all '
+        f'others are the same.</caption><thead><tr><th scope="col">setting</th>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _written(value: Any) -> str:
+    """A setting's value; of a folder only its name, since a visitor is not shown where the server keeps its files."""
+    if value == "":  # only the first weights may be empty
+        return "random"
+    if isinstance(value, str) and value.startswith(PARENT):
+        return escape(f"run of {started(value.removeprefix(PARENT))}")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return escape(data_label(value)) if isinstance(value, str) else f"{value:,}"

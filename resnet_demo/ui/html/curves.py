@@ -1,0 +1,157 @@
+"""A run's curves: which of its numbers are drawn, along which axis, and the learning rate that is planned."""
+
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.reference import article_reference, is_cifar10
+from resnet_demo.runs.schedule import learning_rate
+from resnet_demo.runs.watcher import Snapshot
+from resnet_demo.ui.html.chart import MAX_POINTS, MAX_SMOOTHING, Axis, Point, Series, line_chart
+
+X_AXES = ("epoch", "step", "time")
+SCHEDULE_HEIGHT = 130
+REMEMBERED = 8  # drawings: a few ways to look at the run in front
+
+
+@dataclass(frozen=True)
+class ChartChoice:
+    """How a page wants its curves: smoothed by how much, and along which of X_AXES. Raises ValueError for others."""
+
+    smoothing: float = 0.0
+    by: str = "epoch"
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.smoothing, int | float) and not isinstance(self.smoothing, bool)
+        if not number or not 0 <= self.smoothing <= MAX_SMOOTHING or self.by not in X_AXES:
+            raise ValueError(f"Smoothing goes from 0 to {MAX_SMOOTHING}, the axis is one of {', '.join(X_AXES)}.")
+
+
+@dataclass(frozen=True)
+class Along:
+    """The x axis of one run. It spans the whole planned run, so that one sees how much is to come; time is that of
+    work, without pauses: of steps that are done as it was, of steps to come as the mean so far."""
+
+    by: str  # one of X_AXES
+    epochs: int
+    steps_per_epoch: int
+    done: tuple[events.Event, ...] = ()  # points of known step and time, in order
+
+    @classmethod
+    def run(cls, view: events.RunView, epochs: int, by: str) -> "Along":
+        """`epochs` is the config's: a run that has not started tells none."""
+        done = sorted([*view.metrics, *view.epochs[-1:]], key=lambda event: (event.step, event.elapsed_s))
+        return cls(by, epochs, view.started.steps_per_epoch if view.started else 1, tuple(done))
+
+    @property
+    def total_steps(self) -> int:
+        return self.epochs * self.steps_per_epoch
+
+    def of(self, event: events.Event) -> float:
+        """Where an event stands."""
+        return event.elapsed_s if self.by == "time" else self.at(event.step)
+
+    def at(self, step: int) -> float:
+        """Where the end of a step stands, or will stand."""
+        if self.by == "time":
+            return self._time(step)
+        return step / self.steps_per_epoch if self.by == "epoch" else float(step)
+
+    def _time(self, step: int) -> float:
+        if not self.done:
+            return 0.0
+        last = self.done[-1]
+        if step > last.step:
+            return step * last.elapsed_s / last.step
+        after = self.done[bisect_left(self.done, step, key=lambda event: event.step)]
+        return after.elapsed_s
+
+    def axis(self) -> Axis:
+        highest = self.at(self.total_steps)
+        return Axis.time(highest) if self.by == "time" else Axis(self.by, 0.0, highest)
+
+
+def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> tuple[str, str, str, str, str]:
+    """Loss, accuracy, learning rate, speed and gradient norm of one run; empty axes before the first run."""
+    choice = choice or ChartChoice()
+    view = snapshot.view if snapshot else events.RunView()
+    along = Along.run(view, snapshot.config.epochs if snapshot else 1, choice.by)
+    losses = [logged(view, along, "train_loss", "train"), measured(view, along, "test_loss", "test")]
+    accuracies = [logged(view, along, "train_accuracy", "train"), measured(view, along, "test_accuracy", "test")]
+    rates = [planned(snapshot.config, along, "planned")] if view.started else []
+    rates.append(logged(view, along, "learning_rate", "so far", noisy=False))
+    speeds, norms = [logged(view, along, "images_per_s", "")], [logged(view, along, "gradient_norm", "")]
+    reference = article_reference() if is_cifar10(view) else None
+    x, smoothing = along.axis(), choice.smoothing
+    unknown = "not in the log of this run" if view.metrics else "drawn from the first steps on"
+    return (
+        line_chart("Loss (cross-entropy)", x, from_zero("loss", losses, 2.5), losses, smoothing=smoothing),
+        line_chart("Accuracy", x, Axis.share("accuracy"), accuracies, smoothing=smoothing, reference=reference),
+        line_chart("Learning rate", x, from_zero("learning rate", rates), rates),
+        line_chart("Speed in images/s", x, from_zero("images/s", speeds), speeds, smoothing=smoothing),
+        line_chart("Gradient norm", x, from_zero("norm", norms), norms, smoothing=smoothing, empty=unknown),
+    )
+
+
+def logged(view: events.RunView, along: Along, name: str, label: str, noisy: bool = True) -> Series:
+    """One number of the points logged while training; points of an older version's log may lack it."""
+    values = ((point, getattr(point, name)) for point in view.metrics)
+    return Series(label, "train", [(along.of(p), value) for p, value in values if value is not None], noisy=noisy)
+
+
+def measured(view: events.RunView, along: Along, name: str, label: str) -> Series:
+    """One number of the evaluations after the epochs; not noisy: it is the mean over all test pictures."""
+    values = ((ended, getattr(ended, name)) for ended in view.epochs)
+    return Series(label, "test", [(along.of(e), value) for e, value in values if value is not None], dotted=True)
+
+
+def planned(config: TrainConfig, along: Along, label: str) -> Series:
+    """The learning rate of each step of the whole run, thinned to what can be seen."""
+    total = along.total_steps
+    steps = sorted({max(1, round(total * i / MAX_POINTS)) for i in range(1, MAX_POINTS + 1)})
+    points = [(along.at(step), _rate_of(config, step, total)) for step in steps]
+    return Series(label, "planned", points)
+
+
+def _rate_of(config: TrainConfig, step: int, total_steps: int) -> float:
+    return learning_rate(step - 1, total_steps, config.learning_rate, config.schedule, config.warmup)
+
+
+def schedule_chart(config: TrainConfig | None = None, steps_per_epoch: int | None = None) -> str:
+    """The learning rate that a run with this config would have. Empty axes without a config, and where the pictures
+    have not been counted yet."""
+    epochs, peak = (config.epochs, config.learning_rate) if config else (1, 1.0)
+    series = [planned(config, Along("epoch", epochs, steps_per_epoch), "")] if config and steps_per_epoch else []
+    y = from_zero("learning rate", series, peak)
+    x, empty = Axis("epoch", 0.0, epochs), "drawn once the pictures are counted"
+    return line_chart("Planned learning rate", x, y, series, empty=empty, height=SCHEDULE_HEIGHT)
+
+
+def from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis:
+    """High enough for every point; `otherwise` where there is none."""
+    values: list[Point] = [point for one in series for point in one.points]
+    return Axis.up_to(label, max((value for _, value in values), default=otherwise))
+
+
+class DrawnCurves:
+    """The last few drawings, shared by all pages: they mostly look at the same run in the same way."""
+
+    def __init__(self, draw: Callable[[Snapshot | None, ChartChoice], tuple[str, ...]]) -> None:
+        self._draw = draw
+        self._drawn: OrderedDict[tuple[str, ChartChoice], tuple[str, ...]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def of(self, version: str, snapshot: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
+        """`version` changes when the run has new points that are worth a drawing."""
+        with self._guard:
+            key = (version, choice)
+            if key not in self._drawn:
+                self._drawn[key] = self._draw(snapshot, choice)
+            self._drawn.move_to_end(key)
+            while len(self._drawn) > REMEMBERED:
+                self._drawn.popitem(last=False)
+            return self._drawn[key]

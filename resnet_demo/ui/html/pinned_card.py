@@ -1,0 +1,174 @@
+"""The pinned picture on the page, and how the network made up its mind about it: pure functions from plain data to
+HTML. Imports neither gradio nor torch."""
+
+from collections import Counter
+from dataclasses import dataclass
+from html import escape
+from itertools import groupby
+
+from PIL import Image
+
+from resnet_demo.runs import events
+from resnet_demo.runs.watcher import Snapshot
+from resnet_demo.ui.html.chart import Axis, Series, line_chart
+from resnet_demo.ui.html.curves import Along
+from resnet_demo.ui.pictures import data_url
+
+COLOURED = 5  # curves with a colour and a name; more cannot be told apart
+FAINT = 10  # and those behind them that came closest
+
+WHAT_IT_IS = "Watch the network make up its mind about it while it learns."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The classes by their probability (0..1), the likeliest first, where the run was."""
+
+    at: events.PictureSeen
+    ranked: tuple[tuple[str, float], ...]
+
+    @property
+    def top(self) -> str:
+        return self.ranked[0][0]
+
+
+def answers_of(snapshot: Snapshot | None) -> list[Answer]:
+    """What the network made of the picture that is pinned now, from the first answer on."""
+    if snapshot is None or snapshot.pinned is None or snapshot.view.started is None:
+        return []
+    classes, wanted = snapshot.view.started.classes, snapshot.pinned.id
+    seen = [s for s in snapshot.view.pictures if s.picture == wanted and len(s.probabilities) == len(classes)]
+    return [
+        Answer(s, tuple(sorted(zip(classes, s.probabilities, strict=True), key=lambda pair: -pair[1]))) for s in seen
+    ]
+
+
+# --- the picture and the words --------------------------------------------------------------------------------
+
+
+def pinned_html(snapshot: Snapshot | None, owner: bool = True) -> str:
+    """The picture, what the network says of it now, and how it came to that."""
+    if snapshot is None or snapshot.pinned is None:
+        return _empty(owner)
+    remove = '<button class="pinned-remove" data-unpin>Remove the photo</button>' if owner else ""
+    picture = snapshot.pinned.picture
+    if picture is None:
+        words = _words(
+            "The photo is damaged", f"Its file in the run cannot be read. {'Pin it again.' if owner else ''}"
+        )
+        return _card(_blank(), words + remove)
+    answers = answers_of(snapshot)
+    words = _opinion(snapshot, answers) if answers else _words("Not asked yet", _not_asked(snapshot))
+    return _card(_shown(picture), words + remove)
+
+
+def _empty(owner: bool) -> str:
+    if not owner:
+        return _card(_blank(), _words("No photo is pinned", "Where its owner pins one to a run, one sees here how the "
+                                      "network makes up its mind about it."))  # fmt: skip
+    return _card(_blank(), _words("Pin a photo", WHAT_IT_IS, "Drop one below, before a run or during it."))
+
+
+def _not_asked(snapshot: Snapshot) -> str:
+    match snapshot.status:
+        case "training":
+            return "The network is asked from its next step on."
+        case "finished" | "stopped":
+            return "The run ended before the network was asked."
+        case _:
+            return "The network is asked when the run goes on."
+
+
+def _opinion(snapshot: Snapshot, answers: list[Answer]) -> str:
+    last = answers[-1]
+    when = {"training": "Now", "finished": "In the end", "stopped": "In the end"}.get(snapshot.status, "So far")
+    share = last.ranked[0][1]
+    runners_up = ", ".join(f"{escape(name)} with {whole_percent(share)}" for name, share in last.ranked[1:3])
+    return (
+        f'<p class="pinned-title">{when}: <b>{escape(last.top)}</b>, {whole_percent(share)}</p>'
+        f"<p>Then {runners_up}.</p><p>{_story(answers, snapshot.view.started.steps_per_epoch)}</p>"
+    )
+
+
+def _story(answers: list[Answer], steps_per_epoch: int) -> str:
+    """How it came to its present opinion."""
+    turns = [next(group) for _, group in groupby(answers, key=lambda answer: answer.top)]
+    if len(turns) == 1:
+        return "It has said so from the first answer on."
+    changes = "once" if len(turns) == 2 else f"{len(turns) - 1} times"
+    since = f"epoch {turns[-1].at.step / steps_per_epoch:.1f}"
+    return f"It changed its mind {changes}, and has said so since {since}; before that it said {escape(turns[-2].top)}."
+
+
+def whole_percent(share: float) -> str:
+    """0.713 -> '71 %', never broken between lines; what is not quite certain is not called 100."""
+    return f"{'over 99' if 0.995 <= share < 0.9999 else f'{100 * share:.0f}'}\u00a0%"
+
+
+def _words(title: str, *sentences: str) -> str:
+    return f'<p class="pinned-title">{title}</p>' + "".join(f"<p>{sentence}</p>" for sentence in sentences)
+
+
+def _card(picture: str, words: str) -> str:
+    return f'<div class="pinned-card">{picture}<div class="pinned-words">{words}</div></div>'
+
+
+def _blank() -> str:
+    return '<div class="pinned-picture"></div>'
+
+
+def _shown(picture: Image.Image) -> str:
+    return f'<img class="pinned-picture" src="{data_url(picture)}" alt="The pinned photo, at 32 by 32 pixels">'
+
+
+def photo_label(training: bool) -> str:
+    """What will become of a photo that is dropped."""
+    return "For the run in training" if training else "For the next run you start or resume"
+
+
+# --- the curves -----------------------------------------------------------------------------------------------
+
+
+def mind_chart(snapshot: Snapshot | None, by: str = "epoch") -> str:
+    """The probability of each class over the run: those that were ever the likeliest in colour and named, the others
+    faint behind them."""
+    answers = answers_of(snapshot)
+    view = snapshot.view if snapshot else events.RunView()
+    along = Along.run(view, snapshot.config.epochs if snapshot else 1, by)
+    named = _most_often_on_top(answers)
+    curves = {name: [] for name, _ in answers[0].ranked} if answers else {}
+    for answer in answers:
+        for name, share in answer.ranked:
+            curves[name].append((along.of(answer.at), share))
+    rest = sorted(curves.keys() - set(named), key=lambda name: -max(share for _, share in curves[name]))[:FAINT]
+    series = [Series("", "faint", curves[name]) for name in rest]
+    series += [
+        Series(name, f"class-{place}{' now' if name == answers[-1].top else ''}", curves[name], labelled=True)
+        for place, name in enumerate(named, 1)
+    ]
+    return line_chart(
+        "What the network takes it for",
+        _so_far(along, answers),
+        Axis.share("probability"),
+        series,
+        empty="its answers, one by one",
+    )
+
+
+def _so_far(along: Along, answers: list[Answer]) -> Axis:
+    """An axis that grows with the run: minds change most in its first minutes, which on the whole planned run would
+    be too narrow to see."""
+    reached = along.of(answers[-1].at) if answers else 0.0
+    if reached <= 0:
+        return along.axis()
+    return Axis.time(reached) if along.by == "time" else Axis.up_to(along.by, reached)
+
+
+def _most_often_on_top(answers: list[Answer]) -> list[str]:
+    """At most COLOURED names, the present one among them, in the order in which they first came: so a class keeps
+    its colour as the run goes on."""
+    times = Counter(answer.top for answer in answers)
+    if answers:
+        times[answers[-1].top] = len(answers)
+    kept = {name for name, _ in times.most_common(COLOURED)}
+    return [name for name in times if name in kept]

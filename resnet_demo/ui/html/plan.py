@@ -1,0 +1,41 @@
+"""What a run will take, before Start: pure functions. Imports neither gradio nor torch."""
+
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.text import duration, rate
+
+if TYPE_CHECKING:
+    from resnet_demo.workers.estimate import Estimate
+
+CIFAR10_ARCHIVE, CIFAR10_BYTES = "cifar-10-python.tar.gz", 170_498_071
+
+
+def plan_placeholder() -> str:
+    return '<p class="plan">Looking at this machine: the device and the duration will stand here…</p>'
+
+
+def plan_problem(error: Exception) -> str:
+    return f'<p class="plan">{escape(str(error))}</p>'
+
+
+def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) -> str:
+    """`downloads` are the bytes of what there may be to fetch, 0 for nothing."""
+    fetched = " and ".join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
+    download = f"Downloads {fetched} first. " if fetched else ""
+    about = "about " if guess.about else ""
+    if guess.images_per_s is None:
+        time = "How long it takes shows as soon as it trains: no run like it has told its speed on this device yet."
+    elif guess.seconds is None:
+        time = "How long it takes shows once the pictures are counted."
+    else:
+        time = f"Takes {about}<b>{duration(guess.seconds)}</b> at {about}{rate(guess.images_per_s)}."
+    return f'<p class="plan">{escape(device_reason)} {download}{time}</p>'
+
+
+def download_size(config: TrainConfig, data_dir: Path) -> int:
+    """Bytes of pictures that Start will fetch before the first step."""
+    there = (data_dir / "cifar-10-batches-py").is_dir() or (data_dir / CIFAR10_ARCHIVE).is_file()
+    return CIFAR10_BYTES if config.data == "cifar10" and not there else 0

@@ -1,0 +1,268 @@
+"""What a page shows of a run: pure functions from plain data to HTML. Imports neither gradio nor torch."""
+
+from dataclasses import dataclass
+from html import escape
+
+from resnet_demo.runs import events
+from resnet_demo.runs.config import PARENT, TORCHVISION, TrainConfig
+from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Progress
+from resnet_demo.runs.text import PHASES, amount, event_line, machine_load, started
+from resnet_demo.runs.watcher import NEWEST, Look, Snapshot
+from resnet_demo.text import data_label, duration, percent, rate
+
+CURVES_HINT = (
+    "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
+    "while the weights move, on shifted and mirrored pictures and with label smoothing; test on pictures never trained "
+    "on, with averaged weights. So test may well look better."
+)
+
+MORE_CURVES_HINT = (
+    "The **learning rate** is the size of a step; the dashed line is what is planned for the whole run.\n\n"
+    "The **gradient norm** is how strongly the loss pulls at the weights. A sudden leap often means that the learning "
+    "rate is too high.\n\n"
+    "**Smoothing** draws the running mean of what jumps from step to step, here and in the two curves above; what was "
+    "measured stays faint behind it. **Time** is that of work, without pauses."
+)
+
+PAGE_TITLE = "ResNet-50, opened"
+MARKS = {  # a word and a mark, never a colour alone
+    "training": "●",
+    "paused": "❚❚",
+    "interrupted": "◌",
+    "finished": "✓",
+    "stopped": "■",
+    "failed": "✕",
+}
+
+
+# --- the status of one run ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Which buttons can be pressed."""
+
+    start: bool
+    pause: bool
+    resume: bool
+    stop: bool
+    discard: bool
+
+
+def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
+    """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains; the others act on
+    the run that is shown."""
+    if not owner:
+        return Controls(False, False, False, False, False)
+    alive = shown is not None and shown.alive
+    waiting = shown is not None and shown.status in ("paused", "interrupted", "failed")
+    return Controls(
+        start=not look.training,
+        pause=alive,
+        resume=waiting and not look.training,
+        stop=alive,
+        discard=waiting or alive,
+    )
+
+
+def share_done(snapshot: Snapshot) -> float | None:
+    """Of the whole run, 0..1; None where it is not known yet."""
+    if snapshot.status == "finished":
+        return 1.0
+    total = snapshot.view.total_steps
+    return _last_place(snapshot).step / total if total else None
+
+
+def _last_place(snapshot: Snapshot) -> Progress | events.Event | None:
+    """The newest word on where the run is: a living worker's progress once it counts steps, else the log's end."""
+    progress = snapshot.progress
+    return progress if progress and progress.step else snapshot.view.last
+
+
+def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
+    """What is happening, or what happened and what to do next; `busy` says that another run trains. A visitor is told
+    neither of the server's folders nor what its processes say."""
+    view = snapshot.view
+    match snapshot.status:
+        case "training":
+            return _now(snapshot)
+        case "paused":
+            if not view.saved:
+                return f"At rest, before anything was saved. {_how_to_go_on('the beginning', owner, busy)}"
+            return f"Saved and at rest. {_how_to_go_on('the very step', owner, busy)}"
+        case "interrupted":
+            saved = f"its last saved point, step {view.saved.step:,}" if view.saved else "the beginning"
+            words = f", with the last words “{snapshot.last_words}”" if owner and snapshot.last_words else ""
+            return f"The training process is gone{words}. {_how_to_go_on(saved, owner, busy)}"
+        case "finished":
+            return f"Test accuracy {percent(view.test_accuracy)}. Drop a picture into Classify to ask it something."
+        case "failed" if not owner:
+            return "The training failed; its owner is told why."
+        case _:
+            return view.ended.message
+
+
+def _how_to_go_on(place: str, owner: bool, busy: bool) -> str:
+    """No word of a button that cannot be pressed now."""
+    if not owner:
+        return f"Its owner can let it go on from {place}."
+    if busy:
+        return f"Another run is training; once that has ended or is paused, Resume goes on from {place}."
+    return f"Press Resume to go on from {place}."
+
+
+def _now(snapshot: Snapshot) -> str:
+    if snapshot.wanted == PAUSE:
+        return "Pausing: ends as soon as the step under way is done and saved…"
+    if snapshot.wanted == STOP:
+        return "Stopping: ends as soon as the step under way is done and saved…"
+    if snapshot.wanted == DISCARD:
+        return "Discarding: ends as soon as the step under way is done, and is deleted…"
+    progress = snapshot.progress
+    if progress is None:
+        return f"{PHASES['starting']}…"
+    counted = amount(progress) if progress.phase in ("downloading", "decoding") else ""
+    return f"{PHASES.get(progress.phase, progress.phase)}{': ' if counted else ''}{counted}…"
+
+
+def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """(name, value) pairs for the status card."""
+    view, place = snapshot.view, _last_place(snapshot)
+    live = place if isinstance(place, Progress) else None
+    total = f" of {view.total_steps:,}" if view.total_steps else ""
+    return [
+        ("epoch", f"{place.epoch if place else 0} of {snapshot.config.epochs}"),
+        ("step", f"{place.step if place else 0:,}{total}"),
+        ("speed", rate((live and live.images_per_s) or view.images_per_s)),
+        ("elapsed", duration(place.elapsed_s if place else 0)),
+        ("epoch ends in", duration(live and live.epoch_remaining_s)),
+        ("run ends in", duration(live and live.remaining_s)),
+        ("test accuracy", percent(view.test_accuracy)),
+        ("held out", held_out_text(view)),
+    ]
+
+
+def held_out_text(view: events.RunView) -> str:
+    """What anything is chosen by; where nothing is held out, it says so."""
+    if view.started and not view.started.validation_images:
+        return "none held out"
+    return percent(view.epochs[-1].validation_accuracy if view.epochs else None)
+
+
+def tab_title(snapshot: Snapshot) -> str:
+    """What the browser shows of a page that is not in front: '34 % · ResNet-50, opened'."""
+    if snapshot.status == "training":
+        done = share_done(snapshot)
+        return f"{'Starting' if done is None else f'{int(100 * done)} %'} · {PAGE_TITLE}"
+    word = "done" if snapshot.status == "finished" else snapshot.status
+    return f"{word.capitalize()} · {PAGE_TITLE}"
+
+
+def announcement(snapshot: Snapshot, owner: bool) -> str:
+    """What a person on another tab of the page is told of a run that has ended."""
+    title = f"{snapshot.config.arch} on {data_label(snapshot.config.data)}"
+    return escape(f"{title}: {snapshot.status}. {sentence(snapshot, owner)}")
+
+
+def lost_html(run_id: str) -> str:
+    """Above the card, where a run's folder was deleted while it trained."""
+    if not run_id:
+        return ""
+    told = f"The run of {started(run_id)} is gone: its folder was deleted while it trained."
+    return f'<p class="run-lost">{escape(told)}</p>'
+
+
+def visitor_html(owner: bool) -> str:
+    """Above the card, for who may only look."""
+    told = "You are looking on: to start and stop runs, open this page by the owner's link, which the app printed."
+    return "" if owner else f'<p class="hint">{told}</p>'
+
+
+def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "", busy: bool = False) -> str:
+    """The card above the curves; `parent` is the name of the run that this one goes on from, `busy` says that another
+    run trains. Before the first run: what will stand here, and how to make it appear."""
+    if snapshot is None:
+        begin = "Press <b>Start training</b>, or take the one-minute tour." if owner else "No run has been started yet."
+        return (
+            f'<div class="run-card" data-title="{PAGE_TITLE}"><div class="run-head">'
+            '<span class="run-status">○ no run yet</span></div>'
+            f"<p>{begin} Progress, speed and the curves of loss and accuracy will stand here, and stay when you close "
+            "the page.</p></div>"
+        )
+    done = share_done(snapshot)
+    pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
+    named = f"{escape(snapshot.title)}: " if snapshot.title else ""
+    told = escape(sentence(snapshot, owner, busy))
+    title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
+    return (
+        f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
+        f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
+        f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
+        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
+        f"{escape(_origin(snapshot.config, parent))}</span>"
+        f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
+        f'<div class="run-now"><p aria-live="polite">{told}</p>{_load(snapshot)}</div>'
+        f'<dl class="run-facts">{pairs}</dl></div>'
+    )
+
+
+def _bar(snapshot: Snapshot) -> str:
+    """How much of the run is done, or of the download or the decoding before it."""
+    done, of, progress = share_done(snapshot), "the run", snapshot.progress
+    if done is None and progress and progress.total:
+        done, of = progress.done / progress.total, progress.phase
+    width = f"{100 * (done or 0):.2f}"
+    return (
+        f'<div class="run-bar" role="progressbar" aria-label="share of {of} that is done" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{width}"><div style="width:{width}%"></div></div>'
+    )
+
+
+def _load(snapshot: Snapshot) -> str:
+    """What a living worker takes of the machine."""
+    about = "of the training process; 100 % is one processor core kept busy"
+    return f'<span title="{about}">{machine_load(snapshot.progress)}</span>' if snapshot.progress else ""
+
+
+def _origin(config: TrainConfig, parent: str) -> str:
+    """Where its first weights are from, unless they are random."""
+    if parent:
+        return f", from the run “{parent}”"
+    return ", from torchvision's weights" if config.start_from == TORCHVISION else ""
+
+
+def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
+    """The last events in words."""
+    if snapshot is None:
+        return "The log of a run will stand here."
+    view = snapshot.view
+    recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.step)  # a clock may jump
+    told = [event_line(event) for event in (view.started, *recent, view.ended if owner else None) if event]
+    return "\n".join(line for line in [_gaps_line(snapshot), *told] if line) or "Nothing logged yet."
+
+
+def log_html(snapshot: Snapshot | None, owner: bool = True) -> str:
+    """The same where it can be scrolled, by keyboard, too."""
+    lines = f"<span>{escape(log_text(snapshot, owner))}</span>"
+    return f'<pre class="run-log" tabindex="0" role="region" aria-label="Log">{lines}</pre>'
+
+
+def _gaps_line(snapshot: Snapshot) -> str:
+    """Where the curves lack points, '' where they are whole."""
+    gaps = snapshot.view.gaps(snapshot.config.log_every_steps)
+    between = " and ".join(f"between steps {before:,} and {after:,}" for before, after in gaps)
+    said = f"The log was cut off or damaged, so the curves lack the points {between}; the training itself lost nothing."
+    return said if gaps else ""
+
+
+def run_choices(look: Look) -> list[tuple[str, str]]:
+    """(label, id) of the runs that can be looked at."""
+    runs = [(f"{s.name}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
+    return [("The newest", NEWEST), *runs]
+
+
+def parent_choices(look: Look) -> list[tuple[str, str]]:
+    """(label, what `start_from` then says) of the runs that have weights to start from."""
+    label = "{}, {} on {}".format
+    saved = (s for s in look.runs if s.view.saved)
+    return [(label(s.name, s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}") for s in saved]

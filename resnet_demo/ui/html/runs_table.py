@@ -1,0 +1,151 @@
+"""All runs as a table that can be sorted and ticked: pure functions from snapshots to HTML."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from resnet_demo.runs.text import started
+from resnet_demo.runs.watcher import Look, Snapshot, checksum
+from resnet_demo.text import data_label, duration, percent, rate, size
+from resnet_demo.ui.html.present import MARKS
+
+NEWEST_FIRST = "run descending"
+CLOCK_S = 30
+
+CAPTION = "Tick runs to compare them. A press on a column's name sorts by it."
+EMPTY = (
+    '<p class="runs-empty">No runs yet. Each run that you start in the <b>Train</b> tab will be listed here with what '
+    "it reached; tick two of them, and their curves are drawn over each other.</p>"
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """`value` is what is sorted by (None stands last), `text` what is shown of it."""
+
+    label: str
+    value: Callable[[Snapshot], Any]
+    text: Callable[[Any], str] = str
+    number: bool = True  # numbers stand right, and are sorted from the highest first
+
+
+def _validation_accuracy(snapshot: Snapshot) -> float | None:
+    return snapshot.view.epochs[-1].validation_accuracy if snapshot.view.epochs else None
+
+
+COLUMNS = {
+    "run": Column("run", lambda s: s.run.created()),
+    "data": Column("data", lambda s: data_label(s.config.data), number=False),
+    "network": Column("network", lambda s: f"{s.config.arch}, {s.config.stem}", number=False),
+    "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {status}", number=False),
+    "epochs": Column("epochs", lambda s: (len(s.view.epochs), s.config.epochs), lambda done: "{} of {}".format(*done)),
+    "test": Column("test accuracy", lambda s: s.view.test_accuracy, percent),
+    "held-out": Column("held out", _validation_accuracy, percent),
+    "speed": Column("images/s", lambda s: s.view.images_per_s, lambda speed: rate(speed).removesuffix(" images/s")),
+    "time": Column("time", lambda s: s.view.elapsed_s, duration),
+    "disk": Column("on disk", lambda s: s.run.size_bytes(), size),
+}
+
+
+def next_order(order: str, column: str) -> str:
+    """The order after a press on a column's head: the way one most likely wants first, then the other way round.
+    Raises KeyError for a column that is not there."""
+    first, second = ("descending", "ascending") if COLUMNS[column].number else ("ascending", "descending")
+    return f"{column} {second if order == f'{column} {first}' else first}"
+
+
+def sort_runs(runs: Sequence[Snapshot], order: str) -> list[Snapshot]:
+    """By '<column> ascending' or '<column> descending'; what has no value stands last both ways, equals newest first.
+    An order that is none means the newest first."""
+    name, _, direction = order.partition(" ")
+    if name not in COLUMNS or direction not in ("ascending", "descending"):
+        name, _, direction = NEWEST_FIRST.partition(" ")
+    valued = [(COLUMNS[name].value(snapshot), snapshot) for snapshot in runs]
+    known = [pair for pair in valued if pair[0] is not None]
+    known.sort(key=lambda pair: _fold(pair[0]), reverse=direction == "descending")
+    return [snapshot for _, snapshot in known] + [snapshot for value, snapshot in valued if value is None]
+
+
+def _fold(value):
+    return value.casefold() if isinstance(value, str) else value
+
+
+def table_html(look: Look, order: str) -> str:
+    """The table, or what will stand here, and a sentence for each run that cannot be opened. Which runs are ticked, the
+    browser knows."""
+    problems = "".join(f'<p class="hint">{escape(problem)}</p>' for problem in look.unreadable)
+    if not look.runs:
+        return problems or EMPTY
+    heads = "".join(_head(name, column, order) for name, column in COLUMNS.items())
+    rows = "".join(_row(snapshot, look.parent_name(snapshot)) for snapshot in sort_runs(look.runs, order))
+    return (
+        f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{CAPTION}</caption><thead><tr>'
+        f'<th class="runs-tick"></th>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{problems}"
+    )
+
+
+def _head(name: str, column: Column, order: str) -> str:
+    sorted_by, _, direction = order.partition(" ")
+    sort, arrow = (f' aria-sort="{direction}"', direction) if sorted_by == name else ("", "none")
+    return (
+        f'<th scope="col"{_right(column)}{sort}><button type="button" data-sort="{name}">{column.label}'
+        f'<i class="runs-arrow {arrow}"></i></button></th>'
+    )
+
+
+def _row(snapshot: Snapshot, parent: str) -> str:
+    cells = "".join(
+        f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot, parent)}</td>'
+        for name, column in COLUMNS.items()
+    )
+    run_id, name = escape(snapshot.run.id), escape(snapshot.name)
+    tick = f'<input type="checkbox" data-run="{run_id}" aria-label="Compare {name}">'
+    return f'<tr><td class="runs-tick"><label>{tick}<b></b></label></td>{cells}</tr>'
+
+
+def _cell(name: str, column: Column, snapshot: Snapshot, parent: str) -> str:
+    if name != "run":
+        return escape(column.text(column.value(snapshot)))
+    when = f"<small>{escape(started(snapshot.run.id))}</small>" if snapshot.title else ""
+    origin = f"<small>from the run “{escape(parent)}”</small>" if parent else ""
+    name = escape(snapshot.name)
+    return f'<span title="{escape(snapshot.run.id)}">{name}</span>{when}{origin}'
+
+
+def _right(column: Column) -> str:
+    return ' class="number"' if column.number and column is not COLUMNS["run"] else ""
+
+
+# --- which runs are ticked -------------------------------------------------------------------------------------
+
+Picked = list[tuple[int, Snapshot]]  # (place, run): the place says which colour and letter, and stays while others go
+
+
+def picked_runs(look: Look, picked: Any) -> Picked:
+    """`picked` is a JSON list of run ids with null where a place is free, as the browser sends it. Ids of runs that
+    are gone, and whatever else is in it, count as nothing."""
+    try:
+        places = json.loads(picked) if isinstance(picked, str) and picked else []
+    except ValueError:
+        places = []
+    runs = {snapshot.run.id: snapshot for snapshot in look.runs}
+    if not isinstance(places, list):
+        return []
+    found = [(place, runs.pop(run_id, None)) for place, run_id in enumerate(places) if isinstance(run_id, str)]
+    return [(place, snapshot) for place, snapshot in found if snapshot]
+
+
+def _clock(snapshot: Snapshot) -> int | None:
+    """Lets a living run's speed, time and size be shown anew each half minute, however long its epochs are."""
+    return int(snapshot.view.elapsed_s // CLOCK_S) if snapshot.alive else None
+
+
+def version_of(look: Look, picked: Any) -> str:
+    """Changes whenever the tab has something new to show. Two parts, by ' ': the table's, and that of the picked runs'
+    curves."""
+    rows = [(s.run.id, s.title, s.status, len(s.view.epochs), _clock(s)) for s in look.runs], look.unreadable
+    points = [(s.run.id, s.latest_curves, len(s.view.epochs)) for _, s in picked_runs(look, picked)]
+    return f"{checksum(rows)} {checksum(points)}"

@@ -1,0 +1,167 @@
+"""The Architecture tab: choose a network, and see it measured and drawn.
+
+Torch is imported by the first drawing, never by this module: the page is served before.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import gradio as gr
+
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.ui.html import block_diagram, diagram
+from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
+
+INPUT_SIZES = (32, 64, 128, 224)
+STAGES = tuple(range(1, len(ARCHITECTURES["resnet50"].depths) + 1))
+
+WHY = """
+<h2 class="arch-title">What is a residual network?</h2>
+<p class="arch-lead">A deep network made of blocks, each of which adds something to what it is given instead
+of making it anew.</p>
+<div class="arch-why">
+<div><h3>The problem</h3><p>Deeper should be better, but a plain stack of layers gets worse: on CIFAR-10, 56
+plain layers make more errors than 20, even on the pictures they were trained on. They have not learned
+these by heart; they are harder to train. This is called <b>degradation</b>.</p></div>
+<div><h3>The idea</h3><p>A <b>residual block</b> does not learn what should come out, H(x), but what must be
+added to what came in: the <b>residual</b> <span class="arch-orange">F(x) = H(x) − x</span>. The input <span
+class="arch-blue">x</span> goes round by a <b>shortcut</b>, and the two are summed.</p></div>
+<div><h3>Why it helps</h3><p>Where a block has nothing to improve, pushing <span
+class="arch-orange">F</span> towards zero makes it the <b>identity</b>: what comes in goes out. That is
+easier than teaching layers to copy, so one more block does no harm.</p></div>
+</div>
+"""
+
+PAIR_INTRO = """
+<h2 class="arch-title">Inside the blocks</h2>
+<p class="arch-note">Follow <b>x</b> from the top: it takes two ways, the <span class="arch-orange">residual
+branch</span> and the <span class="arch-blue">shortcut</span>, which must end in the same shape to be added.
+A <b>convolution</b> slides small learned filters over the map; <b>batch norm</b> keeps its numbers in a
+steady range; <b>ReLU</b> sets negative numbers to zero. A 1×1 convolution on the shortcut is called a
+<b>projection</b>, written W<sub>s</sub>. Shapes are channels × height × width.</p>
+"""
+
+NEXT = """
+<p class="arch-next">Now watch it learn: open the <b>Train</b> tab and press Start.</p>
+"""
+
+MEASURING = '<p class="arch-measuring" role="status">Measuring the network… this takes some seconds at first.</p>'
+
+# A stage's button sends its number to the server, and the page goes to where its blocks are drawn.
+OPEN_STAGE = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-stage]');
+  if (!button) return;
+  trigger('click', {stage: Number(button.dataset.stage)});
+  document.getElementById('arch-blocks')?.scrollIntoView({behavior: 'smooth'});
+});
+"""
+
+# A drawing takes milliseconds once torch is there. The handler checks its values: its sentence is a better answer
+# than Gradio's.
+HANDLER = {**QUIET, **UNCHECKED}
+
+
+@dataclass(frozen=True)
+class ArchitectureTab:
+    """The tab's components. Call `draw_on_load` once, inside the Blocks."""
+
+    choices: list[gr.Radio]  # depth, stem, input size, stage
+    drawings: list[gr.HTML]  # figures, network, pair of blocks, table
+
+    def draw_on_load(self, demo: gr.Blocks) -> None:
+        """Fill the drawings once the page stands in the browser."""
+        demo.load(draw_network, self.choices, self.drawings, api_name="architecture_load", **HANDLER)
+
+
+def build_architecture_tab() -> ArchitectureTab:
+    """Lay out the tab inside the current `gr.Tab`. Imports no torch."""
+    _html(WHY)
+    with gr.Row():
+        depth = gr.Radio(
+            [(architecture.label, name) for name, architecture in ARCHITECTURES.items()],
+            value="resnet50",
+            label="Depth",
+            min_width=300,
+        )
+        stem = gr.Radio(
+            [(stem.label, name) for name, stem in STEMS.items()],
+            value="imagenet",
+            label="Stem",
+            info="The first layers: they shrink the picture for the blocks.",
+            min_width=300,
+        )
+        size = gr.Radio(
+            [(f"{n} × {n}", n) for n in INPUT_SIZES], value=32, label="Input size, in pixels", min_width=300
+        )
+    summary = _html(f'<div class="arch-space-summary">{MEASURING}</div>')
+    network = _html('<div class="arch-space-network"></div>', js_on_load=OPEN_STAGE)
+    _html(PAIR_INTRO, elem_id="arch-blocks")
+    stage = gr.Radio([(f"Stage {n}", n) for n in STAGES], value=1, label="Blocks of which stage?")
+    pair = _html('<div class="arch-space-pair"></div>')
+    table = _html('<div class="arch-space-table"></div>')
+    _html(NEXT)
+
+    tab = ArchitectureTab([depth, stem, size, stage], [summary, network, pair, table])
+    gr.on(
+        [depth.change, stem.change, size.change],
+        draw_network,
+        tab.choices,
+        tab.drawings,
+        api_name="architecture",
+        trigger_mode="always_last",
+        **HANDLER,
+    )
+    stage.change(draw_pair, tab.choices, pair, api_name="architecture_pair", trigger_mode="always_last", **HANDLER)
+    network.click(chosen_stage, None, stage, api_name="architecture_stage", **HANDLER)
+    return tab
+
+
+def draw_network(arch: str, stem: str, input_size: int, stage: int) -> tuple[str, str, str, str]:
+    """Figures, network, pair of blocks and table of the chosen network. Raises gr.Error for a foreign value."""
+    description = _described(arch, stem, input_size)
+    return (
+        diagram.summary_html(description),
+        diagram.network_html(description),
+        draw_pair(arch, stem, input_size, stage),
+        diagram.table_html(description),
+    )
+
+
+def draw_pair(arch: str, stem: str, input_size: int, stage: int) -> str:
+    """The two kinds of block of one stage. Raises gr.Error for a foreign value."""
+    _check(stage, STAGES, "stage")
+    return block_diagram.pair_html(_described(arch, stem, input_size), stage)
+
+
+def chosen_stage(event: gr.EventData) -> int:
+    """The stage whose button was pressed in the network's drawing."""
+    data = event._data if isinstance(event._data, dict) else {}
+    return _check(data.get("stage"), STAGES, "stage")
+
+
+def _described(arch, stem, input_size):
+    _check(arch, ARCHITECTURES, "network")
+    _check(stem, STEMS, "stem")
+    return _measure(arch, stem, _check(input_size, INPUT_SIZES, "input size"))
+
+
+def _check(value, offered, noun: str):
+    """The value, if it is one of those offered (True is not 1); a list or dict is none."""
+    if not isinstance(value, str | int) or isinstance(value, bool) or value not in offered:
+        choices = ", ".join(str(choice) for choice in offered)
+        raise gr.Error(f"There is no such {noun} here. Choose one of {choices}.", print_exception=False)
+    return value
+
+
+@lru_cache(maxsize=len(ARCHITECTURES) * len(STEMS) * len(INPUT_SIZES))
+def _measure(arch: str, stem: str, input_size: int):
+    import_torch()
+    from resnet_demo.models.describe import describe
+    from resnet_demo.models.resnet import NetworkSpec
+
+    return describe(NetworkSpec(arch, stem), input_size)
+
+
+def _html(value: str, js_on_load: str | None = None, elem_id: str | None = None) -> gr.HTML:
+    return gr.HTML(value, js_on_load=js_on_load, elem_id=elem_id, elem_classes="arch-html")

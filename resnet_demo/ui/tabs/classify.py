@@ -1,0 +1,207 @@
+"""The Classify tab: drop in a picture, and the newest checkpoint, or a chosen run's, ranks its classes.
+
+Torch is imported by the first answer, never by this module.
+"""
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+
+from resnet_demo.errors import UserError
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
+from resnet_demo.runs.text import run_name
+from resnet_demo.runs.watcher import NEWEST, checksum
+from resnet_demo.ui.html import answer
+from resnet_demo.ui.pictures import uploaded_picture
+from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
+
+if TYPE_CHECKING:
+    from resnet_demo.inference.predictor import Prediction, Predictor
+
+# The button is part of the card, so that nothing moves when it goes.
+TO_TRAIN = """
+element.addEventListener('click', (event) => {
+  if (event.target.closest('[data-to-train]')) trigger('click');
+});
+"""
+
+# Unchecked, since Gradio's own preparation of a picture would also turn 16 bits white, and take a path from a request
+# that leaves out its 'meta'.
+ASK = {"concurrency_limit": 2, "concurrency_id": "classify", **UNCHECKED}
+
+
+class Checkpoint(NamedTuple):
+    """What a run has saved, and what the run is called."""
+
+    run: str
+    info: ModelInfo
+
+
+class ClassifyTab:
+    """Built where it is called, inside its `gr.Tab`. Whoever builds the page then calls `refresh_on` and
+    `lead_to_train`."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self._guard = threading.Lock()
+        self._made: Predictor | None = None
+        self._build()
+        self._wire()
+
+    # --- widgets ----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        checkpoints = self._checkpoints()
+        info = self._info(checkpoints, NEWEST)
+        self.seen = gr.Textbox("", visible="hidden")
+        self.first = gr.Textbox("", visible="hidden")  # changes when the first checkpoint has come
+        with gr.Row(elem_classes="classify-row"):  # three parts, placed by the style sheet
+            with gr.Column(elem_classes="classify-ask"):
+                self.picture = gr.Image(
+                    type="filepath",
+                    sources=["upload", "clipboard", "webcam"],
+                    label="Picture",
+                    height=340,
+                    buttons=[],
+                    placeholder="Drop a picture here\n- or -\nClick to choose one",
+                    elem_id="classify-picture",
+                )
+                self.known = _html(answer.known_html(info), "classify-known")
+            with gr.Column(elem_classes="classify-says"):
+                self.answer = _html(answer.empty_html(info), "classify-answer", js_on_load=TO_TRAIN)
+            with gr.Column(elem_classes="classify-who-answers"):
+                self.run = gr.Dropdown(
+                    _choices(checkpoints),
+                    value=NEWEST,
+                    label="Who answers",
+                    info="A training in progress saves a newer checkpoint every minute: ask again.",
+                    filterable=False,
+                )
+                self.again = gr.Button("Ask again", visible=info is not None)
+
+    def _wire(self) -> None:
+        question = [self.picture, self.run]
+        gr.on(
+            [self.picture.change, self.run.input, self.again.click, self.first.change],
+            self.show_answer,
+            question,
+            self.answer,
+            show_progress="minimal",
+            trigger_mode="always_last",
+            api_name="show_answer",
+            api_visibility="undocumented",
+            **ASK,
+        )
+        self.run.change(self.show_known, self.run, self.known, api_name="show_known", **QUIET, **UNCHECKED)
+        gr.on(
+            [],
+            self.classify,
+            question,
+            gr.JSON(label="Answer", visible=False),
+            api_name="classify",
+            api_description="Rank the classes for a picture, by the newest checkpoint or by a run's.",
+            **ASK,
+        )
+
+    # --- what changes while the page is open ------------------------------------------------------------------
+
+    def lead_to_train(self, tabs: gr.Tabs, train_id: str = "train") -> None:
+        """Let the button that stands here before the first checkpoint open the Train tab."""
+        self.answer.click(lambda: gr.Tabs(selected=train_id), None, tabs, api_name="to_train", **QUIET)
+
+    def refresh_on(self, *events) -> None:
+        """Keep the list of runs as it is on disk: call once, with what tells of a new checkpoint."""
+        gr.on(
+            events,
+            self.refresh,
+            [self.seen, self.run, self.picture],
+            [self.seen, self.first, self.run, self.known, self.answer, self.again],
+            api_name="refresh_classify",
+            **QUIET,
+            **UNCHECKED,
+        )
+
+    def refresh(self, seen: Any, chosen: Any, picture: Any) -> list:
+        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and a picture that
+        was dropped before there was any checkpoint is asked about now."""
+        checkpoints = self._checkpoints()
+        version = checksum(checkpoints)
+        if version == seen:
+            return gr.skip()
+        kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
+        info = self._info(checkpoints, kept)
+        return [
+            version,
+            version if seen == checksum({}) else gr.skip(),
+            gr.Dropdown(choices=_choices(checkpoints), value=kept),
+            answer.known_html(info),
+            answer.empty_html(info) if picture is None else gr.skip(),
+            gr.Button(visible=info is not None),
+        ]
+
+    def show_known(self, chosen: str) -> str:
+        """The classes of the chosen checkpoint."""
+        return answer.known_html(self._info(self._checkpoints(), chosen))
+
+    def _checkpoints(self) -> dict[str, Checkpoint]:
+        """Every run that has a checkpoint, newest run first; only headers are read."""
+        return {run.id: Checkpoint(_name(run), info) for run in self.store.runs() if (info := run.model_info())}
+
+    def _info(self, checkpoints: dict[str, Checkpoint], chosen: Any) -> ModelInfo | None:
+        """What the chosen checkpoint says of itself; None where there is none."""
+        if chosen == NEWEST and checkpoints:
+            newest = self.store.latest_model()
+            return newest.model_info() if newest else None
+        saved = checkpoints.get(chosen) if isinstance(chosen, str) else None
+        return saved.info if saved else None
+
+    # --- answers ----------------------------------------------------------------------------------------------
+
+    def show_answer(self, picture: Any, chosen: Any) -> str:
+        """The card beside the picture; what goes wrong is said in it."""
+        if picture is None:
+            return answer.empty_html(self._info(self._checkpoints(), chosen))
+        try:
+            prediction = self._ask(picture, chosen)
+            return answer.answer_html(prediction, _name(RunDirectory(self.store.folder / prediction.run_id)))
+        except UserError as error:
+            return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
+
+    def classify(self, picture: Any, run: Any = NEWEST) -> dict[str, Any]:
+        """The public endpoint: every class with its probability, and the checkpoint that answered."""
+        try:
+            return self._ask(picture, run).as_dict()
+        except UserError as error:
+            raise gr.Error(str(error), title="No answer", print_exception=False) from error
+
+    def _ask(self, upload: Any, chosen: Any) -> "Prediction":
+        """Raises UserError."""
+        if not isinstance(chosen, str):
+            raise RunError(NO_SUCH_RUN)
+        picture = uploaded_picture(upload, self.picture.GRADIO_CACHE)
+        return self._predictor().classify(picture, None if chosen == NEWEST else chosen)
+
+    def _predictor(self) -> "Predictor":
+        with self._guard:
+            if self._made is None:
+                import_torch()
+                from resnet_demo.inference.predictor import Predictor
+
+                self._made = Predictor(self.store)
+            return self._made
+
+
+def _name(run: RunDirectory) -> str:
+    return run_name(run.id, run.title())
+
+
+def _choices(checkpoints: dict[str, Checkpoint]) -> list[tuple[str, str]]:
+    newest = "The newest checkpoint" if checkpoints else "The newest checkpoint (none yet)"
+    return [(newest, NEWEST), *((answer.choice_label(*saved), run_id) for run_id, saved in checkpoints.items())]
+
+
+def _html(value: str, elem_id: str, js_on_load: str | None = None) -> gr.HTML:
+    return gr.HTML(value, elem_id=elem_id, elem_classes="classify-html", js_on_load=js_on_load)

@@ -1,0 +1,133 @@
+"""The training form: one widget for each field of TrainConfig, made from the field's own label, help and bounds."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import gradio as gr
+
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.runs.config import PRESETS, TORCHVISION, TrainConfig, preset_config, problem_with
+from resnet_demo.text import data_label
+
+FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
+ADVANCED = {
+    "Network": ("arch", "stem", "zero_init_residual", "whiten_stem", "start_from"),
+    "Optimizer": ("optimizer", "schedule", "warmup", "norm_rate_factor", "weight_decay", "momentum", "beta2"),
+    "Regularisation": ("label_smoothing", "averaging", "crop_padding", "flip"),
+    "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),
+    "Machine": ("seed", "device", "precision", "compile", "threads", "processes", "log_every_steps"),
+}
+FIELDS = tuple(field.name for field in fields(TrainConfig))
+_CHOICE_LABELS = {
+    "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
+    "stem": {name: stem.label for name, stem in STEMS.items()},
+}
+_SOURCE_LABELS = {
+    "cifar10": "CIFAR-10 (60,000 photos)",
+    "digits": "Handwritten digits",
+}
+
+
+START_CHOICES = [("Random weights", ""), ("torchvision's, trained on ImageNet", TORCHVISION)]
+
+
+class TrainForm:
+    """The widgets, in the order of TrainConfig's fields. Built where it is called."""
+
+    def __init__(self, sources: Sequence[str], config: TrainConfig) -> None:
+        self.sources, self._start = tuple(sources), config
+        # Whoever opens the page is sent what its widgets hold, so there a folder has a number in place of its path.
+        self._names = {s: f"folder:{at}" if s.startswith("folder:") else s for at, s in enumerate(self.sources)}
+        self._widgets: dict[str, gr.components.Component] = {}
+        self._add("data")
+        self._add("preset")
+        self._filled = gr.Textbox(config.preset, visible="hidden")  # the preset that the form was last filled with
+        with gr.Row(elem_classes="form-numbers"):
+            for name in ("epochs", "batch_size", "learning_rate"):
+                self._add(name)
+        with gr.Accordion("Advanced settings", open=False):
+            for title, names in ADVANCED.items():
+                gr.Markdown(f"**{title}**")
+                with gr.Row(elem_classes="form-advanced"):
+                    for name in names:
+                        self._add(name)
+
+    @property
+    def widgets(self) -> list[gr.components.Component]:
+        return [self._widgets[name] for name in FIELDS]
+
+    @property
+    def shown(self) -> list[gr.components.Component]:
+        """What `fill` and `show` are for."""
+        return [*self.widgets, self._filled]
+
+    @property
+    def asking(self) -> list[gr.components.Component]:
+        """What `fill` is asked with."""
+        return [self["preset"], self["data"], self._filled]
+
+    def __getitem__(self, name: str) -> gr.components.Component:
+        return self._widgets[name]
+
+    def config(self, values: Sequence) -> TrainConfig:
+        """The form's values as a config. Raises ConfigError, and gr.Error for a source that is not offered."""
+        given = dict(zip(FIELDS, values, strict=True))
+        return TrainConfig(**{**given, "data": self._source(given["data"])})
+
+    def validate(self, *values) -> list[dict]:
+        """A verdict beside each widget, before Start is obeyed."""
+        problems = {name: problem_with(name, value) for name, value in zip(FIELDS, values, strict=True)}
+        return [gr.validate(problems[name] is None, problems[name] or "") for name in FIELDS]
+
+    def fill(self, preset: str, data: str, filled: str = "") -> list:
+        """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs. So do
+        the processes: they are the machine's. Nothing where the form was `filled` with this preset last: Gradio's
+        dropdown says that somebody has chosen also when it is merely left."""
+        if preset == filled:
+            return [gr.skip()] * len(self.shown)
+        chosen = self._source(data)
+        if filled in PRESETS and PRESETS[filled].changes.get("data") == chosen:
+            chosen = self.sources[0]  # the tour's digits go with it
+        changes = {} if "data" in PRESETS[preset].changes else {"data": chosen}
+        values = self.show(preset_config(preset, **changes))
+        values[FIELDS.index("processes")] = gr.skip()
+        return values
+
+    def show(self, config: TrainConfig) -> list:
+        """All fields as this config says; its data must be one of `sources`."""
+        values = config.to_dict()
+        values["data"] = self._names[config.data]
+        values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
+        return [*(values[name] for name in FIELDS), config.preset]
+
+    def _source(self, name: str) -> str:
+        """What the page calls by this name; raises gr.Error for what the app was not started with."""
+        for source, known_as in self._names.items():
+            if known_as == name:
+                return source
+        raise gr.Error("This data source is not offered here. Choose one from the list.", print_exception=False)
+
+    def _add(self, name: str) -> None:
+        self._widgets[name] = self._widget(TrainConfig.__dataclass_fields__[name])
+
+    def _widget(self, field) -> gr.components.Component:
+        about = {"label": field.metadata["label"], "info": field.metadata["help"], "elem_id": f"setting-{field.name}"}
+        value = getattr(self._start, field.name)
+        if field.name == "preset":
+            about["info"] = PRESETS[value].summary
+        if field.name == "data":
+            choices = [(_SOURCE_LABELS.get(s, f"Folder {data_label(s)}"), name) for s, name in self._names.items()]
+            return gr.Dropdown(choices, value=self._names[value], **{**about, "info": "What to learn from."})
+        if field.name == "start_from":  # the page adds the runs as they come; what is sent is looked up, not opened
+            about["info"] = "The first weights. Where the classes differ, the last layer is new."
+            return gr.Dropdown(START_CHOICES, value=value, min_width=200, allow_custom_value=True, **about)
+        choices = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
+        if choices:
+            labels = _CHOICE_LABELS.get(field.name, {})
+            return gr.Dropdown([(labels.get(c, c), c) for c in choices], value=value, min_width=200, **about)
+        if isinstance(field.default, bool):
+            return gr.Checkbox(value=value, elem_classes="form-checkbox", **about)
+        about["min_width"] = 110 if field.name in FRONT else 140  # two in a row leave a hint the space that it needs
+        if isinstance(field.default, int):
+            return gr.Number(value=value, precision=0, **about)
+        return gr.Number(value=value, **about)

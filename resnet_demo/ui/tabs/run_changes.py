@@ -1,0 +1,145 @@
+"""What a person does to runs that are ticked: gives one a title, goes on from its weights, deletes them. Each handler
+checks by itself who asks."""
+
+import json
+from html import escape
+
+import gradio as gr
+
+from resnet_demo.runs.config import continued
+from resnet_demo.runs.directory import TITLE_MAX
+from resnet_demo.runs.watcher import NEWEST, Snapshot, Watcher
+from resnet_demo.text import size
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html.runs_table import Picked, picked_runs
+from resnet_demo.ui.tabs.train import TrainTab
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
+
+_FURTHER_EPOCHS = 8
+_BUTTON = {"interactive": False, "size": "md", "min_width": 120}
+
+
+class RunChanges:
+    """Built where it is called, folded away."""
+
+    def __init__(self, backend: Backend, picked: gr.Textbox) -> None:
+        self.backend, self.picked = backend, picked
+        self._build()
+
+    def _build(self) -> None:
+        self.doomed = gr.Textbox("", visible="hidden")
+        with gr.Accordion("Rename, continue, delete", open=False):
+            with gr.Row(elem_classes="runs-change"):
+                self.title = gr.Textbox(
+                    "", label="Title of the ticked run", max_length=TITLE_MAX, interactive=False, elem_id="runs-title"
+                )
+                self.rename = gr.Button("Rename", elem_id="runs-rename", **_BUTTON)
+            with gr.Row(elem_classes="runs-change"):
+                self.more = gr.Number(
+                    _FURTHER_EPOCHS, label="Further epochs", precision=0, minimum=1, interactive=False,
+                )  # fmt: skip
+                self.go_on = gr.Button("Continue as a new run", **_BUTTON)
+            self.delete = gr.Button("Delete the ticked runs…", elem_id="runs-delete", **_BUTTON)
+            with gr.Column(visible=False) as self.confirm:
+                self.question = gr.HTML("", elem_id="runs-question")
+                with gr.Row():
+                    self.yes = gr.Button("Delete for good", variant="stop", elem_id="runs-yes")
+                    self.no = gr.Button("Keep", elem_id="runs-no")
+
+    def wire(self, tabs: gr.Tabs, train: TrainTab) -> list:
+        """Connect the widgets; returns the events after which the page has something new to show. A continued run is
+        shown in the Train tab and takes the photo that waits there."""
+        quiet, acting = {**QUIET, **UNCHECKED}, {**ACT, **UNCHECKED}
+        asked = [self.doomed, self.confirm, self.question]
+        self.delete.click(self.ask, self.picked, asked, api_name="ask_delete", **quiet)
+        self.no.click(self.keep, None, [self.doomed, self.confirm], api_name="keep", **quiet)
+        going_on = self.go_on.click(
+            self.continue_run, [self.more, self.picked], [tabs, train.chosen], api_name="continue", **acting
+        )
+        return [
+            gr.on(
+                [self.rename.click, self.title.submit],
+                self.rename_run,
+                [self.title, self.picked],
+                None,
+                api_name="rename",
+                **acting,
+            ),
+            going_on,
+            train.pinned.hand_over_after(going_on),
+            self.yes.click(self.delete_runs, self.doomed, [self.doomed, self.confirm], api_name="delete", **acting),
+        ]
+
+    @property
+    def shown(self) -> list[gr.components.Component]:
+        """What `states` is for."""
+        return [self.title, self.rename, self.more, self.go_on, self.delete]
+
+    def states(self, runs: Picked, training: bool, owner: bool) -> list:
+        """Which of them can be used while these runs are ticked."""
+        one = owner and len(runs) == 1
+        view = runs[0][1].view if one else None
+        can_go_on = one and not training and view.is_over and view.saved is not None
+        free = owner and bool(runs) and not any(run.alive for _, run in runs)
+        return [
+            gr.Textbox(interactive=one),
+            gr.Button(interactive=one),
+            gr.Number(interactive=can_go_on),
+            gr.Button(interactive=can_go_on),
+            gr.Button(interactive=free),
+        ]
+
+    @property
+    def prefilled(self) -> list[gr.components.Component]:
+        """What `prefill` is for."""
+        return [self.title, self.confirm, self.doomed]
+
+    def prefill(self, picked: str) -> list:
+        """The title of the ticked run; a question about other runs is withdrawn."""
+        runs = picked_runs(self.backend.watcher.look(), picked)
+        return [runs[0][1].title if len(runs) == 1 else "", gr.Column(visible=False), ""]
+
+    def rename_run(self, title: str, picked: str, request: gr.Request) -> None:
+        self.backend.access.require_owner(request)
+        run = one_picked(self.backend.watcher, picked).run
+        self.backend.act(lambda: run.rename(title))
+
+    def continue_run(self, epochs: int, picked: str, request: gr.Request) -> list:
+        """Train on from this run's weights in a new run that names it, and show that in the Train tab."""
+        self.backend.access.require_owner(request)
+        parent = one_picked(self.backend.watcher, picked)
+        self.backend.act(lambda: self.backend.launcher.start(continued(parent.config, parent.run.id, epochs)))
+        return [gr.Tabs(selected="train"), gr.Dropdown(value=NEWEST)]
+
+    def ask(self, picked: str, request: gr.Request) -> list:
+        """What would be deleted, to be confirmed: these runs, whatever is ticked by then."""
+        self.backend.access.require_owner(request)
+        runs = [run for _, run in picked_runs(self.backend.watcher.look(), picked)]
+        if not runs:
+            raise gr.Error("Tick the runs to delete.", title="Not done", print_exception=False)
+        names = ", ".join(f"“{escape(s.name)}”" for s in runs)
+        taken = size(sum(s.run.size_bytes() for s in runs))
+        question = f"Delete {names} with all checkpoints ({taken})? This cannot be undone."
+        return [json.dumps([s.run.id for s in runs]), gr.Column(visible=True), question]
+
+    def keep(self) -> list:
+        return ["", gr.Column(visible=False)]
+
+    def delete_runs(self, doomed: str, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        runs = [snapshot.run for _, snapshot in picked_runs(self.backend.watcher.look(now=True), doomed)]
+
+        def delete() -> None:
+            for run in runs:
+                self.backend.store.delete(run)
+
+        self.backend.act(delete)
+        return self.keep()
+
+
+def one_picked(watcher: Watcher, picked: str) -> Snapshot:
+    """Raises gr.Error where not exactly one run is ticked."""
+    runs = picked_runs(watcher.look(now=True), picked)
+    if len(runs) != 1:
+        raise gr.Error("Tick exactly one run.", title="Not done", print_exception=False)
+    return runs[0][1]

@@ -1,0 +1,228 @@
+"""The Runs tab: all runs in a table; the ticked ones are compared, exported, run again, changed."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio as gr
+
+from resnet_demo.runs.points import write_csv
+from resnet_demo.runs.watcher import Look
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html import comparison, runs_table
+from resnet_demo.ui.html.chart import MAX_SMOOTHING
+from resnet_demo.ui.html.curves import X_AXES, ChartChoice
+from resnet_demo.ui.html.runs_table import NEWEST_FIRST, Picked, picked_runs, version_of
+from resnet_demo.ui.tabs.run_changes import RunChanges, one_picked
+from resnet_demo.ui.tabs.train import TrainTab
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, chart_choice
+
+# The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
+# its place, and so its colour and letter, while others come and go.
+TICKS = """
+const places = [];
+const show = () => element.querySelectorAll('input[data-run]').forEach((box) => {
+  const place = places.indexOf(box.dataset.run);
+  box.checked = place >= 0;
+  const chip = box.nextElementSibling;
+  chip.className = place < 0 ? '' : `compare-chip run-${place % COLOURS}`;
+  chip.textContent = place < 0 ? '' : String.fromCharCode(65 + place % 26);
+});
+element.addEventListener('change', ({target}) => {
+  if (!target.dataset.run) return;
+  const place = places.indexOf(target.checked ? null : target.dataset.run);
+  if (!target.checked) places[place] = null;
+  else if (place >= 0) places[place] = target.dataset.run;
+  else places.push(target.dataset.run);
+  show();
+  trigger('select', {picked: places});
+});
+element.addEventListener('click', (event) => {
+  const head = event.target.closest('[data-sort]');
+  if (head) trigger('click', {column: head.dataset.sort});
+});
+watch('value', () => {
+  const there = new Set([...element.querySelectorAll('input[data-run]')].map((box) => box.dataset.run));
+  const gone = places.filter((run) => run && !there.has(run));
+  gone.forEach((run) => { places[places.indexOf(run)] = null; });
+  show();
+  if (gone.length) trigger('select', {picked: places});
+});
+""".replace("COLOURS", str(comparison.COLOURS))
+DOWNLOAD = """
+(file) => {
+  if (!file) return;
+  const link = Object.assign(document.createElement('a'), {href: file.url, download: file.orig_name});
+  link.click();
+}
+"""
+HINT = (
+    "Tick one run to run it again with the same settings and seed, to continue or to rename it. Tick several to "
+    "compare or delete them."
+)
+_BUTTON = {"interactive": False, "size": "md", "min_width": 120}
+
+
+class RunsTab:
+    """Built where it is called; `refresh` is what the page calls when there is something new."""
+
+    def __init__(self, backend: Backend, train: TrainTab, tabs: gr.Tabs) -> None:
+        """'Run again' fills `train`'s form and opens its tab."""
+        self.backend, self.train, self.tabs = backend, train, tabs
+        self._build()
+        self._wire()
+
+    # --- widgets ----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        hidden = {"visible": "hidden"}
+        self.seen = gr.Textbox("", **hidden)
+        self.picked = gr.Textbox("", **hidden)
+        self.order = gr.Textbox(NEWEST_FIRST, **hidden)
+        self.file = gr.DownloadButton(**hidden)
+        self.table = gr.HTML(runs_table.table_html(Look(), NEWEST_FIRST), js_on_load=TICKS, elem_id="runs")
+        with gr.Row():
+            self.again = gr.Button("Run again", elem_id="runs-again", **_BUTTON)
+            self.csv = gr.Button("Curves as CSV", elem_id="runs-csv", **_BUTTON)
+            self.png = gr.Button("Curves as PNG", **_BUTTON)
+        gr.Markdown(HINT, elem_classes="hint")
+        self.changes = RunChanges(self.backend, self.picked)
+        with gr.Row():
+            self.by = gr.Radio(X_AXES, value="epoch", label="Along", min_width=220)
+            self.smoothing = gr.Slider(
+                0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing of train", min_width=220, buttons=[]
+            )
+        with gr.Row():
+            with gr.Column(scale=7, min_width=320):
+                self.curves = gr.HTML(comparison.curves_html([], ChartChoice()), elem_id="runs-curves")
+            with gr.Column(scale=4, min_width=320):
+                self.differences = gr.HTML(comparison.differences_html([]), elem_id="runs-differences")
+
+    # --- wiring -----------------------------------------------------------------------------------------------
+
+    @property
+    def asking(self) -> list[gr.components.Component]:
+        """What `refresh` is asked with: what the tab shows, and what of the runs it wants to show, and how."""
+        return [self.seen, self.order, self.picked, self.by, self.smoothing]
+
+    @property
+    def shown(self) -> list[gr.components.Component]:
+        """What `refresh` fills."""
+        buttons = [self.again, self.csv, self.png]
+        return [self.seen, self.table, self.curves, self.differences, *buttons, *self.changes.shown]
+
+    def _wire(self) -> None:
+        quiet, acting = {**QUIET, **UNCHECKED}, {**ACT, **UNCHECKED}
+        ticked = [self.picked, *self.changes.prefilled]
+        self.table.select(self.pick, None, ticked, api_name="pick", trigger_mode="always_last", **quiet)
+        self.table.click(self.sort, self.order, self.order, api_name="sort", **quiet)
+        self.order.change(self.show_table, self.order, self.table, api_name="runs_table", **quiet)
+        gr.on(
+            [self.picked.change, self.by.change, self.smoothing.change],
+            self.compare,
+            self.asking,
+            self.shown,
+            api_name="compare",
+            trigger_mode="always_last",
+            **quiet,
+        )
+        for button, write, name in ((self.csv, self.write_csv, "csv"), (self.png, self.write_png, "png")):
+            made = button.click(write, self.picked, self.file, api_name=f"runs_{name}", **acting)
+            made.success(None, self.file, None, js=DOWNLOAD)
+        form = [self.tabs, *self.train.form.shown]
+        self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
+        for changed in self.changes.wire(self.tabs, self.train):
+            changed.then(self.refresh, self.asking, self.shown, **quiet)
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def refresh(self, seen: str, order: str, picked: str, by: str, smoothing: float, request: gr.Request) -> list:
+        """What has changed since the version that this tab shows."""
+        if seen == version_of(self.backend.watcher.look(), picked):
+            return gr.skip()
+        return self.compare(seen, order, picked, by, smoothing, request)
+
+    def compare(self, seen: str, order: str, picked: str, by: str, smoothing: float, request: gr.Request) -> list:
+        """The curves over each other, what differs, which buttons can be pressed, and the table where it is new."""
+        look = self.backend.watcher.look()
+        version, runs = version_of(look, picked), picked_runs(look, picked)
+        same_table = version.split(" ")[0] == seen.split(" ")[0]
+        choice = chart_choice(smoothing, by)
+        owner = self.backend.access.is_owner(request)
+        drawable = any(run.view.metrics for _, run in runs)
+        return [
+            version,
+            gr.skip() if same_table else runs_table.table_html(look, order),
+            comparison.curves_html(runs, choice),
+            comparison.differences_html(runs),
+            *(gr.Button(interactive=on) for on in (owner and len(runs) == 1, drawable, drawable)),
+            *self.changes.states(runs, look.training, owner),
+        ]
+
+    def pick(self, event: gr.EventData) -> list:
+        """The ticked runs, as text, and what that changes beside the curves."""
+        picked = json.dumps(_sent(event).get("picked"))
+        return [picked, *self.changes.prefill(picked)]
+
+    def sort(self, order: str, event: gr.EventData) -> str:
+        column = _sent(event).get("column")
+        if column not in list(runs_table.COLUMNS):
+            raise gr.Error("There is no such column.", print_exception=False)
+        return runs_table.next_order(order, column)
+
+    def show_table(self, order: str) -> str:
+        return runs_table.table_html(self.backend.watcher.look(), order)
+
+    # --- taking along -----------------------------------------------------------------------------------------
+
+    def write_csv(self, picked: str) -> str:
+        runs = [run for _, run in self._drawable(picked)]
+
+        def write(path: Path) -> None:
+            with path.open("w", encoding="utf-8", newline="") as file:
+                write_csv([(s.run.id, s.title, s.view) for s in runs], file)
+
+        return self._written("curves.csv", write)
+
+    def write_png(self, picked: str) -> str:
+        from resnet_demo.runs.figures import save_curves  # matplotlib: when it is first asked for
+
+        runs = [(place, run.name, run.view) for place, run in self._drawable(picked)]
+        return self._written("curves.png", lambda path: save_curves(runs, path))
+
+    def _drawable(self, picked: str) -> Picked:
+        runs = [(place, run) for place, run in picked_runs(self.backend.watcher.look(), picked) if run.view.metrics]
+        if not runs:
+            raise gr.Error(
+                "Tick a run that has logged its first points.", title="Nothing to draw", print_exception=False
+            )
+        return runs
+
+    def _written(self, name: str, write: Callable[[Path], None]) -> str:
+        """Let `write(path)` make the file where Gradio serves downloads from, and removes them after a while."""
+        cache = Path(self.file.GRADIO_CACHE)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            path = Path(tempfile.mkdtemp(dir=cache)) / name
+            write(path)
+        except OSError as error:
+            problem = f"The file could not be written ({error.strerror}). Check the disk."
+            raise gr.Error(problem, title="Not exported", print_exception=False) from error
+        return str(path)
+
+    # --- acting: checks by itself who asks ----------------------------------------------------------------------
+
+    def run_again(self, picked: str, request: gr.Request) -> list:
+        """Open the Train tab with the form's values as that run had them, its seed included."""
+        self.backend.access.require_owner(request)
+        config, form = one_picked(self.backend.watcher, picked).config, self.train.form
+        if config.data not in form.sources:
+            problem = "The pictures of this run are not offered here: start the app with --data folder:PATH."
+            raise gr.Error(problem, title="Not filled in", print_exception=False)
+        return [gr.Tabs(selected="train"), *form.show(config)]
+
+
+def _sent(event: gr.EventData) -> dict:
+    """What the table's script has sent with an event; a raw request may send anything."""
+    return event._data if isinstance(event._data, dict) else {}

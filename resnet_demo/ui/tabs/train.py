@@ -1,0 +1,293 @@
+"""The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
+`present`, what is done in `training.launcher`."""
+
+import gradio as gr
+
+from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
+from resnet_demo.runs.watcher import NEWEST, Look, Snapshot, Version
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html import present
+from resnet_demo.ui.html.chart import MAX_SMOOTHING
+from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
+from resnet_demo.ui.html.pinned_card import mind_chart, photo_label, pinned_html
+from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
+from resnet_demo.ui.tabs.form import START_CHOICES, TrainForm
+from resnet_demo.ui.tabs.pinned import PinnedPhoto
+from resnet_demo.ui.wiring import ACT, AS_TEXT, QUIET, UNCHECKED, chart_choice, import_torch
+
+PLANNED_BY = (  # settings that the plan depends on
+    "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
+    "precision", "compile", "threads", "processes", "learning_rate", "schedule", "warmup", "start_from",
+)  # fmt: skip
+# Asks about the run that this page shows, by its name: what is newest may have changed since.
+CONFIRM_DISCARD = """() => {
+    const { run, name } = document.querySelector("#status .run-card").dataset;
+    return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
+}"""
+_RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
+_ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
+_SET_TITLE = """html => {
+    const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
+    if (card) document.title = card.dataset.title;
+}"""
+
+
+class TrainTab:
+    """Built where it is called. Whoever builds the page fills `version`, at each beat and after what is in `acted`:
+    where one of its words has changed, its part of the tab asks for what is new."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._curves = DrawnCurves(_all_charts)
+        self._build()
+        self._wire()
+
+    # --- widgets ----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        with gr.Row(elem_classes="train-row"):
+            with gr.Column(scale=3, min_width=320):
+                self._build_form()
+            with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
+                self._build_run()
+        self.chosen = gr.Dropdown(present.run_choices(Look()), value=NEWEST, label="Run shown above", filterable=False)
+
+    def _build_form(self) -> None:
+        sources = self.backend.sources
+        self.form = TrainForm(sources, preset_config("fast", data=sources[0]))
+        self.plan = gr.HTML(plan_placeholder() + schedule_chart(), elem_id="plan")
+        self.start = gr.Button("Start training", variant="primary", elem_id="start")
+        self.tour = gr.Button("One-minute tour", elem_id="tour")
+        gr.Markdown(
+            "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
+            elem_classes="hint",
+        )
+
+    def _build_run(self) -> None:
+        self.version = Version(*(gr.Textbox("", visible="hidden", elem_id=f"{part}-word") for part in Version._fields))
+        self.known_states = gr.Textbox("", visible="hidden")
+        self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
+        self.status = gr.HTML(present.status_html(None), elem_id="status")
+        with gr.Row():
+            self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
+            self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
+            self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
+            self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
+        self._build_curves()
+        self.pinned = PinnedPhoto(self.backend)
+        with gr.Accordion("Log", open=False):
+            self.log = gr.HTML(present.log_html(None))
+
+    def _build_curves(self) -> None:
+        loss, accuracy, learning_rate, speed, gradient = run_charts(None)
+        with gr.Row():
+            with gr.Column(min_width=300):
+                self.loss = gr.HTML(loss, elem_id="loss-chart")
+            with gr.Column(min_width=300):
+                self.accuracy = gr.HTML(accuracy)
+        gr.Markdown(present.CURVES_HINT, elem_classes="hint")
+        with gr.Accordion("More curves, smoothing, steps or time", open=False):
+            with gr.Row():
+                self.axis = gr.Radio(X_AXES, value="epoch", label="Along", elem_id="curves-axis")
+                self.smoothing = gr.Slider(0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing")
+            with gr.Row():
+                with gr.Column(min_width=300):
+                    self.learning_rate = gr.HTML(learning_rate)
+                with gr.Column(min_width=300):
+                    self.gradient = gr.HTML(gradient)
+            with gr.Row():
+                with gr.Column(min_width=300):
+                    self.speed = gr.HTML(speed)
+                with gr.Column(min_width=300):
+                    gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
+
+    # --- wiring -----------------------------------------------------------------------------------------------
+
+    @property
+    def charts(self) -> list[gr.HTML]:
+        """In the order of `_all_charts`."""
+        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.mind]
+
+    def _wire(self) -> None:
+        form = self.form.widgets
+        self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **QUIET).then(
+            self.plan_text, form, self.plan, **QUIET
+        )
+        gr.on(
+            [*(self.form[name].change for name in PLANNED_BY), self.ended.change],  # by then data and speed are known
+            self.plan_text,
+            form,
+            self.plan,
+            trigger_mode="always_last",
+            **QUIET,
+        )
+        acting, in_front = {**ACT, **UNCHECKED}, self.chosen
+        begun = [
+            self.start.click(self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACT),
+            self.tour.click(self.start_tour, None, in_front, api_name="tour", **ACT),
+            self.resume.click(self.resume_run, self.chosen, in_front, api_name="resume", **acting),
+        ]
+        halted = [
+            self.pause.click(self.pause_run, None, in_front, api_name="pause", **ACT),
+            self.stop.click(self.stop_run, None, in_front, api_name="stop", **ACT),
+            self.discard.click(
+                self.discard_run, self.chosen, in_front, api_name="discard", js=CONFIRM_DISCARD, **acting
+            ),
+        ]
+        self.acted = [*begun, *halted, *self.pinned.wire(begun, self.chosen)]
+        self._wire_looking()
+
+    def _wire_looking(self) -> None:
+        """Each part is asked for by itself: of a step that is done, a page fetches the status and nothing else."""
+        self.version.status.change(self.show_status, self.chosen, self.status, api_name="status", **QUIET, **AS_TEXT)
+        gr.on(
+            [self.version.points.change, self.smoothing.change, self.axis.change],
+            self.show_points,
+            [self.chosen, self.smoothing, self.axis],
+            [*self.charts, self.log, self.pinned.card],
+            api_name="points",
+            trigger_mode="always_last",
+            **QUIET,
+            **AS_TEXT,
+        )
+        lists = [self.chosen, self.form["start_from"]]
+        buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
+        self.version.states.change(
+            self.show_states,
+            [self.known_states, self.chosen],
+            [self.known_states, *lists, self.pinned.photo, self.ended, *buttons],
+            api_name="states",
+            **QUIET,
+            **UNCHECKED,
+        )
+        self.status.change(None, self.status, js=_SET_TITLE)
+        self.ended.change(self.announce, self.ended, api_name="announce", **ACT)
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def show_status(self, chosen: str, request: gr.Request) -> str:
+        look, owner = self.backend.watcher.look(), self._is_owner(request)
+        shown = look.shown(chosen)
+        parent = look.parent_name(shown) if shown else ""
+        card = present.status_html(shown, owner, parent, busy=look.training)
+        return present.visitor_html(owner) + present.lost_html(look.lost) + card
+
+    def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
+        """The curves as the page wants them, the log and the pinned photo."""
+        look, owner = self.backend.watcher.look(), self._is_owner(request)
+        shown = look.shown(chosen)
+        charts = self._curves.of(look.version_of(shown).points, shown, chart_choice(smoothing, axis))
+        return [*charts, present.log_html(shown, owner), pinned_html(shown, owner)]
+
+    def show_states(self, known: str, chosen: str, request: gr.Request) -> list:
+        """The lists and the buttons. `known` are the states that the page has shown so far: a run that trained then
+        and has ended is to be announced."""
+        look, owner = self.backend.watcher.look(), self._is_owner(request)
+        shown, ended = look.shown(chosen), look.ended_since(known)
+        can = present.controls(look, shown, owner)
+        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
+        return [
+            look.version_of(shown).states,
+            gr.Dropdown(choices=present.run_choices(look), **({} if look.has(chosen) else {"value": NEWEST})),
+            gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
+            gr.Image(visible=owner, label=photo_label(look.training)),
+            ended.run.id if ended else "",
+            *(gr.Button(interactive=on) for on in live),
+        ]
+
+    def announce(self, run_id: str, request: gr.Request) -> None:
+        """Said once, to a page that saw the run training; queued, for only a queued handler can raise a message."""
+        ended = next((s for s in self.backend.watcher.look().runs if s.run.id == run_id), None)
+        if ended:
+            say = {"finished": gr.Success, "stopped": gr.Info}.get(ended.status, gr.Warning)
+            text = present.announcement(ended, self._is_owner(request))
+            say(text, duration=_ANNOUNCED_S)
+
+    def _is_owner(self, request: gr.Request) -> bool:
+        return self.backend.access.is_owner(request)
+
+    def fill(self, preset: str, data: str, filled: str) -> list:
+        if problem := problem_with("preset", preset):
+            raise gr.Error(problem, print_exception=False)
+        return self.form.fill(preset, data, filled)
+
+    def prepare(self) -> list:
+        """The form and its plan as this machine's first choice: `accurate` where there is a GPU, and all of them. On a
+        CPU the form stands at `fast` already, and what somebody has typed meanwhile stays."""
+        import_torch()  # after the first paint
+        from resnet_demo.training.device import choose_device, count_gpus
+
+        preset = "fast" if choose_device().device.type == "cpu" else "accurate"
+        config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
+        filled = [gr.skip()] * len(self.form.shown) if preset == "fast" else self.form.show(config)
+        return [*filled, self._plan(config)]
+
+    def plan_text(self, *values) -> str:
+        """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
+        try:
+            return self._plan(self.form.config(values))
+        except ConfigError as error:
+            return plan_problem(error) + schedule_chart()
+
+    def _plan(self, config: TrainConfig) -> str:
+        import_torch()
+        from resnet_demo.training.device import DeviceError, choose_device
+        from resnet_demo.workers.estimate import estimate
+
+        try:
+            choice = choose_device(config.device, config.precision, config.threads, config.processes)
+        except DeviceError as error:
+            return plan_problem(error) + schedule_chart()
+        guess = estimate(config, self.backend.store, choice)
+        plan = plan_html(choice.reason, guess, self._downloads(config))
+        return plan + schedule_chart(config, guess.steps_per_epoch)
+
+    def _downloads(self, config: TrainConfig) -> dict[str, int]:
+        """Bytes that Start will fetch first, 0 where they are there."""
+        sizes = {"CIFAR-10": download_size(config, self.backend.data_dir)}
+        if config.start_from == TORCHVISION:  # only then: importing torchvision takes seconds
+            from resnet_demo.training.first_weights import weights_to_fetch
+
+            sizes["torchvision's weights"] = weights_to_fetch(config.arch, self.backend.data_dir)
+        return sizes
+
+    # --- acting: each checks by itself who asks ---------------------------------------------------------------
+
+    def start_run(self, request: gr.Request, *values) -> str:
+        self.backend.access.require_owner(request)
+        return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
+
+    def start_tour(self, request: gr.Request) -> str:
+        self.backend.access.require_owner(request)
+        return self._act(lambda: self.backend.launcher.start(preset_config("tour")))
+
+    def pause_run(self, request: gr.Request) -> str:
+        self.backend.access.require_owner(request)
+        return self._act(self.backend.launcher.pause)
+
+    def stop_run(self, request: gr.Request) -> str:
+        self.backend.access.require_owner(request)
+        return self._act(self.backend.launcher.stop)
+
+    def resume_run(self, chosen: str, request: gr.Request) -> str:
+        self.backend.access.require_owner(request)
+        shown = self.backend.watcher.look(now=True).shown(chosen)
+        if shown is None:
+            raise gr.Error("There is no run to resume.", print_exception=False)
+        return self._act(lambda: self.backend.launcher.resume(shown.run))
+
+    def discard_run(self, run_id: str, request: gr.Request) -> str | dict:
+        """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""
+        self.backend.access.require_owner(request)
+        if not run_id:
+            return gr.skip()
+        return self._act(lambda: self.backend.launcher.discard(self.backend.store.get(run_id)))
+
+    def _act(self, action) -> str:
+        """Do it and choose the run in front; what goes wrong becomes one sentence."""
+        self.backend.act(action)
+        return NEWEST
+
+
+def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
+    return (*run_charts(shown, choice), mind_chart(shown, choice.by))

@@ -1,0 +1,33 @@
+"""What an error means for the person who started a run."""
+
+from resnet_demo.errors import UserError
+from resnet_demo.runs.directory import RunDirectory
+
+NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # of the CPU, CUDA and MPS, and their libraries
+
+
+def failure_sentence(error: Exception) -> str | None:
+    """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
+    if isinstance(error, UserError):
+        return str(error)
+    ours = (getattr(error, "name", None) or "").startswith("resnet_demo")
+    if isinstance(error, ImportError) and not ours:  # torch itself may be what cannot be imported
+        return f"A package could not be loaded ({error}). Install them again: pip install -r requirements.txt."
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY):
+        return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        why = str(error).partition("\n")[0]
+        return (
+            f"PyTorch could not compile the network ({why}). Turn Compile off in a new run, or install a C++ compiler."
+        )
+    return None
+
+
+def disk_sentence(run: RunDirectory, error: OSError) -> str:
+    """The same for a file of the run that could not be read or written."""
+    if not run.path.exists():
+        return "The run's folder was deleted while it trained, so nothing of it is left. Start a new run."
+    what = error.strerror or str(error)
+    return f"A file of the run could not be read or written ({what}). Free disk space or check the folder, then resume."

@@ -1,0 +1,291 @@
+"""Drains a Trainer into a run directory and obeys its control file. Whoever starts it (the page's launcher, the
+command line) gets the same files."""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from resnet_demo.data.dataset import STARTING, LoadProgress
+from resnet_demo.files import remove_unfinished
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, WRITTEN_BY_THE_PAGE, Progress, RunDirectory
+from resnet_demo.runs.store import RunStore
+from resnet_demo.training.distributed import ALONE, ProcessLost, join
+from resnet_demo.workers.failures import disk_sentence, failure_sentence
+from resnet_demo.workers.machine_load import MachineLoad
+from resnet_demo.workers.meter import Meter
+from resnet_demo.workers.pinned import PictureAsker
+from resnet_demo.workers.signals import PauseSignals
+
+STOPPED = "Stopped and saved on request."
+STOPPED_UNSAVED = "Stopped on request before anything was saved."
+DISCARDED = "Ended without saving and deleted on request."
+SAVE_EVERY_S = 60.0
+PROGRESS_EVERY_S = 1.0
+
+
+class Worker:
+    """Trains one run to its end, or until it is told otherwise.
+
+    `work()` yields each event after it has been stored, and Progress while the data load. Torch is imported once
+    the locks are held, so that a second start is refused at once and the page sees a living worker early.
+    """
+
+    def __init__(self, run: RunDirectory, data_dir: Path) -> None:
+        self.run, self.data_dir = run, data_dir
+        self.signals = PauseSignals()
+        self._processes = ALONE
+        self._trainer = None
+        self._dataset = None
+        self._meter, self._machine_load = Meter(), MachineLoad()
+        self._asker = PictureAsker(run)
+        self._reached = Progress(STARTING)  # what the last step has left to say
+        self._last_progress = self._last_save = 0.0
+
+    def work(self) -> Iterator[events.Event | Progress]:
+        """Raises RunError where another trains in this folder or the run cannot be read, and ProcessLost where one
+        of several processes has died. What else fails becomes the run's last event. A run to discard is deleted,
+        however it ended."""
+        run, store = self.run, RunStore(self.run.path.parent)
+        with store.training(run):
+            self._processes = join()
+            if run.view().is_over:
+                self._processes.hear_first(STOP)
+            else:
+                yield from self._work()
+            if run.wanted() == DISCARD:
+                ended = events.RunEnded(**self._place(), outcome="discarded", message=DISCARDED)
+                store.delete(run)
+                yield ended
+
+    def _work(self) -> Iterator[events.Event | Progress]:
+        remove_unfinished(self.run.path, but=WRITTEN_BY_THE_PAGE)
+        config = self.run.config()
+        try:
+            yield from self._load_and_train(config)
+        except ProcessLost:  # no ending: the run is interrupted, and can be resumed
+            raise
+        except OSError as error:
+            yield self._fail(disk_sentence(self.run, error))
+        except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
+            if not (sentence := failure_sentence(error)):
+                traceback.print_exc(file=sys.stderr)
+                sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
+            yield self._fail(sentence)
+
+    # --- loading ----------------------------------------------------------------------------------------------
+
+    def _load_and_train(self, config: TrainConfig) -> Iterator[events.Event | Progress]:
+        loading = self._load(config)
+        for loaded in loading:
+            progress = Progress(loaded.phase, loaded.done, loaded.total)
+            yield self._note(progress, always=loaded.phase == STARTING)
+            if (wanted := self._processes.hear_first(self._wanted())) != RUN:
+                loading.close()
+                yield from self._leave_unloaded(wanted)
+                return
+        yield from self._train()
+
+    def _load(self, config: TrainConfig) -> Iterator[LoadProgress]:
+        """Data, device, network, and the state to go on from."""
+        yield LoadProgress(STARTING, 0, 0)
+
+        from resnet_demo.data.sources import load_dataset
+        from resnet_demo.models.checkpoint_info import CheckpointError
+        from resnet_demo.training.device import prepare
+        from resnet_demo.training.distributed import Material
+        from resnet_demo.training.first_weights import load_first_weights
+        from resnet_demo.training.resume_state import load_state
+        from resnet_demo.training.trainer import Trainer
+        from resnet_demo.workers.environment import earlier_threads, record_environment
+
+        threads = earlier_threads(self.run, self._processes.size)
+        choice = prepare(config, threads, self._processes.size)
+        record_environment(self.run, config, choice.name, self._processes.size)
+        self._dataset = yield from load_dataset(config.data, self.data_dir)
+        yield LoadProgress(STARTING, 0, 0)
+        trainer, state, weights = Trainer(config, self._dataset, choice, self._processes), None, None
+        if self.run.state_path.exists():
+            state = load_state(self.run.state_path)
+            trainer.load_state_dict(state)
+        elif self.run.view().saved or self.run.model_path.exists():
+            raise CheckpointError(
+                "The state to go on from (resume.pt) is gone, and beginning anew would overwrite the weights that were "
+                "saved. They are kept; start a new run."
+            )
+        elif config.start_from:
+            yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
+        if state is None:  # also random ones: another machine may round otherwise
+            weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}
+        self._processes.hear_first(Material(config, threads, self._dataset, state, weights))
+        self._trainer = trainer
+
+    def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
+        """Pause or stop before there is a trainer, at what an earlier worker has saved: that stays as it is."""
+        saved = self.run.view().saved
+        place = _place_of(saved) if saved else _beginning()
+        if wanted == PAUSE:
+            yield self._store(events.RunPaused(**place))
+        elif wanted == STOP:
+            message = STOPPED if saved else STOPPED_UNSAVED
+            yield self._finish(events.RunEnded(**place, outcome="stopped", message=message))
+
+    # --- training ---------------------------------------------------------------------------------------------
+
+    def _train(self) -> Iterator[events.Event]:
+        trainer = self._trainer
+        self._meter.start(trainer)
+        self._last_save = time.monotonic()
+        for event in trainer.run():
+            self._meter.see(event)
+            if isinstance(event, events.RunEnded):
+                yield self._finish(event)
+                return
+            if isinstance(event, events.StepEnded):
+                self._reached = self._note(self._progress(event))
+                yield event
+            else:
+                yield self._store(event)
+            wanted, saved = self._processes.agree(self._wanted()), None
+            if wanted == DISCARD:
+                return
+            if isinstance(event, events.EpochEnded):
+                saved = self._save(event)
+                self._keep_epoch(event)
+            elif wanted != RUN or time.monotonic() - self._last_save > SAVE_EVERY_S:
+                saved = self._save(event)
+            if saved:
+                self._meter.see(saved)
+                yield saved
+            if wanted != RUN:
+                yield self._leave(event, wanted)
+                return
+            if seen := self._asker.ask(trainer, self._dataset.light_on_dark, event):
+                self._meter.see(seen)
+                yield self._store(seen)
+
+    def _save(self, at: events.Event) -> events.Event:
+        """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing."""
+        from resnet_demo.models.checkpoint import save_model
+        from resnet_demo.training.resume_state import save_state
+
+        trainer, run = self._trainer, self.run
+        place = {"epoch": at.epoch, "step": at.step, "elapsed_s": at.elapsed_s}
+        self._note(replace(self._reached, phase="saving", done=0, total=0, **place), always=True)
+        save_state(run.state_path, trainer.state_dict())
+        save_model(run.model_path, trainer.averaged, self._model_info())
+        self._last_save = time.monotonic()
+        return self._store(events.CheckpointSaved(**_place_of(at)))
+
+    def _keep_epoch(self, ended: events.EpochEnded) -> None:
+        """Keep this epoch's weights where it is the best by held-out accuracy, or one of four spread over the run."""
+        from resnet_demo.models.checkpoint import save_model
+
+        measured = [epoch for epoch in self.run.view().epochs if epoch.validation_accuracy is not None]
+        best = max(measured, key=lambda epoch: epoch.validation_accuracy, default=None)
+        total = self._trainer.config.epochs
+        kept = {max(1, round(total * quarter / 4)) for quarter in (1, 2, 3, 4)} | ({best.epoch} if best else set())
+        if ended.epoch in kept:
+            self.run.epochs_path.mkdir(exist_ok=True)
+            save_model(self.run.epoch_path(ended.epoch), self._trainer.averaged, self._model_info())
+        for epoch in set(self.run.saved_epochs()) - kept:
+            self.run.epoch_path(epoch).unlink(missing_ok=True)
+
+    def _leave(self, at: events.Event, wanted: str) -> events.Event:
+        """The last event of a worker that was told to pause or stop and has saved."""
+        if wanted == PAUSE:
+            return self._store(events.RunPaused(**_place_of(at)))
+        return self._finish(events.RunEnded(**_place_of(at), outcome="stopped", message=STOPPED))
+
+    def _finish(self, ended: events.RunEnded) -> events.Event:
+        """The run is over: its resume state has no use any more."""
+        self._store(ended)
+        self.run.state_path.unlink(missing_ok=True)
+        return ended
+
+    def _fail(self, message: str) -> events.Event:
+        """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""
+        ended = events.RunEnded(**self._place(), outcome="failed", message=message)
+        try:
+            with suppress(PermissionError):  # where nothing may be deleted the log may still be written
+                self.run.forget_the_moment()
+            self._store(ended)
+        except OSError as error:  # whoever drains this worker still says it, so that it stands in worker.log
+            if self.run.path.exists():
+                print(f"The run's log cannot be written, either ({error.strerror}).", file=sys.stderr)
+        return ended
+
+    # --- small parts ------------------------------------------------------------------------------------------
+
+    def _wanted(self) -> str:
+        wanted = self.run.wanted()
+        return PAUSE if self.signals.came and wanted == RUN else wanted
+
+    def _place(self) -> dict:
+        """Where the run is: by its trainer, before there is one by its log, and else at the beginning."""
+        if self._trainer:
+            return self._trainer.place()
+        last = self.run.view().last
+        return _place_of(last) if last else _beginning()
+
+    def _store(self, event: events.Event) -> events.Event:
+        self.run.append(event)
+        return event
+
+    def _note(self, progress: Progress, always: bool = False) -> Progress:
+        """Write progress.json, at most once a second."""
+        now = time.monotonic()
+        if always or now - self._last_progress >= PROGRESS_EVERY_S:
+            self._last_progress = now
+            device = self._trainer.choice.device if self._trainer else None
+            self.run.write_progress(replace(progress, time=time.time(), **self._machine_load.read(device)))
+        return progress
+
+    def _progress(self, event: events.StepEnded) -> Progress:
+        return Progress(
+            phase=event.phase,
+            done=event.done,
+            total=event.total,
+            epoch=event.epoch,
+            step=event.step,
+            images_per_s=self._meter.images_per_s,
+            elapsed_s=event.elapsed_s,
+            remaining_s=self._meter.remaining_s(event),
+            epoch_remaining_s=self._meter.epoch_remaining_s(event),
+        )
+
+    def _model_info(self):
+        from resnet_demo.models.checkpoint_info import ModelInfo
+
+        trainer, config = self._trainer, self._trainer.config
+        return ModelInfo(
+            arch=config.arch,
+            stem=config.stem,
+            classes=trainer.classes,
+            mean=trainer.normalise.mean,
+            std=trainer.normalise.std,
+            data=config.data,
+            light_on_dark=self._dataset.light_on_dark,
+            epoch=trainer.epochs_done,
+            step=trainer.step,
+            accuracy=trainer.last_accuracy,
+        )
+
+
+def _beginning() -> dict:
+    return {"time": time.time(), "epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
+
+
+def _place_of(event: events.Event) -> dict:
+    return {
+        "time": time.time(),
+        "epoch": event.epoch,
+        "step": event.step,
+        "images_seen": event.images_seen,
+        "elapsed_s": event.elapsed_s,
+    }

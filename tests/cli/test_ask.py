@@ -1,0 +1,166 @@
+"""`classify` and `evaluate`: answers on stdout, everything else on stderr, exit codes as people expect."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from resnet_demo.cli.main import main
+from resnet_demo.data.images import load_picture
+from resnet_demo.inference.predictor import Predictor
+from resnet_demo.runs.store import RunStore
+from tests.support.checkpoints import DIGITS, INFO, make_run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    folder = tmp_path / "runs"
+    make_run(RunStore(folder), "20260101-old", seed=1)
+    make_run(RunStore(folder), "20260202-new")
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    paths = [tmp_path / "red.png", tmp_path / "blue.jpg"]
+    Image.new("RGB", (50, 40), "red").save(paths[0])
+    Image.new("RGB", (32, 32), "blue").save(paths[1])
+    return paths
+
+
+def run(*arguments) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def wrong_call(*arguments) -> int:
+    """argparse ends by itself where a call is wrong."""
+    try:
+        return run(*arguments)
+    except SystemExit as ended:
+        return ended.code
+
+
+def test_each_picture_is_a_line(runs, pictures, capsys):
+    assert run("classify", *pictures, "--runs", runs) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [str(path) for path in pictures]
+    assert all(line.count(" %") == 3 for line in lines)
+    assert err == ("20260202-new: resnet18 on animals, step 34, test accuracy 62.5 % after epoch 2\n")
+
+
+def test_json_is_the_predictors_answer(runs, pictures, capsys):
+    assert run("classify", *pictures, "--runs", runs, "--json", "--top-k", 2) == 0
+    out, err = capsys.readouterr()
+    answers = [json.loads(line) for line in out.splitlines()]
+    predictor = Predictor(RunStore(runs))
+    for path, answer in zip(pictures, answers, strict=True):
+        assert answer.keys() == {"file", "run", "epoch", "accuracy", "inverted", "classes"}
+        assert answer == {"file": str(path), **predictor.classify(load_picture(path)).as_dict(2)}
+    assert err == ""
+
+
+def test_more_classes_than_there_are_means_all(runs, pictures, capsys):
+    assert run("classify", pictures[0], "--runs", runs, "--json", "--top-k", 99) == 0
+    assert len(json.loads(capsys.readouterr().out)["classes"]) == 4
+
+
+def test_a_broken_picture_does_not_keep_the_others_from_an_answer(runs, pictures, tmp_path, capsys):
+    broken, missing = tmp_path / "broken.png", tmp_path / "missing.png"
+    broken.write_bytes(pictures[0].read_bytes()[:60])
+    assert run("classify", pictures[0], broken, missing, pictures[1], "--runs", runs, "--json") == 1
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["file"] for line in out.splitlines()] == [str(path) for path in pictures]
+    assert [line.split(": ")[:2] for line in err.splitlines()] == [
+        ["resnet_demo", str(broken)],
+        ["resnet_demo", str(missing)],
+    ]
+
+
+def test_a_run_or_a_file_can_be_chosen(runs, pictures, capsys):
+    checkpoint = runs / "20260101-old" / "model.safetensors"
+    choices = (
+        ["--runs", runs, "--run-id", "20260101-old"],
+        ["--checkpoint", checkpoint],
+        ["--checkpoint", checkpoint.parent],
+    )
+    answers = []
+    for choice in choices:
+        assert run("classify", pictures[0], "--json", *choice) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    assert [answer["run"] for answer in answers] == ["20260101-old", None, None]
+    assert answers[0]["classes"] == answers[1]["classes"] == answers[2]["classes"]
+    assert run("classify", pictures[0], "--json", "--runs", runs) == 0
+    assert json.loads(capsys.readouterr().out)["classes"] != answers[0]["classes"]
+
+
+def test_an_inverted_picture_says_so(tmp_path, pictures, capsys):
+    make_run(RunStore(tmp_path / "digits"), "digits", replace(DIGITS, accuracy=None, epoch=0))
+    Image.new("RGB", (32, 32), "white").save(pictures[0])
+    assert run("classify", pictures[0], "--runs", tmp_path / "digits") == 0
+    out, err = capsys.readouterr()
+    assert "(inverted: its border is light)" in out
+    assert "test accuracy not yet measured" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--runs", "nowhere"], "There is no trained checkpoint yet"),
+        (["--runs", "runs", "--run-id", "../runs"], "There is no such run"),
+        (["--checkpoint", "nothing.safetensors"], "There is no checkpoint 'nothing.safetensors'"),
+        (["--checkpoint", "pictured.safetensors"], "'pictured.safetensors' is not a whole safetensors file"),
+    ],
+)
+def test_no_checkpoint_is_one_line_and_exit_1(runs, pictures, tmp_path, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictured.safetensors").write_bytes(pictures[0].read_bytes())
+    assert run("classify", pictures[0], *arguments) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"resnet_demo: {sentence}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["a.png", "--top-k", "0"],
+        ["a.png", "--top-k", "many"],
+        ["a.png", "--runs", "r", "--checkpoint", "c"],
+        ["a.png", "--checkpoint", "c", "--run-id", "r"],
+        ["a.png", "--top", "3"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call_is_exit_2(arguments, capsys):
+    assert wrong_call("classify", *arguments) == 2
+    assert capsys.readouterr().out == ""
+
+
+# --- evaluate -------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_measures_on_the_data_it_learned_from(tmp_path, capsys):
+    make_run(RunStore(tmp_path / "runs"), "digits", DIGITS)
+    assert run("evaluate", "--runs", tmp_path / "runs", "--data-dir", tmp_path, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["run"], answer["epoch"], answer["pictures"]) == ("digits", 2, 297)
+    assert sum(map(sum, answer["confusion"])) == 297
+    assert run("evaluate", "--runs", tmp_path / "runs", "--data-dir", tmp_path) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"accuracy {100 * answer['accuracy']:.1f} % on 297 test pictures"
+    assert [line.split()[0] for line in out[1:]] == list(DIGITS.classes)
+
+
+def test_evaluate_on_other_classes_is_one_line_and_exit_1(runs, tmp_path, capsys):
+    assert run("evaluate", "--runs", runs, "--data", "digits", "--data-dir", tmp_path) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and "knows other classes than 'digits' has" in err
+
+
+def test_evaluate_without_its_data_is_one_line_and_exit_1(tmp_path, capsys):
+    make_run(RunStore(tmp_path / "runs"), "gone", replace(INFO, data=f"folder:{tmp_path / 'gone'}"))
+    assert run("evaluate", "--runs", tmp_path / "runs", "--data-dir", tmp_path, "--json") == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("resnet_demo: There is no folder") and err.count("\n") == 1

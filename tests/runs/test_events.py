@@ -1,0 +1,125 @@
+"""The log's lines survive writing and reading, and fold drops what a resumed run has made void."""
+
+import pytest
+
+from resnet_demo.runs import events
+
+PLACE = {"time": 1.5, "epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.5}
+
+
+def started(steps_per_epoch=10):
+    return events.RunStarted(
+        **PLACE,
+        epochs=2,
+        steps_per_epoch=steps_per_epoch,
+        train_images=160,
+        validation_images=16,
+        test_images=40,
+        classes=("a", "b"),
+        device="CPU",
+    )
+
+
+def logged(step, epoch=1, loss=1.0, images_per_s=100.0):
+    place = PLACE | {"step": step, "epoch": epoch}
+    return events.MetricsLogged(
+        **place, train_loss=loss, train_accuracy=0.5, learning_rate=0.1, images_per_s=images_per_s
+    )
+
+
+def epoch_ended(epoch, accuracy=0.5):
+    return events.EpochEnded(
+        **PLACE | {"epoch": epoch, "step": 10 * epoch}, test_loss=1.0, test_accuracy=accuracy, validation_accuracy=0.4
+    )
+
+
+def seen(step, picture="a", probabilities=(0.25, 0.75)):
+    return events.PictureSeen(**PLACE | {"step": step}, picture=picture, probabilities=probabilities)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [started(), logged(4), epoch_ended(1), seen(4), events.CheckpointSaved(**PLACE), events.RunPaused(**PLACE),
+     events.RunResumed(**PLACE), events.RunEnded(**PLACE, outcome="failed", message="It “failed”.\nTwice.")],
+    ids=lambda event: type(event).__name__,
+)  # fmt: skip
+def test_a_line_reads_back_as_its_event(event):
+    line = events.to_line(event)
+    assert "\n" not in line and events.from_line(line) == event
+
+
+def test_a_point_of_a_log_from_before_gradient_norms_still_loads():
+    line = events.to_line(logged(4)).replace(',"gradient_norm":null', "")
+    assert "gradient_norm" not in line and events.from_line(line) == logged(4)
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "{}", '{"event":"Nonsense"}', '{"event":"RunPaused"}', "null", '"x"'])
+def test_a_damaged_line_is_no_event(line):
+    with pytest.raises(ValueError, match=r"Not an event|Expecting"):
+        events.from_line(line)
+
+
+def test_fold_of_nothing_is_an_empty_view():
+    view = events.fold([])
+    assert (
+        view.started is None and view.test_accuracy is None and view.images_per_s is None and view.total_steps is None
+    )
+
+
+def test_resuming_drops_what_was_logged_after_the_saved_point():
+    log = [started(), logged(4), logged(8), epoch_ended(1), logged(12, 2), logged(16, 2)]
+    view = events.fold([*log, events.RunResumed(**PLACE | {"step": 12, "epoch": 2}), logged(16, 2, loss=0.5)])
+    assert [(point.step, point.train_loss) for point in view.metrics] == [(4, 1.0), (8, 1.0), (12, 1.0), (16, 0.5)]
+    assert [point.epoch for point in view.epochs] == [1]
+
+
+def test_resuming_drops_the_answers_that_its_weights_have_not_given():
+    resumed = events.RunResumed(**PLACE | {"step": 10})
+    view = events.fold([started(), seen(0), seen(10), seen(11, "b"), resumed, seen(12, "b")])
+    assert [(answer.step, answer.picture) for answer in view.pictures] == [(0, "a"), (10, "a"), (12, "b")]
+    assert events.fold([started(), seen(0), started()]).pictures == ()
+
+
+def test_resuming_before_an_evaluation_drops_its_result():
+    resumed = events.RunResumed(**PLACE | {"step": 10, "epoch": 1})
+    view = events.fold([started(), logged(10), epoch_ended(1, 0.3), resumed, epoch_ended(1, 0.4)])
+    assert [point.test_accuracy for point in view.epochs] == [0.4] and len(view.metrics) == 1
+
+
+def test_a_resumed_run_is_no_longer_paused():
+    paused = [started(), events.RunPaused(**PLACE)]
+    assert events.fold(paused).paused
+    assert not events.fold([*paused, events.RunResumed(**PLACE)]).paused
+
+
+def test_a_run_that_begins_anew_forgets_its_first_try():
+    """Killed before anything was saved, it starts at step 0 again."""
+    view = events.fold([started(), logged(4), logged(8), started(), logged(4, loss=0.5)])
+    assert [(point.step, point.train_loss) for point in view.metrics] == [(4, 0.5)]
+    assert not events.fold([events.RunPaused(**PLACE), started()]).paused
+
+
+def test_a_failed_run_that_is_resumed_has_not_ended():
+    failed = [started(), logged(4), events.RunEnded(**PLACE, outcome="failed", message="The disk is full.")]
+    assert events.fold(failed).ended and not events.fold(failed).is_over
+    assert events.fold([*failed, events.RunResumed(**PLACE | {"step": 4})]).ended is None
+    assert events.fold([started(), events.RunEnded(**PLACE, outcome="stopped")]).is_over
+
+
+def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused():
+    failed = events.RunEnded(**PLACE, outcome="failed", message="The disk is full.")
+    view = events.fold([started(), logged(4), failed, events.RunPaused(**PLACE | {"step": 4})])
+    assert view.paused and view.ended is None
+
+
+def test_points_that_a_cut_log_lacks_are_known():
+    """Every fourth step is logged, and the last of an epoch."""
+    resumed = events.RunResumed(**PLACE | {"step": 16, "epoch": 2})
+    whole = [started(), logged(4), logged(8), logged(10), logged(12, 2), logged(16, 2), resumed, logged(20, 2)]
+    assert events.fold(whole).gaps(4) == events.fold([]).gaps(4) == []
+    assert events.fold(whole[:2] + whole[6:]).gaps(4) == [(4, 20)]
+    assert events.fold(whole[6:]).gaps(4) == [(0, 20)]
+
+
+def test_speed_is_the_median_so_that_a_slow_first_step_does_not_count():
+    assert events.fold([started(), logged(1, images_per_s=1.0), logged(2), logged(3)]).images_per_s == 100.0

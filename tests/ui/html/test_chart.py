@@ -1,0 +1,142 @@
+"""The drawing: points stand where the axes say, smoothing is TensorBoard's, thinning loses no end."""
+
+import itertools
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from resnet_demo.ui.html.chart import (
+    HEIGHT,
+    LEFT,
+    MARK_HEIGHT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Series,
+    line_chart,
+    smooth,
+    thin,
+)
+
+EPOCHS, LOSS = Axis("epoch", 0, 2), Axis("loss", 0, 2.5)
+
+
+def drawn(*series, x=EPOCHS, y=LOSS, **options):
+    return ElementTree.fromstring(line_chart("Loss", x, y, series, **options))
+
+
+def line(svg, kind):
+    pairs = svg.find(f".//polyline[@class='curve {kind}']").get("points").split()
+    return [tuple(map(float, pair.split(","))) for pair in pairs]
+
+
+def test_points_stand_where_the_axes_say():
+    svg = drawn(Series("test", "test", [(1, 1.25)], dotted=True), Series("train", "train", [(0, 0), (2, 2.5)]))
+    (circle,) = svg.findall(".//circle")
+    assert float(circle.get("cx")) == pytest.approx((LEFT + WIDTH - RIGHT) / 2, abs=0.1)
+    assert circle.find("title").text == "test: 1.25 at epoch 1"
+    assert [x for x, _ in line(svg, "train")] == [LEFT, WIDTH - RIGHT]
+
+
+def test_nothing_is_drawn_outside_the_picture():
+    for x, y in line(drawn(Series("train", "train", [(1, 99.0), (2, -1.0)])), "train"):
+        assert 0 <= x <= WIDTH and 0 <= y <= HEIGHT
+
+
+def test_thinning_keeps_means_and_the_last_point():
+    points = [(float(i), float(i % 2)) for i in range(1001)]
+    few = thin(points, 100)
+    assert len(few) <= 101 and few[-1] == points[-1]
+    assert all(0.3 < y < 0.7 for _, y in few[:-1])
+    assert thin(points[:50], 100) == points[:50]
+
+
+def test_smoothing_is_the_average_with_bias_correction():
+    """By hand for a weight of 0.5: 4; (4 + 2 * 0) / 3; (4 + 2 * 0 + 4 * 8) / 7. A constant stays what it is."""
+    smoothed = smooth([(1, 4.0), (2, 0.0), (3, 8.0)], 0.5)
+    assert smoothed == [(1, 4.0), (2, pytest.approx(4 / 3)), (3, pytest.approx(36 / 7))]
+    assert smooth([(x, 3.0) for x in range(50)], 0.9) == [(x, pytest.approx(3.0)) for x in range(50)]
+    assert smooth([(1, 4.0), (2, 0.0)], 0.0) == [(1, 4.0), (2, 0.0)]
+
+
+def test_a_noisy_series_is_smoothed_before_what_was_measured_and_others_are_left_alone():
+    noisy = Series("train", "train", [(0, 1.0), (1, 2.0)], noisy=True)
+    exact = Series("test", "test", [(0, 1.0), (1, 2.0)])
+    plain, smoothed = drawn(noisy, exact), drawn(noisy, exact, smoothing=0.8)
+    assert line(smoothed, "train raw") == line(plain, "train")
+    assert line(smoothed, "train") != line(plain, "train") and line(smoothed, "test") == line(plain, "test")
+    assert plain.find(".//polyline[@class='curve train raw']") is None
+    curves = [curve.get("class") for curve in smoothed.findall(".//polyline")]
+    assert curves.index("curve train raw") < curves.index("curve train")  # drawn first, so that it lies behind
+
+
+def test_a_name_is_escaped_and_a_nameless_series_has_no_legend():
+    html = line_chart("Loss", EPOCHS, LOSS, [Series("<b>", "train", [(1, 1.0)]), Series("", "test", [(1, 1.0)])])
+    assert "&lt;b&gt;" in html and html.count("<i></i>") == 1
+
+
+def test_who_cannot_see_it_hears_the_names_and_no_nameless_background():
+    told = [drawn(*series).find(".//{*}svg").get("aria-label") for series in (
+        [Series("cat", "class-1", [(1, 2.0)]), Series("", "faint", [(1, 1.0)])], [Series("", "train", [(1, 0.5)])],
+    )]  # fmt: skip
+    assert told == ["Loss: cat last at 2", "Loss: last at 0.5"]
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 6, 8, 60, 100, 1000])
+def test_ticks_are_round_and_few(epochs):
+    ticks = Axis("epoch", 0, epochs).ticks(8)
+    assert 2 <= len(ticks) <= 9 and ticks[0] == 0 and ticks[-1] <= epochs
+    assert all(re.fullmatch(r"\d+(\.\d)?", f"{tick:.4g}") for tick in ticks)
+
+
+@pytest.mark.parametrize("highest", [1e-7, 2e-3, 0.1, 0.7, 2.303, 17.0, 31_234.0, 1e6])
+def test_an_axis_ends_at_a_tick_over_its_highest_point(highest):
+    axis = Axis.up_to("loss", highest)
+    assert highest <= axis.high * (1 + 1e-9) and axis.high <= 1.5 * highest
+    ticks = axis.ticks(6)
+    assert 3 <= len(ticks) <= 7 and ticks[-1] == pytest.approx(axis.high)
+
+
+def test_an_axis_without_points_is_still_an_axis():
+    assert Axis.up_to("loss", 0.0).high > 0 and len(Axis.time(0.0).ticks(8)) > 1
+
+
+@pytest.mark.parametrize(
+    ("axis", "value", "written"),
+    [
+        (Axis.share("accuracy"), 0.4, "40 %"),
+        (Axis.time(90), 30, "30"),
+        (Axis.time(3000), 600, "10"),
+        (Axis.time(40_000), 9000, "2.5"),
+        (Axis("step", 0, 3e4), 12_000, "12,000"),
+        (LOSS, 1.5e-5, "1.5e-5"),
+    ],
+)
+def test_numbers_are_written_in_the_axis_unit(axis, value, written):
+    assert axis.write(value) == written
+
+
+def test_labels_stand_at_their_highest_points_in_the_picture_and_not_on_each_other():
+    names = ["airplane", "automobile", "bird", "cat", "deer"]
+    flat = [Series(name, name, [(0, 1.0), (1, 2.5 - i / 100)], labelled=True) for i, name in enumerate(names)]
+    lone = Series("a long name", "lone", [(0, 0.5), (2, 1.0)], labelled=True)
+    svg = drawn(*flat, lone)
+    labels = {text.text: text for text in svg.findall(".//text") if (text.get("class") or "").startswith("name ")}
+    assert set(labels) == {*names, "a long name"} and svg.findall(".//i") == []  # none in the legend
+    ups = sorted(float(labels[name].get("y")) for name in names)
+    assert all(b - a >= 14.9 for a, b in itertools.pairwise(ups)) and ups[0] >= TOP and ups[-1] < HEIGHT / 2
+    half = 7.5 * len("a long name") / 2
+    assert float(labels["a long name"].get("x")) == pytest.approx(WIDTH - RIGHT - half, abs=0.1)
+    assert float(labels["cat"].get("x")) == pytest.approx((LEFT + WIDTH - RIGHT) / 2, abs=0.1)
+
+
+def test_letters_at_the_ends_of_curves_do_not_stand_on_each_other():
+    ends = [Series(mark, "train", [(0, 2.0), (10, 1.0)], mark=mark) for mark in "AB"]
+    heights = [float(text.get("y")) for text in drawn(*ends).findall(".//text[@class='mark train']")]
+    assert heights[1] - heights[0] == pytest.approx(MARK_HEIGHT)
+
+
+def test_a_chart_of_many_runs_needs_no_legend_of_its_own():
+    assert drawn(Series("A train", "train", []), legend=False).find(".//span") is None

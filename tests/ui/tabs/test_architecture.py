@@ -1,0 +1,90 @@
+"""The Architecture tab over HTTP, as the page calls it, and what it must not do while the page is built."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from resnet_demo.models.catalog import ARCHITECTURES
+from resnet_demo.ui.tabs.architecture import INPUT_SIZES, STAGES, build_architecture_tab
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def client():
+    with gr.Blocks() as demo:
+        with gr.Tab("Architecture", id="architecture"):
+            tab = build_architecture_tab()
+        tab.draw_on_load(demo)
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    yield Client(url, verbose=False)
+    demo.close()
+
+
+def sentence(client, *values, api_name):
+    """What the server answers to values it does not offer."""
+    with pytest.raises(AppError) as caught:
+        client.predict(*values, api_name=api_name)
+    return str(caught.value)
+
+
+def test_the_page_is_built_without_torch():
+    code = (
+        "import sys, gradio as gr\n"
+        "from resnet_demo.ui.tabs.architecture import build_architecture_tab\n"
+        "with gr.Blocks() as demo: build_architecture_tab().draw_on_load(demo)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("api_name", ["/architecture", "/architecture_load"])
+def test_a_network_is_measured_and_drawn(client, api_name):
+    summary, network, pair, table = client.predict("resnet50", "imagenet", 32, 2, api_name=api_name)
+    assert "ResNet-50" in summary and "23.5 million parameters" in summary
+    assert network.count("data-stage") == len(STAGES)
+    assert "layer2.0" in pair and "layer2.1" in pair
+    assert "23,528,522" in table
+
+
+def test_another_stage_is_drawn_alone(client):
+    pair = client.predict("resnet34", "cifar", 64, 1, api_name="/architecture_pair")
+    assert "has no Conv Block" in pair
+
+
+def test_every_offered_stage_exists():
+    assert {len(architecture.depths) for architecture in ARCHITECTURES.values()} == {len(STAGES)}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (("resnet51", "imagenet", 32, 1), "no such network"),
+        (("resnet50", "../etc", 32, 1), "no such stem"),
+        (("resnet50", "imagenet", 10**9, 1), "no such input size"),
+        (("resnet50", "imagenet", 32, 5), "no such stage"),
+        (("resnet50", "imagenet", 32, True), "no such stage"),
+        (([], "imagenet", 32, 1), "no such network"),
+        (("resnet50", {"a": []}, 32, 1), "no such stem"),
+        ((None, None, None, None), "no such"),
+    ],
+)
+@pytest.mark.parametrize("api_name", ["/architecture", "/architecture_pair"])
+def test_a_foreign_value_gets_a_sentence(client, values, said, api_name):
+    answer = sentence(client, *values, api_name=api_name)
+    assert said in answer and "Choose one of" in answer
+    assert "Traceback" not in answer and "\n" not in answer
+
+
+def test_a_press_without_a_stage_gets_a_sentence(client):
+    assert "no such stage" in sentence(client, api_name="/architecture_stage")
+
+
+def test_the_choices_are_named_in_the_answer(client):
+    answer = sentence(client, "resnet50", "imagenet", 33, 1, api_name="/architecture")
+    assert ", ".join(str(size) for size in INPUT_SIZES) in answer

@@ -1,0 +1,278 @@
+"""The Classify tab over HTTP, as the page and its public endpoint call it; what a raw request must not reach."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from resnet_demo.data.images import load_picture
+from resnet_demo.inference.predictor import Predictor
+from resnet_demo.models.checkpoint import save_model
+from resnet_demo.models.checkpoint_info import checkpoint_text
+from resnet_demo.runs.store import RunStore
+from resnet_demo.ui.html.answer import SHOWN, answer_html, choice_label, empty_html, known_html
+from resnet_demo.ui.tabs.classify import NEWEST, ClassifyTab
+from tests.support.checkpoints import DIGITS, INFO, make_run, network
+
+ROOT = Path(__file__).parents[3]
+MARK = {"_type": "gradio.FileData"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("classify")
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    """The tab on a page of its own; no run has a checkpoint at first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "cache"))
+        with gr.Blocks(analytics_enabled=False) as demo:
+            with gr.Tabs() as tabs, gr.Tab("Classify", id="classify"):
+                tab = ClassifyTab(RunStore(folder / "runs"))
+            tab.lead_to_train(tabs)
+            tab.refresh_on(demo.load)
+        _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False)
+        yield url
+        demo.close()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    return Client(server, verbose=False)
+
+
+@pytest.fixture
+def store(folder):
+    """Emptied after each test."""
+    store = RunStore(folder / "runs")
+    yield store
+    for run in store.runs():
+        for file in run.path.rglob("*"):
+            file.unlink()
+        run.path.rmdir()
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.radial_gradient("L").convert("RGB").crop((0, 0, 200, 90)).save(path)
+    return path
+
+
+def classify(client, path, run=NEWEST):
+    return client.predict(handle_file(path), run, api_name="/classify")
+
+
+def refused(client, *values, api_name="/classify") -> str:
+    with pytest.raises(AppError) as caught:
+        client.predict(*values, api_name=api_name)
+    text = str(caught.value)
+    assert "Traceback" not in text and text.strip()
+    return text
+
+
+def raw(server, endpoint: str, *data) -> str:
+    """The stream that answers a request made by hand."""
+    base = f"{server}gradio_api/call/{endpoint}"
+    event = httpx.post(base, json={"data": list(data)}, timeout=60).json()["event_id"]
+    return httpx.get(f"{base}/{event}", timeout=60).text
+
+
+# --- before and after the first checkpoint --------------------------------------------------------------------
+
+
+def test_the_page_is_built_without_torch(tmp_path):
+    code = (
+        "import sys, gradio as gr\n"
+        "from pathlib import Path\n"
+        "from resnet_demo.runs.store import RunStore\n"
+        "from resnet_demo.ui.tabs.classify import ClassifyTab\n"
+        f"with gr.Blocks() as demo: tab = ClassifyTab(RunStore(Path({str(tmp_path)!r})))\n"
+        "tab.refresh('', 'newest', None)\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
+
+
+def test_without_a_checkpoint_the_page_leads_to_train(client, picture):
+    _, _, _, known, answer = client.predict("", NEWEST, None, api_name="/refresh_classify")
+    assert "No checkpoint yet" in answer and "data-to-train" in answer
+    assert "will be listed here" in known
+    assert "There is no trained checkpoint yet" in refused(client, handle_file(picture), NEWEST)
+    card = client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
+    assert "✕ No answer" in card and "There is no trained checkpoint yet" in card
+
+
+def test_a_picture_gets_the_predictors_answer(client, store, picture):
+    make_run(store, "run-1")
+    assert classify(client, picture) == Predictor(store).classify(load_picture(picture)).as_dict()
+
+
+def test_a_chosen_run_answers(client, store, picture):
+    make_run(store, "run-1")
+    make_run(store, "run-2", seed=1)
+    answers = [classify(client, picture, run) for run in ("run-1", "run-2", NEWEST)]
+    assert [answer["run"] for answer in answers] == ["run-1", "run-2", "run-2"]
+    assert answers[0]["classes"] != answers[1]["classes"] == answers[2]["classes"]
+
+
+def test_the_next_answer_is_the_newer_checkpoints(client, store, picture):
+    run = make_run(store, "run-1")
+    assert "step 34, test accuracy 62.5" in client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
+    save_model(run.model_path, network(1), replace(INFO, epoch=3, step=51, accuracy=0.75))
+    card = client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
+    assert "run-1" in card and "step 51, test accuracy 75.0" in card and "after epoch 3" in card
+
+
+def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(client, store):
+    make_run(store, "20260101-a")
+    make_run(store, "20260202-b", replace(INFO, accuracy=None, classes=("x", "y")))
+    seen, _, choices, known, answer = client.predict("", "gone", None, api_name="/refresh_classify")
+    assert [value for _, value in choices["choices"]] == [NEWEST, "20260202-b", "20260101-a"]
+    assert choices["choices"][1][0] == "20260202-b · test accuracy not yet measured"
+    assert choices["value"] == NEWEST
+    assert "these 2 classes" in known and "Show it a picture" in answer
+    page = client.predict(seen, NEWEST, None, api_name="/refresh_classify")
+    assert "choices" not in str(page) and "classify-card" not in str(page)
+
+
+def test_a_chosen_run_stays_chosen_and_a_shown_answer_stays(client, store, picture):
+    make_run(store, "run-1")
+    make_run(store, "run-2", replace(INFO, classes=("x", "y")))
+    _, _, choices, known, answer = client.predict("", "run-1", handle_file(picture), api_name="/refresh_classify")
+    assert choices["value"] == "run-1"
+    assert "cat" in known
+    assert "classify-card" not in str(answer)
+
+
+def test_the_first_checkpoint_and_no_other_asks_about_a_picture_that_waits(client, store):
+    """What `refresh` changes then triggers the answer, queued like any other."""
+
+    def refreshed(seen):
+        return client.predict(seen, NEWEST, None, api_name="/refresh_classify")[:2]
+
+    none, asked = refreshed("")
+    make_run(store, "run-1")
+    one, asked_at_first = refreshed(none)
+    make_run(store, "run-2")
+    _, asked_again = refreshed(one)
+    assert asked_at_first == one and one not in (str(asked), str(asked_again))
+
+
+def test_the_classes_of_the_chosen_run_are_shown(client, store):
+    make_run(store, "run-1")
+    make_run(store, "run-2", DIGITS)
+    assert "truck" in client.predict("run-1", api_name="/show_known")
+    assert "these 10 classes" in client.predict("run-2", api_name="/show_known")
+    assert "will be listed here" in client.predict("../run-1", api_name="/show_known")
+
+
+def test_without_a_picture_the_card_says_what_to_do(client, store):
+    make_run(store, "run-1")
+    assert "Show it a picture" in client.predict(None, NEWEST, api_name="/show_answer")
+    assert "no uploaded picture" in refused(client, None, NEWEST)
+
+
+# --- what is not trusted --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\nhalf"])
+def test_a_broken_upload_is_one_sentence(client, store, tmp_path, content):
+    make_run(store, "run-1")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(content)
+    sentence = refused(client, handle_file(broken), NEWEST)
+    assert sentence.endswith(".") and str(tmp_path) not in sentence
+    card = client.predict(handle_file(broken), NEWEST, api_name="/show_answer")
+    assert 'role="alert"' in card and sentence in card
+
+
+@pytest.mark.parametrize("run", ["../run-1", "/etc/passwd", "..", "", "nothing", ["run-1"], {"a": 1}, 7, None])
+def test_a_foreign_run_is_one_sentence(client, store, picture, run):
+    make_run(store, "run-1")
+    assert "There is no such run (any more). Choose one from the list." in refused(client, handle_file(picture), run)
+
+
+@pytest.mark.parametrize("endpoint", ["classify", "show_answer"])
+def test_a_path_outside_the_uploads_is_refused(server, store, picture, folder, endpoint):
+    make_run(store, "run-1")
+    climbing = f"{folder}/cache/../outside.png"
+    Path(climbing).resolve().write_bytes(picture.read_bytes())
+    for path in (str(picture), climbing, "/etc/passwd"):
+        for mark in ({}, {"meta": MARK}, {"meta": {}}):
+            reply = raw(server, endpoint, {"path": path, **mark}, NEWEST)
+            assert "probability" not in reply
+            if mark == {"meta": MARK}:  # Gradio refuses by itself what carries its mark
+                assert "event: error" in reply
+            else:
+                assert "was not uploaded here" in reply
+
+
+@pytest.mark.parametrize(
+    "upload",
+    [
+        {"path": None, "url": "data:image/png;base64,AAAA"},
+        {"url": "data:image/png;base64,AAAA", "meta": MARK},
+        {"path": "http://127.0.0.1:1/picture.png"},
+        {"path": "a\0b"},
+        {},
+        {"path": ["/etc/passwd"]},
+        "/etc/passwd",
+        7,
+    ],
+    ids=str,
+)
+def test_only_an_upload_is_a_picture(server, store, upload):
+    """A data: URL would pass by the limit on the size of uploads, and a web address is not ours to fetch."""
+    make_run(store, "run-1")
+    reply = raw(server, "classify", upload, NEWEST)
+    assert "event: error" in reply and "probability" not in reply
+
+
+def test_only_classify_is_public(client):
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert list(named) == ["/classify"]
+    assert [parameter["parameter_name"] for parameter in named["/classify"]["parameters"]] == ["picture", "run"]
+
+
+# --- the card -------------------------------------------------------------------------------------------------
+
+
+def test_class_names_and_run_names_are_text_not_html(store, picture):
+    info = replace(INFO, classes=("<script>x</script>", "b", "c", "d"), data='folder:/a/"><img>')
+    make_run(store, "run-1", info)
+    card = answer_html(Predictor(store).classify(load_picture(picture)), "<script>")
+    for html in (card, known_html(info), empty_html(info)):
+        assert "<script" not in html and '"><img>' not in html
+
+
+def test_the_server_path_of_the_data_is_not_shown():
+    assert "/srv" not in checkpoint_text(INFO) + choice_label("run-1", INFO)
+
+
+def test_the_card_shows_what_the_network_saw_and_says_when_it_inverted(store, tmp_path):
+    make_run(store, "digits", DIGITS)
+    light, dark = Image.new("RGB", (64, 64), "white"), Image.new("RGB", (64, 64), "black")
+    predictor = Predictor(store)
+    assert "Inverted first" in answer_html(predictor.classify(light), "digits")
+    card = answer_html(predictor.classify(dark), "digits")
+    assert "Inverted" not in card
+    assert 'src="data:image/png;base64,' in card and card.count("<li>") == 10
+
+
+def test_many_classes_are_cut_to_the_likeliest(store, picture):
+    make_run(store, "many", replace(INFO, classes=tuple(f"class {n}" for n in range(25))))
+    prediction = Predictor(store).classify(load_picture(picture))
+    card = answer_html(prediction, "many")
+    assert card.count("<li>") == SHOWN and "and 15 less likely classes" in card
+    assert json.dumps(prediction.as_dict()).count("probability") == 25

@@ -1,0 +1,192 @@
+"""The Runs tab over HTTP and as pure functions: sorting, comparing, exporting, and who may change what."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.events import fold
+from resnet_demo.runs.figures import RUNS, draw_curves
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import Look, Watcher
+from resnet_demo.ui.access import REFUSAL, Access
+from resnet_demo.ui.html import comparison, runs_table
+from resnet_demo.ui.html.curves import ChartChoice
+from resnet_demo.ui.tabs.form import FIELDS
+from tests.runs.test_points import epoch, metric
+from tests.support.asking import post, run_now
+
+
+def two_runs(store):
+    """Two runs that differ in their seed and title."""
+    first = store.create(preset_config("tour", seed=1), "first")
+    second = store.create(preset_config("tour", seed=2, arch="resnet18"), "second")
+    for number, run in enumerate((first, second), 1):
+        for event in (metric(2, number), metric(4, number / 2), epoch(1, 4)):
+            run.append(event)
+    second.rename("<b>Second</b>")
+    return first, second
+
+
+@pytest.fixture
+def look(tmp_path):
+    store = RunStore(tmp_path)
+    two_runs(store)
+    return Watcher(store).look()
+
+
+def test_a_press_sorts_and_a_second_turns_it_round(look):
+    once = runs_table.next_order(runs_table.NEWEST_FIRST, "network")
+    names = [s.run.id for s in runs_table.sort_runs(look.runs, once)]
+    turned = runs_table.next_order(once, "network")
+    assert [s.run.id for s in runs_table.sort_runs(look.runs, turned)] == names[::-1]
+    assert 'aria-sort="ascending"' in runs_table.table_html(look, once)
+
+
+def test_the_row_of_a_living_run_is_shown_anew_each_half_minute(look):
+    def word(alive, elapsed_s):
+        first, *others = look.runs
+        view = fold([metric(2, 1.0), replace(metric(4, 1.0), elapsed_s=elapsed_s)])
+        return runs_table.version_of(Look(None, (replace(first, alive=alive, view=view), *others)), "")
+
+    assert word(True, 31.0) == word(True, 59.0) != word(True, 61.0)
+    assert word(False, 31.0) == word(False, 61.0)
+
+
+def test_what_has_no_value_stands_last_both_ways(tmp_path):
+    store = RunStore(tmp_path)
+    two_runs(store)
+    store.create(preset_config("tour"), "unborn")
+    runs = Watcher(store).look().runs
+    for order in ("test ascending", "test descending"):
+        assert runs_table.sort_runs(runs, order)[-1].run.id == "unborn"
+
+
+def test_ticked_runs_are_drawn_over_each_other_and_titles_are_escaped(look):
+    picked = runs_table.picked_runs(look, json.dumps(["first", None, "second", "gone", 7]))
+    assert [place for place, _ in picked] == [0, 2]
+    html = comparison.curves_html(picked, ChartChoice()) + comparison.differences_html(picked)
+    assert html.count('class="curve train run-0"') == html.count('class="curve train run-2"') == 2
+    assert "<td>1</td><td>2</td>" in html and "<b>Second" not in html and "&lt;b&gt;Second" in html
+    assert "<b>Second" not in runs_table.table_html(look, "test ascending")
+
+
+def test_in_a_picture_a_run_has_the_colour_and_letter_of_the_page(look):
+    picked = runs_table.picked_runs(look, json.dumps([None, "first", None, None, "second"]))
+    figure = draw_curves([(place, run.name, run.view) for place, run in picked])
+    loss = figure.axes[0]
+    assert [line.get_color() for line in loss.lines[::2]] == [RUNS[1], RUNS[4]]
+    assert [note.get_text() for note in loss.texts] == ["B", "E"]
+    assert [text.get_text()[0] for text in figure.legends[0].get_texts()] == ["B", "E"]
+    light = (Path(comparison.__file__).parent / "page.css").read_text().partition("--run-0:")[2].partition("}")[0]
+    assert all(colour in light for colour in RUNS)
+
+
+def test_only_what_differs_is_listed():
+    one, other = preset_config("tour", seed=1), preset_config("tour", seed=2)
+    assert comparison.differences([one, other]) == [("Seed", [1, 2])]
+    assert comparison.differences([one, one]) == []
+
+
+@pytest.mark.parametrize("picked", ["", "null", "{", '{"a": 1}', "[[]]", '["../first"]'])
+def test_what_is_no_list_of_runs_picks_nothing(look, picked):
+    assert runs_table.picked_runs(look, picked) == []
+
+
+CHANGING = {
+    "run_again": ['["first"]'],
+    "rename": ["new", '["first"]'],
+    "delete": ['["first"]'],
+    "continue": [1, '["first"]'],
+    "ask_delete": ['["first"]'],
+}
+
+
+@pytest.mark.parametrize("handler", CHANGING)
+def test_a_visitor_changes_nothing(serve, handler):
+    with serve(Access("secret")) as (url, backend):
+        two_runs(backend.store)
+        if handler == "ask_delete":
+            assert REFUSAL in run_now(url, handler, CHANGING[handler]).text
+        else:
+            kind, answer = post(url, handler, CHANGING[handler])
+            assert kind == "error" and REFUSAL in json.loads(answer)["error"]
+        assert len(backend.store.runs()) == 2 and backend.store.get("first").title() == ""
+
+
+def test_the_owner_renames_and_deletes(serve):
+    with serve() as (url, backend):
+        two_runs(backend.store)
+        assert post(url, "rename", ["Mine", '["first"]'])[0] == "complete"
+        assert backend.store.get("first").title() == "Mine"
+        assert post(url, "delete", ['["first"]'])[0] == "complete"
+        assert [run.id for run in backend.store.runs()] == ["second"]
+
+
+def test_a_living_run_is_not_deleted(serve):
+    with serve() as (url, backend):
+        first, _ = two_runs(backend.store)
+        with first.lock:
+            kind, answer = post(url, "delete", ['["first"]'])
+        assert kind == "error" and "is training" in answer and len(backend.store.runs()) == 2
+
+
+def test_run_again_fills_the_form_with_settings_and_seed(serve):
+    with serve() as (url, backend):
+        config = replace(preset_config("tour"), seed=11, epochs=3)
+        backend.store.create(config, "old")
+        kind, answer = post(url, "run_again", ['["old"]'])
+        values = json.loads(answer)[1:]
+        assert kind == "complete" and values[FIELDS.index("seed")] == 11 and values[FIELDS.index("epochs")] == 3
+
+
+def test_exports_can_be_downloaded(serve):
+    import httpx
+
+    with serve() as (url, backend):
+        two_runs(backend.store)
+        for handler, start in (("runs_csv", b"run,title,step"), ("runs_png", b"\x89PNG")):
+            kind, answer = post(url, handler, ['["first", "second"]'])
+            assert kind == "complete"
+            assert httpx.get(json.loads(answer)[0]["url"], timeout=30).content.startswith(start)
+
+
+def finished(backend, known=()):
+    """The run that is not among `known`, once its worker is done."""
+    assert backend.launcher.wait_until_idle(120)
+    (run,) = [run for run in backend.store.runs() if run not in known]
+    assert run.view().ended.outcome == "finished"
+    return run
+
+
+def losses(run):
+    return [(point.step, point.train_loss) for point in run.view().metrics]
+
+
+def test_run_again_gives_the_same_curve(serve, tiny_config):
+    with serve() as (url, backend):
+        backend.launcher.start(replace(tiny_config, epochs=1, seed=7, log_every_steps=1))
+        old = finished(backend)
+        _, answer = post(url, "run_again", [json.dumps([old.id])])
+        values = json.loads(answer)[1:]
+        values[FIELDS.index("preset")] = values[FIELDS.index("preset")]["value"]
+        assert post(url, "start", values)[0] == "complete"
+        again = finished(backend, [old])
+        assert again.config() == old.config() and again.environment()["device"] == old.environment()["device"]
+        assert losses(again) == losses(old) and len(losses(old)) == 9
+
+
+def test_a_finished_run_is_continued_as_a_new_run_that_names_it(serve, tiny_config):
+    with serve() as (url, backend):
+        backend.launcher.start(replace(tiny_config, epochs=1, log_every_steps=1))
+        old = finished(backend)
+        old.rename("Mother")
+        assert post(url, "continue", [2, json.dumps([old.id])])[0] == "complete"
+        new = finished(backend, [old])
+        assert new.config() == replace(old.config(), epochs=2, start_from=f"run:{old.id}")
+        assert [ended.epoch for ended in new.view().epochs] == [1, 2]
+        assert losses(new)[0][1] < losses(old)[0][1]  # it goes on from what was learned
+        table = run_now(url, "runs_table", [runs_table.NEWEST_FIRST]).json()["data"][0]
+        assert "from the run “Mother”" in table

@@ -1,0 +1,133 @@
+"""How long a run will take: from earlier runs like it, else from counted work; and on which device, and why."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from resnet_demo.runs import events
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.store import RunStore
+from resnet_demo.training.device import DeviceError, choose_device
+from resnet_demo.ui.html.plan import plan_html
+from resnet_demo.workers import estimate as estimating
+from resnet_demo.workers.estimate import estimate
+
+PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 1280, "elapsed_s": 5.0}
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    monkeypatch.setattr(estimating, "matmul_flops_per_s", lambda precision: 1e11)
+    return RunStore(tmp_path)
+
+
+@pytest.fixture
+def cpu():
+    return choose_device("cpu", "float32", threads=2)
+
+
+def add_run(store, config, images_per_s, device="CPU, 2 threads"):
+    run = store.create(config)
+    run.write_config(config, device=device)
+    run.append(
+        events.MetricsLogged(**PLACE, train_loss=1.0, train_accuracy=0.5, learning_rate=0.1, images_per_s=images_per_s)
+    )
+
+
+def test_without_earlier_runs_work_over_rate_marked_about(store, cpu):
+    guess = estimate(preset_config("fast", epochs=8, validation_images=0), store, cpu)
+    assert guess.about
+    assert guess.images_per_s == pytest.approx(0.7 * 1e11 / (6 * 83_431_424))
+    assert guess.seconds == pytest.approx(8 * (50_000 + 10_000 / 3) / guess.images_per_s)
+    assert guess.steps_per_epoch == 50_000 // 128
+
+
+def test_on_a_gpu_nothing_is_said_before_a_run_has_told_its_speed(store, cpu):
+    gpu = replace(cpu, device=torch.device("cuda"), name="NVIDIA H100")
+    guess = estimate(preset_config("fast"), store, gpu)
+    assert (guess.seconds, guess.images_per_s, guess.steps_per_epoch) == (None, None, 375)
+    assert "no run like it has told its speed" in plan_html("Trains on it.", guess, {})
+    add_run(store, preset_config("fast"), 9000.0, device="NVIDIA H100")
+    assert estimate(preset_config("fast"), store, gpu).images_per_s == 9000.0
+
+
+def test_earlier_runs_like_it_tell_the_speed(store, cpu):
+    config = preset_config("fast")
+    for speed in (100.0, 300.0, 120.0):
+        add_run(store, config, speed)
+    guess = estimate(replace(config, epochs=1), store, cpu)
+    assert (guess.images_per_s, guess.about) == (120.0, False)
+    assert guess.seconds == pytest.approx((48_000 + 12_000 / 3) / 120)
+
+
+@pytest.mark.parametrize(
+    "change", [{"arch": "resnet18"}, {"stem": "cifar"}, {"batch_size": 64}, {"precision": "bfloat16"}]
+)
+def test_a_run_that_differs_tells_nothing(store, cpu, change):
+    add_run(store, preset_config("fast", **change), 999.0)
+    add_run(store, preset_config("fast"), 999.0, device="NVIDIA H100")
+    assert estimate(preset_config("fast"), store, cpu).about
+
+
+def test_an_unreadable_run_does_not_spoil_the_estimate(store, cpu):
+    (store.create(preset_config("fast")).path / "config.json").write_text("{")
+    assert estimate(preset_config("fast"), store, cpu).about
+
+
+def test_a_folders_pictures_are_counted_and_an_empty_one_has_no_duration(store, cpu, tmp_path):
+    for part, count in (("train", 40), ("test", 12)):
+        (tmp_path / "pics" / part / "cat").mkdir(parents=True)
+        for index in range(count):
+            (tmp_path / "pics" / part / "cat" / f"{index}.png").touch()
+    config = preset_config("fast", data=f"folder:{tmp_path / 'pics'}", epochs=1)
+    guess = estimate(config, store, cpu)
+    assert guess.seconds == pytest.approx((36 + 16 / 3) / guess.images_per_s)
+    (tmp_path / "empty").mkdir()
+    unknown = estimate(replace(config, data=f"folder:{tmp_path / 'empty'}"), store, cpu)
+    assert unknown.seconds is None and unknown.steps_per_epoch is None
+
+
+def test_the_matrix_product_is_really_measured():
+    assert estimating.matmul_flops_per_s(torch.float32) > 1e9
+
+
+def test_the_device_says_why_it_was_chosen():
+    assert choose_device("cpu", "float32", threads=1).name == "CPU, 1 thread"
+    assert choose_device("cpu", "bfloat16", threads=2).name == "CPU, 2 threads, bfloat16"
+    assert choose_device("cpu").reason.startswith("Trains on CPU") and "as chosen" in choose_device("cpu").reason
+    assert choose_device().reason.endswith(".") and choose_device("cpu", "bfloat16").precision is torch.bfloat16
+
+
+def test_a_device_that_is_not_there_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(DeviceError, match="finds no CUDA device here"):
+        choose_device("cuda")
+    assert choose_device().device.type == "cpu" and "finds no GPU here" in choose_device().reason
+
+
+@pytest.mark.parametrize(
+    "able, library, expected",
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, True, torch.bfloat16),
+        ({"avx512_bf16": False, "amx_bf16": True}, True, torch.bfloat16),
+        ({"avx512_bf16": True, "amx_bf16": True}, False, torch.float32),
+        ({"avx512_f": True, "avx512_bf16": False}, True, torch.float32),
+        ({"architecture": "arm64", "bf16": True}, True, torch.float32),
+    ],
+)
+def test_a_cpu_computes_in_bfloat16_where_it_multiplies_it_natively(monkeypatch, able, library, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: library)
+    assert choose_device("cpu").precision is expected
+    assert choose_device("cpu", "float32").precision is torch.float32
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_gpu_goes_first_and_computes_in_bfloat16_where_it_has_it(monkeypatch, native, expected):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
+    choice = choose_device()
+    assert (choice.device.type, choice.name, choice.precision) == ("cuda", "NVIDIA H100", expected)

@@ -1,0 +1,38 @@
+"""What an error means is said in a sentence that says what to do."""
+
+import sys
+
+import pytest
+import torch
+
+from resnet_demo.workers.failures import failure_sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "smaller batch"),
+        (torch.OutOfMemoryError("CUDA out of memory"), "smaller batch"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"), "smaller batch"),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"), "smaller batch"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "smaller batch"),
+    ],
+)
+def test_too_little_memory_advises_a_smaller_batch(error, words):
+    assert words in failure_sentence(error)
+
+
+def test_a_torch_that_cannot_be_imported_is_a_sentence_without_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError) as caught:
+        import torch as gone  # noqa: F401
+    assert "pip install -r requirements.txt" in failure_sentence(caught.value)
+
+
+def test_a_network_that_cannot_be_compiled_advises_to_leave_it():
+    def broken(graph, inputs):
+        raise OSError("no compiler")
+
+    with pytest.raises(Exception, match="no compiler") as caught:
+        torch.compile(lambda x: x + 1, backend=broken)(torch.ones(2))
+    assert "Turn Compile off" in failure_sentence(caught.value)

@@ -1,0 +1,217 @@
+"""A worker drains a trainer into a run directory, obeys its control file, and says what went wrong."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from resnet_demo.models.checkpoint import load_model
+from resnet_demo.models.checkpoint_info import read_model_info
+from resnet_demo.runs import events
+from resnet_demo.runs.directory import DISCARD, PAUSE, STOP
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import Watcher
+from resnet_demo.ui.html import present
+from resnet_demo.workers.worker import Worker
+
+
+def work(run, tmp_path, wanted_after=None):
+    """Drain a worker; `wanted_after` is (number of steps, what is then wanted)."""
+    told = []
+    for event in Worker(run, tmp_path / "data").work():
+        told.append(event)
+        steps = sum(isinstance(e, events.StepEnded) and e.phase == "training" for e in told)
+        if wanted_after and steps == wanted_after[0]:
+            run.request(wanted_after[1])
+    return told
+
+
+def names(run):
+    return [type(event).__name__ for event in run.events()]
+
+
+def test_a_finished_run_leaves_its_log_its_model_and_no_resume_state(run, tmp_path):
+    told = work(run, tmp_path)
+    assert isinstance(told[-1], events.RunEnded) and told[-1].outcome == "finished"
+    assert [e for e in told if isinstance(e, events.STORED)] == run.events()
+    assert names(run)[0] == "RunStarted" and names(run).count("EpochEnded") == 2
+    assert not run.state_path.exists() and not run.is_alive()
+    info = read_model_info(run.model_path)
+    assert (info.epoch, info.step, info.accuracy) == (2, 18, run.view().test_accuracy)
+    assert info.classes == tuple("0123456789") and info.light_on_dark
+    assert run.saved_epochs() and set(run.saved_epochs()) <= {1, 2}
+    assert run.environment()["threads"] == 2 and run.environment()["torch"] == torch.__version__
+
+
+def test_a_start_removes_what_a_killed_worker_left_and_spares_what_the_page_writes(run, tmp_path):
+    theirs, ours = (run.path / name for name in (".control.json.1.2.part", ".resume.pt.1.2.part"))
+    theirs.touch(), ours.touch()
+    work(run, tmp_path, wanted_after=(1, STOP))
+    assert theirs.exists() and not ours.exists()
+
+
+def test_a_paused_run_continues_to_the_same_weights(store, tiny_config, run, tmp_path):
+    work(run, tmp_path, wanted_after=(7, PAUSE))
+    assert names(run)[-2:] == ["CheckpointSaved", "RunPaused"] and run.state_path.exists()
+    assert run.view().last.step == 7 and run.view().paused
+    assert read_model_info(run.model_path).accuracy is None
+    work(run, tmp_path)
+    whole = store.create(tiny_config)
+    work(whole, tmp_path)
+    (continued, _), (expected, _) = load_model(run.model_path), load_model(whole.model_path)
+    for name, tensor in expected.state_dict().items():
+        assert torch.equal(continued.state_dict()[name], tensor), name
+    assert [m.train_loss for m in run.view().metrics] == [m.train_loss for m in whole.view().metrics]
+    assert [e.test_loss for e in run.view().epochs] == [e.test_loss for e in whole.view().epochs]
+
+
+def test_progress_tells_the_load_and_saving_keeps_what_was_known(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("resnet_demo.workers.worker.PROGRESS_EVERY_S", 0.0)
+    written = []
+    monkeypatch.setattr(type(run), "write_progress", lambda self, progress: written.append(progress))
+    work(run, tmp_path)
+    assert all(p.cpu_percent is not None and p.memory_bytes > 50e6 and p.gpu_memory_bytes is None for p in written)
+    saved_at_the_end = [p for p in written if p.phase == "saving"][-1]
+    assert saved_at_the_end.step == 18 and saved_at_the_end.images_per_s and saved_at_the_end.remaining_s == 0
+    training = [p for p in written if p.phase == "training" and p.remaining_s is not None]
+    assert training and all(0 < p.epoch_remaining_s <= p.remaining_s for p in training)
+
+
+def test_a_stopped_run_is_saved_and_over(run, tmp_path):
+    told = work(run, tmp_path, wanted_after=(3, STOP))
+    assert told[-1].outcome == "stopped" and told[-1].step == 3
+    assert read_model_info(run.model_path).step == 3
+    assert work(run, tmp_path) == []
+
+
+def test_a_stale_request_does_not_hold_the_next_start(run, tmp_path):
+    run.request(PAUSE)
+    assert work(run, tmp_path)[-1].outcome == "finished"
+
+
+@pytest.mark.parametrize(("wanted", "last"), [(PAUSE, "RunPaused"), (STOP, "RunEnded")])
+def test_loading_obeys_too(run, tmp_path, wanted, last):
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == "decoding":
+            run.request(wanted)
+    assert names(run) == [last] and not run.model_path.exists()
+    if wanted == STOP:
+        assert "before anything was saved" in run.view().ended.message
+
+
+def test_a_pause_while_loading_is_at_what_is_saved(run, tmp_path):
+    work(run, tmp_path, wanted_after=(3, PAUSE))
+    paused = run.view().last
+    run.append(events.RunResumed(**vars(paused)))
+    run.append(replace(paused, step=8))  # as far as a worker came that was then killed
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == "decoding":
+            run.request(PAUSE)
+    seen = Watcher(RunStore(run.path.parent)).look().current
+    assert seen.view.last.step == 3 and "from the very step" in present.sentence(seen)
+
+
+def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store, tiny_config, tmp_path):
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
+    work(run, tmp_path)
+    for _ in Worker(run, tmp_path / "data").work():
+        run.request(PAUSE)
+    assert names(run) == ["RunEnded", "RunPaused"]
+    assert Watcher(store).look().shown(run.id).status == "paused"
+
+
+@pytest.mark.parametrize("phase", ["starting", "decoding", "training", "evaluating"])
+def test_a_discarded_run_ends_without_saving_and_is_deleted(store, run, tmp_path, phase, monkeypatch):
+    monkeypatch.setattr(Worker, "_save", lambda worker, at: pytest.fail("saved"))
+    told = []
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == phase:
+            run.request(DISCARD)
+        told.append(event)
+    assert told[-1].outcome == "discarded" and not run.path.exists() and store.runs() == []
+    assert sum(getattr(event, "phase", "") == phase for event in told) == 1  # it obeyed at once
+
+
+def test_a_run_that_fails_before_it_is_discarded_is_deleted_too(store, tiny_config, tmp_path):
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
+    for event in Worker(run, tmp_path / "data").work():
+        if isinstance(event, events.RunEnded) and event.outcome == "failed":
+            run.request(DISCARD)
+    assert not run.path.exists()
+
+
+def test_data_that_are_not_there_end_the_run_with_advice(store, tiny_config, tmp_path):
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'nothing'}"))
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "nothing" in ended.message and "Traceback" not in ended.message
+
+
+def test_a_rate_too_high_ends_the_run_with_advice(store, tiny_config, tmp_path):
+    wild = {"optimizer": "sgd", "learning_rate": 10.0, "momentum": 0.999, "schedule": "constant", "epochs": 30}
+    run = store.create(replace(tiny_config, **wild))
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "Lower the learning rate" in ended.message
+
+
+def test_a_damaged_state_is_a_sentence_and_keeps_what_was_saved(run, tmp_path):
+    work(run, tmp_path, wanted_after=(3, PAUSE))
+    run.state_path.write_bytes(run.state_path.read_bytes()[:1000])
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "damaged" in ended.message
+    assert read_model_info(run.model_path).step == 3
+
+
+def test_what_nobody_has_foreseen_is_named_and_traced_in_the_log(run, tmp_path, monkeypatch, capsys):
+    def broken(self):
+        raise ZeroDivisionError("division by zero")
+        yield
+
+    monkeypatch.setattr("resnet_demo.training.trainer.Trainer.run", broken)
+    ended = work(run, tmp_path)[-1]
+    assert ended.message == "Training stopped by an unexpected error (ZeroDivisionError: division by zero)."
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_failed_run_goes_on_once_the_cause_is_mended(store, tiny_config, run, tmp_path, monkeypatch):
+    work(run, tmp_path, wanted_after=(5, PAUSE))
+
+    def full(path, state):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("resnet_demo.training.resume_state.save_state", full)
+        ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "No space left on device" in ended.message and ended.epoch == 2
+    assert run.state_path.exists()
+    assert work(run, tmp_path)[-1].outcome == "finished"
+    whole = store.create(tiny_config)
+    work(whole, tmp_path)
+    assert [m.train_loss for m in run.view().metrics] == [m.train_loss for m in whole.view().metrics]
+
+
+def test_pausing_while_a_resumed_run_loads_keeps_its_place(run, tmp_path):
+    work(run, tmp_path, wanted_after=(7, PAUSE))
+    for event in Worker(run, tmp_path / "data").work():
+        if getattr(event, "phase", "") == "decoding":
+            run.request(PAUSE)
+    assert run.view().last.step == 7 and run.view().paused and run.state_path.exists()
+
+
+def test_changed_data_are_noticed_before_they_spoil_a_run(store, tiny_config, tmp_path):
+    folder = tmp_path / "pictures"
+    for index in range(80):
+        path = folder / ("light" if index % 2 else "dark") / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (32, 32), 200 if index % 2 else index).save(path)
+    run = store.create(replace(tiny_config, data=f"folder:{folder}", epochs=3, train_images=0, test_images=0))
+    work(run, tmp_path, wanted_after=(2, PAUSE))
+    (folder / "dark" / "0.png").unlink()
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "not those that this run began with" in ended.message
+
+
+def test_weights_are_saved_by_the_clock_between_logged_points_too(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("resnet_demo.workers.worker.SAVE_EVERY_S", 0.0)
+    saved = [event.step for event in work(run, tmp_path) if isinstance(event, events.CheckpointSaved)]
+    assert {1, 2, 3} <= set(saved)
