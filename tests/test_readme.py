@@ -1,10 +1,12 @@
-"""The README's table of settings derives from TrainConfig: `python tests/test_readme.py` writes it anew."""
+"""The table of settings derives from TrainConfig (`python tests/test_readme.py` writes it anew), and what the docs name
+is there."""
 
 import re
 import sys
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -13,7 +15,8 @@ sys.path.insert(0, str(ROOT))  # also when run as a command
 
 from resnet_demo.runs.config import PRESETS, TrainConfig  # noqa: E402
 
-README = ROOT / "README.md"
+README, SETTINGS = ROOT / "README.md", ROOT / "docs" / "settings.md"
+DOCS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
@@ -29,14 +32,27 @@ def settings_table() -> str:
 
 
 def test_the_table_of_settings_is_the_configs():
-    assert TABLE.search(README.read_text(encoding="utf-8")).group() == settings_table()
+    assert TABLE.search(SETTINGS.read_text(encoding="utf-8")).group() == settings_table()
 
 
-def test_every_picture_is_there_and_small():
-    pictures = re.findall(r"\]\((docs/[^)]+)\)", README.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_every_link_leads_to_a_file(document):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (document.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
+def test_every_path_of_the_project_that_is_named_is_there(document):
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", document.read_text(encoding="utf-8"))
+    missing = [path for path in named if not (ROOT / path).exists() and not (ROOT / "resnet_demo" / path).exists()]
+    assert missing == []
+
+
+def test_every_picture_is_small():
+    pictures = list((ROOT / "docs" / "pictures").iterdir())
     assert len(pictures) >= 3
-    for picture in pictures:
-        assert 0 < (ROOT / picture).stat().st_size <= 300_000, picture
+    assert [picture.name for picture in pictures if not 0 < picture.stat().st_size <= 300_000] == []
 
 
 def test_what_a_space_is_told_is_what_is_required():
@@ -49,4 +65,4 @@ def test_what_a_space_is_told_is_what_is_required():
 
 
 if __name__ == "__main__":
-    README.write_text(TABLE.sub(settings_table(), README.read_text(encoding="utf-8")), encoding="utf-8")
+    SETTINGS.write_text(TABLE.sub(settings_table(), SETTINGS.read_text(encoding="utf-8")), encoding="utf-8")
