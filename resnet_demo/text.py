@@ -39,12 +39,6 @@ def size(count: float) -> str:
     return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
-def data_label(source: str) -> str:
-    """'folder:/a/b' -> 'b': a visitor is not shown where the server keeps its files."""
-    names = {"cifar10": "CIFAR-10", "digits": "handwritten digits"}
-    return names.get(source) or source.removeprefix("folder:").rstrip("/").rpartition("/")[2]
-
-
 def counted(nouns: Iterable[str]) -> str:
     """'1 Conv Block, 3 Identity Blocks', in the order in which the nouns first occur."""
     return ", ".join(plural(count, noun) for noun, count in Counter(nouns).items())

@@ -33,7 +33,7 @@ def open_checkpoint(options: argparse.Namespace) -> "Classifier":
 
 def print_checkpoint(options: argparse.Namespace, classifier: "Classifier") -> None:
     """On stderr, so that stdout holds the answers alone."""
-    from resnet_demo.models.checkpoint_info import checkpoint_text
+    from resnet_demo.runs.text import checkpoint_text
 
     if not options.json:
         name = classifier.run_id or options.checkpoint

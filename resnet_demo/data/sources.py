@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress, drain
+from resnet_demo.data.known import FOLDER
 
 __all__ = ["DataError", "Dataset", "LoadProgress", "Loading", "drain", "load_dataset"]
-
-FOLDER = "folder:"
 
 
 def load_dataset(source: str, data_dir: Path) -> Loading:

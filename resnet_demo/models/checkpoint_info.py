@@ -6,7 +6,6 @@ from pathlib import Path
 
 from resnet_demo.errors import UserError
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
-from resnet_demo.text import data_label, percent
 
 MODEL_FORMAT = "resnet_demo-1"
 DAMAGED = "This checkpoint's description is damaged."
@@ -84,15 +83,3 @@ def read_model_info(path: Path) -> ModelInfo:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"'{path.name}' is not a whole safetensors file.") from error
     return ModelInfo.from_metadata(metadata)
-
-
-def checkpoint_text(info: ModelInfo) -> str:
-    """'resnet50 on CIFAR-10, step 1,240, test accuracy 71.2 % after epoch 3'."""
-    return f"{info.arch} on {data_label(info.data)}, step {info.step:,}, {accuracy_text(info)}"
-
-
-def accuracy_text(info: ModelInfo) -> str:
-    """A checkpoint saved in mid-epoch has the accuracy of the last measured one, and says so."""
-    if info.accuracy is None:
-        return "test accuracy not yet measured"
-    return f"test accuracy {percent(info.accuracy)} after epoch {info.epoch}"

@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.errors import UserError
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 
-SOURCES = ("cifar10", "digits", "folder:PATH")
+SOURCES = (*KNOWN, f"{FOLDER}PATH")
 PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
 ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article reports after 100 epochs
 
@@ -186,7 +187,7 @@ def _problem(f, value) -> str | None:
 
 
 def _data_problem(value: str) -> str | None:
-    if value in ("cifar10", "digits") or (value.startswith("folder:") and len(value) > len("folder:")):
+    if value in KNOWN or (value.startswith(FOLDER) and len(value) > len(FOLDER)):
         return None
     return f"Data must be one of {', '.join(SOURCES)}, not '{value}'."
 
@@ -199,9 +200,9 @@ def _start_problem(value: str) -> str | None:
 
 def absolute_source(source: str) -> str:
     """'folder:pics' -> 'folder:/home/me/pics': a worker runs in another folder than the person who typed it."""
-    if not source.startswith("folder:") or source == "folder:":
+    if not source.startswith(FOLDER) or source == FOLDER:
         return source
-    return f"folder:{Path(source.removeprefix('folder:')).expanduser().resolve()}"
+    return f"{FOLDER}{Path(source.removeprefix(FOLDER)).expanduser().resolve()}"
 
 
 _TYPE_NAMES = {int: "whole number", float: "number", str: "text", bool: "yes or no"}

@@ -1,16 +1,13 @@
 """The source article's result, to which a run on CIFAR-10 is compared."""
 
+from resnet_demo.data.known import CIFAR10
 from resnet_demo.runs import events
 from resnet_demo.runs.config import ARTICLE_ACCURACY
-
-CIFAR10_CLASSES = {
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
-}  # fmt: skip
 
 
 def is_cifar10(view: events.RunView) -> bool:
     """Whether the run learns CIFAR-10's classes, from whatever files."""
-    return view.started is not None and set(view.started.classes) == CIFAR10_CLASSES
+    return view.started is not None and set(view.started.classes) == set(CIFAR10.classes)
 
 
 def article_reference() -> tuple[float, str]:

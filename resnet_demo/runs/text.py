@@ -1,8 +1,10 @@
-"""Runs, events and progress in words, for the page and for a terminal. Imports neither gradio nor torch."""
+"""Runs, events, progress and checkpoints in words, for the page and a terminal. Imports neither gradio nor torch."""
 
 from datetime import datetime
 
 from resnet_demo.data.dataset import LoadProgress
+from resnet_demo.data.known import data_label
+from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import Progress
 from resnet_demo.text import duration, percent, plural, rate, size
@@ -95,3 +97,15 @@ def bar_line(event: events.Event | Progress | LoadProgress) -> str:
     filled = round(BAR_WIDTH * event.done / event.total) if event.total else 0
     bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if event.total else ""
     return f"{place}{bar}{amount(event)}  {PHASES.get(event.phase, event.phase)}"
+
+
+def checkpoint_text(info: ModelInfo) -> str:
+    """'resnet50 on CIFAR-10, step 1,240, test accuracy 71.2 % after epoch 3'."""
+    return f"{info.arch} on {data_label(info.data)}, step {info.step:,}, {accuracy_text(info)}"
+
+
+def accuracy_text(info: ModelInfo) -> str:
+    """A checkpoint saved in mid-epoch has the accuracy of the last measured one, and says so."""
+    if info.accuracy is None:
+        return "test accuracy not yet measured"
+    return f"test accuracy {percent(info.accuracy)} after epoch {info.epoch}"

@@ -9,6 +9,7 @@ from statistics import median
 
 import torch
 
+from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.data.splits import held_out_count
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
@@ -18,7 +19,6 @@ from resnet_demo.runs.store import RunStore
 from resnet_demo.training.device import DeviceChoice
 
 INPUT_SIZE = 32
-KNOWN_SIZES = {"cifar10": (50_000, 10_000), "digits": (1_500, 297)}  # training and test pictures
 COUNTED_S = 60  # how long a folder is taken to hold what it held
 # What an earlier run must share to tell this one's speed.
 SAME_SPEED = ("arch", "stem", "batch_size", "precision", "compile")
@@ -72,7 +72,8 @@ def _earlier_speed(config: TrainConfig, store: RunStore, choice: DeviceChoice) -
 def _sizes(config: TrainConfig) -> tuple[int, int] | None:
     """Pictures trained on in an epoch, and evaluated after it; None where the folder tells nothing."""
     moment = round(time.time() / COUNTED_S)
-    counted = KNOWN_SIZES.get(config.data) or _folder_sizes(config.data.removeprefix("folder:"), moment)
+    known = KNOWN.get(config.data)
+    counted = (known.train_images, known.test_images) if known else _folder_sizes(config.data, moment)
     if counted is None:
         return None
     train, test = counted
@@ -82,10 +83,10 @@ def _sizes(config: TrainConfig) -> tuple[int, int] | None:
 
 
 @functools.lru_cache(maxsize=16)
-def _folder_sizes(path: str, moment: int) -> tuple[int, int] | None:
+def _folder_sizes(source: str, moment: int) -> tuple[int, int] | None:
     """Files in PATH/train and PATH/test, or nine tenths and one tenth of one level of class folders; counted anew at
     another moment."""
-    folder = Path(path).expanduser()
+    folder = Path(source.removeprefix(FOLDER)).expanduser()
     parts = [sum(1 for _ in (folder / part).glob("*/*")) for part in ("train", "test")]
     if all(parts):
         return parts[0], parts[1]

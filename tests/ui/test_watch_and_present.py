@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from resnet_demo import text as numbers
+from resnet_demo.data.known import data_label
 from resnet_demo.runs import events
 from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
@@ -170,7 +171,7 @@ def test_other_numbers():
 
 
 def test_a_folder_is_named_without_its_place_on_the_server():
-    assert numbers.data_label("folder:/srv/secret/flowers/") == "flowers"
+    assert data_label("folder:/srv/secret/flowers/") == "flowers"
 
 
 def test_cifar10_is_recognised_by_its_classes_whatever_the_files():

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from resnet_demo.models.checkpoint_info import ModelInfo, accuracy_text, checkpoint_text
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.text import accuracy_text, checkpoint_text
 from resnet_demo.text import percent
 from resnet_demo.ui.pictures import data_url
 

@@ -4,13 +4,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resnet_demo.data.known import KNOWN
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.text import duration, rate
 
 if TYPE_CHECKING:
     from resnet_demo.workers.estimate import Estimate
-
-CIFAR10_ARCHIVE, CIFAR10_BYTES = "cifar-10-python.tar.gz", 170_498_071
 
 
 def plan_placeholder() -> str:
@@ -37,5 +36,5 @@ def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) 
 
 def download_size(config: TrainConfig, data_dir: Path) -> int:
     """Bytes of pictures that Start will fetch before the first step."""
-    there = (data_dir / "cifar-10-batches-py").is_dir() or (data_dir / CIFAR10_ARCHIVE).is_file()
-    return CIFAR10_BYTES if config.data == "cifar10" and not there else 0
+    known = KNOWN.get(config.data)
+    return known.download_bytes(data_dir) if known else 0

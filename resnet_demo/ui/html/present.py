@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from html import escape
 
+from resnet_demo.data.known import data_label
 from resnet_demo.runs import events
 from resnet_demo.runs.config import PARENT, TORCHVISION, TrainConfig
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.runs.text import PHASES, amount, event_line, machine_load, started
 from resnet_demo.runs.watcher import NEWEST, Look, Snapshot
-from resnet_demo.text import data_label, duration, percent, rate
+from resnet_demo.text import duration, percent, rate
 
 CURVES_HINT = (
     "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from resnet_demo.data.known import data_label
 from resnet_demo.runs.text import started
 from resnet_demo.runs.watcher import Look, Snapshot, checksum
-from resnet_demo.text import data_label, duration, percent, rate, size
+from resnet_demo.text import duration, percent, rate, size
 from resnet_demo.ui.html.present import MARKS
 
 NEWEST_FIRST = "run descending"

@@ -5,9 +5,9 @@ from dataclasses import fields
 
 import gradio as gr
 
+from resnet_demo.data.known import FOLDER, KNOWN, data_label
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 from resnet_demo.runs.config import PRESETS, TORCHVISION, TrainConfig, preset_config, problem_with
-from resnet_demo.text import data_label
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
@@ -22,11 +22,6 @@ _CHOICE_LABELS = {
     "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
     "stem": {name: stem.label for name, stem in STEMS.items()},
 }
-_SOURCE_LABELS = {
-    "cifar10": "CIFAR-10 (60,000 photos)",
-    "digits": "Handwritten digits",
-}
-
 
 START_CHOICES = [("Random weights", ""), ("torchvision's, trained on ImageNet", TORCHVISION)]
 
@@ -37,7 +32,7 @@ class TrainForm:
     def __init__(self, sources: Sequence[str], config: TrainConfig) -> None:
         self.sources, self._start = tuple(sources), config
         # Whoever opens the page is sent what its widgets hold, so there a folder has a number in place of its path.
-        self._names = {s: f"folder:{at}" if s.startswith("folder:") else s for at, s in enumerate(self.sources)}
+        self._names = {s: f"{FOLDER}{at}" if s.startswith(FOLDER) else s for at, s in enumerate(self.sources)}
         self._widgets: dict[str, gr.components.Component] = {}
         self._add("data")
         self._add("preset")
@@ -116,7 +111,7 @@ class TrainForm:
         if field.name == "preset":
             about["info"] = PRESETS[value].summary
         if field.name == "data":
-            choices = [(_SOURCE_LABELS.get(s, f"Folder {data_label(s)}"), name) for s, name in self._names.items()]
+            choices = [(_source_label(source), name) for source, name in self._names.items()]
             return gr.Dropdown(choices, value=self._names[value], **{**about, "info": "What to learn from."})
         if field.name == "start_from":  # the page adds the runs as they come; what is sent is looked up, not opened
             about["info"] = "The first weights. Where the classes differ, the last layer is new."
@@ -131,3 +126,11 @@ class TrainForm:
         if isinstance(field.default, int):
             return gr.Number(value=value, precision=0, **about)
         return gr.Number(value=value, **about)
+
+
+def _source_label(source: str) -> str:
+    known = KNOWN.get(source)
+    if known is None:
+        return f"Folder {data_label(source)}"
+    label = known.label[:1].upper() + known.label[1:]
+    return f"{label} ({known.train_images + known.test_images:,} images)"

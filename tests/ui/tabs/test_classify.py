@@ -16,8 +16,8 @@ from PIL import Image
 from resnet_demo.data.images import load_picture
 from resnet_demo.inference.predictor import Predictor
 from resnet_demo.models.checkpoint import save_model
-from resnet_demo.models.checkpoint_info import checkpoint_text
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.text import checkpoint_text
 from resnet_demo.ui.html.answer import SHOWN, answer_html, choice_label, empty_html, known_html
 from resnet_demo.ui.tabs.classify import NEWEST, ClassifyTab
 from tests.support.checkpoints import DIGITS, INFO, make_run, network
