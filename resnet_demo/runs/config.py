@@ -1,7 +1,7 @@
 """Every hyperparameter once, with its default, bounds, label and help: the form, the command's flags, the files
 of a run and the README's table derive from the fields of `TrainConfig`. Imports no torch."""
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,14 @@ class ConfigError(UserError):
         self.problems = problems
 
 
-def setting(default, label: str, help: str, *, choices=None, minimum=None, maximum=None):
-    """A field of TrainConfig; the bounds are included in what is allowed."""
-    metadata = {"label": label, "help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
-    return field(default=default, metadata=metadata)
+def setting(default, label: str, help: str, *, choices=None, minimum=None, maximum=None, absent=MISSING):
+    """A field of TrainConfig; the bounds are included in what is allowed.
+
+    `absent` is for a field that came after the first version: the value by which runs trained before there was one,
+    which is what a config.json without it means, whatever the default is by now.
+    """
+    limits = {"choices": choices, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata={"label": label, "help": help, "absent": absent, **limits})
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,25 @@ class TrainConfig:
         True,
         "Start the stem with patterns",
         "Its filters start as the patterns by which patches of the training pictures vary most, instead of as noise.",
+        absent=False,
     )
     start_from: str = setting(
         "",
         "Start from",
         "The first weights: random where empty, run:ID takes another run's, torchvision ImageNet's (downloaded).",
+        absent="",
     )
     epochs: int = setting(5, "Epochs", "Passes over all pictures.", minimum=1, maximum=1000)
     batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
     optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
     learning_rate: float = setting(3e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
     norm_rate_factor: float = setting(
-        8.0, "Norms' factor", "Norms and biases take so many times the learning rate.", minimum=0.0, maximum=1000.0
+        8.0,
+        "Norms' factor",
+        "Norms and biases take so many times the learning rate.",
+        minimum=0.0,
+        maximum=1000.0,
+        absent=1.0,
     )
     schedule: str = setting(
         "one_cycle",
@@ -120,7 +131,7 @@ class TrainConfig:
         choices=("auto", "float32", "bfloat16"),
     )
     compile: bool = setting(
-        False, "Compile", "Let PyTorch compile the network: minutes at the start, faster steps on a GPU."
+        False, "Compile", "Let PyTorch compile the network: minutes at the start, faster steps on a GPU.", absent=False
     )
     threads: int = setting(0, "CPU threads", "0 = as many as PyTorch chooses.", minimum=0, maximum=1024)
     processes: int = setting(
@@ -129,6 +140,7 @@ class TrainConfig:
         "They share each batch, each on a GPU of its own. 1 where there is one GPU or none.",
         minimum=1,
         maximum=64,
+        absent=1,
     )
     log_every_steps: int = setting(
         10, "Steps per logged point", "A point of the curves is the mean over so many steps.", minimum=1, maximum=10000
@@ -149,13 +161,17 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
-        """Raises ConfigError where a name is unknown (a file of a newer version) or a value is out of bounds."""
+        """As it was meant when it was written: what came later is what its absence meant. Raises ConfigError where a
+        name is unknown (a file of a newer version) or missing, or a value is out of bounds."""
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise ConfigError(
                 {name: f"This version knows no setting '{name}'; update resnet_demo to use it." for name in unknown}
             )
-        return cls(**values)
+        absent = {f.name: f.metadata["absent"] for f in fields(cls) if f.name not in values}
+        if missing := [name for name, meant in absent.items() if meant is MISSING]:
+            raise ConfigError({name: f"The setting '{name}' is missing, so the file is damaged." for name in missing})
+        return cls(**absent, **values)
 
 
 def problem_with(name: str, value: Any) -> str | None:

@@ -21,6 +21,7 @@ from resnet_demo.runs.events import Event, RunView, fold, to_line
 
 RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
 URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the later one counts
+RUN_FORMAT = 2  # of config.json and events.jsonl: raise it where a reader of before would take them for something else
 TITLE_MAX = 80  # characters
 WRITTEN_BY_THE_PAGE = ("control.json", "title.json", "pinned.png")  # without the run's lock
 
@@ -80,7 +81,12 @@ class RunDirectory:
     def write_config(self, config: TrainConfig, **environment) -> None:
         """The config, and what it ran with: versions, device, threads, git commit."""
         created = (read_json(self.path / "config.json") or {}).get("created", time.time())
-        stored = {"created": created, "config": config.to_dict(), "environment": environment}
+        stored = {
+            "format": RUN_FORMAT,
+            "created": created,
+            "config": config.to_dict(),
+            "environment": environment,
+        }
         replace_json(self.path / "config.json", stored)
 
     def created(self) -> float:
@@ -98,6 +104,8 @@ class RunDirectory:
         stored = read_json(self.path / "config.json")
         if stored is None or not isinstance(stored.get("config"), dict):
             raise RunError(f"The run '{self.id}' has no readable config.json, so it cannot be opened.")
+        if stored.get("format", 1) not in range(1, RUN_FORMAT + 1):  # there was no number before 2
+            raise RunError(f"The run '{self.id}' was made by a newer version of resnet_demo. Update, then open it.")
         return stored
 
     def config(self) -> TrainConfig:

@@ -11,7 +11,8 @@ from itertools import pairwise
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """What every event carries: when, and where in the run."""
+    """What every event carries: when, and where in the run. A field that comes later to a kind of event has a default:
+    what its absence meant."""
 
     time: float  # Unix seconds
     epoch: int  # the epoch under way or just ended, from 1
@@ -109,14 +110,14 @@ def to_line(event: Event) -> str:
 
 
 def from_line(line: str) -> Event:
-    """Raises ValueError where the line is not a whole, known event."""
+    """Raises ValueError where the line is not a whole, known event. What a later version says beyond it is left out."""
     try:
         values = json.loads(line)
         kind = _BY_NAME[values.pop("event")]
         for name in ("classes", "warnings", "probabilities"):
             if name in values:
                 values[name] = tuple(values[name])
-        return kind(**values)
+        return kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"Not an event: {line[:80]!r}") from error
 

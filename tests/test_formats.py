@@ -1,0 +1,63 @@
+"""What earlier versions wrote means what it meant then. formats/ holds small files as they wrote them, by the day."""
+
+import json
+import shutil
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from resnet_demo.runs.config import ConfigError, TrainConfig
+from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.store import RunStore
+
+FORMATS = Path(__file__).with_name("formats")
+FIRST, SECOND, THIRD = "2026-11-24", "2026-11-25", "2026-11-26"
+ALL = (FIRST, SECOND, THIRD)
+# By which the first version trained, though it had no such setting.
+BEFORE = {"whiten_stem": False, "start_from": "", "norm_rate_factor": 1.0, "compile": False, "processes": 1}
+
+
+@pytest.fixture
+def run(request, tmp_path) -> RunDirectory:
+    return RunDirectory(shutil.copytree(FORMATS / request.param, tmp_path / "runs" / request.param))
+
+
+def written(day: str) -> dict:
+    return json.loads((FORMATS / day / "config.json").read_text())["config"]
+
+
+@pytest.mark.parametrize("run", ALL, indirect=True)
+def test_an_old_run_keeps_the_settings_it_had(run):
+    settings = run.config().to_dict()
+    stored = written(run.id)
+    assert {name: settings[name] for name in stored} == stored
+    unwritten = {name: value for name, value in BEFORE.items() if name not in stored}
+    assert {name: settings[name] for name in unwritten} == unwritten
+
+
+def test_a_setting_of_the_first_version_is_never_filled_in():
+    first = written(FIRST)
+    assert {f.name for f in fields(TrainConfig)} > set(first)
+    for name in first:
+        with pytest.raises(ConfigError, match=f"'{name}' is missing"):
+            TrainConfig.from_dict({other: value for other, value in first.items() if other != name})
+
+
+@pytest.mark.parametrize("run", ALL, indirect=True)
+def test_an_old_log_tells_of_all_that_was(run):
+    view = run.view()
+    assert view.ended.outcome == "finished" and view.is_over
+    assert [epoch.epoch for epoch in view.epochs] == [1, 2] and view.saved.step == 10
+    assert all((point.gradient_norm is None) == (run.id == FIRST) for point in view.metrics)
+    assert RunStore(run.path.parent).runs() == [run]
+
+
+def test_a_run_of_a_newer_version_is_refused_with_a_sentence(store, tiny_config):
+    run = store.create(tiny_config)
+    stored = json.loads((run.path / "config.json").read_text())
+    assert stored["format"] == 2
+    for number in (3, 0, "2", None):
+        (run.path / "config.json").write_text(json.dumps({**stored, "format": number}))
+        with pytest.raises(RunError, match="newer version of resnet_demo"):
+            run.config()
