@@ -8,18 +8,18 @@ import threading
 from pathlib import Path
 from urllib.parse import quote
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
-os.environ.setdefault("MPLBACKEND", "agg")  # else Gradio's first answer waits for pyplot, only to ask for the backend
+from resnet_demo.ui import startup  # first: gradio reads its variables while it is imported
 
+# isort: split
 from gradio import Blocks
 
-from resnet_demo.data.images import MAX_FILE_BYTES
 from resnet_demo.runs.config import absolute_source
 from resnet_demo.runs.store import RunStore
-from resnet_demo.ui.access import Access
+from resnet_demo.ui.access import Access, AccessError
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.theme import CSS, page_theme
+from resnet_demo.ui.serving import launch_settings
+from resnet_demo.ui.uploads import FOLDER_VARIABLE, Uploads, UploadsError, own_folder
 from resnet_demo.workers.launcher import Launcher, LaunchError
 
 SAVE_TIMEOUT_S = 120.0
@@ -29,7 +29,7 @@ ANSWER_ATTEMPTS = 5  # of 3 s
 def parse_flags() -> argparse.Namespace:
     flags = argparse.ArgumentParser(description="Train a ResNet-50, look inside it, classify.", allow_abbrev=False)
     flags.add_argument("--host", help="address to listen on (default 127.0.0.1, or GRADIO_SERVER_NAME)")
-    flags.add_argument("--port", type=int, help="port (default the first free from 7860, or GRADIO_SERVER_PORT)")
+    flags.add_argument("--port", type=port, help="port (default the first free from 7860, or GRADIO_SERVER_PORT)")
     flags.add_argument("--runs", type=Path, default=Path("checkpoints"), metavar="DIR", help="folder that holds runs")
     flags.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where data are kept")
     flags.add_argument("--data", action="append", default=[], metavar="folder:PATH", help="offer this folder too")
@@ -37,6 +37,11 @@ def parse_flags() -> argparse.Namespace:
     flags.add_argument("--open", action="store_true", help="open the page in the browser")
     flags.add_argument("--keep-training", action="store_true", help="leave a run training when the app ends")
     options = flags.parse_args()
+    for name, value in startup.WRONG_NUMBERS.items():
+        if name != startup.PORT_VARIABLE or not options.port:  # flags win
+            flags.error(startup.wrong_number(name, value))
+    if startup.WRONG_PROXY:
+        flags.error(startup.WRONG_PROXY)
     for source in options.data:
         path = source.removeprefix("folder:")
         if path in ("", source) or not Path(path).expanduser().is_dir():
@@ -45,14 +50,26 @@ def parse_flags() -> argparse.Namespace:
     return options
 
 
+def port(typed: str) -> int:
+    """Raises ArgumentTypeError, which argparse says in a sentence."""
+    if not (typed.isascii() and typed.isdecimal() and int(typed) in startup.PORTS):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to 65535, not '{typed}'")
+    return int(typed)
+
+
 def main() -> None:
     options = parse_flags()
     host = bindable(options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
     os.environ["GRADIO_SERVER_NAME"] = "127.0.0.1" if ":" in host else host  # where Gradio looks for a free port
+    startup.pass_by_proxies(host)
     store = RunStore(options.runs)
     share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
     behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
-    access = Access.for_address(host, share or behind_proxy)
+    try:
+        access = Access.for_address(host, share or behind_proxy)
+        os.environ[FOLDER_VARIABLE] = str(own_folder())  # before the page is built
+    except (AccessError, UploadsError) as error:
+        raise SystemExit(f"app.py: {error}") from error
     backend = Backend.over(store, options.data_dir, options.data, access)
     page = build_app(backend)
     wanted = threading.Event()
@@ -60,18 +77,12 @@ def main() -> None:
         signal.signal(number, lambda *_: wanted.set())
     _, local_url, public_url = launch(
         page,
+        access,
         server_name=f"[{host}]" if ":" in host else host,  # as an address of version 6 stands in a link
         server_port=options.port,
         share=share,
         inbrowser=options.open,
         prevent_thread_lock=True,
-        theme=page_theme(),
-        css=CSS,
-        pwa=True,
-        ssr_mode=False,
-        run_history=False,
-        max_file_size=MAX_FILE_BYTES,
-        footer_links=["api", "settings"],
     )
     if access.token:
         link = f"{page_address(public_url, local_url)}?token={quote(access.token, safe='')}"
@@ -108,15 +119,16 @@ def page_address(public_url: str | None, local_url: str) -> str:
     return public_url or (f"{behind.rstrip('/')}/" if behind else local_url.replace("[::]", "localhost"))
 
 
-def launch(page: Blocks, **how) -> tuple:
+def launch(page: Blocks, access: Access, **how) -> tuple:
     """What `page.launch` returns. Ends the app with a sentence where there is no port or the page does not answer.
 
     Gradio asks the running server for the page and gives up after 3 s, which a busy machine may well need; launching
     a page that runs already is only asking once more.
     """
+    uploads = Uploads(Path(page.GRADIO_CACHE))
     for attempt in range(ANSWER_ATTEMPTS):
         try:
-            return page.launch(quiet=attempt > 0, **how)
+            return page.launch(quiet=attempt > 0, **launch_settings(access, uploads), **how)
         except OSError as error:  # Gradio's word for a port that is taken
             port = how.get("server_port")
             taken = f"port {port} is taken, or not allowed" if port else "none of Gradio's hundred ports is free"

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -82,6 +82,47 @@ def test_flags_win_and_a_taken_port_is_one_line(tmp_path):
         said = second.communicate(timeout=LONG)[0]
         assert second.returncode == 1 and f"port {port} is taken" in said and "--port" in said
         assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "words"),
+    [
+        (["--port", "0"], {}, "must be a number from 1 to 65535, not '0'"),
+        (["--port", "-5"], {}, "must be a number from 1 to 65535, not '-5'"),
+        (["--port", "99999"], {}, "not '99999'"),
+        ([], {"GRADIO_SERVER_PORT": "tcp://10.0.0.1:7860"}, "GRADIO_SERVER_PORT must be a port from 1 to 65535"),
+        ([], {"GRADIO_SERVER_PORT": "99999"}, "choose a port with --port"),
+        ([], {"GRADIO_NUM_PORTS": "many"}, "GRADIO_NUM_PORTS must be a whole number"),
+        ([], {"ALL_PROXY": "socks9://127.0.0.1:9"}, "a proxy of the environment"),
+        ([], {"RESNET_DEMO_TOKEN": "x"}, "RESNET_DEMO_TOKEN must have at least 6 characters"),
+        ([], {"GRADIO_TEMP_DIR": "/proc/nowhere"}, "Set GRADIO_TEMP_DIR to a folder that you can write to"),
+    ],
+    ids=str,
+)
+def test_what_the_app_cannot_start_with_is_one_sentence(tmp_path, flags, environment, words):
+    process = start(*flags, "--runs", tmp_path, **environment)
+    said = process.communicate(timeout=LONG)[0]
+    assert process.returncode in (1, 2) and words in said.splitlines()[-1] and "Traceback" not in said
+
+
+def test_a_port_flag_wins_over_a_wrong_variable_and_no_proxy_is_asked_for_this_machine(tmp_path):
+    port = free_port()
+    wrong = {"GRADIO_SERVER_PORT": "tcp://10.0.0.1:7860", "HTTP_PROXY": "http://127.0.0.1:9"}
+    for name in ("ALL_PROXY", "http_proxy", "all_proxy"):
+        wrong[name] = wrong["HTTP_PROXY"]
+    with ending(start("--port", port, "--runs", tmp_path, **wrong, NO_PROXY="", no_proxy="")) as process:
+        with httpx.Client(trust_env=False) as client:
+            deadline = time.monotonic() + LONG
+            while True:
+                assert process.poll() is None and time.monotonic() < deadline
+                with suppress(httpx.TransportError):
+                    assert client.get(f"http://127.0.0.1:{port}/", timeout=10).status_code == 200
+                    break
+                time.sleep(0.1)
+        while "Running on local URL" not in (line := process.stdout.readline()):
+            assert line
+        time.sleep(1)  # after it Gradio asks its own server
+        assert process.poll() is None
 
 
 def test_an_address_that_is_not_this_machines_is_one_line(tmp_path):

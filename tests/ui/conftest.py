@@ -11,15 +11,17 @@ from resnet_demo.ui.backend import Backend
 
 
 @pytest.fixture
-def serve(tmp_path):
+def serve(tmp_path, monkeypatch):
     """`with serve(access) as (url, backend)`: the whole page over an empty runs folder."""
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
 
     @contextmanager
     def serving(access=None):
         store = RunStore(tmp_path / "runs")
         backend = Backend.over(store, tmp_path / "data", access=access)
         page = build_app(backend)
-        _, url, _ = launch(page, server_name="127.0.0.1", prevent_thread_lock=True, ssr_mode=False)
+        _, url, _ = launch(page, backend.access, server_name="127.0.0.1", prevent_thread_lock=True)
         try:
             yield url, backend
         finally:
