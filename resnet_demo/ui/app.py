@@ -8,10 +8,12 @@ from resnet_demo.ui.tabs.architecture import build_architecture_tab
 from resnet_demo.ui.tabs.classify import ClassifyTab
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
+from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S
 from resnet_demo.ui.wiring import AS_TEXT, QUIET, UNCHECKED
 
 TICK_S = 2.0
-FILES_KEPT_S = (3600, 86400)  # uploads and exports: looked through every hour, removed after a day
+FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
+MAX_WAITING = 64  # calls in the queue; a page whose call is refused says that the application is busy
 QUEUE_REST_S = 0.05  # how late a button may be heard
 # gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
 HIDDEN_BEAT = "setInterval(() => document.hidden && trigger('tick'), 10000);"
@@ -57,6 +59,8 @@ def build_app(backend: Backend) -> gr.Blocks:
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)
+    # Closed to calls that pass the queue by: they would pass by its limit of two answers at a time, too.
+    page.queue(api_open=False, max_size=MAX_WAITING)
     _let_the_queue_rest(page)
     return page
 
