@@ -5,12 +5,13 @@ convolution, and projections where Identity Blocks belong (the fourth block of s
 3, the second and third of stage 4).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
@@ -81,16 +82,35 @@ class Decoded(ImageFolder):
 
 
 def plain_loop(
-    model: nn.Module, optimizer: torch.optim.Optimizer, data: Decoded, channels_last=False
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: Dataset,
+    *,
+    channels_last: bool = False,
+    batch_size: int = BATCH_SIZE,
+    autocast: Callable[[], AbstractContextManager] = nullcontext,
+    workers: int = 0,
 ) -> Iterator[None]:
-    """Epoch after epoch, yielding after each step."""
+    """Epoch after epoch on the model's device, yielding after each step. The loader has so many processes."""
     loss_of = nn.CrossEntropyLoss()
+    device = next(model.parameters()).device
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    loader = DataLoader(
+        data,
+        batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=device.type == "cuda",
+    )
     model.train()
     while True:
-        for images, labels in DataLoader(data, BATCH_SIZE, shuffle=True, drop_last=True):
-            if channels_last:
-                images = images.contiguous(memory_format=torch.channels_last)
-            loss = loss_of(model(images), labels)
+        for images, labels in loader:
+            images = images.to(device, non_blocking=True, memory_format=memory_format)
+            labels = labels.to(device, non_blocking=True)
+            with autocast():
+                loss = loss_of(model(images), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -1,0 +1,31 @@
+"""95 % in a minute? The preset `minute`, one seed, by the wall clock."""
+
+from benchmarks.gpu.modes import fastest
+from benchmarks.gpu.networks import TINY
+from benchmarks.gpu.setting import Setting
+from benchmarks.gpu.training_runs import HEAD, row, start, wait
+from resnet_demo.training.config import TrainConfig, preset_config
+
+AIM = 0.95
+
+
+def run(setting: Setting) -> None:
+    setting.report("## 95 % in a minute\n")
+    training = start(setting, "minute", config_of(setting))
+    wait(setting, [training])
+    setting.report(HEAD)
+    setting.report(row("`minute`", training))
+    reached = [epoch for epoch in training.run.view().epochs if epoch.test_accuracy >= AIM]
+    if reached:
+        after = reached[0].time - training.began
+        setting.report(f"\n{100 * AIM:.0f} % of the test images for the first time after {after:.1f} s.")
+    setting.report()
+
+
+def config_of(setting: Setting) -> TrainConfig:
+    given = {"data": setting.source(), "device": setting.device}
+    if setting.tiny:
+        (spec,) = TINY
+        return preset_config("minute", arch=spec.arch, stem=spec.stem, epochs=2, batch_size=16, **given)
+    config = preset_config("minute", **given)
+    return preset_config("minute", **given, **fastest(setting, config))

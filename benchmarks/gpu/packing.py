@@ -1,0 +1,85 @@
+"""What comes back: at most eight files of at most 16 MiB. Everything small in one archive, weights in pieces."""
+
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from resnet_demo.training.model_info import read_model_info
+
+PIECE_BYTES = 15_000_000
+PIECES = 5  # beside the table, the log and the archive
+LOG_BYTES = 12_000_000
+SMALL_BYTES = 3_000_000  # weights up to this size travel in the archive
+FIRST = ("accurate", "small", "minute")  # whose weights are worth the most
+TABLE, LOG, ARCHIVE = "report.md", "log.txt", "details.tar.gz"
+
+
+def write_tables(output: Path, text: str) -> None:
+    (output / TABLE).write_text(text, encoding="utf-8")
+
+
+def pack(work: Path, output: Path) -> list[str]:
+    """Everything that the parts have left in `work`; returns what was left out, as sentences."""
+    log = b"".join(f"\n===== {path.stem}\n".encode() + path.read_bytes() for path in sorted(work.glob("*.log")))
+    (output / LOG).write_bytes(log[-LOG_BYTES:])
+    for old in output.glob("*.piece*"):
+        old.unlink()
+    with tarfile.open(output / ARCHIVE, "w:gz") as archive:
+        for path in sorted([*work.glob("*.md"), *work.glob("*.json")]):
+            archive.add(path, path.name)
+        for path in sorted((work / "runs").rglob("*")):
+            if path.is_file() and path.suffix in (".json", ".jsonl", ".log"):
+                archive.add(path, str(path.relative_to(work)))
+        return list(_pack_weights(work, output, archive))
+
+
+def _pack_weights(work: Path, output: Path, archive: tarfile.TarFile) -> Iterator[str]:
+    """Each run's weights in bfloat16, in the archive where they are small and in pieces elsewhere, as far as there is
+    room. Yields a sentence for those that there is no room for."""
+    room = PIECES
+    for part in FIRST:
+        for path in sorted((work / "runs" / part).rglob("model.safetensors")):
+            narrow = narrowed(path)
+            name = str(narrow.relative_to(work))
+            if narrow.stat().st_size <= SMALL_BYTES:
+                archive.add(narrow, name)
+                continue
+            pieces = list(split(narrow, name))
+            if len(pieces) > room:
+                yield f"There is no room for the weights of {name}."
+                continue
+            room -= len(pieces)
+            for number, piece in enumerate(pieces, start=1):
+                (output / f"{part}-{path.parent.name}.piece{number}").write_bytes(piece)
+
+
+def narrowed(path: Path) -> Path:
+    """The same checkpoint beside it with its weights in bfloat16; norms and biases, a thousandth of it, as they are."""
+    info, tensors = read_model_info(path), load_file(path)
+    narrow = {
+        name: tensor.to(torch.bfloat16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
+        for name, tensor in tensors.items()
+    }
+    beside = path.with_name("model.bfloat16.safetensors")
+    save_file(narrow, beside, metadata=info.to_metadata())
+    return beside
+
+
+def split(path: Path, name: str) -> Iterator[bytes]:
+    """Pieces that say of themselves, in a first line of JSON, whose they are and which."""
+    whole = path.read_bytes()
+    parts = [whole[start : start + PIECE_BYTES] for start in range(0, len(whole), PIECE_BYTES)]
+    for number, part in enumerate(parts):
+        head = {
+            "file": name,
+            "piece": number,
+            "pieces": len(parts),
+            "sha256": hashlib.sha256(part).hexdigest(),
+            "whole_sha256": hashlib.sha256(whole).hexdigest(),
+        }
+        yield json.dumps(head).encode() + b"\n" + part
