@@ -4,8 +4,8 @@ from benchmarks.gpu.modes import fastest, rate_of
 from benchmarks.gpu.networks import TINY
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.training_runs import HEAD, SAVING_S, row, start, wait
-from resnet_demo.training.config import TrainConfig, preset_config
-from resnet_demo.training.estimate import FORWARD_AND_BACKWARD
+from resnet_demo.runs.config import TrainConfig, preset_config
+from resnet_demo.workers.estimate import FORWARD_AND_BACKWARD
 
 TRAINED, EVALUATED = 48_000, 12_000  # images of an epoch
 STARTING_S = 15.0  # until the first step, and for the choice of kernels

@@ -10,7 +10,7 @@ import torch
 from benchmarks.gpu.modes import synchronize
 from resnet_demo.models.describe import LayerDescription, describe
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.training.estimate import FORWARD_AND_BACKWARD
+from resnet_demo.workers.estimate import FORWARD_AND_BACKWARD
 
 SIDE = 32  # of the images, in pixels
 BFLOAT16_BYTES = 2

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from resnet_demo.models.blocks import ResidualBlock
 from resnet_demo.models.resnet import NetworkSpec, ResNet
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.runs.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.training.optimization import make_optimizer
+from resnet_demo.training.optimizer import make_optimizer
 
 RESIDUAL_SCALE = 0.05  # of each block's last norm: at 0, where many recipes start, its branch has no gradient
 

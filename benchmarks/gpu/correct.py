@@ -15,8 +15,8 @@ from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.smoke import config_for
 from resnet_demo.data.batches import Augment, Normalise, Pictures, batches
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.training import events
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.trainer import Trainer
 

@@ -18,12 +18,12 @@ from benchmarks.gpu.modes import WARM_UP_STEPS, synchronize
 from benchmarks.gpu.networks import noise
 from benchmarks.gpu.setting import Setting
 from resnet_demo.data.dataset import Dataset
-from resnet_demo.training import events
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.store import RunStore
 from resnet_demo.training.device import prepare
-from resnet_demo.training.run_store import RunStore
 from resnet_demo.training.trainer import Trainer
-from resnet_demo.training.worker import Worker
+from resnet_demo.workers.worker import Worker
 
 LOADER_WORKERS = 8
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)

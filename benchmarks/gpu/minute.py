@@ -4,7 +4,7 @@ from benchmarks.gpu.modes import fastest
 from benchmarks.gpu.networks import TINY
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.training_runs import HEAD, row, start, wait
-from resnet_demo.training.config import TrainConfig, preset_config
+from resnet_demo.runs.config import TrainConfig, preset_config
 
 AIM = 0.95
 

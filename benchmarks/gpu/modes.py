@@ -7,8 +7,8 @@ import torch
 
 from benchmarks.gpu.networks import noise
 from benchmarks.gpu.setting import Setting
-from resnet_demo.training import events
-from resnet_demo.training.config import TrainConfig
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig
 from resnet_demo.training.device import prepare
 from resnet_demo.training.trainer import Trainer
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from resnet_demo.training.model_info import read_model_info
+from resnet_demo.models.checkpoint_info import read_model_info
 
 PIECE_BYTES = 15_000_000
 PIECES = 5  # beside the table, the log and the archive

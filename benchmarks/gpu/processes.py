@@ -11,8 +11,8 @@ from benchmarks.gpu.checks import Check
 from benchmarks.gpu.setting import Setting, project_root, python_environment, python_module
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.training import events
-from resnet_demo.training.runs import RunDirectory
+from resnet_demo.runs import events
+from resnet_demo.runs.directory import RunDirectory
 
 DIGITS = "--data digits --preset tour --arch resnet18 --epochs 4 --batch-size 32"
 TOO_MUCH = "--data digits --preset tour --arch resnet50 --stem cifar --epochs 1 --batch-size 1024"
@@ -102,7 +102,7 @@ def out_of_memory(setting: Setting) -> str:
     fraction = MEMORY / torch.cuda.get_device_properties(0).total_memory
     program = (
         f"import sys, torch; torch.cuda.set_per_process_memory_fraction({fraction}); "
-        f"from resnet_demo.cli import main; sys.exit(main({train_command(setting, run, TOO_MUCH)!r}))"
+        f"from resnet_demo.cli.main import main; sys.exit(main({train_command(setting, run, TOO_MUCH)!r}))"
     )
     command = [*python_module("x")[:1], "-c", program]
     done = subprocess.run(

@@ -3,7 +3,7 @@
 from benchmarks.gpu.networks import FAMILY, family
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.training_runs import HEAD, row, start, wait
-from resnet_demo.training.config import TrainConfig, preset_config
+from resnet_demo.runs.config import TrainConfig, preset_config
 
 EPOCHS = 100
 LEAST_S = 100.0  # in less nothing of the hundred epochs comes to its end

@@ -13,12 +13,13 @@ import torch
 from benchmarks.gpu.checks import Check, run_checks
 from benchmarks.gpu.networks import family, measured, name_of, noise
 from benchmarks.gpu.setting import Setting
+from resnet_demo.models.checkpoint import load_model, save_model
+from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.training import events
-from resnet_demo.training.checkpoint import load_model, load_state, save_model, save_state
-from resnet_demo.training.config import TrainConfig, preset_config
+from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.training.device import choose_device, prepare
-from resnet_demo.training.model_info import ModelInfo
+from resnet_demo.training.resume_state import load_state, save_state
 from resnet_demo.training.trainer import Trainer
 
 BATCH = 64

@@ -20,7 +20,7 @@ from benchmarks.gpu.smoke import config_for
 from benchmarks.machine import spread
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.training.config import TrainConfig, preset_config
+from resnet_demo.runs.config import TrainConfig, preset_config
 
 IMAGENET, COMPACT, CIFAR, SMALL = MEASURED
 QUICK = [mode for mode in MODES if "compiled" not in mode]  # compiling takes a minute or so

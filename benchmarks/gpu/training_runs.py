@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from benchmarks.gpu.setting import Setting, project_root, python_environment, python_module
-from resnet_demo.training.config import TrainConfig
-from resnet_demo.training.runs import RunDirectory
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import RunDirectory
 
 SAVING_S = 8.0  # kept free at the end, for a run that must be paused
 
