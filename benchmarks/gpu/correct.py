@@ -13,7 +13,7 @@ from benchmarks.gpu.comparison import Errors, Step, errors, relative
 from benchmarks.gpu.networks import RESNET50, TINY, measured, name_of, noise
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.smoke import config_for
-from resnet_demo.data.batches import Augment, Normalise, Pictures, batches
+from resnet_demo.data.batches import Augment, Normalise, Pictures, draw_epoch, make_batch
 from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
@@ -98,13 +98,14 @@ def exact_float32() -> Iterator[None]:
 
 
 def augments_alike(setting: Setting) -> str:
-    """Shuffled, shifted and mirrored images are the CPU's, bit for bit."""
+    """Shuffled, shifted, mirrored and cut images are the CPU's, bit for bit."""
     dataset = noise(500)
-    normalise, augment = Normalise(dataset.mean, dataset.std), Augment(4, True)
+    normalise, augment = Normalise(dataset.mean, dataset.std), Augment(4, True, 8)
 
     def drawn(device: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
         images = Pictures(dataset.train_images, dataset.train_labels).to(torch.device(device))
-        return list(batches(images, 64, normalise, augment, seed=3, epoch=2, first_batch=1))
+        epoch = draw_epoch(images, 64, augment, seed=3, epoch=2, first_batch=1)
+        return [make_batch(images, drawn, augment, normalise) for drawn in epoch]
 
     ours, wanted = drawn(setting.device), drawn("cpu")
     assert len(ours) == len(wanted) == 6

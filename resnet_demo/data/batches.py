@@ -3,8 +3,9 @@ that a run continued in mid-epoch sees what it would have seen."""
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -64,38 +65,60 @@ def _per_channel(values: tuple[float, float, float], device: torch.device) -> Te
     return torch.tensor(values, device=device).view(1, 3, 1, 1) * 255
 
 
+class Drawn(NamedTuple):
+    """Which N images a batch is made of and how each is augmented, as int64 numbers on one device."""
+
+    chosen: Tensor  # (N,) places among the training images
+    shift: Tensor  # (N, 2) pixels down and to the right
+    flipped: Tensor  # (N,) 0 or 1
+    cut: Tensor  # (N, 2) top and left of the square that is cut out
+
+
 @dataclass(frozen=True)
 class Augment:
-    """A random shift by up to `crop_padding` pixels, the edge mirrored, and a random horizontal flip."""
+    """A random shift by up to `crop_padding` pixels, the edge mirrored, a random horizontal flip, and a square of
+    `cutout` pixels a side, wholly inside, that becomes the mean colour (DeVries and Taylor 2017, arXiv:1708.04552).
+    """
 
     crop_padding: int
     flip: bool
+    cutout: int = 0
 
-    def __call__(self, images: Tensor, chosen: Tensor, generator: torch.Generator, shard: slice = ALL) -> Tensor:
-        """Take the `chosen` (N,) of the uint8 images and augment each in its own way; of these, the `shard`.
+    def draw(self, chosen: Tensor, size: tuple[int, int], generator: torch.Generator) -> Drawn:
+        """How the `chosen` (N,) images of `size` (height, width) are augmented, on the CPU."""
+        n = len(chosen)
+        shift = torch.randint(2 * self.crop_padding + 1, (2, n), generator=generator) - self.crop_padding
+        flipped = torch.rand(n, generator=generator) < 0.5 if self.flip else torch.zeros(n)
+        cut = [
+            torch.randint(side - self.cutout + 1, (n,), generator=generator) if self.cutout else torch.zeros(n).long()
+            for side in size
+        ]
+        return Drawn(chosen, shift.T, flipped.long(), torch.stack(cut, 1))
 
-        The random numbers are drawn for all N, so that a picture's are the same however the batch is shared out.
+    def __call__(self, images: Tensor, drawn: Drawn, normalise: Normalise) -> Tensor:
+        """(N, 3, H, W) float32, normalised, of the uint8 images that were drawn.
+
         Shuffling, cropping and flipping are one gather. Its result is (N, H, W, 3) in memory, which seen as
         (N, 3, H, W) is channels_last: the layout that convolutions are fastest in.
         """
-        n, (height, width) = len(chosen), images.shape[2:]
-        span = 2 * self.crop_padding + 1
-        shift = torch.randint(span, (2, n, 1), generator=generator) - self.crop_padding
-        rows = _mirrored(torch.arange(height) + shift[0], height)
-        columns = _mirrored(torch.arange(width) + shift[1], width)
+        height, width = images.shape[2:]
+        row, column = (torch.arange(side, device=images.device) for side in (height, width))
+        rows = _mirrored(row + drawn.shift[:, :1], height)
+        columns = _mirrored(column + drawn.shift[:, 1:], width)
         if self.flip:
-            flipped = torch.rand(n, 1, generator=generator) < 0.5
-            columns = torch.where(flipped, columns.flip(1), columns)
-        rows, columns = _send(rows[shard], images.device), _send(columns[shard], images.device)
-        picked = images[chosen[shard, None, None], :, rows[:, :, None], columns[:, None, :]]
-        return picked.permute(0, 3, 1, 2)
+            columns = torch.where(drawn.flipped[:, None] == 1, columns.flip(1), columns)
+        picked = images[drawn.chosen[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+        augmented = normalise(picked.permute(0, 3, 1, 2))
+        if self.cutout:
+            in_rows = _within(row, drawn.cut[:, :1], self.cutout)
+            in_columns = _within(column, drawn.cut[:, 1:], self.cutout)
+            augmented.masked_fill_((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0.0)  # 0 is the mean
+        return augmented
 
 
-def _send(numbers: Tensor, device: torch.device) -> Tensor:
-    """To the device. CUDA fetches them by itself from pinned memory, while the program goes on."""
-    if device.type == "cuda":
-        return numbers.pin_memory().to(device, non_blocking=True)
-    return numbers.to(device)
+def _within(places: Tensor, first: Tensor, count: int) -> Tensor:
+    """(N, places): whether a place is one of the `count` from `first` (N, 1) on."""
+    return (places >= first) & (places < first + count)
 
 
 def _mirrored(index: Tensor, size: int) -> Tensor:
@@ -104,24 +127,42 @@ def _mirrored(index: Tensor, size: int) -> Tensor:
     return torch.where(index >= size, 2 * (size - 1) - index, index)
 
 
-def batches(
+def draw_epoch(
     pictures: Pictures,
     batch_size: int,
-    normalise: Normalise,
     augment: Augment,
     *,
     seed: int,
     epoch: int,
     first_batch: int = 0,
     shard: slice = ALL,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """One epoch's training batches from `first_batch` on: float images (B, 3, H, W) and labels (B,), or the `shard`
-    of each batch that falls to one of several processes.
+) -> list[Drawn]:
+    """What one epoch's batches from `first_batch` on are made of, on the images' device: of each batch all, or the
+    `shard` that falls to one of several processes. Drawn for the whole batch, so that an image's numbers are the same
+    however the batch is shared out; at once, so that no step of a GPU waits for the CPU.
 
     Pictures that do not fill a last batch wait for the next epoch, where the order is another.
     """
-    order = _send(torch.randperm(len(pictures), generator=seeded(seed, "shuffle", epoch)), pictures.labels.device)
+    order = torch.randperm(len(pictures), generator=seeded(seed, "shuffle", epoch))
+    size = tuple(pictures.images.shape[2:])
+    drawn = []
     for batch in range(first_batch, len(pictures) // batch_size):
         chosen = order[batch * batch_size : (batch + 1) * batch_size]
-        images = augment(pictures.images, chosen, seeded(seed, "augment", epoch, batch), shard)
-        yield normalise(images), pictures.labels[chosen[shard]]
+        whole = augment.draw(chosen, size, seeded(seed, "augment", epoch, batch))
+        drawn.append(Drawn(*(numbers[shard] for numbers in whole)))
+    if not drawn:
+        return []
+    sent = [_send(torch.stack(numbers), pictures.images.device) for numbers in zip(*drawn, strict=True)]
+    return [Drawn(*numbers) for numbers in zip(*(numbers.unbind() for numbers in sent), strict=True)]
+
+
+def make_batch(pictures: Pictures, drawn: Drawn, augment: Augment, normalise: Normalise) -> tuple[Tensor, Tensor]:
+    """Float images (N, 3, H, W) and labels (N,), by numbers that are on the pictures' device."""
+    return augment(pictures.images, drawn, normalise), pictures.labels[drawn.chosen]
+
+
+def _send(numbers: Tensor, device: torch.device) -> Tensor:
+    """To the device. CUDA fetches them by itself from pinned memory, while the program goes on."""
+    if device.type == "cuda":
+        return numbers.pin_memory().to(device, non_blocking=True)
+    return numbers.to(device)

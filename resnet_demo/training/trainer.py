@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Normalise, batches
+from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Drawn, Normalise, draw_epoch, make_batch
 from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
 from resnet_demo.errors import UserError
@@ -66,7 +66,7 @@ class Trainer:
         self.normalise = Normalise(
             IMAGENET_MEAN if imagenet else dataset.mean, IMAGENET_STD if imagenet else dataset.std
         )
-        self.augment = Augment(config.crop_padding, config.flip and dataset.may_flip)
+        self.augment = Augment(config.crop_padding, config.flip and dataset.may_flip, config.cutout)
 
         torch.manual_seed(config.seed)
         spec = NetworkSpec(config.arch, config.stem, len(dataset.classes))
@@ -113,10 +113,9 @@ class Trainer:
     def _train_epoch(self) -> Iterator[events.Event]:
         epoch = self.epochs_done + 1
         first = self.step - self.epochs_done * self.steps_per_epoch
-        source = batches(
+        batches = draw_epoch(
             self.train,
             self.config.batch_size,
-            self.normalise,
             self.augment,
             seed=self.config.seed,
             epoch=epoch,
@@ -124,22 +123,23 @@ class Trainer:
             shard=self.processes.shard,
         )
         since, steps = time.monotonic(), 0
-        for done, (images, labels) in enumerate(source, start=first + 1):
+        for done, drawn in enumerate(batches, start=first + 1):
             is_logged = (self.step + 1) % self.config.log_every_steps == 0 or done == self.steps_per_epoch
-            rate, gradient_norm = self._train_step(images, labels, is_logged)
+            rate, gradient_norm = self._train_step(drawn, is_logged)
             steps += 1
             if is_logged:
                 yield self._log(rate, gradient_norm, steps, since)
                 since, steps = time.monotonic(), 0
             yield self._event(events.StepEnded, phase="training", done=done, total=self.steps_per_epoch)
 
-    def _train_step(self, images: Tensor, labels: Tensor, is_logged: bool) -> tuple[float, Tensor | None]:
+    def _train_step(self, drawn: Drawn, is_logged: bool) -> tuple[float, Tensor | None]:
         """One step of the optimizer and of the averaged weights; returns the learning rate it took and, where the
         step is logged, the norm of its gradient, () on the device: that costs a pass over all gradients."""
         config = self.config
         rate = learning_rate(self.step, self.total_steps, config.learning_rate, config.schedule, config.warmup)
         set_learning_rate(self.optimizer, config, rate)
         self.model.train()
+        images, labels = make_batch(self.train, drawn, self.augment, self.normalise)
         with self.choice.autocast():
             logits = self.network(images)
             loss = self.loss(logits, labels)

@@ -5,7 +5,16 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from resnet_demo.data.batches import Augment, Normalise, Pictures, _send, batches, seeded, to_tensor
+from resnet_demo.data.batches import (
+    Augment,
+    Normalise,
+    Pictures,
+    _send,
+    draw_epoch,
+    make_batch,
+    seeded,
+    to_tensor,
+)
 from resnet_demo.data.splits import split
 
 KEEP = Normalise((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))  # float32 values 0..255
@@ -20,9 +29,18 @@ def pictures():
     return Pictures(images, labels)
 
 
-def epoch(pictures, augment=None, seed=0, number=1, first=0):
-    source = batches(pictures, 16, KEEP, augment or Augment(0, False), seed=seed, epoch=number, first_batch=first)
-    return list(source)
+SIZE = (32, 32)
+
+
+def epoch(pictures, augment=None, seed=0, number=1, first=0, shard=slice(None)):
+    augment = augment or Augment(0, False)
+    drawn = draw_epoch(pictures, 16, augment, seed=seed, epoch=number, first_batch=first, shard=shard)
+    return [make_batch(pictures, batch, augment, KEEP) for batch in drawn]
+
+
+def augmented(pictures, augment, count, normalise=KEEP):
+    """The first `count` images, each augmented once."""
+    return augment(pictures.images, augment.draw(torch.arange(count), SIZE, seeded("test")), normalise)
 
 
 def test_an_epoch_shows_each_picture_once_and_leaves_the_rest_out(pictures):
@@ -59,10 +77,9 @@ def test_no_augmentation_leaves_pictures_as_they_are(pictures):
 
 def test_augmented_pictures_are_windows_of_the_reflected_picture(pictures):
     chosen = torch.arange(20)
-    augmented = Augment(4, True)(pictures.images, chosen, seeded("test"))
     padded = functional.pad(pictures.images[chosen].float(), (4, 4, 4, 4), mode="reflect")
     shifts = set()
-    for picture, source in zip(augmented.float(), padded, strict=True):
+    for picture, source in zip(augmented(pictures, Augment(4, True), 20), padded, strict=True):
         found = [
             (top, left, flipped)
             for top in range(9)
@@ -80,9 +97,31 @@ def window(source, top, left, flipped):
     return shifted.flip(2) if flipped else shifted
 
 
+def test_cutout_makes_one_whole_square_of_the_mean_colour_in_each_image(pictures):
+    pictures.images.clamp_(min=1)  # so that 0 is no pixel's value
+    plain, cut = augmented(pictures, Augment(4, True), 70), augmented(pictures, Augment(4, True, 8), 70)
+    corners = set()
+    for image, source in zip(cut, plain, strict=True):
+        gone = (image == 0).all(0)
+        rows, columns = gone.any(1).nonzero().flatten(), gone.any(0).nonzero().flatten()
+        top, left = int(rows[0]), int(columns[0])
+        assert rows.tolist() == list(range(top, top + 8)) and columns.tolist() == list(range(left, left + 8))
+        assert gone.sum() == 64 and torch.equal(image[:, ~gone], source[:, ~gone])
+        corners.add((top, left))
+    assert len(corners) > 40 and max(map(max, corners)) > 20 and min(map(min, corners)) < 4
+
+
+def test_cutting_nothing_out_draws_what_was_always_drawn(pictures):
+    """The numbers of an image's shift and flip come first, and are those of runs before there was cutout."""
+    generator = seeded(0, "augment", 1, 0)
+    shift, flipped = torch.randint(9, (2, 16, 1), generator=generator) - 4, torch.rand(16, 1, generator=generator) < 0.5
+    for cutout in (0, 8):
+        drawn = draw_epoch(pictures, 16, Augment(4, True, cutout), seed=0, epoch=1)[0]
+        assert torch.equal(drawn.shift, shift.squeeze(2).T) and torch.equal(drawn.flipped, flipped.squeeze(1).long())
+
+
 def test_digits_are_never_mirrored(pictures):
-    augmented = Augment(0, False)(pictures.images, torch.arange(70), seeded("test"))
-    assert torch.equal(augmented, pictures.images)
+    assert torch.equal(augmented(pictures, Augment(0, False), 70), pictures.images.float())
 
 
 def test_normalised_training_pictures_have_mean_zero_and_deviation_one(pictures):
@@ -114,10 +153,10 @@ def test_nothing_is_held_out_where_nothing_is_asked_for(tiny_dataset):
 def test_the_shards_of_a_batch_are_its_pictures_augmented_as_for_one(pictures, processes):
     def shard(rank):
         share = slice(rank, None, processes)
-        return list(batches(pictures, 16, KEEP, Augment(4, True), seed=0, epoch=1, first_batch=1, shard=share))
+        return epoch(pictures, Augment(4, True, 8), first=1, shard=share)
 
     shards = [shard(rank) for rank in range(processes)]
-    for (images, labels), *parts in zip(epoch(pictures, Augment(4, True), first=1), *shards, strict=True):
+    for (images, labels), *parts in zip(epoch(pictures, Augment(4, True, 8), first=1), *shards, strict=True):
         for rank, (ours, our_labels) in enumerate(parts):
             assert torch.equal(ours, images[rank::processes]) and torch.equal(our_labels, labels[rank::processes])
 

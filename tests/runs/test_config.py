@@ -19,12 +19,13 @@ def test_every_preset_is_valid(preset):
     assert TrainConfig.from_dict(config.to_dict()) == config
 
 
-def test_presets_train_a_resnet50_except_where_half_an_hour_is_all():
+def test_presets_train_a_resnet50_except_where_the_time_is_short():
     networks = {preset: (preset_config(preset).arch, preset_config(preset).stem) for preset in PRESETS}
     assert networks == {
         "fast": ("resnet50", "imagenet"),
         "half_hour": ("resnet18", "compact"),
         "accurate": ("resnet50", "cifar"),
+        "minute": ("resnet18", "cifar"),
         "article": ("resnet50", "imagenet"),
         "tour": ("resnet50", "imagenet"),
     }
@@ -49,7 +50,7 @@ def test_article_is_the_articles_recipe():
         ("optimizer", "magic", "adamw, adam, sgd"),
         ("data", "folder:", "cifar10, digits, folder:PATH"),
         ("data", "../etc", "cifar10, digits, folder:PATH"),
-        ("preset", "slow", "fast, half_hour, accurate, article, tour"),
+        ("preset", "slow", "fast, half_hour, accurate, minute, article, tour"),
         ("flip", 1, "yes or no"),
         ("seed", -1, "from 0"),
         ("start_from", "run:", "run:ID or torchvision"),
@@ -79,5 +80,5 @@ def test_settings_of_a_newer_version_are_refused():
 
 
 def test_unknown_preset_is_refused_with_the_choices():
-    with pytest.raises(ConfigError, match="fast, half_hour, accurate, article, tour"):
+    with pytest.raises(ConfigError, match="fast, half_hour, accurate, minute, article, tour"):
         preset_config("slow")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from resnet_demo.data.batches import batches
+from resnet_demo.data.batches import draw_epoch, make_batch
 from resnet_demo.data.images import load_picture
 from resnet_demo.data.sources import load_dataset
 from resnet_demo.inference.predictor import Classifier
@@ -94,12 +94,13 @@ def emulated(config, dataset) -> tuple[list[float], Trainer]:
     both = [Trainer(config, dataset, choose_device("cpu", "float32")) for _ in range(2)]
     first, losses = both[0], []
     shards = [
-        batches(t.train, 15, t.normalise, t.augment, seed=config.seed, epoch=1, shard=slice(rank, None, 2))
+        draw_epoch(t.train, 15, t.augment, seed=config.seed, epoch=1, shard=slice(rank, None, 2))
         for rank, t in enumerate(both)
     ]
     for step, halves in enumerate(zip(*shards, strict=True)):
         loss = 0.0
-        for trainer, (images, labels) in zip(both, halves, strict=True):
+        for trainer, drawn in zip(both, halves, strict=True):
+            images, labels = make_batch(trainer.train, drawn, trainer.augment, trainer.normalise)
             trainer.optimizer.zero_grad()
             half = trainer.loss(trainer.model.train()(images), labels)
             half.backward()

@@ -13,7 +13,7 @@ FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
     "Network": ("arch", "stem", "zero_init_residual", "whiten_stem", "start_from"),
     "Optimizer": ("optimizer", "schedule", "warmup", "norm_rate_factor", "weight_decay", "momentum", "beta2"),
-    "Regularisation": ("label_smoothing", "averaging", "crop_padding", "flip"),
+    "Regularisation": ("label_smoothing", "averaging", "crop_padding", "cutout", "flip"),
     "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),
     "Machine": ("seed", "device", "precision", "compile", "threads", "processes", "log_every_steps"),
 }
