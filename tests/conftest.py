@@ -8,9 +8,13 @@ import pytest
 from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.runs.store import RunStore
 
+NO_GPU = "needs a CUDA device, and PyTorch finds none here"
+
 
 def pytest_collection_modifyitems(config, items):
-    """Tests that take minutes run where RESNET_DEMO_LONG is set (CI). Elsewhere they are deselected: not a skip."""
+    """Tests marked `gpu` are skipped where there is none. Tests that take minutes run where RESNET_DEMO_LONG is set
+    (CI); elsewhere they are deselected: not a skip."""
+    _skip_without_gpu([item for item in items if item.get_closest_marker("gpu")])
     if os.environ.get("RESNET_DEMO_LONG"):
         return
     long = [item for item in items if item.get_closest_marker("long")]
@@ -18,13 +22,25 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if item not in long]
 
 
+def _skip_without_gpu(items):
+    if not items:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=NO_GPU))
+
+
 def pytest_runtest_logreport(report):
     if report.skipped:
-        _SKIPPED.append(f"{report.nodeid}: {report.longrepr[2] if isinstance(report.longrepr, tuple) else ''}")
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if not ("gpu" in report.keywords and why.endswith(NO_GPU)):
+            _SKIPPED.append(f"{report.nodeid}: {why}")
 
 
 def pytest_sessionfinish(session):
-    """CI has everything that the tests need, so there a skip hides something."""
+    """CI has everything that the tests need but a GPU, so there any other skip hides something."""
     if os.environ.get("RESNET_DEMO_REFUSE_SKIPS") and _SKIPPED:
         print("\nSkipped, which is refused here:", *_SKIPPED, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -76,7 +76,8 @@ def _run(options: argparse.Namespace) -> int:
     failed = []
     for place, name in enumerate(named):
         setting.begin(options.work, name)
-        until = time.time() + _limit(named[place:], end - time.time())
+        remaining_s = end - time.time()
+        until = time.time() + (remaining_s if options.tiny else _limit(named[place:], remaining_s))
         told = setting.Setting(name, options.device, options.tiny, options.data, options.work, until)
         begun = time.time()
 
@@ -85,8 +86,8 @@ def _run(options: argparse.Namespace) -> int:
 
         if problem := supervision.run_part(told, show):
             failed.append(name)
-            told.report(f"\n{problem}\n")
-        told.report(f"Part `{name}` took {time.time() - begun:.1f} s of {until - begun:.0f} s.\n")
+            told.note(f"\n{problem}\n")
+        told.note(f"Part `{name}` took {time.time() - begun:.1f} s of {until - begun:.0f} s.\n")
         left_out = packing.pack(options.work, options.output)
         show()
         print(*left_out, sep="\n", end="\n" * bool(left_out))

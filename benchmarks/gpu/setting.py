@@ -4,8 +4,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +43,10 @@ class Setting:
     def report(self, line: str = "") -> None:
         """Add a line of Markdown to the part's table, at once on the disk."""
         print(line, flush=True)
+        self.note(line)
+
+    def note(self, line: str) -> None:
+        """The same without printing it."""
         with _table(self.work, self.part).open("a", encoding="utf-8") as table:
             table.write(line + "\n")
 
@@ -56,13 +58,6 @@ class Setting:
     def found(self, part: str) -> dict[str, Any]:
         """What an earlier part has kept; empty where it has not run."""
         return found_in(self.work, part)
-
-    @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """Say in the log how long a piece of the part took."""
-        start = time.perf_counter()
-        yield
-        print(f"[{time.perf_counter() - start:6.2f} s] {what}", flush=True)
 
 
 def found_in(work: Path, part: str) -> dict[str, Any]:

@@ -1,0 +1,214 @@
+"""The command for a GPU, rehearsed on the CPU: every part of it, its time limits, and what comes back."""
+
+import subprocess
+import sys
+import tarfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from benchmarks.gpu import __main__ as command
+from benchmarks.gpu import join, kernels, packing, supervision
+from benchmarks.gpu.accurate import epochs_within
+from benchmarks.gpu.setting import Setting
+from resnet_demo.models.checkpoint import load_model
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.directory import RunDirectory
+from tests.support.checkpoints import make_run
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("smoke", "data", "correct", "speed", "minute", "accurate", "small")
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Ten classes of eight images to train on and two to test on."""
+    random = np.random.RandomState(0)
+    for part, count in (("train", 8), ("test", 2)):
+        for label in range(10):
+            folder = tmp_path / "images" / part / f"class{label}"
+            folder.mkdir(parents=True)
+            for index in range(count):
+                Image.fromarray(random.randint(0, 256, (32, 32, 3), dtype=np.uint8)).save(folder / f"{index}.png")
+    return tmp_path / "images"
+
+
+def rehearse(data: Path, folder: Path, *parts: str) -> tuple[subprocess.CompletedProcess, Path]:
+    arguments = ["--output", folder / "out", "--work", folder / "work", "--device", "cpu", "--tiny", "--minutes", "10"]
+    words = [sys.executable, "-m", "benchmarks.gpu", data, *arguments, *(["--parts", *parts] if parts else [])]
+    done = subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, text=True, timeout=600)
+    return done, folder / "out"
+
+
+def test_a_part_leaves_its_table_its_log_and_an_archive(images, tmp_path):
+    done, out = rehearse(images, tmp_path, "data")
+    assert done.returncode == 0, done.stderr
+    assert "80 images to train on, 20 to test on, 10 classes" in (out / "report.md").read_text()
+    assert sorted(path.name for path in out.iterdir()) == ["details.tar.gz", "log.txt", "report.md"]
+    with tarfile.open(out / "details.tar.gz") as archive:
+        assert {"data.md", "data.json"} <= set(archive.getnames())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_every_part_runs_on_the_cpu(images, tmp_path):
+    archive = tmp_path / "images.tar.xz"
+    with tarfile.open(archive, "w:xz") as tar:
+        for path in sorted(images.iterdir()):
+            tar.add(path, path.name)
+    done, out = rehearse(archive, tmp_path)
+    report = (out / "report.md").read_text()
+    assert done.returncode == 0, report + done.stderr
+    assert "FAILED" not in report and "not run" not in report
+    for part in PARTS:
+        assert f"Part `{part}` took" in report
+    files = list(out.iterdir())
+    assert len(files) <= 8 and all(path.stat().st_size <= 16 * 2**20 for path in files)
+    pieces = list(out.glob("accurate-*.piece*"))
+    assert len(pieces) == 2  # 22 MB of a ResNet-18 in bfloat16
+    arguments = [*pieces, out / "details.tar.gz", "--output", tmp_path / "run"]
+    assert join.main(list(map(str, arguments))) == 0
+    run = RunDirectory(tmp_path / "run")
+    assert run.view().ended.outcome == "finished" and run.config().preset == "accurate"
+    assert load_model(run.model_path)[1].epoch == 1
+
+
+def test_a_missing_package_is_one_line_before_anything_starts(images, tmp_path, monkeypatch, capsys):
+    find = command.importlib.util.find_spec
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None if name == "sklearn" else find(name))
+    assert command.main([str(images), "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "These packages are missing: scikit-learn. Install them and start again.\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_a_gpu_the_rehearsal_is_named(images, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert command.main([str(images), "--output", str(tmp_path / "out")]) == 2
+    assert "--device cpu --tiny" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("used", [0.3, 1.0])
+def test_the_parts_time_limits_never_exceed_the_minutes(used):
+    """Whether a part takes all of its time or leaves some to those behind it."""
+    remaining, limits = 600.0, []
+    for place in range(len(PARTS)):
+        limits.append(command._limit(list(PARTS[place:]), remaining))
+        remaining -= used * limits[-1]
+    assert remaining >= -1e-6 and min(limits[:-1]) >= 25
+    assert limits[PARTS.index("accurate")] >= 270
+    assert command._limit(["accurate"], 300) == 300 and command._limit(["smoke"], 600) == 60
+
+
+def test_a_part_is_ended_at_its_limit_with_all_that_it_has_started(tmp_path, monkeypatch):
+    """Also what has a session of its own, and what it has said by then stays."""
+    program = (
+        "import subprocess, sys, time; "
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True); "
+        "print('child', child.pid, flush=True); time.sleep(600)"
+    )
+    monkeypatch.setattr(supervision, "command", lambda setting: [sys.executable, "-c", program])
+    setting = Setting("smoke", "cpu", True, tmp_path, tmp_path, time.time() + 5)
+    looks = []
+    assert "time limit" in supervision.run_part(setting, lambda: looks.append(1))
+    _, pid = (tmp_path / "smoke.log").read_text().split()
+    assert looks and not psutil.pid_exists(int(pid))
+
+
+def test_a_part_that_fails_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervision, "command", lambda setting: [sys.executable, "-c", "raise SystemExit(3)"])
+    setting = Setting("smoke", "cpu", True, tmp_path, tmp_path, time.time() + 60)
+    assert "ended with 3" in supervision.run_part(setting)
+
+
+# --- what comes back ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sent(tmp_path, store, monkeypatch):
+    """A run's weights as they come back, in many small pieces, and the archive."""
+    monkeypatch.setattr(packing, "PIECE_BYTES", 5_000_000)
+    monkeypatch.setattr(packing, "SMALL_BYTES", 1_000_000)
+    work, out = tmp_path / "work", tmp_path / "out"
+    run = make_run(type(store)(work / "runs" / "accurate" / "accurate"), "trained")
+    out.mkdir()
+    assert packing.pack(work, out) == []
+    return run, sorted(out.glob("*.piece*")), out / "details.tar.gz"
+
+
+def test_pieces_become_the_run_that_was_sent(sent, tmp_path):
+    run, pieces, archive = sent
+    assert len(pieces) == 5
+    target = tmp_path / "here"
+    assert join.main([*map(str, reversed(pieces)), str(archive), "--output", str(target)]) == 0
+    model, info = load_model(target / "model.safetensors")
+    was, joined = load_file(run.model_path), load_file(target / "model.safetensors")
+    assert info == run.model_info() and RunDirectory(target).config() == run.config()
+    assert joined["conv1.weight"].dtype == torch.bfloat16 and joined["bn1.running_var"].dtype == torch.float32
+    for name, tensor in model.state_dict().items():
+        torch.testing.assert_close(tensor, was[name], rtol=2**-8, atol=0)
+
+
+def test_a_damaged_or_missing_piece_is_named_and_nothing_is_written(sent, tmp_path, capsys):
+    _, pieces, _ = sent
+    target = tmp_path / "here"
+    assert join.main([*map(str, pieces[1:]), "--output", str(target)]) == 1
+    assert "Of 5 pieces these are missing: 1." in capsys.readouterr().err
+    whole = pieces[2].read_bytes()
+    pieces[2].write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert join.main([*map(str, pieces), "--output", str(target)]) == 1
+    assert f"{pieces[2]} is damaged" in capsys.readouterr().err
+    assert join.main([__file__, "--output", str(target)]) == 1
+    assert "is no piece of weights" in capsys.readouterr().err
+    assert not target.exists()
+
+
+def test_weights_that_there_is_no_room_for_are_named(sent, tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "PIECES", 4)
+    (tmp_path / "second").mkdir()
+    left_out = packing.pack(tmp_path / "work", tmp_path / "second")
+    assert len(left_out) == 1 and "accurate/accurate/trained" in left_out[0]
+    assert not list((tmp_path / "second").glob("*.piece*"))
+
+
+# --- small parts ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("void cudnn::bn_fw_tr_1C11_kernel_NCHW<float>", "batch norm"),
+        ("sm90_xmma_fprop_implicit_gemm_bf16bf16", "convolutions and products"),
+        ("void at::native::multi_tensor_apply_kernel<FusedSgd>", "optimizer and averages"),
+        ("void at::native::vectorized_elementwise_kernel<4, relu>", "elementwise"),
+        ("Memcpy HtoD (Pinned -> Device)", "copies, fills and precision"),
+        ("something of tomorrow", "all else"),
+    ],
+)
+def test_kernels_are_counted_by_kind(name, kind):
+    assert kernels.kind_of(name) == kind
+
+
+def test_busy_is_the_share_of_time_in_which_something_runs():
+    assert kernels._busy([(0, 2), (1, 3), (5, 6)]) == pytest.approx(4 / 6)
+
+
+def test_the_epochs_of_accurate_fit_the_time():
+    assert epochs_within(300, 9000) == 41 and epochs_within(300, 1e9) > 100 and epochs_within(10, 9000) == 1
+
+
+def test_flags_are_the_settings(tmp_path):
+    from benchmarks.gpu.training_runs import flags
+    from resnet_demo.cli.main import parser
+
+    config = replace(preset_config("minute"), data="digits", compile=True, flip=False)
+    options = vars(parser().parse_args(["train", *flags(config)]))
+    assert {name: options[name] for name in config.to_dict() if name != "start_from"} == {
+        name: value for name, value in config.to_dict().items() if name != "start_from"
+    }
