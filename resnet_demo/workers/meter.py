@@ -6,7 +6,11 @@ from resnet_demo.runs import events
 
 
 class Meter:
-    """Watches a trainer's events; speeds are this process's own, warm-up excluded and evaluations included."""
+    """Watches a trainer's events; speeds are this process's own, warm-up excluded and evaluations included.
+
+    Its clock runs only while the trainer works: between `go_on()` and the next `see()`. What a worker does with an
+    event in its hand (saving takes seconds) is no part of a step.
+    """
 
     WARM_UP_STEPS = 3  # the first steps allocate memory and choose kernels
 
@@ -21,21 +25,28 @@ class Meter:
         evaluated = len(trainer.test) + len(trainer.validation)
         trained = trainer.steps_per_epoch * self._batch_size
         self._evaluation_steps = trainer.steps_per_epoch * evaluated / trained / 3  # forward is a third of a step
-        self._steps, self._since = 0, time.monotonic()
+        self._steps, self._worked_s = 0, 0.0  # since the last step or evaluation
+        self.go_on()
+
+    def go_on(self) -> None:
+        """The trainer works again: call it when the event is out of the worker's hand."""
+        self._since = time.monotonic()
 
     def see(self, event: events.Event) -> None:
+        """Call it when the event comes. A step's MetricsLogged comes before its StepEnded, in mid-step."""
         now = time.monotonic()
+        self._worked_s += now - self._since
+        self._since = now
         if isinstance(event, events.StepEnded) and event.phase == "training":
             self._steps += 1
             if self._steps > self.WARM_UP_STEPS:
-                self._recent = [*self._recent[-49:], now - self._since]
+                self._recent = [*self._recent[-49:], self._worked_s]
                 self.images_per_s = self._batch_size * len(self._recent) / sum(self._recent)
-        if isinstance(event, events.StepEnded) and event.phase == "evaluating" and event.done == 1:
-            self._evaluation_began = self._since
-        if isinstance(event, events.EpochEnded):
-            self._evaluation_s = now - self._evaluation_began
-        if not isinstance(event, events.MetricsLogged):  # comes between a step and its StepEnded
-            self._since = now
+            self._worked_s = 0.0
+        elif isinstance(event, events.EpochEnded):
+            self._evaluation_s, self._worked_s = self._worked_s, 0.0
+        elif isinstance(event, events.RunStarted | events.RunResumed):
+            self._worked_s = 0.0
 
     def remaining_s(self, event: events.StepEnded) -> float | None:
         """Of the whole run, evaluations included; None until the first steps have told."""

@@ -160,14 +160,13 @@ class Worker:
             elif wanted != RUN or time.monotonic() - self._last_save > SAVE_EVERY_S:
                 saved = self._save(event)
             if saved:
-                self._meter.see(saved)
                 yield saved
             if wanted != RUN:
                 yield self._leave(event, wanted)
                 return
             if seen := self._asker.ask(trainer, self._dataset.light_on_dark, event):
-                self._meter.see(seen)
                 yield self._store(seen)
+            self._meter.go_on()
 
     def _save(self, at: events.Event) -> events.Event:
         """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing."""

@@ -60,3 +60,20 @@ def test_before_the_first_evaluation_its_time_is_guessed_by_its_pictures(monkeyp
     event, _, _ = next(beat for beat in run.drive() if beat[0].step == 6)
     assert run.meter.epoch_remaining_s(event) == pytest.approx(4 * 2 + 5)
     assert run.meter.remaining_s(event) == pytest.approx(24 * 2 + 3 * 5)
+
+
+def test_what_a_worker_does_with_an_event_in_its_hand_is_no_part_of_a_step(monkeypatch):
+    """An autosave of 5 s between a step's MetricsLogged and its StepEnded, and one after every step."""
+    run = Run(monkeypatch)
+    for event, _, _ in run.drive(epochs=2):
+        place = {name: getattr(event, name) for name in ("time", "epoch", "step", "images_seen", "elapsed_s")}
+        run.now += 5
+        run.meter.go_on()
+        run.meter.see(
+            events.MetricsLogged(**place, train_loss=1.0, train_accuracy=0.5, learning_rate=0.1, images_per_s=1)
+        )
+        run.now += 5
+        run.meter.go_on()
+        if event.step > Meter.WARM_UP_STEPS:
+            assert run.meter.images_per_s == 8.0
+    assert run.meter.remaining_s(event) == pytest.approx(STEPS * 2 + EVALUATIONS)

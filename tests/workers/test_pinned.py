@@ -12,9 +12,9 @@ from resnet_demo.data.images import fit
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.runs import events
-from resnet_demo.runs import pinned as module
 from resnet_demo.runs.directory import PAUSE
 from resnet_demo.runs.pinned import PinnedFile, pin, unpin
+from resnet_demo.workers import pinned as module
 from resnet_demo.workers.worker import Worker
 
 

@@ -1,6 +1,7 @@
 """A worker drains a trainer into a run directory, obeys its control file, and says what went wrong."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
+from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html import present
 from resnet_demo.workers.worker import Worker
 
@@ -215,3 +217,26 @@ def test_weights_are_saved_by_the_clock_between_logged_points_too(run, tmp_path,
     monkeypatch.setattr("resnet_demo.workers.worker.SAVE_EVERY_S", 0.0)
     saved = [event.step for event in work(run, tmp_path) if isinstance(event, events.CheckpointSaved)]
     assert {1, 2, 3} <= set(saved)
+
+
+def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_path, monkeypatch):
+    """Each step takes a second and each save seven, and there is one after every event."""
+    now = [0.0]
+    monkeypatch.setattr("resnet_demo.workers.meter.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("resnet_demo.workers.worker.SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr("resnet_demo.workers.worker.PROGRESS_EVERY_S", 0.0)
+    step, save, written = Trainer._train_step, Worker._save, []
+
+    def pass_time(seconds, do):
+        def doing(*arguments):
+            now[0] += seconds
+            return do(*arguments)
+
+        return doing
+
+    monkeypatch.setattr(Trainer, "_train_step", pass_time(1.0, step))
+    monkeypatch.setattr(Worker, "_save", pass_time(7.0, save))
+    monkeypatch.setattr(type(run), "write_progress", lambda self, progress: written.append(progress))
+    work(run, tmp_path)
+    speeds = {progress.images_per_s for progress in written if progress.images_per_s}
+    assert speeds == {run.config().batch_size / 1.0}
