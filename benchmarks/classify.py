@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from benchmarks.machine import machine_line, publish, spread
-from resnet_demo.data.images import SIZE
+from resnet_demo.data.framing import SIZE
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.inference.predictor import BATCH, Predictor
 from resnet_demo.models.checkpoint import load_model, save_model

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from resnet_demo.data.dataset import DataError, LoadProgress
-from resnet_demo.data.images import SIZE, PictureError, fit, load_picture
+from resnet_demo.data.framing import SIZE, fit
+from resnet_demo.data.images import PictureError, load_picture
 
 CHUNK = 16  # files a message between processes
 AHEAD = 2  # chunks that a process holds, so that it need not wait for the next one

@@ -16,7 +16,7 @@ from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress
 from resnet_demo.data.decoding import decode
 from resnet_demo.data.statistics import channel_statistics
 
-DECODING_VERSION = 1  # raise it when images.py gives other pixels for the same file
+DECODING_VERSION = 2  # raise it when images.py gives other pixels for the same file
 SPLIT_SEED = 0
 TEST_SHARE = 0.1
 NAMED = 5
@@ -183,7 +183,7 @@ def _check_enough_pictures(root: Path, train: int, test: int, unreadable: int) -
         part = "train on" if train == 0 else "test on"
         raise DataError(
             f"{root} has no readable picture to {part} ({unreadable} files could not be read). "
-            "Add pictures: PNG, JPEG, WebP, GIF, BMP or TIFF, up to 25 MB each."
+            "Add images: PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF, up to 25 MB each."
         )
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from resnet_demo.data.batches import Normalise, to_tensor
-from resnet_demo.data.images import prepare
+from resnet_demo.data.framing import prepare
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo

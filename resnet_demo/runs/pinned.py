@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from resnet_demo.data.images import PictureError, fit, load_picture
+from resnet_demo.data.framing import fit
+from resnet_demo.data.images import PictureError, load_picture
 from resnet_demo.files import replace_file
 from resnet_demo.runs.directory import RunDirectory
 

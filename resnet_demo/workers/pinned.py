@@ -4,7 +4,7 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from resnet_demo.data.images import prepare
+from resnet_demo.data.framing import prepare
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.pinned import PinnedFile, PinnedPicture

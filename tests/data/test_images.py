@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from resnet_demo.data import images
-from resnet_demo.data.images import PictureError, fit, invert_if_border_is_light, load_picture, prepare
+from resnet_demo.data.framing import fit, invert_if_border_is_light, prepare
+from resnet_demo.data.images import PictureError, load_picture
 
 RED, BLUE, WHITE = (255, 0, 0), (0, 0, 255), (255, 255, 255)
 ORIENTATION = 0x0112
@@ -269,8 +270,9 @@ def test_a_picture_that_may_not_be_read_is_not_called_damaged(save, monkeypatch)
     def refused(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Image, "open", refused)
-    assert "may not be read" in sentence(save(noise()))
+    path = save(noise())
+    monkeypatch.setattr(Path, "open", refused)
+    assert "may not be read" in sentence(path)
 
 
 def test_a_picture_that_needs_more_memory_than_there_is_is_called_too_large(save, monkeypatch):
@@ -278,7 +280,7 @@ def test_a_picture_that_needs_more_memory_than_there_is_is_called_too_large(save
         raise MemoryError
 
     path = save(noise())
-    monkeypatch.setattr(images, "_to_rgb", no_memory)
+    monkeypatch.setattr(images, "to_rgb", no_memory)
     assert "too many pixels" in sentence(path)
 
 

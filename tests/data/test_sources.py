@@ -20,7 +20,8 @@ from sklearn import datasets
 
 from resnet_demo.data import decoded_cache, decoding, folder
 from resnet_demo.data.dataset import Dataset
-from resnet_demo.data.images import fit, load_picture
+from resnet_demo.data.framing import fit
+from resnet_demo.data.images import load_picture
 from resnet_demo.data.sources import DataError, LoadProgress, drain, load_dataset
 from resnet_demo.data.statistics import channel_statistics
 

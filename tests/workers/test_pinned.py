@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from resnet_demo.data.images import fit
+from resnet_demo.data.framing import fit
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.runs import events

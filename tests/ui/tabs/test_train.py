@@ -10,7 +10,8 @@ import pytest
 from gradio_client import Client
 from PIL import Image
 
-from resnet_demo.data.images import fit, load_picture
+from resnet_demo.data.framing import fit
+from resnet_demo.data.images import load_picture
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.pinned import PinnedFile
