@@ -25,14 +25,15 @@ def classify_command(options: argparse.Namespace) -> int:
     """Every picture that can be read is answered; the others are named on stderr, and the exit status is 1."""
     if options.top_k < 1:
         raise CommandError("--top-k must be at least 1.", code=2)
-    from resnet_demo.data.images import PictureError, load_picture
+    from resnet_demo.data.decoder import load_image
+    from resnet_demo.data.headers import PictureError
 
     classifier = open_checkpoint(options)
     print_checkpoint(options, classifier)
     code = 0
     for file in options.files:
         try:
-            picture = load_picture(file)
+            picture = load_image(file).image
         except PictureError as error:
             print(f"resnet_demo: {file}: {error}", file=sys.stderr)
             code = 1

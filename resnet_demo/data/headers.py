@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 from resnet_demo.errors import UserError
 
+MAX_FILE_BYTES = 25 * 2**20  # what Gradio's own sentence, too, calls 25 MB
 MAX_PIXELS = 50_000_000
 MAX_RUN_LENGTH_PIXELS = 8_000_000  # of a BMP, whose runs Pillow decodes in Python: at worst 2 s
 MAX_JPEG_SCANS = 100  # a progressive JPEG has about ten; each goes over all pixels

@@ -1,6 +1,6 @@
 """An untrusted file's bytes -> an upright RGB image, or a sentence.
 
-No torch here: the page checks an upload, and processes decode a folder, before or without it.
+Call this where its cost is limited: `decoder` does, in a process of its own. Imports no torch.
 """
 
 import io
@@ -11,9 +11,16 @@ from pathlib import Path
 from PIL import AvifImagePlugin, ExifTags, Image, features
 
 from resnet_demo.data.colours import to_rgb
-from resnet_demo.data.headers import DAMAGED, MAX_PIXELS, PictureError, check_header, is_heic, why_unidentified
+from resnet_demo.data.headers import (
+    DAMAGED,
+    MAX_FILE_BYTES,
+    MAX_PIXELS,
+    PictureError,
+    check_header,
+    is_heic,
+    why_unidentified,
+)  # fmt: skip
 
-MAX_FILE_BYTES = 25 * 2**20  # what Gradio's own sentence, too, calls 25 MB
 MAX_DEEP_PIXELS = MAX_PIXELS // 4  # of 32 bits each, for which several copies of 64 bits are made
 MAX_JPEG_PIXELS = 200_000_000  # a JPEG is decoded at a half, a quarter or an eighth where it has more than MAX_PIXELS
 MAX_PROGRESSIVE_PIXELS = 120_000_000  # of which all coefficients are kept, up to 6 bytes a pixel

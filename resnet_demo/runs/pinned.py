@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from resnet_demo.data.decoder import load_image
 from resnet_demo.data.framing import fit
-from resnet_demo.data.images import PictureError, load_picture
+from resnet_demo.data.headers import PictureError
 from resnet_demo.files import replace_file
 from resnet_demo.runs.directory import RunDirectory
 
@@ -63,7 +64,7 @@ class PinnedFile:
 def _read(path: Path) -> PinnedPicture:
     """Under the limits of an upload, whoever put the file there."""
     try:
-        picture = fit(load_picture(path))
+        picture = load_image(path).image
     except PictureError:
         return PinnedPicture("damaged", None)
     return PinnedPicture(hashlib.blake2b(picture.tobytes(), digest_size=6).hexdigest(), picture)

@@ -8,11 +8,12 @@ from typing import Any
 
 from PIL import Image
 
-from resnet_demo.data.images import PictureError, load_picture
+from resnet_demo.data.decoder import DecodedImage, load_image
+from resnet_demo.data.headers import PictureError
 
 
-def uploaded_picture(upload: Any, kept_in: str) -> Image.Image:
-    """The RGB picture that a request brings, which Gradio keeps in the folder `kept_in`.
+def uploaded_picture(upload: Any, kept_in: str, trim: bool = False) -> DecodedImage:
+    """The image that a request brings, which Gradio keeps in the folder `kept_in`, as a network sees images.
 
     Raises PictureError for what is no picture, and for any other path: Gradio checks only requests that carry its
     'meta' mark, so that without it a request could name every file of the server.
@@ -23,7 +24,7 @@ def uploaded_picture(upload: Any, kept_in: str) -> Image.Image:
     file = Path(os.path.realpath(path))
     if not file.is_relative_to(os.path.realpath(kept_in)):
         raise PictureError("This file was not uploaded here. Upload the picture itself.")
-    return load_picture(file)
+    return load_image(file, trim)
 
 
 def data_url(picture: Image.Image) -> str:

@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from resnet_demo.data.images import MAX_FILE_BYTES
+from resnet_demo.data.headers import MAX_FILE_BYTES
 from resnet_demo.ui.owner import OwnerToken, is_loopback_name
 from resnet_demo.ui.uploads import Uploads, UploadsError
 

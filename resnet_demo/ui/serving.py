@@ -9,7 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from resnet_demo.data.images import MAX_FILE_BYTES
+from resnet_demo.data.headers import MAX_FILE_BYTES
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.protection import Protection, Serving, known_origins
 from resnet_demo.ui.theme import CSS, page_theme

@@ -347,7 +347,7 @@ def test_a_light_stroke_on_black_is_left_alone():
 
 
 def test_loading_pictures_imports_no_torch():
-    code = "import sys, resnet_demo.data.decoding; sys.exit('torch' in sys.modules)"
+    code = "import sys, resnet_demo.data.decoding, resnet_demo.data.decoder_process; sys.exit('torch' in sys.modules)"
     root = Path(images.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=root).returncode == 0
 

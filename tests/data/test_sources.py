@@ -1,24 +1,18 @@
 """The folder and the digits, through the interface that all sources share."""
 
 import errno
-import multiprocessing
 import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from sklearn import datasets
 
-from resnet_demo.data import decoded_cache, decoding, folder
+from resnet_demo.data import decoded_cache, folder
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.data.framing import fit
 from resnet_demo.data.images import load_picture
@@ -304,100 +298,6 @@ def test_a_full_disk_leaves_no_half_cache_behind(load, split_folder, tmp_path, m
     monkeypatch.setattr(decoded_cache, "save_file", full)
     assert "No space left" in load(split_folder).warnings[0]
     assert cache_files(tmp_path) == []
-
-
-def test_processes_and_one_thread_decode_the_same(split_folder):
-    paths = [str(path) for path in sorted(split_folder.rglob("*.png"))] * 20
-    paths.insert(33, str(split_folder / "missing.png"))
-    (one, bad_one), _ = drained(decoding.decode(paths, in_processes=False))
-    (many, bad_many), events = drained(decoding.decode(paths, in_processes=True))
-    assert np.array_equal(one, many) and bad_one == bad_many == [33]
-    assert events[0] == LoadProgress("decoding", 0, 201) and events[-1] == LoadProgress("decoding", 201, 201)
-
-
-def test_a_loading_that_is_closed_leaves_no_process_and_no_cache(split_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(folder.Listing, "is_large", True)
-    loading = load_dataset(f"folder:{split_folder}", tmp_path / "data")
-    events = [next(loading), next(loading)]
-    loading.close()
-    assert events[-1].phase == "decoding" and not (tmp_path / "data").exists()
-    assert multiprocessing.active_children() == []
-
-
-def test_a_killed_decoding_process_is_a_sentence(split_folder):
-    paths = [str(path) for path in split_folder.rglob("*.png")] * 2000
-    loading = decoding.decode(paths, in_processes=True)
-    next(loading), next(loading)
-    os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-    with pytest.raises(DataError, match="ended from outside") as caught:
-        drain(loading)
-    assert isinstance(caught.value.__cause__, EOFError | OSError)
-
-
-def test_a_decoding_process_leaves_a_request_to_end_to_its_parent(split_folder):
-    """As systemd or Slurm sends it, to all processes at once."""
-    processes = {}
-    connection = decoding._start(processes)
-    paths = [str(split_folder / "train" / "ant" / "000.png")]
-    try:
-        for count in range(2):
-            connection.send((count, paths))
-            start, images, unreadable = connection.recv()
-            assert (start, len(images), unreadable) == (count, 1, [])
-            processes[connection].terminate()
-    finally:
-        processes[connection].kill()
-        processes[connection].join()
-
-
-def is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE  # init may be slow to bury it
-    except psutil.NoSuchProcess:
-        return False
-
-
-DECODE_AND_TELL = """
-import multiprocessing, sys
-from resnet_demo.data.decoding import decode
-loading = decode(sys.argv[1:2] * 200_000, in_processes=True)
-while next(loading).done == 0:
-    pass
-print(*(child.pid for child in multiprocessing.active_children()), flush=True)
-list(loading)
-"""
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_program_that_is_ended_in_mid_decoding_takes_its_processes_along(split_folder, how):
-    command = [sys.executable, "-c", DECODE_AND_TELL, str(split_folder / "train" / "ant" / "000.png")]
-    root = Path(decoding.__file__).parents[2]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=root, start_new_session=True, **pipes) as program:
-        children = [psutil.Process(int(pid)) for pid in program.stdout.readline().split()]
-        if how == signal.SIGINT:
-            os.killpg(program.pid, how)  # as Ctrl-C does: the whole group gets it
-        else:
-            program.kill()
-        try:
-            _, said = program.communicate(timeout=30)
-        finally:
-            program.kill()  # one that hangs would hold the whole suite
-    deadline = time.monotonic() + 10
-    while any(is_alive(child) for child in children) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert children and not any(is_alive(child) for child in children)
-    assert said.count("Traceback") == (1 if how == signal.SIGINT else 0), "a decoding process complained"
-
-
-def test_a_large_folder_reports_while_it_decodes(tmp_path, monkeypatch):
-    root = fill(tmp_path / "p", {"a": 40, "b": 40})
-    monkeypatch.setattr(decoding, "TICK_S", 0.01)
-    slow = decoding.load_picture
-    monkeypatch.setattr(decoding, "load_picture", lambda path: (time.sleep(0.002), slow(path))[1])
-    _, events = drained(load_dataset(f"folder:{root}", tmp_path / "data"))
-    done = [event.done for event in events]
-    assert done == sorted(done) and any(0 < count < 80 for count in done) and events[-1].done == events[-1].total == 80
 
 
 def test_digits_are_1500_and_297_of_every_class():

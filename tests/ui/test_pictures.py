@@ -6,7 +6,8 @@ import io
 import pytest
 from PIL import Image
 
-from resnet_demo.data.images import PictureError
+from resnet_demo.data.framing import fit
+from resnet_demo.data.headers import PictureError
 from resnet_demo.ui.pictures import data_url, uploaded_picture
 
 
@@ -25,7 +26,7 @@ def cache(tmp_path, picture):
 
 
 def test_an_upload_is_decoded(cache, picture):
-    assert uploaded_picture({"path": str(cache / "upload.png")}, str(cache)) == picture
+    assert uploaded_picture({"path": str(cache / "upload.png")}, str(cache)).image == fit(picture)
 
 
 @pytest.mark.parametrize("path", ["outside.png", "cache/../outside.png", "cache/link.png"])

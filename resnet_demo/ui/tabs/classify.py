@@ -181,7 +181,7 @@ class ClassifyTab:
         """Raises UserError."""
         if not isinstance(chosen, str):
             raise RunError(NO_SUCH_RUN)
-        picture = uploaded_picture(upload, self.picture.GRADIO_CACHE)
+        picture = uploaded_picture(upload, self.picture.GRADIO_CACHE).image
         return self._predictor().classify(picture, None if chosen == NEWEST else chosen)
 
     def _predictor(self) -> "Predictor":

@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from resnet_demo.data.images import PictureError
+from resnet_demo.data.headers import PictureError
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.pinned_card import mind_chart, photo_label, pinned_html
@@ -58,7 +58,7 @@ class PinnedPhoto:
         if upload is None:
             return gr.skip()
         try:
-            picture = uploaded_picture(upload, self.photo.GRADIO_CACHE)
+            picture = uploaded_picture(upload, self.photo.GRADIO_CACHE).image
         except PictureError as error:
             raise gr.Error(str(error), title="Not pinned", print_exception=False) from error
         run = self.backend.store.active()
