@@ -13,6 +13,8 @@ from resnet_demo.cli.main import main
 from resnet_demo.models import checkpoint
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import PAUSE, RunDirectory
+from resnet_demo.training import resume_state
+from resnet_demo.training.resume_state import load_state
 from resnet_demo.workers import worker as worker_module
 from resnet_demo.workers.worker import Worker
 from tests.support.states import assert_equal_states
@@ -105,7 +107,7 @@ def obey_permissions() -> None:
 
 def final_state(run: RunDirectory, data_dir: Path) -> dict:
     """The last resume.pt of a finished run, which the run itself has removed. For a KillableWorker's runs."""
-    return checkpoint.load_state(data_dir / f"{run.id}.pt")
+    return load_state(data_dir / f"{run.id}.pt")
 
 
 def _work(run_path: Path, data_dir: Path, save_every_s: float, place: Place) -> None:
@@ -147,7 +149,7 @@ def _enter(place: Place, phase: int) -> None:
 
 
 def _say_when_saving(place: Place) -> None:
-    replace_file = checkpoint.replace_file
+    replace_file = checkpoint.replace_file  # both modules' own
 
     def replace(path: Path, write: Callable[[Path], None]) -> None:
         before = place.phase
@@ -155,7 +157,7 @@ def _say_when_saving(place: Place) -> None:
         replace_file(path, write)
         _enter(place, before)
 
-    checkpoint.replace_file = replace
+    checkpoint.replace_file = resume_state.replace_file = replace
 
 
 def curves(view: events.RunView) -> tuple[list[tuple], list[tuple]]:
@@ -180,4 +182,4 @@ def assert_as_if_never_disturbed(run: RunDirectory, data_dir) -> None:
         if (event.step, len(whole.view().epochs)) == (view.last.step, len(view.epochs)):
             whole.request(PAUSE)
     assert curves(view) == curves(whole.view())
-    assert_equal_states(checkpoint.load_state(run.state_path), checkpoint.load_state(whole.state_path))
+    assert_equal_states(load_state(run.state_path), load_state(whole.state_path))
