@@ -160,9 +160,7 @@ class Trainer:
     def _log(self, rate: float, gradient_norm: Tensor, steps: int, since: float) -> events.MetricsLogged:
         loss, correct, images, norm = torch.cat([self.sums, gradient_norm[None].to(self.sums.dtype)]).tolist()
         if not math.isfinite(loss):
-            raise TrainingError(
-                f"The loss is no longer a number (step {self.step}). Lower the learning rate and start again."
-            )
+            raise self._astray("The loss is no longer a number")
         self.sums.zero_()
         return self._event(
             events.MetricsLogged,
@@ -186,6 +184,8 @@ class Trainer:
                 yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
             self.processes.add(sums)
             loss, correct = sums.tolist()
+            if not math.isfinite(loss):
+                raise self._astray("The network's answers are no longer numbers")
             results.append((loss / len(part), correct / len(part)) if len(part) else (None, None))
         (validation_loss, validation_accuracy), (test_loss, test_accuracy) = results
         ended = self._event(
@@ -211,10 +211,9 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """All that continuing takes, in tensors and plain types; raises TrainingError if the weights are broken."""
-        if not all(torch.isfinite(parameter).all() for parameter in self.model.parameters()):
-            raise TrainingError(
-                f"The weights are no longer numbers (step {self.step}). Lower the learning rate and start again."
-            )
+        for network in (self.model, self.averaged):
+            if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
+                raise self._astray("The weights are no longer numbers")
         return {
             "format": STATE_FORMAT,
             "data": self._data_facts(),
@@ -285,6 +284,9 @@ class Trainer:
             device=self.choice.name,
             warnings=self.warnings,
         )
+
+    def _astray(self, what: str) -> TrainingError:
+        return TrainingError(f"{what} (step {self.step}). Lower the learning rate and start again.")
 
     def _event(self, kind: type[events.Event], **values) -> events.Event:
         return kind(**{**self.place(), **values})

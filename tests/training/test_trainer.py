@@ -135,12 +135,23 @@ def test_a_loss_that_is_no_number_advises_a_lower_rate(make_trainer):
         list(make_trainer(optimizer="sgd", learning_rate=10.0, schedule="constant", epochs=20, momentum=0.999).run())
 
 
-def test_broken_weights_are_never_handed_out_for_saving(make_trainer):
+@pytest.mark.parametrize("network", ["model", "averaged"])
+@pytest.mark.parametrize("name", ["conv1.weight", "bn1.running_var"])
+def test_broken_weights_are_never_handed_out_for_saving(make_trainer, network, name):
     trainer = make_trainer()
-    with torch.no_grad():
-        next(trainer.model.parameters()).fill_(float("nan"))
+    getattr(trainer, network).state_dict()[name].fill_(float("nan"))
     with pytest.raises(TrainingError, match="Lower the learning rate"):
         trainer.state_dict()
+
+
+def test_an_evaluation_that_is_no_number_is_no_epochs_end(make_trainer):
+    trainer = make_trainer()
+    for event in trainer.run():
+        if event.step == trainer.steps_per_epoch - 1:
+            trainer.averaged.bn1.bias.data.fill_(float("inf"))
+            break
+    with pytest.raises(TrainingError, match="answers are no longer numbers"):
+        assert not [event for event in trainer.run() if isinstance(event, events.EpochEnded)]
 
 
 def test_too_few_pictures_for_a_batch_is_a_sentence(make_trainer):
