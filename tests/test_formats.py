@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from resnet_demo.models.checkpoint import load_weights
+from resnet_demo.models.checkpoint_info import read_model_info
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.text import checkpoint_text
 
 FORMATS = Path(__file__).with_name("formats")
 FIRST, SECOND, THIRD = "2026-11-24", "2026-11-25", "2026-11-26"
@@ -51,6 +54,14 @@ def test_an_old_log_tells_of_all_that_was(run):
     assert [epoch.epoch for epoch in view.epochs] == [1, 2] and view.saved.step == 10
     assert all((point.gradient_norm is None) == (run.id == FIRST) for point in view.metrics)
     assert RunStore(run.path.parent).runs() == [run]
+
+
+@pytest.mark.parametrize("run", ALL, indirect=True)
+def test_an_old_checkpoint_is_read_and_says_once_that_it_has_no_checksum(run):
+    weights, info = load_weights(run.model_path)
+    assert info == read_model_info(run.model_path) and info.classes == ("cat", "dog")
+    assert {name: tensor.shape for name, tensor in weights.items()} == {"bias": (2,), "weight": (2, 3)}
+    assert info.digest == "" and "without a checksum" in checkpoint_text(info)
 
 
 def test_a_run_of_a_newer_version_is_refused_with_a_sentence(store, tiny_config):

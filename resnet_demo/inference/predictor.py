@@ -78,8 +78,15 @@ class Classifier:
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:
-        """uint8 (N, 3, 32, 32) -> float32 (N, classes): what training evaluates, for pictures already prepared."""
-        return torch.cat([self.model(self.normalise(part)) for part in images.split(BATCH)])
+        """uint8 (N, 3, 32, 32) -> float32 (N, classes): what training evaluates, for pictures already prepared. Raises
+        CheckpointError where an answer is not a number."""
+        answers = torch.cat([self.model(self.normalise(part)) for part in images.split(BATCH)])
+        if not answers.isfinite().all():
+            raise CheckpointError(
+                "This checkpoint's answer is not a number: its weights are damaged, or its training went astray. "
+                "Choose another checkpoint."
+            )
+        return answers
 
     def _ranked(self, shares: Tensor) -> tuple[tuple[str, float], ...]:
         ordered = shares.sort(descending=True, stable=True)

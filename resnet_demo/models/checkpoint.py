@@ -4,30 +4,40 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from resnet_demo.files import replace_file
-from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
+from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, ModelInfo, open_checkpoint
+from resnet_demo.models.digest import digest
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 
 
 def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
     """Write weights and buffers for inference, whole or not at all. Raises OSError."""
     tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    metadata = info.to_metadata()
+    metadata["digest"] = digest([metadata, tensors])
     try:
-        replace_file(path, lambda temporary: save_file(tensors, temporary, metadata=info.to_metadata()))
+        replace_file(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
     except SafetensorError as error:  # how the library reports a failed write
         raise OSError(f"'{path.name}' could not be written: {error}") from error
 
 
 def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], ModelInfo]:
-    """Weights and buffers by name, on the CPU. Raises CheckpointError."""
-    info = read_model_info(path)
-    try:
-        return load_file(path), info
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"The weights in '{path.name}' cannot be read.") from error
+    """Weights and buffers by name, on the CPU, and what the file says of them, which its digest proves; files of before
+    have none (`info.digest` is ''). Raises CheckpointError."""
+    with open_checkpoint(path, "pt") as file:
+        metadata = file.metadata()
+        info = ModelInfo.from_metadata(metadata)
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    described = {name: text for name, text in metadata.items() if name != "digest"}
+    if metadata["format"] != WITHOUT_DIGEST and info.digest != digest([described, weights]):
+        raise CheckpointError(
+            f"'{path.name}' is damaged: its weights or their description are not as they were saved. Take another "
+            "checkpoint, or a copy of this one."
+        )
+    return weights, info
 
 
 def load_model(path: Path) -> tuple[ResNet, ModelInfo]:

@@ -1,13 +1,16 @@
 """What a saved model says of itself, read from its header alone: no torch, no weights, nothing unpickled."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
 from resnet_demo.errors import UserError
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS
 
-MODEL_FORMAT = "resnet_demo-1"
+MODEL_FORMAT = "resnet_demo-2"  # has a digest
+WITHOUT_DIGEST = "resnet_demo-1"
 DAMAGED = "This checkpoint's description is damaged."
 
 
@@ -17,7 +20,8 @@ class CheckpointError(UserError):
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What it takes to build the network again and to read its answers."""
+    """What it takes to build the network again and to read its answers. A field that comes later has a default: what
+    its absence meant."""
 
     arch: str
     stem: str
@@ -29,22 +33,27 @@ class ModelInfo:
     epoch: int  # epochs finished
     step: int
     accuracy: float | None  # on the test pictures, 0..1; None before the first evaluation
+    digest: str = field(default="", compare=False)  # as read from the file, of its weights too; '' where there is none
 
     def to_metadata(self) -> dict[str, str]:
-        """safetensors metadata are strings."""
-        return {"format": MODEL_FORMAT, **{name: json.dumps(value) for name, value in asdict(self).items()}}
+        """safetensors metadata are strings. The digest is added by who knows the weights."""
+        values = {name: json.dumps(value) for name, value in asdict(self).items() if name != "digest"}
+        return {"format": MODEL_FORMAT, **values}
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str] | None) -> "ModelInfo":
         """Raises CheckpointError where the file is a stranger's or of a newer version."""
-        written_by = (metadata or {}).get("format", "")
-        if written_by != MODEL_FORMAT:
+        metadata = metadata or {}
+        written_by = metadata.get("format", "")
+        if written_by not in (MODEL_FORMAT, WITHOUT_DIGEST):
             if written_by.startswith("resnet_demo-"):
                 raise CheckpointError("This checkpoint is of a newer version of resnet_demo. Update, then try again.")
             raise CheckpointError("This safetensors file was not written by resnet_demo: it does not name its classes.")
+        described = [f for f in fields(cls) if f.name != "digest" and (f.name in metadata or f.default is MISSING)]
         try:
-            values = {f.name: json.loads(metadata[f.name]) for f in fields(cls)}
-            info = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+            values = {f.name: json.loads(metadata[f.name]) for f in described}
+            digest = metadata["digest"] if written_by == MODEL_FORMAT else ""
+            info = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}, digest=digest)
             plausible = info._is_plausible()
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(DAMAGED) from error
@@ -72,14 +81,20 @@ class ModelInfo:
 
 
 def read_model_info(path: Path) -> ModelInfo:
-    """Raises CheckpointError where `path` is no whole checkpoint of ours."""
+    """Raises CheckpointError where `path` is no whole checkpoint of ours. The digest is read, not compared."""
+    with open_checkpoint(path, "numpy") as file:
+        return ModelInfo.from_metadata(file.metadata())
+
+
+@contextmanager
+def open_checkpoint(path: Path, framework: str) -> Iterator:
+    """A safetensors file, for `metadata()` and `get_tensor(name)`. Raises CheckpointError, in its `with`, too."""
     from safetensors import SafetensorError, safe_open  # at first use: the page's first paint does not need it
 
     try:
-        with safe_open(path, framework="numpy") as opened:
-            metadata = opened.metadata()
+        with safe_open(path, framework=framework) as file:
+            yield file
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint '{path.name}'.") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"'{path.name}' is not a whole safetensors file.") from error
-    return ModelInfo.from_metadata(metadata)

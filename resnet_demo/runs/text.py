@@ -100,8 +100,10 @@ def bar_line(event: events.Event | Progress | LoadProgress) -> str:
 
 
 def checkpoint_text(info: ModelInfo) -> str:
-    """'resnet50 on CIFAR-10, step 1,240, test accuracy 71.2 % after epoch 3'."""
-    return f"{info.arch} on {data_label(info.data)}, step {info.step:,}, {accuracy_text(info)}"
+    """'resnet50 on CIFAR-10, step 1,240, test accuracy 71.2 % after epoch 3'. A file of an earlier version has no
+    checksum, and says so."""
+    unchecked = "" if info.digest else " (without a checksum: damage would not be noticed)"
+    return f"{info.arch} on {data_label(info.data)}, step {info.step:,}, {accuracy_text(info)}{unchecked}"
 
 
 def accuracy_text(info: ModelInfo) -> str:

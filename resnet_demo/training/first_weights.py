@@ -12,13 +12,13 @@ from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, download, has_checksum
 from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
 from resnet_demo.training.resume_state import DAMAGE
 from resnet_demo.training.trainer import Trainer, TrainingError
 
 STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."
 TORCHVISION_STEM = "imagenet"
+UNCHECKED = "The weights it starts from are an earlier version's, without a checksum: damage would not be noticed."
 
 
 def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Iterator[LoadProgress]:
@@ -30,8 +30,9 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
     config = trainer.config
     parent = store.parent(config)
     if parent:
-        weights, stem, classes = _of_run(parent)
-        warnings = _held_out_warning(config, parent.config())
+        weights, info = load_weights(parent.model_path)
+        stem, classes = info.stem, info.classes
+        warnings = _held_out_warning(config, parent.config()) + (() if info.digest else (UNCHECKED,))
     else:
         path = yield from _fetch(_torchvision_url(config.arch), data_dir)
         weights, stem, classes, warnings = _read(path), TORCHVISION_STEM, None, ()
@@ -42,12 +43,6 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
         weights = _without(weights, STEM)
         warnings += (f"The weights it starts from have the stem '{stem}', so the first layer is new.",)
     trainer.begin_with(weights, warnings)
-
-
-def _of_run(parent: RunDirectory) -> tuple[dict[str, Tensor], str, tuple[str, ...]]:
-    """Weights, stem and classes."""
-    weights, info = load_weights(parent.model_path)
-    return weights, info.stem, info.classes
 
 
 def _without(weights: dict[str, Tensor], prefix: str | tuple[str, ...]) -> dict[str, Tensor]:

@@ -1,16 +1,20 @@
 """`classify` and `evaluate`: answers on stdout, everything else on stderr, exit codes as people expect."""
 
+import copy
 import json
 from dataclasses import replace
 
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
 from resnet_demo.cli.main import main
 from resnet_demo.data.images import load_picture
 from resnet_demo.inference.predictor import Predictor
+from resnet_demo.models.checkpoint import save_model
+from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST
 from resnet_demo.runs.store import RunStore
-from tests.support.checkpoints import DIGITS, INFO, make_run
+from tests.support.checkpoints import DIGITS, INFO, make_run, network
 
 
 @pytest.fixture
@@ -119,6 +123,44 @@ def test_no_checkpoint_is_one_line_and_exit_1(runs, pictures, tmp_path, monkeypa
     assert run("classify", pictures[0], *arguments) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"resnet_demo: {sentence}") and err.count("\n") == 1
+
+
+def flip_bit(path, name: str, bit: int) -> None:
+    """Of the last byte of a float's little-endian four, where sign and exponent are."""
+    content = bytearray(path.read_bytes())
+    header = int.from_bytes(content[:8], "little")
+    first, _ = json.loads(content[8 : 8 + header])[name]["data_offsets"]
+    content[8 + header + first + 3] ^= 1 << bit
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("bit", [7, 6], ids=["sign", "exponent"])
+def test_one_flipped_bit_of_the_weights_is_one_line_and_exit_1(runs, pictures, capsys, bit):
+    flip_bit(runs / "20260202-new" / "model.safetensors", "layer1.0.conv1.weight", bit)
+    for command in (["classify", pictures[0]], ["evaluate"]):
+        assert run(*command, "--runs", runs) == 1
+        said = capsys.readouterr()
+        assert said.out == "" and said.err.count("\n") == 1 and "model.safetensors' is damaged" in said.err
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_no_number_is_a_sentence_whatever_its_cause(tmp_path, pictures, capsys, value):
+    spoiled = make_run(RunStore(tmp_path / "runs"), "spoiled", DIGITS)
+    model = copy.deepcopy(network(0, 10))
+    model.fc.bias.data[3] = value
+    save_model(spoiled.model_path, model, DIGITS)
+    for command in (["classify", pictures[0]], ["evaluate"]):
+        assert run(*command, "--json", "--runs", tmp_path / "runs") == 1
+        said = capsys.readouterr()
+        assert said.out == "" and "answer is not a number" in said.err and said.err.count("\n") == 1
+
+
+def test_a_checkpoint_without_a_checksum_answers_and_says_so_once(runs, pictures, capsys):
+    path = runs / "20260202-new" / "model.safetensors"
+    save_file(network().state_dict(), path, metadata={**INFO.to_metadata(), "format": WITHOUT_DIGEST})
+    assert run("classify", *pictures, "--runs", runs) == 0
+    said = capsys.readouterr()
+    assert said.out.count("\n") == 2 and said.err.count("without a checksum") == 1
 
 
 @pytest.mark.parametrize(

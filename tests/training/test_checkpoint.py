@@ -3,14 +3,16 @@
 import os
 import pickle
 import struct
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
-from resnet_demo.models.checkpoint import load_model, save_model
-from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
+from resnet_demo.models.checkpoint import load_model, load_weights, save_model
+from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, read_model_info
 from resnet_demo.training.resume_state import load_state, save_state
 from tests.support.checkpoints import INFO, network
 
@@ -56,7 +58,8 @@ def test_channels_last_weights_are_saved_too(tmp_path):
 
 
 def test_not_yet_measured_stays_unknown(tmp_path):
-    assert ModelInfo.from_metadata(replace(INFO, accuracy=None).to_metadata()).accuracy is None
+    save_model(tmp_path / "m.safetensors", torch.nn.Linear(2, 2), replace(INFO, accuracy=None))
+    assert read_model_info(tmp_path / "m.safetensors").accuracy is None
 
 
 def test_saving_over_an_old_one_leaves_no_other_file(tmp_path):
@@ -118,7 +121,7 @@ def test_a_strangers_file_is_refused(tmp_path):
 
 def test_a_newer_format_says_update(tmp_path):
     path = tmp_path / "model.safetensors"
-    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), "format": "resnet_demo-2"})
+    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), "format": "resnet_demo-3"})
     with pytest.raises(CheckpointError, match="newer version of resnet_demo"):
         load_model(path)
 
@@ -141,7 +144,7 @@ def test_a_newer_format_says_update(tmp_path):
 )
 def test_a_damaged_description_is_refused(tmp_path, changes):
     path = tmp_path / "model.safetensors"
-    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), **changes})
+    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), "digest": "0", **changes})
     with pytest.raises(CheckpointError, match="description is damaged"):
         load_model(path)
 
@@ -149,7 +152,7 @@ def test_a_damaged_description_is_refused(tmp_path, changes):
 @pytest.mark.parametrize("unknown", [{"arch": '"resnet20"'}, {"arch": '"../resnet18"'}, {"stem": '"none"'}], ids=repr)
 def test_a_network_that_is_not_known_is_refused_from_the_header(tmp_path, unknown):
     path = tmp_path / "model.safetensors"
-    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), **unknown})
+    save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), "digest": "0", **unknown})
     with pytest.raises(CheckpointError, match="none that this version"):
         read_model_info(path)
 
@@ -184,9 +187,45 @@ def test_missing_extra_and_renamed_tensors_are_refused(tmp_path):
     path, whole = tmp_path / "model.safetensors", network().state_dict()
     without = {name: tensor for name, tensor in whole.items() if name != "fc.bias"}
     for tensors in (without, {**whole, "more": torch.zeros(1)}, {f"module.{name}": t for name, t in whole.items()}):
-        save_file(tensors, path, metadata=INFO.to_metadata())
+        save_file(tensors, path, metadata={**INFO.to_metadata(), "format": WITHOUT_DIGEST})
         with pytest.raises(CheckpointError, match="do not fit"):
             load_model(path)
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A checkpoint of a few tensors, of more than one kind and size."""
+    path = tmp_path / "small.safetensors"
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    save_model(path, network.to(memory_format=torch.channels_last), INFO)
+    return path
+
+
+def test_no_flipped_bit_of_a_checkpoint_goes_unnoticed(small):
+    whole = small.read_bytes()
+    weights, info = load_weights(small)
+    assert len(info.digest) == 64 and len(weights) == 7
+    unnoticed = []
+    for place in range(len(whole)):  # one bit of every byte: weights, their names and shapes, the description
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        small.write_bytes(damaged)
+        with suppress(CheckpointError):
+            same = load_weights(small)[1]
+            unnoticed.append((place, whole[place : place + 1], same))
+    assert unnoticed == []
+
+
+@pytest.mark.parametrize("gone", ["digest", "format"])
+def test_a_digest_that_is_gone_is_damage(small, gone):
+    with safe_open(small, "pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    del metadata[gone]
+    save_file(tensors, small, metadata=metadata)
+    with pytest.raises(CheckpointError):
+        load_weights(small)
 
 
 def test_what_is_no_file_is_refused(tmp_path):

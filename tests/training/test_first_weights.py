@@ -8,9 +8,12 @@ from threading import Thread
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torchvision.models import resnet18
 
+from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.checkpoint import load_weights
+from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError
 from resnet_demo.runs import events
 from resnet_demo.runs.config import continued, preset_config
 from resnet_demo.runs.directory import PAUSE, RunError
@@ -62,6 +65,19 @@ def test_a_finished_run_goes_on_as_a_new_one_that_names_it(store, parent, folder
     fresh = parent.view()
     assert child.view().metrics[0].train_loss < 0.8 * fresh.metrics[0].train_loss
     assert child.view().epochs[0].test_accuracy > fresh.epochs[0].test_accuracy
+
+
+def test_a_damaged_parent_is_not_started_from_and_an_unchecked_one_is_named(store, parent, folder):
+    damaged, unchecked = (store.create(TINY, name=name) for name in ("damaged", "unchecked"))
+    content = bytearray(parent.model_path.read_bytes())
+    content[-1] ^= 0x80
+    damaged.model_path.write_bytes(content)
+    weights, info = load_weights(parent.model_path)
+    save_file(weights, unchecked.model_path, metadata={**info.to_metadata(), "format": WITHOUT_DIGEST})
+    dataset = drain(load_dataset("digits", folder))
+    with pytest.raises(CheckpointError, match="is damaged"):
+        trainer_for(continued(TINY, damaged.id, epochs=1), store, dataset, folder)
+    assert "without a checksum" in trainer_for(continued(TINY, unchecked.id, 1), store, dataset, folder).warnings[0]
 
 
 def test_weights_and_buffers_are_the_parents_before_the_first_step(store, parent, folder):
