@@ -151,9 +151,12 @@ def leave(launcher: Launcher, keep_training: bool) -> None:
         if run := launcher.store.active():
             print(f"The app ends; '{run.id}' goes on training. Start the app again to watch it.", flush=True)
         return
+    run = launcher.store.active()
+    if run is None:
+        return
     try:
-        run = launcher.pause()
-    except LaunchError:  # nothing trains
+        launcher.pause(run)
+    except LaunchError:  # it has ended this moment
         return
     except OSError as error:
         print(f"The run in training could not be asked to save ({error.strerror}), so it goes on. Make room on the "

@@ -39,7 +39,7 @@ def training(runs: Path, data: Path):
     try:
         yield run
     finally:
-        launcher.stop()
+        launcher.stop(run)
         launcher.wait_until_idle(START_TIMEOUT_S)
 
 

@@ -18,9 +18,9 @@ def resume_command(options: argparse.Namespace) -> int:
         return train_along()
     run = find_run(options)
     view = run.view()
-    if view.is_over:
+    if not run.can_resume(view):
         raise CommandError(
             f"The run '{run.id}' is {view.ended.outcome}, so there is nothing to resume. A new run can go on from its "
             f"weights: train --start-from run:{run.id}"
         )
-    return train_in_foreground(run, options.data_dir, options.json)
+    return train_in_foreground(run, options.data_dir, options.json, reopen=True)

@@ -51,13 +51,15 @@ def train_command(options: argparse.Namespace) -> int:
     return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
 
 
-def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool) -> int:
-    """Train to the end or until Ctrl-C, and say how it ended; returns the exit status."""
+def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: bool = False) -> int:
+    """Train to the end or until Ctrl-C, and say how it ended; returns the exit status. `reopen` lets a stopped run go
+    on."""
     from resnet_demo.workers.worker import Worker
 
-    if run.config().processes > 1 and not is_under_torchrun():
+    goes_on = reopen or not run.view().is_over
+    if goes_on and run.config().processes > 1 and not is_under_torchrun():
         _become_torchrun(run, data_dir, json)
-    worker = Worker(run, data_dir)
+    worker = Worker(run, data_dir, reopen)
     worker.signals.heed()
     show = _print_json if json else _print_bar
     work = worker.work()

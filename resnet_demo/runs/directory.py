@@ -48,7 +48,17 @@ class Progress:
     gpu_percent: float | None = None
     gpu_memory_bytes: int | None = None
     gpu_memory_peak_bytes: int | None = None
+    process_id: int = 0
     time: float = 0.0  # Unix seconds
+
+
+@dataclass(frozen=True)
+class Exit:
+    """exit.json: how a worker's process ended, as its parent saw it."""
+
+    code: int  # its exit status; of a signal the number, negative
+    time: float  # Unix seconds
+    began: bool = True  # whether it had come to hold the run
 
 
 class RunDirectory:
@@ -158,6 +168,11 @@ class RunDirectory:
     def view(self) -> RunView:
         return fold(self.events())
 
+    def can_resume(self, view: RunView) -> bool:
+        """Whether the run, whose log this is, can go on: a stopped one while the state to go on from is kept."""
+        stopped = view.ended is not None and view.ended.outcome == "stopped"
+        return not view.is_over or (stopped and self.state_path.exists())
+
     def log_tail(self, lines: int = 12) -> str:
         """The end of worker.log, '' where there is none; bytes that are no UTF-8 are replaced."""
         try:
@@ -187,6 +202,22 @@ class RunDirectory:
         if self.wanted() == RUN:
             self.forget_request()
 
+    def forget_worker(self) -> None:
+        """Delete what an earlier worker has left of its last moment: a new one begins."""
+        for name in ("progress.json", "exit.json"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def write_exit(self, ended: Exit) -> None:
+        """Of a run that is there: a discarded one stays away."""
+        with suppress(FileNotFoundError):
+            replace_json(self.path / "exit.json", ended.__dict__)
+
+    def exit(self) -> Exit | None:
+        """How the last worker ended; None where nobody has seen it."""
+        stored = read_json(self.path / "exit.json") or {}
+        code, when, began = (stored.get(name) for name in ("code", "time", "began"))
+        return Exit(code, when, began is not False) if type(code) is int and type(when) in (int, float) else None
+
     def request(self, wanted: str) -> None:
         """Ask the worker to run, pause, stop or discard. It obeys within one step."""
         replace_json(self.path / "control.json", {"wanted": wanted})
@@ -210,6 +241,14 @@ class RunDirectory:
     def is_alive(self) -> bool:
         """Whether a worker holds this run. Looking is acquiring for a moment: ask only where the run may go on."""
         return is_held(self.path / "worker.lock")
+
+    @property
+    def start_path(self) -> Path:
+        """Held by a launcher from the press of a button until its worker holds the run, or has failed to."""
+        return self.path / "start.lock"
+
+    def is_starting(self) -> bool:
+        return is_held(self.start_path)
 
     def model_info(self) -> ModelInfo | None:
         """The header of model.safetensors; None where there is no whole one."""

@@ -92,12 +92,13 @@ class RunResumed(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunEnded(Event):
-    """`outcome` is finished, stopped or failed; `message` is a sentence for people. Nothing follows the first two;
-    a failed run can be resumed once the cause is mended. A run that was discarded has no log to say so: only who
-    drains the worker is told."""
+    """`outcome` is finished, stopped or failed; `message` is a sentence for people. A failed run can be resumed once
+    the cause is mended, unless the same failure `comes_again`; a stopped one while its resume.pt is kept. A run that
+    was discarded has no log to say so: only who drains the worker is told."""
 
     outcome: str
     message: str = ""
+    comes_again: bool = False
 
 
 STORED = (RunStarted, MetricsLogged, EpochEnded, PictureSeen, CheckpointSaved, RunPaused, RunResumed, RunEnded)
@@ -137,8 +138,8 @@ class RunView:
 
     @property
     def is_over(self) -> bool:
-        """Whether the run will never go on."""
-        return self.ended is not None and self.ended.outcome != "failed"
+        """Whether the run has come to its end: it does not go on by itself, nor once a cause is mended."""
+        return self.ended is not None and (self.ended.outcome != "failed" or self.ended.comes_again)
 
     @property
     def elapsed_s(self) -> float:

@@ -1,6 +1,8 @@
-"""What a worker that died without an ending has left in worker.log. Imports no torch."""
+"""How a worker that died without an ending ended: its exit code in words, and what it left in worker.log. Imports no
+torch."""
 
 import re
+import signal
 
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.events import Event, from_line
@@ -9,6 +11,22 @@ MAX_CHARACTERS = 160
 TAIL_LINES = 200  # at most; `log_tail` reads a few kB, however long the log is
 # How torchrun tells of a process that died. Where it knows nothing, it only says how it could be made to.
 _TOLD_BY_TORCHRUN = re.compile(r"\s+(exitcode|traceback)\s*: (?!To enable traceback)")
+
+
+def exit_words(code: int) -> str:
+    """'with exit code 3'; of a signal its name, and what it most often means."""
+    if code >= 0:
+        return f"with exit code {code}"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    return f"by {name}{_OF_A_SIGNAL.get(name, '')}"
+
+
+_OF_A_SIGNAL = {
+    "SIGKILL": ", as the system does where memory runs out",
+    "SIGSEGV": ", a fault in a library",
+    "SIGBUS": ", a fault in a library, or a full /dev/shm",
+    "SIGILL": ", a library built for another processor",
+}
 
 
 def last_words(run: RunDirectory, last: Event | None) -> str:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from resnet_demo.files import read_json, replace_json
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError, is_held
 
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
 DELETE_TIMEOUT_S = 1.0
 NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
+DELETED_LIST, DELETED_MAX = ".deleted.json", 16  # the last runs that were deleted on request
 DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
 
 
@@ -123,16 +125,23 @@ class RunStore:
             raise RunError(f"'{run.id}' is training. Stop it first, then delete it.") from error
         except OSError as error:
             raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
+        with suppress(OSError):  # no reason to stop in the middle: the run is told as lost then
+            replace_json(self.folder / DELETED_LIST, {"runs": [*self.deleted(), run.id][-DELETED_MAX:]})
         for left in self.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
             shutil.rmtree(left, ignore_errors=True)
         if aside.exists():
             raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
 
+    def deleted(self) -> list[str]:
+        """The ids of the last runs that were deleted on request: what else is gone has been lost."""
+        ids = (read_json(self.folder / DELETED_LIST) or {}).get("runs")
+        return ids if isinstance(ids, list) else []
+
     def active(self) -> RunDirectory | None:
         """The run that is training now, if any."""
         if not is_held(self.folder / ".training.lock"):
             return None
-        return next((run for run in self.runs() if not run.view().is_over and run.is_alive()), None)
+        return next((run for run in self.runs() if run.is_alive()), None)
 
     def latest_model(self) -> RunDirectory | None:
         """The run whose model.safetensors is the newest that is whole."""
@@ -148,6 +157,7 @@ class RunStore:
                 held.enter_context(FileLock(self.folder / ".training.lock").acquire(timeout=LOCK_TIMEOUT_S))
                 with suppress(PermissionError):  # then the worker's first word fails, too, and is said in the run
                     run.forget_request()  # made to an earlier worker: before others see this one, and ask it
+                    run.forget_worker()
                 held.enter_context(run.lock.acquire(timeout=LOCK_TIMEOUT_S))
             except Timeout as error:
                 active = self.active()

@@ -10,15 +10,17 @@ from typing import NamedTuple
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import RUN, Progress, RunDirectory, RunError
+from resnet_demo.runs.directory import DISCARD, RUN, Exit, Progress, RunDirectory, RunError
 from resnet_demo.runs.event_log import EventLog
 from resnet_demo.runs.exit_reason import last_words
 from resnet_demo.runs.pinned import PinnedFile, PinnedPicture
+from resnet_demo.runs.status import RunStatus, is_stalled, run_status
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import run_name
 
 NEWEST = "newest"  # the choice that follows the run in front
 FRESH_S = 0.5  # pages that ask within this time get the same look
+QUIET_TOLD_S = 5  # how often it is told anew for how long a stalled worker has been quiet
 CURVES_S = 4.0  # how often curves are drawn anew at the most: a fast run logs more points than an eye follows
 
 
@@ -35,6 +37,10 @@ class Snapshot:
     title: str = ""  # what a person called the run
     last_words: str = ""  # of a worker that died without an ending; for the owner alone
     pinned: PinnedPicture | None = None
+    starting: bool = False  # a launcher is about to hand it to a worker
+    quiet_s: float | None = None  # a living worker that should have said something has not, for so long
+    exit: Exit | None = None  # how the last worker ended, where it ended without a word
+    is_kept: bool = False  # a stopped run still has the state to go on from
 
     @property
     def name(self) -> str:
@@ -48,13 +54,14 @@ class Snapshot:
         return int(self.view.metrics[-1].time // CURVES_S) if self.view.metrics else None
 
     @property
-    def status(self) -> str:
-        """training, paused, interrupted, finished, stopped or failed; said of a process only while it lives."""
-        if self.alive:
-            return "training"
-        if self.view.ended:
-            return self.view.ended.outcome
-        return "paused" if self.view.paused else "interrupted"
+    def status(self) -> RunStatus:
+        """Said of a process only while it lives."""
+        return run_status(self.view, self.starting, self.alive, self.progress, self.quiet_s is not None)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it waits to go on."""
+        return not self.status.is_live and (not self.view.is_over or self.is_kept)
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,13 @@ class Look:
     current: Snapshot | None = None
     runs: tuple[Snapshot, ...] = ()
     unreadable: tuple[str, ...] = ()  # a sentence for each run that cannot be opened
-    lost: str = ""  # the run whose folder was deleted while it trained
+    lost: str = ""  # the run whose folder vanished while it trained
+    discarded: str = ""  # the run that was deleted on request while it trained
 
     @property
     def training(self) -> bool:
-        return self.current is not None and self.current.alive
+        """Whether a run trains or is being started."""
+        return self.current is not None and self.current.status.is_live
 
     def has(self, chosen: str) -> bool:
         """Whether there still is what a page has chosen."""
@@ -93,8 +102,11 @@ class Look:
     @cached_property
     def _everything(self) -> str:
         """Changes with how any of the runs stands."""
-        rows = [(s.run.id, s.status, s.wanted, len(s.view.epochs), s.title, s.last_words) for s in self.runs]
-        return checksum(rows, self.unreadable, self.lost)
+        rows = [
+            (s.run.id, s.status.value, s.wanted, len(s.view.epochs), s.title, s.last_words, s.exit, s.is_kept)
+            for s in self.runs
+        ]
+        return checksum(rows, self.unreadable, self.lost, self.discarded)
 
     def version_of(self, shown: Snapshot | None) -> "Version":
         """Of a page that shows this run."""
@@ -103,15 +115,20 @@ class Look:
         view, progress, pinned = shown.view, shown.progress, shown.pinned
         states = f"{checksum(shown.run.id)}/{shown.status}/{self._everything}"
         points = checksum(states, shown.latest_curves, len(view.epochs), len(view.pictures), pinned and pinned.id)
-        return Version(states, points, checksum(points, view.last and view.last.time, progress and progress.time))
+        quiet = shown.quiet_s and shown.quiet_s // QUIET_TOLD_S
+        said = view.last and view.last.time, progress and progress.time, quiet
+        return Version(states, points, checksum(points, *said))
 
     def ended_since(self, states: str) -> Snapshot | None:
         """The run that a page with these states saw training and that has ended since. A pause is no end."""
         run, _, status = states.partition("/")
-        if not status.startswith("training/"):
+        if status.partition("/")[0] not in _LIVE:
             return None
         shown = next((s for s in self.runs if checksum(s.run.id) == run), None)
-        return shown if shown and shown.status not in ("training", "paused") else None
+        return shown if shown and not shown.status.is_live and shown.status != RunStatus.PAUSED else None
+
+
+_LIVE = {status for status in RunStatus if status.is_live}
 
 
 class Version(NamedTuple):
@@ -154,14 +171,18 @@ class Watcher:
         )
         last_word = max(snapshots, key=lambda s: s.view.last.time if s.view.last else s.run.created(), default=None)
         unreadable = tuple(followed.problem for followed in self._followed.values() if followed.problem)
-        training = next((s for s in snapshots if s.alive), None)
-        return Look(training or last_word, snapshots, unreadable, "" if training else self._lost(runs))
+        training = next((s for s in snapshots if s.status.is_live), None)
+        return Look(training or last_word, snapshots, unreadable, *(("", "") if training else self._gone(runs)))
 
-    def _lost(self, runs: Container[str]) -> str:
-        """Remembered until another run trains: the folder that could say it is gone. A discarded run is told, too:
-        a worker may be quicker to obey than a look to see what it was asked."""
-        trained = (s.run.id for s in self._look.runs if s.alive)
-        return next((run_id for run_id in trained if run_id not in runs), self._look.lost)
+    def _gone(self, runs: Container[str]) -> tuple[str, str]:
+        """The run that was deleted while it trained, by an accident or on request. Remembered until another run
+        trains: the folder that could say it is gone."""
+        trained = (s for s in self._look.runs if s.status.is_live)
+        gone = next((s for s in trained if s.run.id not in runs), None)
+        if gone is None:
+            return self._look.lost, self._look.discarded
+        asked = gone.wanted == DISCARD or gone.run.id in self.store.deleted()  # a worker may obey before a look sees it
+        return ("", gone.run.id) if asked else (gone.run.id, "")
 
 
 class _Followed:
@@ -187,19 +208,25 @@ class _Followed:
             self.problem = str(error) if self.run.exists() else ""  # deleted this moment: nothing to say
             return None
         self._follow()
-        alive = not self._view.is_over and self.run.is_alive()
+        run, view = self.run, self._view
+        can_resume = run.can_resume(view)
+        alive = can_resume and run.is_alive()
+        progress, now = run.progress() if alive else None, time.time()
         snapshot = Snapshot(
-            run=self.run,
+            run=run,
             config=self._config,
-            view=self._view,
+            view=view,
             alive=alive,
-            progress=self.run.progress() if alive else None,
-            wanted=self.run.wanted() if alive else RUN,
-            title=self.run.title(),
+            progress=progress,
+            wanted=run.wanted() if alive else RUN,
+            title=run.title(),
             pinned=self._pinned.look(),
+            starting=can_resume and not alive and run.is_starting(),
+            quiet_s=now - progress.time if is_stalled(progress, self._config.batch_size, now) else None,
+            is_kept=can_resume and view.is_over,
         )
-        if snapshot.status == "interrupted":
-            return replace(snapshot, last_words=last_words(self.run, self._view.last))
+        if snapshot.status == RunStatus.INTERRUPTED:
+            return replace(snapshot, last_words=last_words(run, view.last), exit=_silent_exit(run, view))
         return snapshot
 
     def _follow(self) -> None:
@@ -212,3 +239,9 @@ class _Followed:
         if new := self._log.read():
             self._events += new
             self._view = events.fold(self._events)
+
+
+def _silent_exit(run: RunDirectory, view: events.RunView) -> Exit | None:
+    """How the worker ended that has left no ending; an older one's exit is no news."""
+    exit = run.exit()
+    return exit if exit and (view.last is None or exit.time >= view.last.time) else None

@@ -32,6 +32,12 @@ class TrainingError(UserError):
     """Training cannot go on: a sentence for people."""
 
 
+class Diverged(TrainingError):
+    """The numbers are no numbers any more: whoever trains on from the last save comes to the same."""
+
+    comes_again = True
+
+
 class Trainer:
     """Trains one network on one dataset, from the start or from a `state_dict()`.
 
@@ -290,8 +296,8 @@ class Trainer:
             warnings=self.warnings,
         )
 
-    def _astray(self, what: str) -> TrainingError:
-        return TrainingError(f"{what} (step {self.step}). Lower the learning rate and start again.")
+    def _astray(self, what: str) -> Diverged:
+        return Diverged(f"{what} (step {self.step}). Lower the learning rate and start again.")
 
     def _event(self, kind: type[events.Event], **values) -> events.Event:
         return kind(**{**self.place(), **values})

@@ -5,23 +5,31 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, RunDirectory, RunError
+from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Exit, RunDirectory, RunError
+from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.store import RunStore
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER_PRIORITY = 5  # Unix niceness: the page answers while all cores train; more would starve it beside other work
 START_TIMEOUT_S = 30.0
+STARTED_TWICE_S = 0.5  # whoever looks at a lock holds it for a moment
 
 
 class LaunchError(UserError):
     """A worker that did not start or end as wanted: a sentence for people."""
+
+
+class SecondError(LaunchError):
+    """Another run trains already."""
 
 
 class Launcher:
@@ -38,7 +46,7 @@ class Launcher:
             run = self.store.create(config)
             try:
                 self._spawn(run)
-            except LaunchError:
+            except SecondError:
                 self.store.discard_unborn(run)
                 raise
         return run
@@ -47,17 +55,17 @@ class Launcher:
         """Go on with a paused, interrupted or failed run. Raises LaunchError."""
         with self._starting:
             self._refuse_second()
-            if run.view().is_over:
+            if not run.can_resume(run.view()):
                 raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
             self._spawn(run)
 
-    def pause(self) -> RunDirectory:
-        """Ask the active run to save and end. Raises LaunchError where nothing trains."""
-        return self._request(PAUSE)
+    def pause(self, run: RunDirectory) -> None:
+        """Ask this run's worker to save and end. Raises LaunchError where it does not train."""
+        self._request(run, PAUSE)
 
-    def stop(self) -> RunDirectory:
-        """Ask the active run to save and be done. Raises LaunchError where nothing trains."""
-        return self._request(STOP)
+    def stop(self, run: RunDirectory) -> None:
+        """Ask this run's worker to save and be done. Raises LaunchError where it does not train."""
+        self._request(run, STOP)
 
     def discard(self, run: RunDirectory) -> None:
         """End the run without saving and delete its folder: a living worker does it within one step, and does not
@@ -81,46 +89,81 @@ class Launcher:
             time.sleep(0.1)
         return True
 
-    def _request(self, wanted: str) -> RunDirectory:
+    def _request(self, run: RunDirectory, wanted: str) -> None:
         with self._starting:  # a run that is just being started can be stopped, too
-            run = self.store.active()
-            if run is None:
-                raise LaunchError("No run is training now.")
+            if not run.is_alive():
+                raise LaunchError(f"'{run.id}' is not training now.")
             run.ask(wanted)
-        return run
 
     def _refuse_second(self) -> None:
         if active := self.store.active():
-            raise LaunchError(f"'{active.id}' is training already. Pause or stop it first.")
+            raise SecondError(f"'{active.id}' is training already. Pause it or let it finish first.")
 
     def _spawn(self, run: RunDirectory) -> None:
         """Start the command a person may type, and wait until it holds the run's lock. Not `train --run`: that
         would make a new run where this one has been deleted meanwhile."""
         command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.absolute())]
         command += ["--data-dir", str(self.data_dir.absolute()), "--json"]
-        said = len(run.events())
-        with run.log_path.open("ab") as log:
-            child = subprocess.Popen(
-                command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        threading.Thread(target=child.wait, daemon=True).start()  # bury it when it ends, however long that takes
-        with suppress(psutil.NoSuchProcess):  # it may have ended already; why is said below
-            process = psutil.Process(child.pid)
-            process.nice(max(process.nice(), WORKER_PRIORITY))  # lower than it is already only root may set it
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not run.is_alive():
-            if child.poll() is not None:
-                if len(run.events()) > said:  # so short that it is over already
-                    return
-                self._refuse_second()  # another was quicker
-                raise LaunchError(f"The training process ended at once. Its last words: {_last_line(run)}")
-            if time.monotonic() > deadline:
-                _kill(child.pid)  # it holds no lock, so there is nothing to save
-                raise LaunchError(
-                    f"The training process did not start within {START_TIMEOUT_S:.0f} s, so it was ended. Its last "
-                    f"words: {_last_line(run)}"
+        said = _log_bytes(run)
+        with _shown_as_starting(run):
+            with run.log_path.open("ab") as log:
+                child = subprocess.Popen(
+                    command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
                 )
-            time.sleep(0.05)
+            began = threading.Event()
+            burial = threading.Thread(target=_bury, args=(child, run, began), daemon=True)
+            burial.start()
+            with suppress(psutil.NoSuchProcess):  # it may have ended already; why is said below
+                process = psutil.Process(child.pid)
+                process.nice(max(process.nice(), WORKER_PRIORITY))  # lower than it is already only root may set it
+            deadline = time.monotonic() + START_TIMEOUT_S
+            while not run.is_alive():
+                if child.poll() is not None:
+                    if _log_bytes(run) > said:  # so short that it is over already
+                        began.set()
+                        return
+                    burial.join()
+                    self._refuse_second()  # another was quicker
+                    raise LaunchError(
+                        f"The training process ended {exit_words(child.returncode)} before it began. {_last_line(run)}"
+                    )
+                if time.monotonic() > deadline:
+                    _kill(child.pid)  # it holds no lock, so there is nothing to save
+                    burial.join()
+                    raise LaunchError(
+                        f"The training process did not start within {START_TIMEOUT_S:.0f} s, so it was ended. "
+                        f"{_last_line(run)}"
+                    )
+                time.sleep(0.05)
+            began.set()
+
+
+@contextmanager
+def _shown_as_starting(run: RunDirectory) -> Iterator[None]:
+    """Whoever looks meanwhile, also another app, sees a run that is being started."""
+    run.forget_worker()
+    lock = FileLock(run.start_path)
+    try:
+        lock.acquire(timeout=STARTED_TWICE_S)
+    except Timeout as error:
+        raise SecondError(f"'{run.id}' is being started already.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        with suppress(OSError):  # on Windows while another looks at it
+            run.start_path.unlink()
+
+
+def _bury(child: subprocess.Popen, run: RunDirectory, began: threading.Event) -> None:
+    """Wait for the process, however long that takes, and keep in its run how it ended."""
+    code = child.wait()
+    with suppress(OSError):  # of a full disk the worker itself has told
+        run.write_exit(Exit(code, time.time(), began.is_set()))
+
+
+def _log_bytes(run: RunDirectory) -> int:
+    return run.events_path.stat().st_size if run.events_path.exists() else 0
 
 
 def _kill(process_id: int) -> None:
@@ -133,5 +176,6 @@ def _kill(process_id: int) -> None:
 
 
 def _last_line(run: RunDirectory) -> str:
+    """In a sentence."""
     lines = [line for line in run.log_tail().splitlines() if line.strip()]
-    return lines[-1] if lines else "(none)"
+    return f"Its last line: {lines[-1]}" if lines else "It has not said why."

@@ -1,6 +1,7 @@
 """Drains a Trainer into a run directory and obeys its control file. Whoever starts it (the page's launcher, the
 command line) gets the same files."""
 
+import os
 import sys
 import time
 import traceback
@@ -36,8 +37,9 @@ class Worker:
     the locks are held, so that a second start is refused at once and the page sees a living worker early.
     """
 
-    def __init__(self, run: RunDirectory, data_dir: Path) -> None:
-        self.run, self.data_dir = run, data_dir
+    def __init__(self, run: RunDirectory, data_dir: Path, reopen: bool = False) -> None:
+        """`reopen` lets a run that was stopped go on where its resume state is kept."""
+        self.run, self.data_dir, self.reopen = run, data_dir, reopen
         self.signals = PauseSignals()
         self._processes = ALONE
         self._trainer = None
@@ -54,7 +56,8 @@ class Worker:
         run, store = self.run, RunStore(self.run.path.parent)
         with store.training(run):
             self._processes = join()
-            if run.view().is_over:
+            view = run.view()
+            if view.is_over and not (self.reopen and run.can_resume(view)):
                 self._processes.hear_first(STOP)
             else:
                 yield from self._work()
@@ -76,7 +79,7 @@ class Worker:
             if not (sentence := failure_sentence(error)):
                 traceback.print_exc(file=sys.stderr)
                 sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
-            yield self._fail(sentence)
+            yield self._fail(sentence, getattr(error, "comes_again", False))
 
     # --- loading ----------------------------------------------------------------------------------------------
 
@@ -202,14 +205,15 @@ class Worker:
         return self._finish(events.RunEnded(**_place_of(at), outcome="stopped", message=STOPPED))
 
     def _finish(self, ended: events.RunEnded) -> events.Event:
-        """The run is over: its resume state has no use any more."""
+        """The run is over. Finished, its resume state has no use any more; stopped, a person may think again."""
         self._store(ended)
-        self.run.state_path.unlink(missing_ok=True)
+        if ended.outcome == "finished":
+            self.run.state_path.unlink(missing_ok=True)
         return ended
 
-    def _fail(self, message: str) -> events.Event:
+    def _fail(self, message: str, comes_again: bool = False) -> events.Event:
         """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""
-        ended = events.RunEnded(**self._place(), outcome="failed", message=message)
+        ended = events.RunEnded(**self._place(), outcome="failed", message=message, comes_again=comes_again)
         try:
             with suppress(PermissionError):  # where nothing may be deleted the log may still be written
                 self.run.forget_the_moment()
@@ -242,7 +246,8 @@ class Worker:
         if always or now - self._last_progress >= PROGRESS_EVERY_S:
             self._last_progress = now
             device = self._trainer.choice.device if self._trainer else None
-            self.run.write_progress(replace(progress, time=time.time(), **self._machine_load.read(device)))
+            load = self._machine_load.read(device)
+            self.run.write_progress(replace(progress, time=time.time(), process_id=os.getpid(), **load))
         return progress
 
     def _progress(self, event: events.StepEnded) -> Progress:

@@ -90,9 +90,9 @@ class App:
             return False
 
     def stop_training(self) -> None:
-        if self.store.active():
+        if run := self.store.active():
             launcher = Launcher(self.store, self.data)
-            launcher.stop()
+            launcher.stop(run)
             assert launcher.wait_until_idle(LONG)
 
 

@@ -112,7 +112,7 @@ def test_seven_tabs_at_once(app, training, open_page):
         for page in pages:
             wait_until(page, "training", 1)
         assert max(beats_until(pages, "training", len(run.view().metrics))) <= HEARTBEATS
-        launcher.pause()
+        launcher.pause(run)
         assert launcher.wait_until_idle(LONG)
         assert max(beats_until(pages, "paused", len(run.view().metrics))) <= HEARTBEATS
 
@@ -131,7 +131,7 @@ def test_a_hidden_tab_that_is_brought_back(app, training, open_page):
         page.evaluate(HIDE, True)
         known = len(run.view().metrics)
         wait_for(lambda: page.wait_for_timeout(500) or len(run.view().metrics) > known + 5, "more points meanwhile")
-        launcher.pause()
+        launcher.pause(run)
         assert launcher.wait_until_idle(LONG)
         page.evaluate(HIDE, False)
         heart.within_two_beats("paused", len(run.view().metrics), "the pause and every point")

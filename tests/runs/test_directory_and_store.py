@@ -278,7 +278,8 @@ def test_deleting_removes_one_run_and_what_a_killed_delete_has_left(store, run, 
     assert store.runs() == [other]
     kept = store.create(tiny_config)
     store.delete(other)
-    assert store.runs() == [kept] and list(store.folder.iterdir()) == [kept.path]
+    assert store.runs() == [kept] and list(store.folder.glob("[!.]*")) == [kept.path]
+    assert store.deleted() == [other.id] and not left.exists()
     with pytest.raises(RunError, match="no such run"):
         store.delete(other)
 

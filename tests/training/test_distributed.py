@@ -183,7 +183,7 @@ def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
     wait_for(lambda: run.view().metrics, "the first point", LONG)
     workers = [p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or [])]
     assert len(workers) == 3  # torchrun and its two
-    launcher.pause()
+    launcher.pause(run)
     assert launcher.wait_until_idle(LONG)
     assert psutil.wait_procs(workers, LONG)[1] == []
     assert told(run).endswith("cp") and run.view().paused and "Traceback" not in run.log_path.read_text()

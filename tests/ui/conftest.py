@@ -25,8 +25,8 @@ def serve(tmp_path, monkeypatch):
         try:
             yield url, backend
         finally:
-            if store.active():
-                backend.launcher.stop()
+            if run := store.active():
+                backend.launcher.stop(run)
                 assert backend.launcher.wait_until_idle(60)
             page.close(verbose=False)
 

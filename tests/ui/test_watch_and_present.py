@@ -1,10 +1,12 @@
 """What a page shows of a run: the right word, the right buttons, numbers with sensible digits, nothing unescaped."""
 
 import shutil
+import time
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from resnet_demo import text as numbers
@@ -12,8 +14,10 @@ from resnet_demo.data.known import data_label
 from resnet_demo.runs import events
 from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
-from resnet_demo.runs.directory import DISCARD, PAUSE, Progress
+from resnet_demo.runs.directory import DISCARD, PAUSE, Exit, Progress
+from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.pinned import pin, unpin
+from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import NEWEST, Look, Snapshot, Watcher
 from resnet_demo.ui.html import present
@@ -50,14 +54,16 @@ def run(tmp_path):
     return RunStore(tmp_path).create(preset_config("fast", epochs=8))
 
 
-def snapshot(run, log, alive=False, progress=None, wanted="run"):
-    return Snapshot(run, run.config(), events.fold(log), alive, progress, wanted)
+def snapshot(run, log, alive=False, progress=None, wanted="run", **more):
+    """A living worker of a run that has begun has told its progress."""
+    progress = progress or (Progress("training") if alive and log else None)
+    return Snapshot(run, run.config(), events.fold(log), alive, progress, wanted, **more)
 
 
 @pytest.mark.parametrize(
     ("log", "alive", "status", "live"),
     [
-        ([], True, "training", "pause stop discard"),
+        ([], True, "starting", "pause stop discard"),
         ([started(), METRIC], True, "training", "pause stop discard"),
         ([started(), METRIC], False, "interrupted", "start resume discard"),
         ([started(), METRIC, events.RunPaused(**PLACE)], False, "paused", "start resume discard"),
@@ -73,6 +79,90 @@ def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
     can = present.controls(look(seen), seen, owner=True)
     assert " ".join(name for name, on in vars(can).items() if on) == live
     assert not any(vars(present.controls(look(seen), seen, owner=False)).values())
+
+
+def test_a_run_that_is_being_started_is_not_called_interrupted(run, tmp_path):
+    """Before its worker holds it, while that loads, and until its first step; a resumed one, too, of which an earlier
+    worker has left its last progress."""
+    store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
+    run.append(started())
+    run.write_progress(Progress("training", 5, 20, step=5, time=time.time()))
+    with FileLock(run.start_path):
+        pressed = watcher.look(now=True)
+    with store.training(run):
+        held = watcher.look(now=True)
+        run.write_progress(Progress("decoding", 5, 20, time=time.time()))
+        loads = watcher.look(now=True)
+        run.write_progress(Progress("training", 6, 20, step=6, time=time.time()))
+        assert watcher.look(now=True).current.status == "training"
+    for seen in (pressed, held, loads):
+        assert seen.current.status == "starting" and seen.training
+        can = present.controls(seen, seen.current, owner=True)
+        assert not can.start and not can.resume and can.stop
+        assert "gone" not in present.status_html(seen.current) and "◔ starting" in present.status_html(seen.current)
+    assert "waiting for the training process" in present.sentence(pressed.current)
+    assert watcher.look(now=True).current.status == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("began", "words"), [(True, "with exit code 3,"), (False, "with exit code 3 before it began,")]
+)
+def test_how_a_worker_ended_is_told_with_its_exit_code(run, tmp_path, began, words):
+    run.append(started())
+    run.log_path.write_text("No space for shared memory\n")
+    run.write_exit(Exit(3, time.time(), began))
+    told = present.sentence(Watcher(RunStore(tmp_path)).look().current)
+    assert f"The training process ended {words} with the last words “No space for shared memory”." in told
+    run.append(events.CheckpointSaved(**PLACE | {"time": time.time() + 60}))  # of a later worker, which nobody has seen
+    assert "is gone" in present.sentence(Watcher(RunStore(tmp_path)).look().current)
+
+
+def test_a_killed_workers_signal_is_named():
+    assert exit_words(-9) == "by SIGKILL, as the system does where memory runs out"
+    assert exit_words(-99) == "by signal 99"
+
+
+def test_a_worker_without_a_word_is_stalled_and_it_is_said_for_how_long(run, tmp_path):
+    store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
+    with store.training(run):
+        run.append(started())
+        run.append(events.CheckpointSaved(**PLACE))
+        told = Progress("training", 5, 20, step=5, images_per_s=160.0, process_id=4711, time=time.time() - 75)
+        run.write_progress(told)
+        stalled = watcher.look(now=True)
+        run.write_progress(replace(told, time=time.time() - 95))
+        later = watcher.look(now=True)
+        run.write_progress(replace(told, time=time.time() - 75, images_per_s=None))  # compiles, perhaps
+        assert watcher.look(now=True).current.status == "training"
+        run.write_progress(replace(told, time=time.time() - 75, images_per_s=10.0))  # ten steps take longer
+        assert watcher.look(now=True).current.status == "training"
+    card = present.status_html(stalled.current)
+    assert "△ stalled" in card and "No word from the training process for 1 min 15 s." in card
+    assert "end the process (number 4711)" in card and "Resume then goes on from step 10." in card
+    assert "4711" not in present.status_html(stalled.current, owner=False)
+    assert "1 min 35 s" in present.status_html(later.current) and "status" in changed(stalled, later)
+    can = present.controls(stalled, stalled.current, owner=True)
+    assert can.pause and can.stop and can.discard and not can.start and not can.resume
+
+
+def test_a_failure_that_comes_again_is_not_resumed(run):
+    diverged = events.RunEnded(**PLACE, outcome="failed", message="The loss is no number.", comes_again=True)
+    seen = snapshot(run, [started(), diverged])
+    can = present.controls(look(seen), seen, owner=True)
+    assert seen.status == "failed" and not can.resume and can.discard and can.start
+
+
+def test_a_stopped_run_can_go_on_while_its_state_is_kept(run, tmp_path):
+    for event in (started(), events.CheckpointSaved(**PLACE), ENDED["stopped"]):
+        run.append(event)
+    run.state_path.touch()
+    kept = Watcher(RunStore(tmp_path)).look()
+    assert kept.current.status == "stopped" and present.controls(kept, kept.current, owner=True).resume
+    assert "Press Resume to go on" in present.sentence(kept.current)
+    run.state_path.unlink()
+    freed = Watcher(RunStore(tmp_path)).look()
+    assert not present.controls(freed, freed.current, owner=True).resume
+    assert "Resume" not in present.sentence(freed.current)
 
 
 def test_before_the_first_run_only_start_can_be_pressed():
@@ -175,8 +265,8 @@ def test_a_folder_is_named_without_its_place_on_the_server():
 
 
 def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
-    assert present.is_cifar10(events.fold([started()]))
-    assert not present.is_cifar10(events.fold([started(("cat", "dog"))])) and not present.is_cifar10(events.fold([]))
+    assert is_cifar10(events.fold([started()]))
+    assert not is_cifar10(events.fold([started(("cat", "dog"))])) and not is_cifar10(events.fold([]))
 
 
 def test_an_amount_without_a_total_draws_no_bar():
@@ -215,7 +305,7 @@ def test_each_part_of_a_page_is_told_when_it_has_something_new_to_show_and_only_
     looks.append(watcher.look(now=True))  # its process is gone
     everything = {"states", "points", "status"}
     assert [changed(*pair) for pair in pairwise(looks)] == [
-        set(), {"status"}, {"status"}, {"points", "status"}, {"status"}, {"points", "status"}, everything, everything
+        set(), {"status"}, everything, {"points", "status"}, {"status"}, {"points", "status"}, everything, everything
     ]  # fmt: skip
 
 
@@ -269,13 +359,27 @@ def test_a_run_that_is_deleted_while_it_trains_is_told_until_another_trains(run,
         shutil.rmtree(run.path)
         seen += [watcher.look(now=True), watcher.look(now=True)]
     assert [look.lost for look in seen] == ["", run.id, run.id] and "states" in changed(*seen[:2])
-    told = present.lost_html(seen[1].lost)
+    told = present.lost_html(seen[1])
     assert f"The run of {run_text.started(run.id)} is gone: its folder was deleted while it trained." in told
     other = store.create(CONFIG)
     waiting = watcher.look(now=True)
     assert waiting.lost == run.id and waiting.current.run == other
     with other.lock:
-        assert watcher.look(now=True).lost == "" == present.lost_html("")
+        assert watcher.look(now=True).lost == "" == present.lost_html(watcher.look())
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["a look sees what is asked", "the worker is quicker"])
+def test_a_run_that_is_discarded_while_it_trains_is_no_accident(run, tmp_path, asked):
+    store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
+    with run.lock:
+        watcher.look(now=True)
+        if asked:
+            run.request(DISCARD)
+            watcher.look(now=True)
+        store.delete(run)
+    seen = watcher.look(now=True)
+    assert (seen.lost, seen.discarded) == ("", run.id)
+    assert "was discarded" in present.lost_html(seen) and "gone" not in present.lost_html(seen)
 
 
 def test_a_run_that_is_deleted_at_rest_is_not_mourned(run, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
+from resnet_demo.ui.html import present
 from resnet_demo.workers.launcher import Launcher, LaunchError
 from tests.support import waiting
 
@@ -38,28 +39,36 @@ def test_pause_resume_and_stop_go_through_a_process_of_its_own(launcher, tiny_co
     run = launcher.start(replace(tiny_config, epochs=50))
     assert run.is_alive() and launcher.store.active() == run
     wait_for(lambda: run.view().metrics, "the first point")
-    launcher.pause()
+    launcher.pause(run)
     assert launcher.wait_until_idle(LONG)
     step = run.view().last.step
     assert run.view().paused and step > 0
     launcher.resume(run)
     wait_for(lambda: run.view().last.step > step, "a step after resuming")
-    launcher.stop()
+    launcher.stop(run)
     assert launcher.wait_until_idle(LONG)
     assert run.view().ended.outcome == "stopped" and run.model_path.is_file()
+    wait_for(lambda: run.exit(), "how the worker ended")
+    assert run.exit().code == 0 and run.exit().began
+    step = run.view().last.step
+    launcher.resume(run)  # a person thinks again
+    wait_for(lambda: run.view().last.step > step, "a step after stopping")
+    launcher.stop(run)
+    assert launcher.wait_until_idle(LONG)
+    run.state_path.unlink()
     with pytest.raises(LaunchError, match="nothing to resume"):
         launcher.resume(run)
 
 
 def test_a_run_that_is_a_link_trains_under_the_locks_of_the_folder_that_lists_it(launcher, tiny_config, tmp_path):
     run = launcher.start(replace(tiny_config, epochs=50))
-    launcher.pause()
+    launcher.pause(run)
     assert launcher.wait_until_idle(LONG)
     run.path.rename(tmp_path / "elsewhere")
     run.path.symlink_to(tmp_path / "elsewhere")
     launcher.resume(run)
     assert launcher.store.active() == run
-    launcher.stop()
+    launcher.stop(run)
     assert launcher.wait_until_idle(LONG)
 
 
@@ -79,14 +88,14 @@ def test_another_launcher_adopts_and_buries(launcher, tiny_config):
     run = launcher.start(replace(tiny_config, epochs=50))
     store = RunStore(launcher.store.folder)
     restarted, watcher = Launcher(store, launcher.data_dir), Watcher(store)
-    assert watcher.look().current.status == "training"
+    assert watcher.look().current.status.is_live
     with pytest.raises(LaunchError, match=f"'{run.id}' is training already"):
         restarted.start(tiny_config)
     kill_worker(run)
     current = watcher.look(now=True).current
     assert (current.run, current.status, current.progress) == (run, "interrupted", None)
     restarted.resume(run)
-    assert watcher.look(now=True).current.status == "training"
+    assert watcher.look(now=True).current.status.is_live
 
 
 def test_sigterm_saves_and_leaves_a_run_to_resume(launcher, tiny_config):
@@ -119,8 +128,10 @@ def test_a_worker_never_asks_for_more_of_the_processor_than_the_app_has(launcher
 def test_what_a_worker_says_before_it_dies_is_quoted(launcher, tiny_config, monkeypatch):
     monkeypatch.setattr("resnet_demo.workers.launcher.PROJECT", launcher.store.folder.parent)  # no resnet_demo there
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    with pytest.raises(LaunchError, match="No module named resnet_demo"):
+    with pytest.raises(LaunchError, match=r"ended with exit code 1 before it began.*No module named resnet_demo"):
         launcher.start(tiny_config)
+    (run,) = launcher.store.runs()
+    assert (run.exit().code, run.exit().began) == (1, False)
 
 
 def test_a_worker_that_never_comes_to_its_lock_is_ended(launcher, tiny_config, monkeypatch, tmp_path):
@@ -129,15 +140,23 @@ def test_a_worker_that_never_comes_to_its_lock_is_ended(launcher, tiny_config, m
     sleeper.chmod(0o755)
     monkeypatch.setattr("resnet_demo.workers.launcher.sys.executable", str(sleeper))
     monkeypatch.setattr("resnet_demo.workers.launcher.START_TIMEOUT_S", 1.0)
-    with pytest.raises(LaunchError, match=r"did not start within 1 s.*Its last words: I am waiting"):
+    with pytest.raises(LaunchError, match=r"did not start within 1 s.*Its last line: I am waiting"):
         launcher.start(tiny_config)
-    assert launcher.store.runs() == []
+    (run,) = launcher.store.runs()  # kept, since it can say how its worker ended
+    assert run.exit().code == -signal.SIGKILL and not run.exit().began and not run.start_path.exists()
+    current = Watcher(launcher.store).look().current
+    assert "ended by SIGKILL" in present.sentence(current) and "I am waiting" in present.sentence(current)
     wait_for(
         lambda: not any(str(sleeper) in (p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])),
         "the process's end",
     )
 
 
-def test_nothing_to_pause_is_a_sentence(launcher):
-    with pytest.raises(LaunchError, match="No run is training"):
-        launcher.pause()
+def test_a_run_that_does_not_train_cannot_be_paused_or_stopped(launcher, tiny_config):
+    """Also while another one trains, which is not touched."""
+    other = launcher.store.create(tiny_config)
+    run = launcher.start(replace(tiny_config, epochs=50))
+    for ask in (launcher.pause, launcher.stop):
+        with pytest.raises(LaunchError, match=f"'{other.id}' is not training now"):
+            ask(other)
+    assert run.wanted() == other.wanted() == "run" and run.is_alive()

@@ -141,6 +141,6 @@ def test_a_killed_worker_is_shown_as_interrupted_at_the_next_look(store, tiny_co
     run = store.create(replace(tiny_config, epochs=100))
     worker, watcher = KillableWorker(run, tmp_path, save_every_s=60), Watcher(store)
     assert worker.wait_inside(TRAINING, 1)
-    assert watcher.look(now=True).shown(NEWEST).status == "training"
+    assert watcher.look(now=True).shown(NEWEST).status.is_live
     worker.kill()
     assert watcher.look(now=True).shown(NEWEST).status == "interrupted"

@@ -71,7 +71,7 @@ def _empty(owner: bool) -> str:
 
 def _not_asked(snapshot: Snapshot) -> str:
     match snapshot.status:
-        case "training":
+        case "starting" | "training" | "stalled":
             return "The network is asked from its next step on."
         case "finished" | "stopped":
             return "The run ended before the network was asked."

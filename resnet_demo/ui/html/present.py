@@ -7,6 +7,8 @@ from resnet_demo.data.known import data_label
 from resnet_demo.runs import events
 from resnet_demo.runs.config import PARENT, TORCHVISION, TrainConfig
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Progress
+from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import PHASES, amount, event_line, machine_load, started
 from resnet_demo.runs.watcher import NEWEST, Look, Snapshot
 from resnet_demo.text import duration, percent, rate
@@ -27,7 +29,9 @@ MORE_CURVES_HINT = (
 
 PAGE_TITLE = "ResNet-50, opened"
 MARKS = {  # a word and a mark, never a colour alone
+    "starting": "◔",
     "training": "●",
+    "stalled": "△",
     "paused": "❚❚",
     "interrupted": "◌",
     "finished": "✓",
@@ -55,14 +59,14 @@ def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
     the run that is shown."""
     if not owner:
         return Controls(False, False, False, False, False)
-    alive = shown is not None and shown.alive
-    waiting = shown is not None and shown.status in ("paused", "interrupted", "failed")
+    live = shown is not None and shown.status.is_live
+    waiting = shown is not None and shown.can_resume
     return Controls(
         start=not look.training,
-        pause=alive,
+        pause=live,
         resume=waiting and not look.training,
-        stop=alive,
-        discard=waiting or alive,
+        stop=live,
+        discard=live or waiting or (shown is not None and shown.status == RunStatus.FAILED),
     )
 
 
@@ -85,22 +89,47 @@ def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
     neither of the server's folders nor what its processes say."""
     view = snapshot.view
     match snapshot.status:
-        case "training":
+        case "starting" | "training":
             return _now(snapshot)
+        case "stalled":
+            return _stalled(snapshot, owner)
         case "paused":
             if not view.saved:
                 return f"At rest, before anything was saved. {_how_to_go_on('the beginning', owner, busy)}"
             return f"Saved and at rest. {_how_to_go_on('the very step', owner, busy)}"
         case "interrupted":
             saved = f"its last saved point, step {view.saved.step:,}" if view.saved else "the beginning"
-            words = f", with the last words “{snapshot.last_words}”" if owner and snapshot.last_words else ""
-            return f"The training process is gone{words}. {_how_to_go_on(saved, owner, busy)}"
+            return f"{_end(snapshot, owner)}. {_how_to_go_on(saved, owner, busy)}"
         case "finished":
             return f"Test accuracy {percent(view.test_accuracy)}. Drop a picture into Classify to ask it something."
         case "failed" if not owner:
             return "The training failed; its owner is told why."
+        case "stopped" if snapshot.is_kept:
+            return f"{view.ended.message} {_how_to_go_on('the very step', owner, busy)}"
         case _:
             return view.ended.message
+
+
+def _end(snapshot: Snapshot, owner: bool) -> str:
+    """How the process ended that has left no ending itself."""
+    exit, said = snapshot.exit, snapshot.last_words if owner else ""
+    words = f", with the last words “{said}”" if said else ""
+    if exit is None:
+        return f"The training process is gone{words}"
+    begun = "" if exit.began else " before it began"
+    return f"The training process ended {exit_words(exit.code)}{begun}{words}"
+
+
+def _stalled(snapshot: Snapshot, owner: bool) -> str:
+    quiet = f"No word from the training process for {duration(snapshot.quiet_s)}."
+    if not owner:
+        return quiet
+    step = snapshot.view.saved.step if snapshot.view.saved else 0
+    process = f" (number {snapshot.progress.process_id})" if snapshot.progress.process_id else ""
+    return (
+        f"{quiet} It may be suspended, or wait for a disk. If it does not go on, end the process{process}; Resume then "
+        f"goes on from step {step:,}."
+    )
 
 
 def _how_to_go_on(place: str, owner: bool, busy: bool) -> str:
@@ -116,12 +145,12 @@ def _now(snapshot: Snapshot) -> str:
     if snapshot.wanted == PAUSE:
         return "Pausing: ends as soon as the step under way is done and saved…"
     if snapshot.wanted == STOP:
-        return "Stopping: ends as soon as the step under way is done and saved…"
+        return "Finishing: ends as soon as the step under way is done and saved…"
     if snapshot.wanted == DISCARD:
         return "Discarding: ends as soon as the step under way is done, and is deleted…"
     progress = snapshot.progress
     if progress is None:
-        return f"{PHASES['starting']}…"
+        return f"{PHASES['starting']}…" if snapshot.alive else "Starting: waiting for the training process…"
     counted = amount(progress) if progress.phase in ("downloading", "decoding") else ""
     return f"{PHASES.get(progress.phase, progress.phase)}{': ' if counted else ''}{counted}…"
 
@@ -152,7 +181,9 @@ def held_out_text(view: events.RunView) -> str:
 
 def tab_title(snapshot: Snapshot) -> str:
     """What the browser shows of a page that is not in front: '34 % · ResNet-50, opened'."""
-    if snapshot.status == "training":
+    if snapshot.status == RunStatus.STARTING:
+        return f"Starting · {PAGE_TITLE}"
+    if snapshot.status == RunStatus.TRAINING:
         done = share_done(snapshot)
         return f"{'Starting' if done is None else f'{int(100 * done)} %'} · {PAGE_TITLE}"
     word = "done" if snapshot.status == "finished" else snapshot.status
@@ -165,12 +196,12 @@ def announcement(snapshot: Snapshot, owner: bool) -> str:
     return escape(f"{title}: {snapshot.status}. {sentence(snapshot, owner)}")
 
 
-def lost_html(run_id: str) -> str:
-    """Above the card, where a run's folder was deleted while it trained."""
-    if not run_id:
-        return ""
-    told = f"The run of {started(run_id)} is gone: its folder was deleted while it trained."
-    return f'<p class="run-lost">{escape(told)}</p>'
+def lost_html(look: Look) -> str:
+    """Above the card, where a run went away while it trained: its folder was deleted, or the run on request."""
+    if look.lost:
+        told = f"The run of {started(look.lost)} is gone: its folder was deleted while it trained."
+        return f'<p class="run-lost">{escape(told)}</p>'
+    return f'<p class="hint">The run of {escape(started(look.discarded))} was discarded.</p>' if look.discarded else ""
 
 
 def visitor_html(owner: bool) -> str:

@@ -148,7 +148,7 @@ def picked_runs(look: Look, picked: Any) -> Picked:
 
 def _clock(snapshot: Snapshot) -> int | None:
     """Lets a living run's speed, time and size be shown anew each half minute, however long its epochs are."""
-    return int(snapshot.view.elapsed_s // CLOCK_S) if snapshot.alive else None
+    return int(snapshot.view.elapsed_s // CLOCK_S) if snapshot.status.is_live else None
 
 
 def version_of(look: Look, picked: Any) -> str:

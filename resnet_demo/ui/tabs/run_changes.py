@@ -80,7 +80,7 @@ class RunChanges:
         one = owner and len(runs) == 1
         view = runs[0][1].view if one else None
         can_go_on = one and not training and view.is_over and view.saved is not None
-        free = owner and bool(runs) and not any(run.alive for _, run in runs)
+        free = owner and bool(runs) and not any(run.status.is_live for _, run in runs)
         return [
             gr.Textbox(interactive=one),
             gr.Button(interactive=one),

@@ -19,7 +19,8 @@ PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
     "precision", "compile", "threads", "processes", "learning_rate", "schedule", "warmup", "start_from",
 )  # fmt: skip
-# Asks about the run that this page shows, by its name: what is newest may have changed since.
+# What acts on a run acts on the one that this page shows: what is newest may have changed since.
+SHOWN_RUN = """() => document.querySelector("#status .run-card").dataset.run || "" """
 CONFIRM_DISCARD = """() => {
     const { run, name } = document.querySelector("#status .run-card").dataset;
     return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
@@ -71,7 +72,7 @@ class TrainTab:
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
-            self.stop = gr.Button("Stop and save", variant="stop", elem_id="stop", **_RUN_BUTTON)
+            self.stop = gr.Button("Finish now", variant="stop", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
         self._build_curves()
         self.pinned = PinnedPhoto(self.backend)
@@ -125,15 +126,20 @@ class TrainTab:
         begun = [
             self.start.click(self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACT),
             self.tour.click(self.start_tour, None, in_front, api_name="tour", **ACT),
-            self.resume.click(self.resume_run, self.chosen, in_front, api_name="resume", **acting),
+            self.resume.click(self.resume_run, self.chosen, in_front, api_name="resume", js=SHOWN_RUN, **acting),
         ]
         halted = [
-            self.pause.click(self.pause_run, None, in_front, api_name="pause", **ACT),
-            self.stop.click(self.stop_run, None, in_front, api_name="stop", **ACT),
+            self.pause.click(self.pause_run, self.chosen, None, api_name="pause", js=SHOWN_RUN, **acting),
+            self.stop.click(self.stop_run, self.chosen, None, api_name="stop", js=SHOWN_RUN, **acting),
             self.discard.click(
                 self.discard_run, self.chosen, in_front, api_name="discard", js=CONFIRM_DISCARD, **acting
             ),
         ]
+        # Off from the press on, and as they should be once it is known what came of it.
+        starters, buttons = [self.start, self.tour, self.resume], self._buttons
+        gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **QUIET)
+        for event in begun:
+            event.then(self.show_buttons, self.chosen, buttons, **QUIET, **UNCHECKED)
         self.acted = [*begun, *halted, *self.pinned.wire(begun, self.chosen)]
         self._wire_looking()
 
@@ -151,11 +157,10 @@ class TrainTab:
             **AS_TEXT,
         )
         lists = [self.chosen, self.form["start_from"]]
-        buttons = [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
         self.version.states.change(
             self.show_states,
             [self.known_states, self.chosen],
-            [self.known_states, *lists, self.pinned.photo, self.ended, *buttons],
+            [self.known_states, *lists, self.pinned.photo, self.ended, *self._buttons],
             api_name="states",
             **QUIET,
             **UNCHECKED,
@@ -170,7 +175,7 @@ class TrainTab:
         shown = look.shown(chosen)
         parent = look.parent_name(shown) if shown else ""
         card = present.status_html(shown, owner, parent, busy=look.training)
-        return present.visitor_html(owner) + present.lost_html(look.lost) + card
+        return present.visitor_html(owner) + present.lost_html(look) + card
 
     def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
         """The curves as the page wants them, the log and the pinned photo."""
@@ -184,16 +189,26 @@ class TrainTab:
         and has ended is to be announced."""
         look, owner = self.backend.watcher.look(), self._is_owner(request)
         shown, ended = look.shown(chosen), look.ended_since(known)
-        can = present.controls(look, shown, owner)
-        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [
             look.version_of(shown).states,
             gr.Dropdown(choices=present.run_choices(look), **({} if look.has(chosen) else {"value": NEWEST})),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
             gr.Image(visible=owner, label=photo_label(look.training)),
             ended.run.id if ended else "",
-            *(gr.Button(interactive=on) for on in live),
+            *self.show_buttons(chosen, request),
         ]
+
+    @property
+    def _buttons(self) -> list[gr.Button]:
+        """In the order of `show_buttons`."""
+        return [self.start, self.tour, self.pause, self.resume, self.stop, self.discard]
+
+    def show_buttons(self, chosen: str, request: gr.Request) -> list[gr.Button]:
+        """Which can be pressed."""
+        look = self.backend.watcher.look()
+        can = present.controls(look, look.shown(chosen), self._is_owner(request))
+        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
+        return [gr.Button(interactive=on) for on in live]
 
     def announce(self, run_id: str, request: gr.Request) -> None:
         """Said once, to a page that saw the run training; queued, for only a queued handler can raise a message."""
@@ -261,20 +276,18 @@ class TrainTab:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(preset_config("tour")))
 
-    def pause_run(self, request: gr.Request) -> str:
+    def pause_run(self, run_id: str, request: gr.Request) -> None:
+        """Here and in the next two `run_id` is what SHOWN_RUN returned."""
         self.backend.access.require_owner(request)
-        return self._act(self.backend.launcher.pause)
+        self.backend.act(lambda: self.backend.launcher.pause(self.backend.store.get(run_id)))
 
-    def stop_run(self, request: gr.Request) -> str:
+    def stop_run(self, run_id: str, request: gr.Request) -> None:
         self.backend.access.require_owner(request)
-        return self._act(self.backend.launcher.stop)
+        self.backend.act(lambda: self.backend.launcher.stop(self.backend.store.get(run_id)))
 
-    def resume_run(self, chosen: str, request: gr.Request) -> str:
+    def resume_run(self, run_id: str, request: gr.Request) -> str:
         self.backend.access.require_owner(request)
-        shown = self.backend.watcher.look(now=True).shown(chosen)
-        if shown is None:
-            raise gr.Error("There is no run to resume.", print_exception=False)
-        return self._act(lambda: self.backend.launcher.resume(shown.run))
+        return self._act(lambda: self.backend.launcher.resume(self.backend.store.get(run_id)))
 
     def discard_run(self, run_id: str, request: gr.Request) -> str | dict:
         """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""

@@ -27,9 +27,9 @@ CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(-6, None)  # where they st
 CHANGING = {
     "start": None,
     "tour": [],
-    "pause": [],
-    "resume": ["newest"],
-    "stop": [],
+    "pause": ["some"],
+    "resume": ["some"],
+    "stop": ["some"],
     "discard": ["newest"],
     "pin": [None],
     "unpin": ["newest"],
@@ -62,11 +62,11 @@ def test_without_the_token_nothing_changes(serve, handler, token):
 def test_with_the_token_a_run_starts_and_stops(serve, tiny_config):
     with serve(Access("secret")) as (url, backend):
         kind, answer = post(url, "start", list(tiny_config.to_dict().values()), "secret")
-        assert kind == "complete" and "newest" in answer and "training" in status(url)
+        assert kind == "complete" and "newest" in answer and "starting" in status(url)
         (run,) = backend.store.runs()
         assert run.config() == tiny_config and backend.store.active() == run
         assert post(url, "start", form_values(), "secret")[0] == "error"  # one at a time
-        assert post(url, "stop", [], "secret")[0] == "complete"
+        assert post(url, "stop", [run.id], "secret")[0] == "complete"
         assert backend.launcher.wait_until_idle(60)
 
 
@@ -208,7 +208,7 @@ def test_a_page_that_shows_a_run_is_told_when_its_folder_is_gone(serve, tiny_con
     with serve() as (url, backend):
         run = backend.store.create(tiny_config)
         with run.lock:
-            assert "training" in status(url)
+            assert "starting" in status(url)
             shutil.rmtree(run.path)
             backend.watcher.look(now=True)
             assert "is gone: its folder was deleted" in status(url) and "no run yet" in status(url)
