@@ -91,6 +91,7 @@ def main() -> None:
             print("On another machine put this one's name or address in the place of localhost.", flush=True)
     wanted.wait()
     leave(backend.launcher, options.keep_training)
+    backend.evaluations.end()
     page.close(verbose=False)
 
 

@@ -34,7 +34,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"run": classifier.run_id, "epoch": classifier.info.epoch, **evaluation.as_dict()}))
         return 0
-    print(f"accuracy {percent(evaluation.accuracy)} on {evaluation.pictures:,} test pictures")
+    print(f"accuracy {percent(evaluation.accuracy)} on {evaluation.images:,} test pictures")
     width = max(map(len, evaluation.classes))
     for name, share in zip(evaluation.classes, evaluation.class_accuracy, strict=True):
         print(f"  {name:<{width}}  {percent(share):>7}")

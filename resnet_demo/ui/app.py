@@ -6,6 +6,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
 from resnet_demo.ui.tabs.architecture import build_architecture_tab
 from resnet_demo.ui.tabs.classify import ClassifyTab
+from resnet_demo.ui.tabs.evaluate import EvaluateTab
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S
@@ -44,6 +45,8 @@ def build_app(backend: Backend) -> gr.Blocks:
                 architecture = build_architecture_tab()
             with gr.Tab("Classify", id="classify"):
                 classify = ClassifyTab(backend.store)
+            with gr.Tab("Evaluate", id="evaluate"):
+                evaluate = EvaluateTab(backend)
         # Only where a word differs does the part of the page that it concerns ask for what is new: while a run trains
         # that is the status at each beat, the curves at every second one, and Classify once a minute.
         hidden_beat = gr.HTML(visible="hidden", js_on_load=HIDDEN_BEAT)
@@ -59,6 +62,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)
+        evaluate.wire(page, checkpoints)
     # Closed to calls that pass the queue by: they would pass by its limit of two answers at a time, too.
     page.queue(api_open=False, max_size=MAX_WAITING)
     _let_the_queue_rest(page)

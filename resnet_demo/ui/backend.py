@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from resnet_demo.inference.evaluation_jobs import EvaluationJobs
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.ui.access import Access
@@ -13,7 +14,7 @@ from resnet_demo.workers.launcher import Launcher
 
 @dataclass(frozen=True)
 class Backend:
-    """The runs, who watches them, who acts on them, and who may."""
+    """The runs, who watches them, who acts on them, who may, and what is evaluated."""
 
     store: RunStore
     data_dir: Path
@@ -21,6 +22,7 @@ class Backend:
     launcher: Launcher
     watcher: Watcher
     access: Access
+    evaluations: EvaluationJobs
 
     @classmethod
     def over(
@@ -29,7 +31,8 @@ class Backend:
         """Over one folder of runs. The page offers the image folders that the app was started with (`folder:PATH`)
         first, then what everyone has; without `access` whoever opens it is its owner."""
         sources = (*folders, "cifar10", "digits")
-        return cls(store, data_dir, sources, Launcher(store, data_dir), Watcher(store), access or Access())
+        launcher, evaluations = Launcher(store, data_dir), EvaluationJobs(data_dir)
+        return cls(store, data_dir, sources, launcher, Watcher(store), access or Access(), evaluations)
 
     def act(self, action: Callable[[], object]) -> None:
         """Do what a person asked for, so that whoever looks next sees it, also where only a part could be done."""

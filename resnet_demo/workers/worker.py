@@ -267,11 +267,9 @@ class Worker:
         from resnet_demo.models.checkpoint_info import ModelInfo
 
         trainer, config = self._trainer, self._trainer.config
-        network = trainer.model.spec
         return ModelInfo(
-            arch=network.arch,
-            stem=network.stem,
-            shortcut=network.shortcut,
+            arch=config.arch,
+            stem=config.stem,
             classes=trainer.classes,
             mean=trainer.normalise.mean,
             std=trainer.normalise.std,

@@ -198,6 +198,12 @@ def _name(run: RunDirectory) -> str:
     return run_name(run.id, run.title())
 
 
+def checkpoint_choices(store: RunStore) -> list[tuple[str, str]]:
+    """(label, run id) of every run that has a checkpoint, newest run first."""
+    infos = ((run, run.model_info()) for run in store.runs())
+    return [(answer.choice_label(_name(run), info), run.id) for run, info in infos if info]
+
+
 def _choices(checkpoints: dict[str, Checkpoint]) -> list[tuple[str, str]]:
     newest = "The newest checkpoint" if checkpoints else "The newest checkpoint (none yet)"
     return [(newest, NEWEST), *((answer.choice_label(*saved), run_id) for run_id, saved in checkpoints.items())]

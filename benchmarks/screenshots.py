@@ -1,0 +1,116 @@
+"""Takes the docs' screenshots anew from a real Chromium.
+
+    python -m benchmarks.screenshots [--output docs/pictures] [--every]
+
+The app runs over a folder of its own. The tour is trained with a drawn digit pinned to it, a second short run stands
+beside it to be compared with. `--every` takes each tab at both widths, in both themes, for people to look at before
+they call a change of the page done; without it the four pictures that the README and the docs show.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.running import running_app
+from resnet_demo.data.sources import drain
+from resnet_demo.runs.config import TrainConfig, preset_config
+from resnet_demo.runs.pinned import pin
+from resnet_demo.runs.store import RunStore
+from resnet_demo.workers.worker import Worker
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+TABS = ("Train", "Runs", "Architecture", "Classify")
+WIDTHS = {"wide": 1440, "phone": 390}
+SHOWN = {"Train": "train", "Runs": "runs", "Architecture": "architecture", "Classify": "classify"}
+SETTLING_MS = 2500  # a tab's drawings come by requests of their own
+MOST_BYTES = 300_000
+COLOURS = 200  # of the palette: a page has few
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--output", type=Path, default=Path("docs/pictures"), metavar="DIR")
+    parser.add_argument("--every", action="store_true", help="each tab, both widths, both themes")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder) / "seven.png"
+        seven().save(drawn)
+        runs = Path(folder) / "runs"
+        train_runs(runs)
+        with running_app(runs) as (url, _), sync_playwright() as playwright:
+            path = shutil.which("chromium") or shutil.which("google-chrome")
+            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            for name, page in opened(browser, url, options.every):
+                for tab in TABS:
+                    show(page, tab, drawn)
+                    target = options.output / (f"{SHOWN[tab]}-{name}.png" if options.every else f"{SHOWN[tab]}.png")
+                    page.screenshot(path=target, full_page=True)
+                    make_smaller(target)
+                    print(target)
+            browser.close()
+
+
+def opened(browser: Browser, url: str, every: bool) -> Iterator[tuple[str, Page]]:
+    """A page for each width and theme, or the one that the docs show."""
+    for width in WIDTHS if every else ("wide",):
+        for theme in ("light", "dark") if every else ("light",):
+            context = browser.new_context(
+                viewport={"width": WIDTHS[width], "height": 1000}, color_scheme=theme, reduced_motion="reduce"
+            )
+            page = context.new_page()
+            page.goto(url)
+            page.wait_for_selector("#tour")
+            yield f"{width}-{theme}", page
+            context.close()
+
+
+def show(page: Page, tab: str, drawn: Path) -> None:
+    """Open a tab as a person does, with something in it."""
+    page.get_by_role("tab", name=tab, exact=True).click()
+    page.wait_for_timeout(SETTLING_MS)
+    if tab == "Runs":
+        for box in page.locator("#runs input[data-run]").all()[:2]:
+            box.check(force=True)
+    if tab == "Classify" and not page.locator(".classify-first").count():
+        page.locator("input[type=file]:visible, .classify-ask input[type=file]").first.set_input_files(drawn)
+        page.wait_for_selector(".classify-first")
+    page.wait_for_timeout(SETTLING_MS)
+
+
+def train_runs(folder: Path) -> None:
+    """The tour with a pinned digit, after a shorter run of ResNet-18."""
+    train(RunStore(folder), preset_config("tour", arch="resnet18", epochs=3), "20261101-090000-resnet18-digits")
+    train(RunStore(folder), preset_config("tour"), "20261101-100000-resnet50-digits")
+
+
+def train(store: RunStore, config: TrainConfig, name: str) -> None:
+    run = store.create(config, name=name)
+    pin(run, seven())
+    drain(Worker(run, store.folder.parent / "data").work())
+
+
+def seven() -> Image.Image:
+    """A drawn 7: dark strokes on a light ground, as a person would draw it."""
+    image = Image.new("RGB", (128, 128), "white")
+    ImageDraw.Draw(image).line([(28, 30), (98, 30), (54, 106)], fill="black", width=12, joint="curve")
+    return image
+
+
+def make_smaller(path: Path) -> None:
+    """To a palette, and where that is not enough to fewer pixels."""
+    with Image.open(path) as image:
+        small = image.convert("RGB")
+    small.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    while path.stat().st_size > MOST_BYTES:
+        small = small.resize((small.width * 4 // 5, small.height * 4 // 5), Image.Resampling.LANCZOS)
+        small.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""Evaluations in the background of the app: one at a time, with progress, and to be cancelled.
+
+A thread, not a process: the test images it has read are what the page then shows the mistakes from, and torch's kernels
+leave Python's interpreter to the page. Torch is imported in the thread.
+"""
+
+import threading
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resnet_demo.data.dataset import LoadProgress
+from resnet_demo.errors import UserError
+from resnet_demo.runs.directory import Progress, RunDirectory
+from resnet_demo.runs.evaluation import save_evaluation
+
+END_TIMEOUT_S = 30.0  # one batch, on a machine that trains, too
+
+if TYPE_CHECKING:  # brings torch
+    from torch import Tensor
+
+    from resnet_demo.data.dataset import Dataset
+    from resnet_demo.runs.evaluation import Evaluation
+
+
+class EvaluationError(UserError):
+    """Why nothing is evaluated, or no image can be shown."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """How far the job is; `problem` is a sentence where the last one has failed."""
+
+    run_id: str = ""
+    progress: Progress | LoadProgress | None = None
+    running: bool = False
+    problem: str = ""
+
+
+class EvaluationJobs:
+    """Safe to ask from many threads. What a job finds is written to the run; nothing else of it outlives the app."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._guard = threading.Lock()
+        self._state = JobState()
+        self._cancelled = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._images: tuple[str, Tensor] | None = None  # the test images of the last job's source
+
+    @property
+    def state(self) -> JobState:
+        with self._guard:
+            return self._state
+
+    def start(self, run: RunDirectory) -> None:
+        """Evaluate the run's checkpoint on the test images of its data. Raises EvaluationError while another runs."""
+        with self._guard:
+            if self._state.running:
+                raise EvaluationError("An evaluation is under way. Wait for it, or cancel it.")
+            self._state = JobState(run.id, None, running=True)
+            self._cancelled.clear()
+        self._thread = threading.Thread(target=self._work, args=(run,), name="evaluation", daemon=True)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """The job ends after the batch under way, and leaves what was there before."""
+        self._cancelled.set()
+
+    def end(self) -> None:
+        """Cancel, and wait for the thread: torch aborts a process that ends while a thread is inside of it."""
+        self.cancel()
+        if self._thread:
+            self._thread.join(END_TIMEOUT_S)
+
+    def images(self, evaluation: "Evaluation", places: Sequence[int]) -> "Tensor":
+        """Test images that the evaluation is of, by their place, uint8 (n, 3, 32, 32). Raises UserError where they
+        cannot be read any more, and EvaluationError where they would have to be downloaded or are others by now."""
+        with self._guard:
+            kept = self._images
+        if kept is None or kept[0] != evaluation.data:
+            kept = (evaluation.data, self._test_images(evaluation.data))
+            with self._guard:
+                self._images = kept
+        if len(kept[1]) != evaluation.images:
+            raise EvaluationError("The test images are others than those it was evaluated on. Evaluate again.")
+        return kept[1][list(places)]
+
+    def _test_images(self, source: str) -> "Tensor":
+        from resnet_demo.data.sources import load_dataset
+
+        with closing(load_dataset(source, self.data_dir)) as loading:
+            while True:
+                try:
+                    progress = next(loading)
+                except StopIteration as done:
+                    return done.value.test_images
+                if progress.phase == "downloading":
+                    raise EvaluationError("The test images are not on this machine. Evaluate again to fetch them.")
+
+    def _work(self, run: RunDirectory) -> None:
+        problem = ""
+        try:
+            if evaluation := self._evaluate(run):
+                save_evaluation(run, evaluation)
+        except UserError as error:
+            problem = str(error)
+        except OSError as error:
+            problem = f"The evaluation could not be kept in the run ({error.strerror}). Check the disk, then try again."
+        except MemoryError:
+            problem = "The memory is not enough for the test images. Close other programs, then try again."
+        finally:
+            with self._guard:
+                self._state = JobState(run.id, None, running=False, problem=problem)
+
+    def _evaluate(self, run: RunDirectory) -> "Evaluation | None":
+        """None where it was cancelled."""
+        from resnet_demo.data.sources import load_dataset
+        from resnet_demo.inference.evaluate import check_classes, evaluate_dataset
+        from resnet_demo.inference.predictor import Classifier
+
+        classifier = Classifier.from_file(run.model_path, run.id)
+        dataset: Dataset | None = self._to_the_end(run, load_dataset(classifier.info.data, self.data_dir))
+        if dataset is None:
+            return None
+        check_classes(classifier, dataset)
+        with self._guard:
+            self._images = (dataset.source, dataset.test_images)
+        return self._to_the_end(run, evaluate_dataset(classifier, dataset))
+
+    def _to_the_end(self, run: RunDirectory, work):
+        """What the generator returns; None where the job was cancelled meanwhile."""
+        with closing(work):
+            while not self._cancelled.is_set():
+                try:
+                    progress = next(work)
+                except StopIteration as done:
+                    return done.value
+                with self._guard:
+                    self._state = JobState(run.id, progress, running=True)
+        return None

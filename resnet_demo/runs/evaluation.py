@@ -1,0 +1,125 @@
+"""evaluation.json: what a checkpoint answered on every test image, kept beside the checkpoint. Imports no torch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from resnet_demo.files import read_json, replace_json
+from resnet_demo.runs.directory import RunDirectory
+
+EVALUATION_FORMAT = 1
+FILE_NAME = "evaluation.json"
+DIGITS = 4  # of a confidence: more would only lengthen the file
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Of N test images: what each is, what it was taken for, and how sure the network was.
+
+    `step` and `epoch` are the checkpoint's, `data` is the source that the images are of.
+    """
+
+    classes: tuple[str, ...]
+    labels: np.ndarray  # int64 (N,): the true class's place in `classes`
+    answers: np.ndarray  # int64 (N,): the likeliest class's
+    confidences: np.ndarray  # float64 (N,): the probability of that class, 0..1
+    data: str
+    epoch: int
+    step: int
+
+    def __post_init__(self) -> None:
+        n, classes = len(self.labels), len(self.classes)
+        sizes = {len(self.labels), len(self.answers), len(self.confidences)}
+        places = np.concatenate([self.labels, self.answers])
+        if not n or sizes != {n} or places.min() < 0 or places.max() >= classes:
+            raise ValueError("An evaluation needs one label, answer and confidence for each of its images.")
+
+    @property
+    def images(self) -> int:
+        """How many."""
+        return len(self.labels)
+
+    @property
+    def correct(self) -> np.ndarray:
+        """bool (N,)"""
+        return self.labels == self.answers
+
+    @property
+    def accuracy(self) -> float:
+        """0..1 over all images."""
+        return float(self.correct.mean())
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """int64 (classes, classes): [true class, answered class] -> images."""
+        size = len(self.classes)
+        return np.bincount(self.labels * size + self.answers, minlength=size * size).reshape(size, size)
+
+    @property
+    def class_accuracy(self) -> tuple[float | None, ...]:
+        """0..1 for each class; None where it has no test image."""
+        rows = self.confusion
+        return tuple(row[place] / row.sum() if row.sum() else None for place, row in enumerate(rows))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: the counts, without the single images."""
+        rows = zip(self.classes, self.confusion.tolist(), self.class_accuracy, strict=True)
+        return {
+            "accuracy": self.accuracy,
+            "pictures": self.images,
+            "classes": [{"class": name, "pictures": sum(row), "accuracy": share} for name, row, share in rows],
+            "confusion": self.confusion.tolist(),
+        }
+
+    # --- the images that are worth a look -----------------------------------------------------------------------
+
+    def confident_mistakes(self) -> np.ndarray:
+        """int64 (mistakes,): places of the wrongly answered images, the surest first."""
+        return self._by_confidence(~self.correct)[::-1]
+
+    def unsure_right_answers(self) -> np.ndarray:
+        """int64 (right answers,): the least sure first."""
+        return self._by_confidence(self.correct)
+
+    def of_cell(self, true: int, answered: int) -> np.ndarray:
+        """int64 (images of one cell of the confusion matrix,): the surest first."""
+        return self._by_confidence((self.labels == true) & (self.answers == answered))[::-1]
+
+    def _by_confidence(self, chosen: np.ndarray) -> np.ndarray:
+        places = np.flatnonzero(chosen)
+        return places[np.argsort(self.confidences[places], kind="stable")]
+
+
+def save_evaluation(run: RunDirectory, evaluation: Evaluation) -> None:
+    """Whole or not at all. Raises OSError."""
+    stored = {
+        "format": EVALUATION_FORMAT,
+        "data": evaluation.data,
+        "epoch": evaluation.epoch,
+        "step": evaluation.step,
+        "classes": list(evaluation.classes),
+        "labels": evaluation.labels.tolist(),
+        "answers": evaluation.answers.tolist(),
+        "confidences": [round(share, DIGITS) for share in evaluation.confidences.tolist()],
+    }
+    replace_json(run.path / FILE_NAME, stored)
+
+
+def load_evaluation(run: RunDirectory) -> Evaluation | None:
+    """None where there is none, or none that this version can read: evaluating again makes one."""
+    stored = read_json(run.path / FILE_NAME)
+    if stored is None or stored.get("format") != EVALUATION_FORMAT:
+        return None
+    try:
+        return Evaluation(
+            classes=tuple(str(name) for name in stored["classes"]),
+            labels=np.array(stored["labels"], dtype=np.int64),
+            answers=np.array(stored["answers"], dtype=np.int64),
+            confidences=np.array(stored["confidences"], dtype=np.float64),
+            data=str(stored["data"]),
+            epoch=int(stored["epoch"]),
+            step=int(stored["step"]),
+        )
+    except (LookupError, TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,153 @@
+"""The Evaluate tab: what a checkpoint gets right and wrong on the test images of its data."""
+
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from resnet_demo.data.known import FOLDER
+from resnet_demo.errors import UserError
+from resnet_demo.inference.evaluation_jobs import EvaluationError
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.evaluation import Evaluation, load_evaluation
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html import evaluation as report
+from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, SHOWN, UNSURE_RIGHT
+from resnet_demo.ui.tabs.classify import checkpoint_choices
+from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
+
+TICK_S = 1.0  # while an evaluation is under way
+OPEN_CELL = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-cell]');
+  if (!button) return;
+  trigger('click', {cell: button.dataset.cell});
+  document.getElementById('evaluate-gallery')?.scrollIntoView({behavior: 'smooth', block: 'nearest'});
+});
+"""
+_BUTTON = {"size": "md", "min_width": 130}
+_QUIET = {**QUIET, **UNCHECKED}
+
+
+class EvaluateTab:
+    """Built where it is called, inside its `gr.Tab`; then call `wire`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.jobs = backend.evaluations
+        choices = checkpoint_choices(backend.store)
+        with gr.Row(elem_classes="evaluate-ask"):
+            self.run = gr.Dropdown(
+                choices, value=_first(choices), label="Checkpoint", filterable=False, scale=5, elem_id="evaluate-run"
+            )
+            self.start = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start", **_BUTTON)
+            self.cancel = gr.Button("Cancel", interactive=False, elem_id="evaluate-cancel", **_BUTTON)
+        self.job = gr.HTML("", elem_id="evaluate-job")
+        self.report = gr.HTML(report.NOTHING, elem_id="evaluate-report", js_on_load=OPEN_CELL)
+        with gr.Row(visible=False, elem_classes="evaluate-galleries") as self.galleries:
+            self.mistakes = gr.Button("Show the surest mistakes", elem_id="evaluate-mistakes", **_BUTTON)
+            self.unsure = gr.Button("Show unsure right answers", **_BUTTON)
+        self.gallery = gr.HTML("", elem_id="evaluate-gallery")
+        self.timer = gr.Timer(TICK_S, active=False)
+
+    def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
+        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
+        shown = [self.job, self.report, self.galleries, self.start, self.cancel, self.timer]
+        gr.on([page.load, self.run.change], self.show, self.run, shown, api_name="show_evaluation", **_QUIET)
+        self.run.input(lambda: "", None, self.gallery, **_QUIET)
+        self.timer.tick(self.show, self.run, shown, api_name="evaluation_progress", **_QUIET)
+        checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
+        self.start.click(self.evaluate, self.run, shown, api_name="start_evaluation", **ACT, **UNCHECKED)
+        self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACT, **UNCHECKED)
+        self.mistakes.click(self.show_mistakes, self.run, self.gallery, api_name="evaluation_mistakes", **_QUIET)
+        self.unsure.click(self.show_unsure, self.run, self.gallery, api_name="evaluation_unsure", **_QUIET)
+        self.report.click(self.show_cell, self.run, self.gallery, api_name="evaluation_cell", **_QUIET)
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def refresh(self, chosen: Any) -> Any:
+        """The list of checkpoints as it is now."""
+        choices = checkpoint_choices(self.backend.store)
+        kept = chosen if chosen in [run_id for _, run_id in choices] else _first(choices)
+        return gr.Dropdown(choices=choices, value=kept)
+
+    def show(self, chosen: Any, request: gr.Request) -> list:
+        """The report of the chosen run, how far a job is, and which buttons can be pressed."""
+        run, state = self._run(chosen), self.jobs.state
+        found = load_evaluation(run) if run else None
+        info = run.model_info() if run else None
+        owner = self.backend.access.is_owner(request)
+        return [
+            report.job_html(state, run.id if run else ""),
+            report.report_html(found, info.step if info else None),
+            gr.Row(visible=found is not None),
+            gr.Button(interactive=owner and info is not None and not state.running),
+            gr.Button(interactive=owner and state.running),
+            gr.Timer(active=state.running),
+        ]
+
+    def show_cell(self, chosen: Any, event: gr.EventData, request: gr.Request) -> str:
+        """The images of the cell that was clicked; a raw request may name anything."""
+        sent = event._data if isinstance(event._data, dict) else {}
+        return self.show_gallery(chosen, request, str(sent.get("cell", "")))
+
+    def show_mistakes(self, chosen: Any, request: gr.Request) -> str:
+        return self.show_gallery(chosen, request, CONFIDENT_MISTAKES)
+
+    def show_unsure(self, chosen: Any, request: gr.Request) -> str:
+        return self.show_gallery(chosen, request, UNSURE_RIGHT)
+
+    def show_gallery(self, chosen: Any, request: gr.Request, kind: str) -> str:
+        """The surest mistakes, the unsure right answers, or a cell 'true,answered' of the confusion matrix."""
+        run = self._run(chosen)
+        found = load_evaluation(run) if run else None
+        if found is None:
+            return ""
+        try:
+            if found.data.startswith(FOLDER) and not self.backend.access.is_owner(request):
+                raise EvaluationError("The images of a folder are shown to their owner alone.")
+            title, places = _chosen_images(found, kind)
+            tensor = self.jobs.images(found, places)
+        except UserError as error:
+            return report.gallery_problem_html(str(error))
+        images = [Image.fromarray(one) for one in tensor.permute(0, 2, 3, 1).contiguous().numpy()]
+        return report.gallery_html(found, title, places, images)
+
+    def _run(self, chosen: Any) -> RunDirectory | None:
+        runs = {run.id: run for run in self.backend.store.runs()}
+        return runs.get(chosen) if isinstance(chosen, str) else None
+
+    # --- acting: each checks by itself who asks -----------------------------------------------------------------
+
+    def evaluate(self, chosen: Any, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        run = self._run(chosen)
+        if run is None:
+            raise gr.Error("There is no checkpoint to evaluate. Train one first.", print_exception=False)
+        self.backend.act(lambda: self.jobs.start(run))
+        return self.show(chosen, request)
+
+    def stop(self, chosen: Any, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        self.jobs.cancel()
+        return self.show(chosen, request)
+
+
+def _first(choices: list[tuple[str, str]]) -> str | None:
+    return choices[0][1] if choices else None
+
+
+def _chosen_images(found: Evaluation, kind: str) -> tuple[str, list[int]]:
+    """Title and places of a gallery. Raises EvaluationError for what is no gallery."""
+    if kind == CONFIDENT_MISTAKES:
+        return "Surest mistakes", found.confident_mistakes()[:SHOWN].tolist()
+    if kind == UNSURE_RIGHT:
+        return "Unsure right answers", found.unsure_right_answers()[:SHOWN].tolist()
+    pair = [int(number) for number in kind.split(",") if number.isdecimal()]
+    if len(pair) != 2 or max(pair) >= len(found.classes):
+        raise EvaluationError("There is no such cell. Click one of the confusion matrix.")
+    true, answered = pair
+    places = found.of_cell(true, answered)[:SHOWN].tolist()
+    names = found.classes[true], found.classes[answered]
+    title = f"{names[0]}, rightly answered" if true == answered else f"{names[0]} taken for {names[1]}"
+    return title, places

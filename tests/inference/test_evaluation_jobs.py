@@ -1,0 +1,94 @@
+"""Evaluations in the background: their result lies in the run, one at a time, to be cancelled, and a failure speaks."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from resnet_demo.inference import evaluate
+from resnet_demo.inference.evaluation_jobs import EvaluationError, EvaluationJobs
+from resnet_demo.inference.predictor import Classifier
+from resnet_demo.runs.evaluation import load_evaluation
+from tests.support.checkpoints import DIGITS, INFO, make_run
+from tests.support.waiting import wait_for
+
+LIMIT_S = 120.0  # a bound for a busy machine, never a measure
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    return EvaluationJobs(tmp_path / "data")
+
+
+def wait_until_done(jobs):
+    wait_for(lambda: not jobs.state.running, "the evaluation's end", LIMIT_S)
+    return jobs.state
+
+
+def test_what_it_finds_lies_in_the_run_and_its_images_are_at_hand(store, jobs):
+    run = make_run(store, "digits", DIGITS)
+    jobs.start(run)
+    assert jobs.state.running
+    assert wait_until_done(jobs).problem == ""
+    found = load_evaluation(run)
+    assert (found.images, found.step, found.data) == (297, DIGITS.step, "digits")
+    place = int(found.confident_mistakes()[0])
+    images = jobs.images(found, [place])
+    assert images.shape == (1, 3, 32, 32)
+    answer = Classifier.from_file(run.model_path).logits(images).argmax(1).item()
+    assert answer == found.answers[place] != found.labels[place]
+
+
+def test_only_one_at_a_time_and_a_cancelled_one_leaves_what_was_there(store, jobs, monkeypatch):
+    run, began, may_go_on = make_run(store, "digits", DIGITS), threading.Event(), threading.Event()
+    original = evaluate.evaluate_dataset
+
+    def slow(classifier, dataset):
+        began.set()
+        assert may_go_on.wait(LIMIT_S)
+        yield from original(classifier, dataset)
+
+    monkeypatch.setattr(evaluate, "evaluate_dataset", slow)
+    jobs.start(run)
+    assert began.wait(LIMIT_S)
+    with pytest.raises(EvaluationError, match="under way"):
+        jobs.start(run)
+    jobs.cancel()
+    may_go_on.set()
+    assert wait_until_done(jobs).problem == ""
+    assert load_evaluation(run) is None
+
+
+def test_after_a_cancelled_one_the_next_runs(store, jobs):
+    run = make_run(store, "digits", DIGITS)
+    jobs.cancel()  # nothing is under way: it cancels no later one
+    jobs.start(run)
+    wait_until_done(jobs)
+    assert load_evaluation(run) is not None
+
+
+def test_data_that_are_gone_are_a_sentence(store, jobs, tmp_path):
+    run = make_run(store, "gone", replace(INFO, data=f"folder:{tmp_path / 'gone'}"))
+    jobs.start(run)
+    assert "There is no folder" in wait_until_done(jobs).problem
+
+
+def test_after_a_restart_the_images_are_read_again_but_never_downloaded(store, jobs):
+    run = make_run(store, "digits", DIGITS)
+    jobs.start(run)
+    wait_until_done(jobs)
+    found = load_evaluation(run)
+    restarted = EvaluationJobs(jobs.data_dir)
+    assert restarted.images(found, [7, 3]).equal(jobs.images(found, [7, 3]))
+    with pytest.raises(EvaluationError, match="not on this machine"):
+        restarted.images(replace(found, data="cifar10"), [0])
+
+
+def test_images_of_another_number_are_refused(store, jobs):
+    run = make_run(store, "digits", DIGITS)
+    jobs.start(run)
+    wait_until_done(jobs)
+    found = load_evaluation(run)
+    fewer = replace(found, **{name: getattr(found, name)[1:] for name in ("labels", "answers", "confidences")})
+    with pytest.raises(EvaluationError, match="are others"):
+        jobs.images(fewer, [0])

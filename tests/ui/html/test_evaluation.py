@@ -1,0 +1,65 @@
+"""The report of an evaluation: nothing unescaped, every count there, and a sentence where a matrix is too large."""
+
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from resnet_demo.inference.evaluation_jobs import JobState
+from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.evaluation import Evaluation
+from resnet_demo.ui.html.evaluation import MOST_CLASSES, NOTHING, gallery_html, job_html, report_html
+
+CLASSES = ("cat", "<u>dog</u>", "frog")
+
+
+def evaluation(classes=CLASSES):
+    labels = np.array([0, 0, 1, 1, 1, 2])
+    answers = np.array([0, 1, 1, 0, 1, 2])
+    return Evaluation(classes, labels, answers, np.linspace(0.4, 0.9, 6), data="digits", epoch=2, step=34)
+
+
+def test_every_count_stands_in_its_cell():
+    html = report_html(evaluation(), step=34)
+    tree = ElementTree.fromstring(html)
+    counts = {b.get("data-cell"): b.text for b in tree.iter("button") if b.text.isdecimal()}
+    assert counts == {"0,0": "1", "0,1": "1", "1,0": "1", "1,1": "2", "2,2": "1"}
+    assert "evaluate again" not in html
+
+
+def test_names_of_classes_are_escaped():
+    image = Image.new("RGB", (32, 32))
+    for html in (report_html(evaluation(), 34), gallery_html(evaluation(), "<u>", [1, 3], [image, image])):
+        assert "&lt;u&gt;dog&lt;/u&gt;" in html
+        assert "<u>" not in html
+
+
+def test_a_matrix_that_nobody_could_read_is_a_sentence():
+    many = tuple(f"class {number}" for number in range(MOST_CLASSES + 1))
+    html = report_html(evaluation(many), 34)
+    assert f"A confusion matrix of {len(many)} classes could not be read" in html
+    assert "class 0 taken for class 1" in html
+
+
+def test_before_an_evaluation_it_is_said_what_will_stand_here():
+    assert report_html(None, 34) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (JobState(), ""),
+        (JobState("mine", None, running=True), "Starting…"),
+        (JobState("mine", Progress("evaluating", 30, 60), running=True), "30 of 60"),
+        (JobState("other", None, running=True), "of another run"),
+        (JobState("mine", problem="The <disk> is full."), "The &lt;disk&gt; is full."),
+    ],
+)
+def test_how_far_the_job_is(state, told):
+    html = job_html(state, "mine")
+    assert told in html and (told or html == "")
+
+
+def test_another_runs_problem_is_not_this_ones():
+    assert job_html(JobState("other", problem="The disk is full."), "mine") == ""

@@ -1,0 +1,69 @@
+"""The Evaluate tab over HTTP: the owner evaluates, everyone sees the report, a folder's images are its owner's."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from resnet_demo.runs.evaluation import Evaluation, load_evaluation, save_evaluation
+from resnet_demo.ui.access import Access
+from tests.support.asking import post
+from tests.support.checkpoints import DIGITS, INFO, make_run
+from tests.support.waiting import wait_for
+
+TOKEN = "a-token-for-the-owner"
+
+
+def test_evaluating_fills_the_report_and_a_cell_shows_its_images(serve):
+    with serve() as (url, backend):
+        run = make_run(backend.store, "digits", DIGITS)
+        kind, answer = post(url, "start_evaluation", [run.id])
+        assert kind == "complete", answer
+        wait_for(lambda: not backend.evaluations.state.running, "the evaluation's end", 120)
+        kind, answer = post(url, "show_evaluation", [run.id])
+        assert "of 297 test images of handwritten digits are right" in answer
+        found = load_evaluation(run)
+        true, answered = np.argwhere(found.confusion)[0]
+        assert f'data-cell=\\"{true},{answered}\\"' in answer
+        _, answer = post(url, "evaluation_mistakes", [run.id])
+        assert answer.count("<figure>") == 24
+
+
+def test_a_visitor_may_look_and_not_evaluate(serve):
+    with serve(Access(TOKEN)) as (url, backend):
+        run = make_run(backend.store, "digits", DIGITS)
+        for handler in ("start_evaluation", "cancel_evaluation"):
+            assert post(url, handler, [run.id])[0] == "error"
+        assert not backend.evaluations.state.running
+        assert post(url, "show_evaluation", [run.id])[0] == "complete"
+        assert post(url, "start_evaluation", [run.id], token=TOKEN)[0] == "complete"
+
+
+def test_the_images_of_a_folder_are_shown_to_their_owner_alone(serve):
+    with serve(Access(TOKEN)) as (url, backend):
+        run = make_run(backend.store, "mine", INFO)
+        save_evaluation(run, few(INFO.classes, data="folder:/srv/animals"))
+        _, answer = post(url, "evaluation_mistakes", [run.id])
+        assert "to their owner alone" in answer
+        _, answer = post(url, "evaluation_mistakes", [run.id], token=TOKEN)
+        assert "There is no folder" in answer
+
+
+def test_what_is_no_run_and_no_cell_is_nothing(serve):
+    with serve() as (url, _):
+        assert post(url, "start_evaluation", ["../x"])[0] == "error"
+        for chosen in (None, 5, ["a"], "../x"):
+            assert post(url, "show_evaluation", [chosen])[0] == "complete"
+            assert post(url, "evaluation_unsure", [chosen])[0] == "complete"
+
+
+def few(classes, data):
+    at = np.array([0, 1, 2, 0])
+    return Evaluation(classes, at, at[::-1].copy(), np.full(4, 0.5), data=data, epoch=1, step=2)
+
+
+def test_an_evaluation_of_an_earlier_save_says_so(serve):
+    with serve() as (url, backend):
+        run = make_run(backend.store, "digits", replace(DIGITS, step=500))
+        save_evaluation(run, few(DIGITS.classes, data="digits"))
+        _, answer = post(url, "show_evaluation", [run.id])
+        assert "at step 500 by now: evaluate again" in answer
