@@ -4,7 +4,7 @@ import argparse
 import json
 
 from resnet_demo.cli.command import CommandError, add_command
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.catalog import ARCHITECTURES, AUTO, OFFERED_SHORTCUTS, STEMS, NetworkSpec
 
 
 def add_describe(commands) -> None:
@@ -13,6 +13,7 @@ def add_describe(commands) -> None:
     )
     describe.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet50")
     describe.add_argument("--stem", choices=tuple(STEMS), default="imagenet")
+    describe.add_argument("--shortcut", choices=OFFERED_SHORTCUTS, default=AUTO)
     describe.add_argument("--input-size", type=int, default=32, metavar="PIXELS")
     describe.add_argument("--classes", type=int, default=10, metavar="N")
     describe.add_argument("--json", action="store_true", help="everything, down to each layer, as JSON")
@@ -21,16 +22,20 @@ def add_describe(commands) -> None:
 def describe_command(options: argparse.Namespace) -> int:
     if not 1 <= options.input_size <= 1024 or not 1 <= options.classes <= 100_000:
         raise CommandError("--input-size must be from 1 to 1024 and --classes from 1 to 100000.", code=2)
+    try:
+        spec = NetworkSpec(options.arch, options.stem, options.classes, options.shortcut)
+    except ValueError as error:
+        raise CommandError(str(error), code=2) from error
     from resnet_demo.models.describe import describe
-    from resnet_demo.models.resnet import NetworkSpec
     from resnet_demo.text import counted
 
-    network = describe(NetworkSpec(options.arch, options.stem, options.classes), options.input_size)
+    network = describe(spec, options.input_size)
     if options.json:
         print(json.dumps(network.as_dict()))
         return 0
-    row = "{:<8} {:<28} {:>16} {:>12} {:>15}".format
-    print(f"{network.label}, stem '{network.stem_name}', input {_shape(network.in_shape)}")
+    row = "{:<8} {:<36} {:>16} {:>12} {:>15}".format
+    parts = f"stem '{network.stem_name}', shortcuts '{network.shortcut_name}'"
+    print(f"{network.label}, {parts}, input {_shape(network.in_shape)}")
     print(row("part", "blocks", "output", "parameters", "multiply-adds"))
     print(row("stem", "", _shape(network.stem[-1].out_shape), *_counts(network.stem)))
     for stage in network.stages:

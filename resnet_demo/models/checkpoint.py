@@ -10,7 +10,7 @@ from torch import nn
 from resnet_demo.files import replace_file
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, ModelInfo, open_checkpoint
 from resnet_demo.models.digest import digest
-from resnet_demo.models.resnet import NetworkSpec, ResNet
+from resnet_demo.models.resnet import ResNet
 
 
 def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
@@ -44,7 +44,7 @@ def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
     """The network with its weights, on the CPU and ready to answer. Raises CheckpointError."""
     weights, info = load_weights(path)
     try:
-        model = ResNet(NetworkSpec(info.arch, info.stem, len(info.classes)))
+        model = ResNet(info.network())
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"The weights in '{path.name}' do not fit the network it names.") from error

@@ -7,7 +7,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
 from resnet_demo.errors import UserError
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS, NetworkSpec, shortcut_problem
 
 MODEL_FORMAT = "resnet_demo-2"  # has a digest
 WITHOUT_DIGEST = "resnet_demo-1"
@@ -33,6 +33,7 @@ class ModelInfo:
     epoch: int  # epochs finished
     step: int
     accuracy: float | None  # on the test pictures, 0..1; None before the first evaluation
+    shortcut: str = "B"  # what each network had whose file does not say
     digest: str = field(default="", compare=False)  # as read from the file, of its weights too; '' where there is none
 
     def to_metadata(self) -> dict[str, str]:
@@ -59,15 +60,22 @@ class ModelInfo:
             raise CheckpointError(DAMAGED) from error
         if not plausible:
             raise CheckpointError(DAMAGED)
-        if info.arch not in ARCHITECTURES or info.stem not in STEMS:
+        if not info._is_known():
             raise CheckpointError(
                 "This checkpoint's network is none that this version of resnet_demo knows. Update it."
             )
         return info
 
+    def _is_known(self) -> bool:
+        known = self.arch in ARCHITECTURES and self.stem in STEMS
+        return known and shortcut_problem(self.arch, self.shortcut) is None
+
+    def network(self) -> NetworkSpec:
+        return NetworkSpec(self.arch, self.stem, len(self.classes), self.shortcut)
+
     def _is_plausible(self) -> bool:
         """Whether each value is of its kind. May raise TypeError where one is not even a sequence."""
-        texts = (self.arch, self.stem, self.data, *self.classes)
+        texts = (self.arch, self.stem, self.shortcut, self.data, *self.classes)
         numbers = (*self.mean, *self.std, self.epoch, self.step)
         return (
             isinstance(self.classes, tuple)

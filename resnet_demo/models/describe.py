@@ -6,9 +6,9 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.models.blocks import ResidualBlock
-from resnet_demo.models.catalog import ARCHITECTURES
-from resnet_demo.models.resnet import NetworkSpec, ResNet, build_on_meta
+from resnet_demo.models.blocks import ResidualBlock, ZeroPadding
+from resnet_demo.models.catalog import NetworkSpec
+from resnet_demo.models.resnet import ResNet, build_on_meta
 
 Shape = tuple[int, ...]  # without the batch: (C, H, W), or (features,)
 
@@ -20,6 +20,7 @@ KINDS = {
     nn.AdaptiveAvgPool2d: "average pool",
     nn.Flatten: "flatten",
     nn.Linear: "linear",
+    ZeroPadding: "zero padding",
 }
 
 
@@ -39,15 +40,23 @@ class LayerDescription:
 
 @dataclass(frozen=True)
 class BlockDescription:
-    """One residual block; an empty `shortcut` is the identity."""
+    """One block. An empty `shortcut` is the identity, but in a Plain Block, which has neither shortcut nor sum."""
 
     name: str
-    kind: str  # "Conv Block" or "Identity Block"
+    kind: str  # "Conv Block", "Zero-Pad Block", "Identity Block" or "Plain Block"
     in_shape: Shape
     out_shape: Shape
     residual: tuple[LayerDescription, ...]
     shortcut: tuple[LayerDescription, ...]
     after_sum: tuple[LayerDescription, ...]
+
+    @property
+    def is_plain(self) -> bool:
+        return self.kind == "Plain Block"
+
+    @property
+    def keeps_shape(self) -> bool:
+        return self.in_shape == self.out_shape
 
     @property
     def layers(self) -> tuple[LayerDescription, ...]:
@@ -93,6 +102,7 @@ class NetworkDescription:
     label: str
     arch: str
     stem_name: str
+    shortcut_name: str
     in_shape: Shape
     stem: tuple[LayerDescription, ...]
     stages: tuple[StageDescription, ...]
@@ -121,9 +131,10 @@ def describe(spec: NetworkSpec, input_size: int) -> NetworkDescription:
     _, head = recorder.record(model.head, x)
     layers = [*stem, *head, *(layer for stage in stages for block in stage.blocks for layer in block.layers)]
     return NetworkDescription(
-        label=ARCHITECTURES[spec.arch].label,
+        label=spec.architecture.label,
         arch=spec.arch,
         stem_name=spec.stem,
+        shortcut_name=spec.shortcut,
         in_shape=_shape(picture),
         stem=stem,
         stages=tuple(stages),
@@ -150,15 +161,15 @@ class _Recorder:
         return result, tuple(self.layers)
 
     def record_block(self, block: ResidualBlock, x: Tensor) -> tuple[Tensor, BlockDescription]:
-        """Run the block, and its two branches one by one, so that each layer is seen where it runs."""
+        """Run the block, and its branches one by one, so that each layer is seen where it runs."""
         out, every_layer = self.record(block, x)
         branch, residual = self.record(block.residual, x)
-        side, shortcut = self.record(block.shortcut, x)
+        side, shortcut = (branch, ()) if block.is_plain else self.record(block.shortcut, x)
         if branch.shape != side.shape or branch.shape != out.shape:
             raise RuntimeError(f"The branches of {self.names[block]} do not end in one shape.")
         description = BlockDescription(
             name=self.names[block],
-            kind="Conv Block" if shortcut else "Identity Block",
+            kind=_kind(block, shortcut),
             in_shape=_shape(x),
             out_shape=_shape(out),
             residual=residual,
@@ -181,6 +192,15 @@ class _Recorder:
                 multiply_adds=_multiply_adds(module, output),
             )
         )
+
+
+def _kind(block: ResidualBlock, shortcut: tuple[LayerDescription, ...]) -> str:
+    """By what stands on its shortcut."""
+    if block.is_plain:
+        return "Plain Block"
+    if not shortcut:
+        return "Identity Block"
+    return "Conv Block" if any(layer.kind == "convolution" for layer in shortcut) else "Zero-Pad Block"
 
 
 def _shape(x: Tensor) -> Shape:

@@ -1,50 +1,38 @@
-"""The ResNet family of He et al. 2015 (arXiv:1512.03385), table 1, with a choice of stems for small pictures."""
-
-from dataclasses import dataclass
+"""The family of He et al. 2015 (arXiv:1512.03385), residual and plain, from one builder: the networks of table 1 with a
+choice of stems for small pictures, the small ones of section 4.2, and the source article's variant."""
 
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.models.blocks import BasicBlock, Bottleneck, ResidualBlock
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.blocks import ArticleBottleneck, BasicBlock, Bottleneck, ResidualBlock
+from resnet_demo.models.catalog import STEMS, Architecture, NetworkSpec
 
-BLOCKS: dict[str, type[ResidualBlock]] = {"basic": BasicBlock, "bottleneck": Bottleneck}
-STAGE_CHANNELS = (64, 128, 256, 512)  # width of the residual branch in each stage
-
-
-@dataclass(frozen=True)
-class NetworkSpec:
-    """What it takes to build a network again: the names, not the weights."""
-
-    arch: str = "resnet50"
-    stem: str = "imagenet"
-    num_classes: int = 10
+BLOCKS: dict[str, type[ResidualBlock]] = {
+    "basic": BasicBlock,
+    "bottleneck": Bottleneck,
+    "article": ArticleBottleneck,
+}
 
 
 class ResNet(nn.Module):
-    """Stem, four stages of residual blocks, global average pool, linear classifier.
+    """Stem, three or four stages of blocks, global average pool, linear classifier.
 
     Maps (N, 3, H, W) to logits (N, num_classes). State-dict keys equal torchvision's.
     """
 
     def __init__(self, spec: NetworkSpec, zero_init_residual: bool = False) -> None:
         super().__init__()
-        if spec.arch not in ARCHITECTURES:
-            raise ValueError(f"There is no network '{spec.arch}'. Choose one of {', '.join(ARCHITECTURES)}.")
-        if spec.stem not in STEMS:
-            raise ValueError(f"There is no stem '{spec.stem}'. Choose one of {', '.join(STEMS)}.")
         self.spec = spec
-        architecture, stem = ARCHITECTURES[spec.arch], STEMS[spec.stem]
-        self.conv1 = nn.Conv2d(3, 64, stem.kernel_size, stride=stem.stride, padding=stem.kernel_size // 2, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.relu = nn.ReLU(inplace=True)
+        architecture, stem = spec.architecture, STEMS[spec.stem]
+        bare, width = architecture.bare_stem, architecture.channels[0]
+        self.conv1 = nn.Conv2d(3, width, stem.kernel_size, stem.stride, padding=stem.kernel_size // 2, bias=bare)
+        self.bn1 = nn.Identity() if bare else nn.BatchNorm2d(width)
+        self.relu = nn.Identity() if bare else nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem.pool else nn.Identity()
-        block = BLOCKS[architecture.block]
-        in_channels = 64
-        for index, (channels, depth) in enumerate(zip(STAGE_CHANNELS, architecture.depths, strict=True)):
-            stage = _stage(block, in_channels, channels, depth, stride=1 if index == 0 else 2)
-            setattr(self, f"layer{index + 1}", stage)
-            in_channels = channels * block.expansion
+        in_channels = width
+        for index in range(len(architecture.depths)):
+            setattr(self, f"layer{index + 1}", _stage(architecture, spec.shortcut, index, in_channels))
+            in_channels = architecture.channels[index] * BLOCKS[architecture.block].expansion
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(in_channels, spec.num_classes)
@@ -52,10 +40,10 @@ class ResNet(nn.Module):
 
     @property
     def stages(self) -> list[nn.Sequential]:
-        return [self.layer1, self.layer2, self.layer3, self.layer4]
+        return [getattr(self, f"layer{index + 1}") for index in range(len(self.spec.architecture.depths))]
 
     def stem(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, 64, h, w): the only layers that see the picture's full size."""
+        """(N, 3, H, W) -> (N, C, h, w): the only layers that see the picture's full size."""
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))
 
     def head(self, x: Tensor) -> Tensor:
@@ -72,20 +60,28 @@ class ResNet(nn.Module):
         """He et al. 2015 (arXiv:1502.01852) for convolutions; the linear layer keeps PyTorch's default.
 
         With `zero_init_residual` every block starts as its shortcut alone (Goyal et al. 2017,
-        arXiv:1706.02677, section 5.1).
+        arXiv:1706.02677, section 5.1). A plain block has none: it would start as nothing, and let nothing through.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif zero_init_residual and isinstance(module, ResidualBlock):
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif zero_init_residual and isinstance(module, ResidualBlock) and not module.is_plain:
                 nn.init.zeros_(module.last_norm.weight)
 
 
-def _stage(block: type[ResidualBlock], in_channels: int, channels: int, depth: int, stride: int):
+def _stage(architecture: Architecture, shortcut: str, index: int, in_channels: int) -> nn.Sequential:
     """One block that changes the shape, then blocks that keep it."""
-    first = block(in_channels, channels, stride)
-    rest = [block(channels * block.expansion, channels) for _ in range(depth - 1)]
-    return nn.Sequential(first, *rest)
+    block, channels = BLOCKS[architecture.block], architecture.channels[index]
+    projected = architecture.projected[index] if architecture.projected else ()
+    usual = "B" if shortcut == "article" else shortcut
+    blocks = []
+    for number in range(architecture.depths[index]):
+        stride = 2 if index > 0 and number == 0 else 1
+        blocks.append(block(in_channels, channels, stride, "C" if number in projected else usual))
+        in_channels = channels * block.expansion
+    return nn.Sequential(*blocks)
 
 
 def build_on_meta(spec: NetworkSpec) -> ResNet:

@@ -24,15 +24,17 @@ def largest_side(kernel_size: int, precision: torch.dtype) -> int:
 
 
 class SmallMapConv2d(nn.Conv2d):
-    """An odd convolution that keeps the map's size but for its stride, without bias: Conv2d with
-    padding = kernel_size // 2. Numbers, parameters and state dict are those of nn.Conv2d; only the way to the
+    """An odd convolution that keeps the map's size but for its stride: Conv2d with padding = kernel_size // 2.
+    Numbers, parameters and state dict are those of nn.Conv2d; only the way to the
     numbers differs, and only where it is measured to be faster.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int = 1, bias: bool = False
+    ) -> None:
         if kernel_size % 2 == 0:
             raise ValueError(f"The kernel needs a centre: its size must be odd, not {kernel_size}.")
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         if not self._is_faster_as_products(x):
@@ -40,7 +42,7 @@ class SmallMapConv2d(nn.Conv2d):
         precision = self._precision(x)
         product = _pointwise if self.kernel_size == (1, 1) else _RowProducts.apply
         y = product(x.to(precision), self.weight.to(precision), self.stride[0])
-        return y if self.bias is None else y + self.bias[:, None, None]  # a folded batch norm brings a bias
+        return y if self.bias is None else y + self.bias.to(precision)[:, None, None]
 
     def _is_faster_as_products(self, x: Tensor) -> bool:
         """By shape, layout and kind of number alone, never by timing, so that a seed gives one result."""

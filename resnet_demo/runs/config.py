@@ -7,7 +7,15 @@ from typing import Any
 
 from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.errors import UserError
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.catalog import (
+    ARCHITECTURES,
+    AUTO,
+    OFFERED_SHORTCUTS,
+    STEMS,
+    TORCHVISION_HAS,
+    NetworkSpec,
+    shortcut_problem,
+)
 
 SOURCES = (*KNOWN, f"{FOLDER}PATH")
 PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
@@ -38,15 +46,31 @@ class TrainConfig:
 
     data: str = setting("cifar10", "Data", "What to learn from: cifar10, digits, or folder:PATH.")
     preset: str = setting("fast", "Preset", "The recipe that these settings started from.")
-    arch: str = setting("resnet50", "Network", "Deeper networks see more and cost more.", choices=tuple(ARCHITECTURES))
+    arch: str = setting(
+        "resnet50",
+        "Network",
+        "Deeper networks see more and cost more. Those of 20 to 110 layers are narrow; plain ones have no shortcuts.",
+        choices=tuple(ARCHITECTURES),
+    )
     stem: str = setting(
         "imagenet",
         "Stem",
-        "The first layers. A stem that shrinks the picture less is more accurate and slower.",
+        "The first layers. A stem that shrinks the picture less is more accurate and slower. "
+        "Networks of 20 to 110 layers have cifar whatever stands here.",
         choices=tuple(STEMS),
     )
+    shortcut: str = setting(
+        AUTO,
+        "Shortcuts",
+        "A pads with zeros and B projects where the shape changes, C projects everywhere. auto is A in ResNet-20 to "
+        "110, B elsewhere.",
+        choices=OFFERED_SHORTCUTS,
+        absent="B",
+    )
     zero_init_residual: bool = setting(
-        True, "Start blocks as their shortcut", "The last norm of each residual branch starts at zero."
+        True,
+        "Start blocks as their shortcut",
+        "The last norm of each residual branch starts at zero. A plain network has none.",
     )
     whiten_stem: bool = setting(
         True,
@@ -75,8 +99,9 @@ class TrainConfig:
     schedule: str = setting(
         "one_cycle",
         "Schedule",
-        "one_cycle rises to the peak, then falls to zero; constant stays.",
-        choices=("one_cycle", "constant"),
+        "one_cycle rises to the peak, then falls to zero; step falls to a tenth at half and at three quarters of the "
+        "run; constant stays.",
+        choices=("one_cycle", "step", "constant"),
     )
     warmup: float = setting(
         0.2, "Warm-up", "The share of all steps in which the learning rate rises.", minimum=0.0, maximum=0.9
@@ -155,14 +180,17 @@ class TrainConfig:
     )
 
     def __post_init__(self) -> None:
-        problems = {f.name: problem for f in fields(self) if (problem := _problem(f, getattr(self, f.name)))}
-        if problems:
+        if problems := problems_with(asdict(self)):
             raise ConfigError(problems)
 
     @property
     def parent_id(self) -> str | None:
         """The id of the run that this one starts from, if it does."""
         return self.start_from.removeprefix(PARENT) if self.start_from.startswith(PARENT) else None
+
+    def network(self, num_classes: int = 10) -> NetworkSpec:
+        """What is built: `auto`, and what the network leaves no choice of, are resolved."""
+        return NetworkSpec(self.arch, self.stem, num_classes, self.shortcut)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -180,6 +208,23 @@ class TrainConfig:
         if missing := [name for name, meant in absent.items() if meant is MISSING]:
             raise ConfigError({name: f"The setting '{name}' is missing, so the file is damaged." for name in missing})
         return cls(**absent, **values)
+
+
+def problems_with(values: dict[str, Any]) -> dict[str, str]:
+    """A sentence for each setting that is wrong by itself, or else beside the others."""
+    problems = {name: problem for name, value in values.items() if (problem := problem_with(name, value))}
+    return problems or _misfits(values["arch"], values["shortcut"], values["start_from"])
+
+
+def _misfits(arch: str, shortcut: str, start_from: str) -> dict[str, str]:
+    if problem := shortcut_problem(arch, shortcut):
+        return {"shortcut": problem}
+    if start_from == TORCHVISION and not (arch in TORCHVISION_HAS and shortcut in (AUTO, "B")):
+        return {
+            "start_from": f"torchvision has weights for {', '.join(TORCHVISION_HAS)} with the shortcuts B alone. "
+            "Choose one of these, or start from other weights."
+        }
+    return {}
 
 
 def problem_with(name: str, value: Any) -> str | None:
@@ -297,6 +342,26 @@ PRESETS = {
             "crop_padding": 0,
             "flip": False,
             "normalisation": "imagenet",
+            "validation_images": 0,
+        },
+    ),
+    "paper": Preset(
+        "The paper's recipe for its small networks: ResNet-20, whose test accuracy it reports as 91.25 %. For a GPU.",
+        {
+            "arch": "resnet20",
+            "zero_init_residual": False,
+            "whiten_stem": False,
+            "epochs": 164,
+            "optimizer": "sgd",
+            "learning_rate": 0.1,
+            "norm_rate_factor": 1.0,
+            "schedule": "step",
+            "warmup": 0.0,
+            "weight_decay": 1e-4,
+            "momentum": 0.9,
+            "label_smoothing": 0.0,
+            "averaging": 0.0,
+            "crop_padding": 4,
             "validation_images": 0,
         },
     ),

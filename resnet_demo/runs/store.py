@@ -57,6 +57,11 @@ class RunStore:
                 f"The run '{parent.id}' trained a {info.arch}, whose weights do not fit a {config.arch}. "
                 f"Choose {info.arch}, or start from other weights."
             )
+        if info.shortcut != (shortcut := config.network().shortcut):
+            raise RunError(
+                f"The run '{parent.id}' trained a {info.arch} with the shortcuts {info.shortcut}, whose weights do not "
+                f"fit the shortcuts {shortcut}. Choose {info.shortcut}, or start from other weights."
+            )
         return parent
 
     def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:

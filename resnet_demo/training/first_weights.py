@@ -39,7 +39,7 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
     if classes != trainer.classes:
         weights = _without(weights, CLASSIFIER)
         warnings += ("The classes differ from those of the weights it starts from, so the classifier is new.",)
-    if stem != config.stem:
+    if stem != trainer.model.spec.stem:
         weights = _without(weights, STEM)
         warnings += (f"The weights it starts from have the stem '{stem}', so the first layer is new.",)
     trainer.begin_with(weights, warnings)

@@ -14,7 +14,7 @@ from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Drawn
 from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
 from resnet_demo.errors import UserError
-from resnet_demo.models.resnet import NetworkSpec, ResNet
+from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.schedule import learning_rate
@@ -75,8 +75,9 @@ class Trainer:
         self.augment = Augment(config.crop_padding, config.flip and dataset.may_flip, config.cutout)
 
         torch.manual_seed(config.seed)
-        spec = NetworkSpec(config.arch, config.stem, len(dataset.classes))
-        self.model = ResNet(spec, config.zero_init_residual).to(choice.device, memory_format=torch.channels_last)
+        self.model = ResNet(config.network(len(dataset.classes)), config.zero_init_residual).to(
+            choice.device, memory_format=torch.channels_last
+        )
         if config.whiten_stem:
             self._whiten_stem()
         self.averaged = copy.deepcopy(self.model).eval() if config.averaging else self.model
@@ -94,6 +95,10 @@ class Trainer:
         self.last_accuracy: float | None = None  # on the test pictures, after the last evaluated epoch
 
     def _whiten_stem(self) -> None:
+        """Not where no norm takes out the filters' size, which is chosen for one that does."""
+        if not isinstance(self.model.bn1, nn.BatchNorm2d):
+            self.warnings += ("No norm follows this network's first convolution, so its filters start as noise.",)
+            return
         sample = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.config.seed))[:PICTURES]
         whiten(self.model.conv1, self.normalise(self.train.images[sample.to(self.choice.device)]))
 

@@ -11,8 +11,8 @@ import torch
 
 from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.data.splits import held_out_count
+from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.models.describe import describe
-from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import RunStore
@@ -21,7 +21,7 @@ from resnet_demo.training.device import DeviceChoice
 INPUT_SIZE = 32
 COUNTED_S = 60  # how long a folder is taken to hold what it held
 # What an earlier run must share to tell this one's speed.
-SAME_SPEED = ("arch", "stem", "batch_size", "precision", "compile")
+SAME_SPEED = ("batch_size", "precision", "compile")  # and the network
 FORWARD_AND_BACKWARD = 3  # the backward pass multiplies twice: by the weights, and by the inputs
 EFFICIENCY = 0.7  # of the matrix-product rate that training reaches: 0.8 measured with the imagenet stem on one CPU
 
@@ -43,7 +43,7 @@ def estimate(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> Esti
     speed = _earlier_speed(config, store, choice)
     about = speed is None
     if speed is None and choice.device.type == "cpu":
-        work = 2 * FORWARD_AND_BACKWARD * multiply_adds(config.arch, config.stem)
+        work = 2 * FORWARD_AND_BACKWARD * multiply_adds(config.network())
         speed = EFFICIENCY * matmul_flops_per_s(choice.precision) / work
     sizes = _sizes(config)
     if sizes is None:
@@ -63,7 +63,9 @@ def _earlier_speed(config: TrainConfig, store: RunStore, choice: DeviceChoice) -
             other, device = run.config(), run.environment().get("device")
         except RunError:  # its settings are not readable: it tells nothing of speed
             continue
-        alike = all(getattr(other, name) == getattr(config, name) for name in SAME_SPEED)
+        alike = other.network() == config.network() and all(
+            getattr(other, name) == getattr(config, name) for name in SAME_SPEED
+        )
         if alike and device == choice.name and (speed := run.view().images_per_s):
             speeds.append(speed)
     return median(speeds) if speeds else None
@@ -95,9 +97,9 @@ def _folder_sizes(source: str, moment: int) -> tuple[int, int] | None:
 
 
 @functools.cache
-def multiply_adds(arch: str, stem: str) -> int:
+def multiply_adds(network: NetworkSpec) -> int:
     """Of one picture's forward pass."""
-    return describe(NetworkSpec(arch, stem), INPUT_SIZE).multiply_adds
+    return describe(network, INPUT_SIZE).multiply_adds
 
 
 @functools.cache

@@ -267,9 +267,11 @@ class Worker:
         from resnet_demo.models.checkpoint_info import ModelInfo
 
         trainer, config = self._trainer, self._trainer.config
+        network = trainer.model.spec
         return ModelInfo(
-            arch=config.arch,
-            stem=config.stem,
+            arch=network.arch,
+            stem=network.stem,
+            shortcut=network.shortcut,
             classes=trainer.classes,
             mean=trainer.normalise.mean,
             std=trainer.normalise.std,

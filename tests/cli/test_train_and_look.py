@@ -104,6 +104,8 @@ def test_every_setting_is_a_flag(capsys):
         (["train", "--epoch", "3"], "unrecognized arguments"),
         (["train", "--run", "a", "--runs", "b"], "not allowed with"),
         (["describe", "--arch", "resnet51"], "invalid choice"),
+        (["describe", "--arch", "plain20", "--shortcut", "A"], "Plain-20 has no shortcuts"),
+        (["train", "--arch", "plain20", "--shortcut", "A"], "Plain-20 has no shortcuts"),
         (["describe", "--input-size", "0"], "--input-size must be from 1"),
         (["nothing"], "invalid choice"),
         ([], "required"),
@@ -194,3 +196,7 @@ def test_describe_prints_the_measured_network(capsys):
     assert "23,528,522" in shown and "1 Conv Block, 5 Identity Blocks" in shown and "2048 x 1 x 1" in shown
     assert run("describe", "--arch", "resnet18", "--json") == 0
     assert json.loads(capsys.readouterr().out)["label"] == "ResNet-18"
+    assert run("describe", "--arch", "resnet56") == 0
+    shown = capsys.readouterr().out
+    assert "stem 'cifar', shortcuts 'A'" in shown and "1 Zero-Pad Block, 8 Identity Blocks" in shown
+    assert "853,018" in shown and "64 x 8 x 8" in shown

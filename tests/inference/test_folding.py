@@ -28,7 +28,16 @@ def as_if_trained(spec: NetworkSpec) -> ResNet:
 
 
 @pytest.mark.parametrize("batch", [1, SMALLEST_BATCH])  # by the library's convolutions, and by products
-@pytest.mark.parametrize(("arch", "stem"), [("resnet18", "cifar"), ("resnet50", "imagenet")])
+@pytest.mark.parametrize(
+    ("arch", "stem"),
+    [
+        ("resnet18", "cifar"),
+        ("resnet50", "imagenet"),
+        ("resnet20", "cifar"),
+        ("plain20", "cifar"),
+        ("resnet50_article", "imagenet"),
+    ],
+)
 def test_the_answers_stay(arch, stem, batch):
     model = as_if_trained(NetworkSpec(arch, stem, 4))
     folded = fold_norms(copy.deepcopy(model))

@@ -6,15 +6,19 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.catalog import ARCHITECTURES, STEMS, TORCHVISION_HAS
 from resnet_demo.models.describe import describe
-from resnet_demo.models.resnet import NetworkSpec, build_on_meta
+from resnet_demo.models.resnet import NetworkSpec, ResNet, build_on_meta
+
+EVERY_NETWORK = sorted(  # with all shortcuts that it can have, and some with each stem
+    {NetworkSpec(arch, stem) for arch in TORCHVISION_HAS for stem in STEMS}
+    | {NetworkSpec(arch, shortcut=shortcut) for arch, kind in ARCHITECTURES.items() for shortcut in kind.shortcuts},
+    key=str,
+)
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
-@pytest.mark.parametrize("stem", STEMS)
-def test_counts_equal_the_modules(arch, stem):
-    spec = NetworkSpec(arch, stem)
+@pytest.mark.parametrize("spec", EVERY_NETWORK, ids=lambda spec: f"{spec.arch}-{spec.stem}-{spec.shortcut}")
+def test_counts_equal_the_modules(spec):
     network, model = describe(spec, 32), build_on_meta(spec)
     parts = [*network.stem, *network.stages, *network.head]
     assert network.parameters == sum(p.numel() for p in model.parameters())
@@ -31,6 +35,36 @@ def test_resnet50_is_one_conv_block_then_identity_blocks():
     assert [stage.out_shape for stage in network.stages] == [
         (256, 56, 56), (512, 28, 28), (1024, 14, 14), (2048, 7, 7),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arch", ["resnet18", "plain18", "resnet50", "plain50", "resnet20", "plain20", "resnet50_article"]
+)
+def test_every_block_is_called_what_it_computes(arch):
+    """The kind against the module's own numbers: is x added, and as what?"""
+    for shortcut in ARCHITECTURES[arch].shortcuts:
+        check_the_kinds(NetworkSpec(arch, "imagenet", 2, shortcut))
+
+
+def check_the_kinds(spec):
+    torch.manual_seed(0)
+    model = ResNet(spec).eval().double()
+    network, modules = describe(spec, 32), dict(model.named_modules())
+    kinds = set()
+    for block in (block for stage in network.stages for block in stage.blocks):
+        module = modules[block.name]
+        x = torch.randn(1, *block.in_shape, dtype=torch.float64).relu()
+        y, branch = module(x.clone()), module.residual(x.clone())
+        stride = block.in_shape[1] // block.out_shape[1]
+        padded = torch.zeros_like(branch)
+        padded[:, : x.shape[1]] = x[:, :, ::stride, ::stride]
+        plain, summed = torch.equal(y, branch.relu()), torch.equal(y, (branch + padded).relu())
+        expected = "Plain Block" if plain else "Conv Block"
+        if summed:
+            expected = "Identity Block" if block.keeps_shape else "Zero-Pad Block"
+        assert (block.name, block.kind) == (block.name, expected)
+        kinds.add(block.kind)
+    assert ("Plain Block" in kinds) == (spec.shortcut == "none") and (spec.shortcut != "C" or kinds == {"Conv Block"})
 
 
 def test_blocks_name_their_real_layers():

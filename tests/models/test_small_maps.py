@@ -21,13 +21,12 @@ BATCH = SMALLEST_BATCH
 def family_shapes() -> list[tuple[int, int, int, int, int]]:
     """(C_in, C_out, kernel_size, stride, H) of every convolution behind the stem, at 32 px."""
     shapes = set()
-    for arch in ARCHITECTURES:
-        for stem in STEMS:
-            network = describe(NetworkSpec(arch, stem), 32)
-            for layer in (layer for stage in network.stages for block in stage.blocks for layer in block.layers):
-                if layer.kind == "convolution":
-                    (channels_in, side, _), channels_out = layer.in_shape, layer.out_shape[0]
-                    shapes.add((channels_in, channels_out, layer.kernel_size, layer.stride, side))
+    for spec in {NetworkSpec(arch, stem) for arch in ARCHITECTURES for stem in STEMS}:
+        network = describe(spec, 32)
+        for layer in (layer for stage in network.stages for block in stage.blocks for layer in block.layers):
+            if layer.kind == "convolution":
+                (channels_in, side, _), channels_out = layer.in_shape, layer.out_shape[0]
+                shapes.add((channels_in, channels_out, layer.kernel_size, layer.stride, side))
     return sorted(shapes)
 
 
@@ -107,6 +106,33 @@ def test_only_the_gradients_asked_for():
     ours.requires_grad_(False)
     ours(x.requires_grad_()).sum().backward()  # frozen
     assert x.grad is not None
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize(("kernel_size", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2)])
+def test_a_bias_is_added_and_learned(kernel_size, stride, autocast):
+    torch.manual_seed(0)
+    ours = SmallMapConv2d(4, 6, kernel_size, stride, bias=True).to(memory_format=torch.channels_last)
+    theirs = nn.Conv2d(4, 6, kernel_size, stride, kernel_size // 2)
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(BATCH, 4, 2 * stride, 2 * stride).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        y, expected = ours(x), theirs(x)
+    assert y.dtype == expected.dtype and "Convolution" not in _operations(y)
+    y.sum().backward(), expected.sum().backward()
+    tolerance = {"rtol": 2e-2, "atol": 2e-2} if autocast else {}
+    for a, b in [(y, expected), (ours.bias.grad, theirs.bias.grad), (ours.weight.grad, theirs.weight.grad)]:
+        torch.testing.assert_close(a, b, **tolerance)
+
+
+def _operations(y: torch.Tensor) -> str:
+    """The names of all operations in the graph behind `y`."""
+    names, open_nodes = [], [y.grad_fn]
+    while open_nodes:
+        node = open_nodes.pop()
+        names.append(node.name())
+        open_nodes += [parent for parent, _ in node.next_functions if parent]
+    return " ".join(names)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3])

@@ -4,7 +4,9 @@ from dataclasses import fields
 
 import pytest
 
+from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.runs.config import PRESETS, ConfigError, TrainConfig, preset_config, problem_with
+from resnet_demo.runs.schedule import learning_rate
 
 
 def test_every_setting_explains_itself():
@@ -19,14 +21,16 @@ def test_every_preset_is_valid(preset):
     assert TrainConfig.from_dict(config.to_dict()) == config
 
 
-def test_presets_train_a_resnet50_except_where_the_time_is_short():
-    networks = {preset: (preset_config(preset).arch, preset_config(preset).stem) for preset in PRESETS}
+def test_presets_train_a_resnet50_except_where_the_time_is_short_and_as_the_paper():
+    specs = {preset: preset_config(preset).network() for preset in PRESETS}
+    networks = {preset: (network.arch, network.stem) for preset, network in specs.items()}
     assert networks == {
         "fast": ("resnet50", "imagenet"),
         "half_hour": ("resnet18", "compact"),
         "accurate": ("resnet50", "cifar"),
         "minute": ("resnet18", "cifar"),
         "article": ("resnet50", "imagenet"),
+        "paper": ("resnet20", "cifar"),
         "tour": ("resnet50", "imagenet"),
     }
 
@@ -36,6 +40,20 @@ def test_article_is_the_articles_recipe():
     assert (config.optimizer, config.learning_rate, config.batch_size, config.epochs) == ("adam", 1e-3, 128, 100)
     assert (config.schedule, config.normalisation, config.validation_images) == ("constant", "imagenet", 0)
     assert (config.flip, config.crop_padding, config.averaging, config.label_smoothing) == (False, 0, 0, 0)
+
+
+def test_paper_is_the_papers_recipe_for_small_networks():
+    """arXiv:1512.03385, section 4.2: 64k steps of 128 pictures, a tenth of the rate at 32k and 48k."""
+    config = preset_config("paper")
+    assert config.network() == NetworkSpec("resnet20", "cifar", 10, "A")
+    assert (config.optimizer, config.momentum, config.weight_decay, config.batch_size) == ("sgd", 0.9, 1e-4, 128)
+    assert (config.flip, config.crop_padding, config.averaging, config.zero_init_residual) == (True, 4, 0, False)
+    per_epoch = (50_000 - config.validation_images) // config.batch_size
+    total = config.epochs * per_epoch
+    rates = [learning_rate(step, total, config.learning_rate, config.schedule, config.warmup) for step in range(total)]
+    assert [round(rate, 9) for rate in dict.fromkeys(rates)] == [0.1, 0.01, 0.001]
+    assert [rates.index(rate) for rate in dict.fromkeys(rates)] == pytest.approx([0, 32_000, 48_000], abs=per_epoch)
+    assert total == pytest.approx(64_000, abs=per_epoch)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +68,11 @@ def test_article_is_the_articles_recipe():
         ("optimizer", "magic", "adamw, adam, sgd"),
         ("data", "folder:", "cifar10, digits, folder:PATH"),
         ("data", "../etc", "cifar10, digits, folder:PATH"),
-        ("preset", "slow", "fast, half_hour, accurate, minute, article, tour"),
+        ("preset", "slow", "fast, half_hour, accurate, minute, article, paper, tour"),
         ("flip", 1, "yes or no"),
         ("seed", -1, "from 0"),
+        ("shortcut", "option_a", "auto, A, B, C"),
+        ("shortcut", "none", "auto, A, B, C"),
         ("start_from", "run:", "run:ID or torchvision"),
         ("start_from", "/srv/model.safetensors", "run:ID or torchvision"),
     ],
@@ -62,6 +82,29 @@ def test_a_wrong_value_is_named(name, value, words):
     with pytest.raises(ConfigError) as caught:
         TrainConfig(**{name: value})
     assert list(caught.value.problems) == [name]
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "words"),
+    [
+        ({"arch": "plain20", "shortcut": "A"}, "shortcut", "Plain-20 has no shortcuts"),
+        ({"arch": "resnet50_article", "shortcut": "C"}, "shortcut", "has shortcuts of its own"),
+        ({"arch": "resnet20", "start_from": "torchvision"}, "start_from", "resnet18, resnet34, resnet50"),
+        ({"arch": "plain50", "start_from": "torchvision"}, "start_from", "resnet18, resnet34, resnet50"),
+        ({"arch": "resnet50", "shortcut": "A", "start_from": "torchvision"}, "start_from", "the shortcuts B alone"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_named(settings, name, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        TrainConfig(**settings)
+    assert list(caught.value.problems) == [name]
+
+
+def test_shortcuts_that_are_not_named_are_what_they_were():
+    """A config.json of before the setting: each network that there was had the option B."""
+    for arch in ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"):
+        old = {name: value for name, value in TrainConfig(arch=arch).to_dict().items() if name != "shortcut"}
+        assert TrainConfig.from_dict(old).network().shortcut == "B"
 
 
 def test_whole_numbers_are_numbers_too():
@@ -80,5 +123,5 @@ def test_settings_of_a_newer_version_are_refused():
 
 
 def test_unknown_preset_is_refused_with_the_choices():
-    with pytest.raises(ConfigError, match="fast, half_hour, accurate, minute, article, tour"):
+    with pytest.raises(ConfigError, match="fast, half_hour, accurate, minute, article, paper, tour"):
         preset_config("slow")

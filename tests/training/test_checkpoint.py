@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from resnet_demo.models.checkpoint import load_model, load_weights, save_model
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, read_model_info
+from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.resume_state import load_state, save_state
 from tests.support.checkpoints import INFO, network
 
@@ -139,6 +140,8 @@ def test_a_newer_format_says_update(tmp_path):
         {"accuracy": '"high"'},
         {"epoch": "true"},
         {"arch": "{}"},
+        {"shortcut": "[]"},
+        {"shortcut": "null"},
     ],
     ids=repr,
 )
@@ -149,12 +152,42 @@ def test_a_damaged_description_is_refused(tmp_path, changes):
         load_model(path)
 
 
-@pytest.mark.parametrize("unknown", [{"arch": '"resnet20"'}, {"arch": '"../resnet18"'}, {"stem": '"none"'}], ids=repr)
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"arch": '"resnet21"'},
+        {"shortcut": '"D"'},
+        {"shortcut": '"none"'},
+        {"arch": '"../resnet18"'},
+        {"stem": '"none"'},
+    ],
+    ids=repr,
+)
 def test_a_network_that_is_not_known_is_refused_from_the_header(tmp_path, unknown):
     path = tmp_path / "model.safetensors"
     save_file({"weight": torch.zeros(2)}, path, metadata={**INFO.to_metadata(), "digest": "0", **unknown})
     with pytest.raises(CheckpointError, match="none that this version"):
         read_model_info(path)
+
+
+def test_a_file_that_names_no_shortcuts_has_those_of_its_time(tmp_path):
+    path, metadata = tmp_path / "model.safetensors", INFO.to_metadata()
+    del metadata["shortcut"]
+    metadata["format"] = WITHOUT_DIGEST
+    save_file(network().state_dict(), path, metadata=metadata)
+    model, info = load_model(path)
+    assert info == INFO and model.spec.shortcut == "B"
+
+
+@pytest.mark.parametrize("arch", ["resnet20", "plain20", "resnet50_article"])
+def test_every_kind_of_network_is_read_as_it_was_written(tmp_path, arch):
+    path, model = tmp_path / "model.safetensors", ResNet(NetworkSpec(arch, num_classes=4)).eval()
+    info = replace(INFO, arch=arch, stem=model.spec.stem, shortcut=model.spec.shortcut)
+    save_model(path, model, info)
+    read, said = load_model(path)
+    x = torch.randn(2, 3, 32, 32)
+    assert said == info and read.spec == model.spec
+    torch.testing.assert_close(read(x), model(x))
 
 
 def test_a_missing_description_is_refused(tmp_path):
@@ -172,8 +205,9 @@ def test_a_missing_description_is_refused(tmp_path):
         replace(INFO, classes=("a", "b", "c")),
         replace(INFO, arch="resnet50"),
         replace(INFO, stem="cifar"),
+        replace(INFO, shortcut="A"),
     ],
-    ids=["classes", "depth", "other stem"],
+    ids=["classes", "depth", "other stem", "other shortcuts"],
 )
 def test_weights_that_do_not_fit_are_refused(tmp_path, info):
     path = tmp_path / "model.safetensors"

@@ -175,6 +175,7 @@ def test_what_cannot_be_started_from_is_refused_before_a_run_is_made(store, pare
         (replace(TINY, start_from="run:../runs"), r"There is no run '\.\./runs'"),
         (continued(TINY, empty.id, 1), "no whole checkpoint"),
         (replace(continued(TINY, parent.id, 1), arch="resnet34"), "do not fit a resnet34"),
+        (replace(continued(TINY, parent.id, 1), shortcut="A"), "do not fit the shortcuts A"),
     ]:
         with pytest.raises(RunError, match=words):
             store.create(config)
@@ -263,10 +264,10 @@ def test_a_closed_network_is_a_sentence(monkeypatch, tmp_path):
 
 
 def test_every_networks_official_file_names_its_checksum_and_its_size():
-    from resnet_demo.models.catalog import ARCHITECTURES
+    from resnet_demo.models.catalog import TORCHVISION_HAS
     from resnet_demo.training.first_weights import _checksum, _official
 
-    for arch in ARCHITECTURES:
+    for arch in TORCHVISION_HAS:
         url = _official(arch).url
         assert f"/{arch}-" in url and len(_checksum(url)) == len("sha256:") + 8
         assert 10 < _official(arch).meta["_file_size"] < 1000

@@ -1,4 +1,5 @@
-"""A stage's Conv Block and Identity Block side by side: two branches that leave x and meet in the sum.
+"""The kinds of block of a stage side by side: two branches that leave x and meet in the sum, or the one way of a plain
+block.
 
 Pure functions from the measured description to well-formed markup. Which layer stands on which branch is
 BlockDescription's `residual`, `shortcut` and `after_sum`, and nothing else.
@@ -28,14 +29,6 @@ TOP = 24  # where the arrows leave x
 SUM_RADIUS = 14
 
 
-# The kinds in the order in which they are shown, and what is said of a stage without one.
-KINDS = {
-    "Conv Block": "{stage} of {network} has no Conv Block: what comes in already has the shape of what goes "
-    "out, {shape}, so no shortcut needs a layer.",
-    "Identity Block": "{stage} of {network} has no Identity Block: each of its blocks changes the shape.",
-}
-
-
 @dataclass(frozen=True)
 class _Column:
     """Where a branch stands. `axis` is the x of its arrows; a narrow column breaks its texts."""
@@ -53,44 +46,65 @@ IDENTITY = _Column("shortcut", 187, 146, 212, True)
 
 
 def pair_html(network: NetworkDescription, stage_number: int) -> str:
-    """Both kinds of block of stage `stage_number` (from 1); where one does not occur, a sentence says why."""
+    """The first block of each kind of stage `stage_number` (from 1), those that change the shape apart from those that
+    keep it; where none changes it, a sentence says why."""
     stage = network.stages[stage_number - 1]
-    first = {kind: next((b for b in stage.blocks if b.kind == kind), None) for kind in KINDS}
-    cards = (_card(network, stage, block) if block else _absent(network, stage, kind) for kind, block in first.items())
+    first = {_variant(block): block for block in reversed(stage.blocks)}
+    cards = [_card(network, stage, block) for block in sorted(first.values(), key=stage.blocks.index)]
+    if all(block.keeps_shape for block in stage.blocks):
+        cards.insert(0, _unchanging(network, stage))
     return f'<div class="arch-pair">{"".join(cards)}</div>'
 
 
-def _absent(network: NetworkDescription, stage: StageDescription, kind: str) -> str:
-    sentence = KINDS[kind].format(
-        stage=stage.name.capitalize(), network=network.label, shape=shape_text(stage.out_shape)
+def _variant(block: BlockDescription) -> tuple[str, bool]:
+    return block.kind, block.keeps_shape
+
+
+def _unchanging(network: NetworkDescription, stage: StageDescription) -> str:
+    """Why this stage has none of the blocks that change the shape."""
+    every = (block for stage in network.stages for block in stage.blocks)
+    kind = next(block.kind for block in every if not block.keeps_shape)
+    has_kind = any(block.kind == kind for block in stage.blocks)
+    needs = "" if has_kind else ", so no shortcut needs a layer"
+    sentence = (
+        f"{stage.name.capitalize()} of {network.label} has no {kind}{' that changes the shape' if has_kind else ''}: "
+        f"what comes in already has the shape of what goes out, {shape_text(stage.out_shape)}{needs}."
     )
     return f'<section class="arch-block arch-absent"><h3>{kind}</h3><p>{escape(sentence)}</p></section>'
 
 
 def _card(network: NetworkDescription, stage: StageDescription, block: BlockDescription) -> str:
-    alike = sum(other.kind == block.kind for other in stage.blocks)
-    where = f"{escape(block.name)}, " + (
-        f"the only one of {escape(stage.name)}" if alike == 1 else f"first of {alike} in {escape(stage.name)}"
-    )
+    alike = sum(_variant(other) == _variant(block) for other in stage.blocks)
+    where = f"the only one of {stage.name}" if alike == 1 else f"first of {alike} in {stage.name}"
+    if alike < sum(other.kind == block.kind for other in stage.blocks):
+        where += f" that {'keep' if block.keeps_shape else 'change'}{'s' * (alike == 1)} the shape"
     return (
-        f'<section class="arch-block"><h3>{escape(block.kind)} <small>{where}</small></h3>'
+        f'<section class="arch-block"><h3>{escape(block.kind)} <small>{escape(f"{block.name}, {where}")}</small></h3>'
         f"{formula_html(block)}{_costs(block)}{block_svg(network, block)}</section>"
     )
 
 
 def formula_html(block: BlockDescription) -> str:
     """What the block computes, its terms in the colours of the branches."""
-    term = "W<sub>s</sub> x" if block.shortcut else "x"
     outer = "".join(f"{escape(layer.kind.lower())}(" for layer in reversed(block.after_sum))
-    return (
-        f'<p class="arch-formula"><span>y = {outer}</span>'
-        '<span class="arch-term arch-orange"><span>F(x)</span><small>residual</small></span><span>+</span>'
-        f'<span class="arch-term arch-blue"><span>{term}</span><small>shortcut</small></span>'
-        f"<span>{')' * len(block.after_sum)}</span></p>"
-    )
+    terms = '<span class="arch-term"><span>H(x)</span><small>its layers</small></span>'
+    if not block.is_plain:
+        terms = (
+            '<span class="arch-term arch-orange"><span>F(x)</span><small>residual</small></span><span>+</span>'
+            f'<span class="arch-term arch-blue"><span>{_shortcut_term(block)}</span><small>shortcut</small></span>'
+        )
+    return f'<p class="arch-formula"><span>y = {outer}</span>{terms}<span>{")" * len(block.after_sum)}</span></p>'
+
+
+def _shortcut_term(block: BlockDescription) -> str:
+    if not block.shortcut:
+        return "x"
+    return "W<sub>s</sub> x" if any(layer.parameters for layer in block.shortcut) else "pad(x)"
 
 
 def _costs(block: BlockDescription) -> str:
+    if block.is_plain:
+        return f'<p class="arch-costs"><span>{_cost(block.residual)}</span></p>'
     return (
         f'<p class="arch-costs"><span class="arch-orange">Residual: {_cost(block.residual)}</span>'
         f'<span class="arch-blue">Shortcut: {_cost(block.shortcut)}</span></p>'
@@ -100,27 +114,38 @@ def _costs(block: BlockDescription) -> str:
 def _cost(layers: tuple[LayerDescription, ...]) -> str:
     if not layers:
         return "no layer, nothing to learn"
+    if not any(layer.parameters or layer.multiply_adds for layer in layers):
+        return f"{layers[0].kind}, nothing to learn"
     work = rounded_text(sum(layer.multiply_adds for layer in layers))
     return f"{plural(sum(layer.parameters for layer in layers), 'parameter')}, {work} multiply-adds"
 
 
 def block_svg(network: NetworkDescription, block: BlockDescription) -> str:
     """The block from x at the top to y at the bottom, in groups of classes `arch-residual`, `arch-shortcut` and
-    `arch-after-sum`."""
-    residual, residual_end = _branch(block.residual, RESIDUAL)
-    total = max(residual_end, _branch(block.shortcut, PROJECTION)[1]) + ARROW + SUM_RADIUS  # the sum's middle
-    residual += _arrow(RESIDUAL.axis, residual_end, total - SUM_RADIUS, block.out_shape)
-    after, bottom = _after_sum(block, total + SUM_RADIUS)
-    label = escape(
-        f"{block.kind} {block.name} of {network.label}: x of {shape_text(block.in_shape)} goes through the "
-        f"residual branch ({plural(len(block.residual), 'layer')}) and through the shortcut "
-        f"({plural(len(block.shortcut), 'layer')}); their sum leaves as y of {shape_text(block.out_shape)}."
-    )
+    `arch-after-sum`; of a plain block `arch-plain` and `arch-after-sum`."""
+    way, end = _branch(block.residual, RESIDUAL)
+    if block.is_plain:
+        drawn = f'<g class="arch-plain">{way}</g>'
+        path = f"goes through {plural(len(block.residual), 'layer')}, without a shortcut, and leaves"
+    else:
+        total = max(end, _branch(block.shortcut, PROJECTION)[1]) + ARROW + SUM_RADIUS  # the sum's middle
+        way += _arrow(RESIDUAL.axis, end, total - SUM_RADIUS, block.out_shape)
+        drawn = (
+            f'<g class="arch-shortcut">{_shortcut(block, total)}</g><g class="arch-residual">{way}</g>'
+            f"{_sum(RESIDUAL.axis, total)}"
+        )
+        end = total + SUM_RADIUS
+        path = (
+            f"goes through the residual branch ({plural(len(block.residual), 'layer')}) and through the shortcut "
+            f"({plural(len(block.shortcut), 'layer')}); their sum leaves"
+        )
+    after, bottom = _after_sum(block, end)
+    shapes = f"x of {shape_text(block.in_shape)} {path} as y of {shape_text(block.out_shape)}."
+    label = escape(f"{block.kind} {block.name} of {network.label}: {shapes}")
     box = f"0 0 {WIDTH} {bottom + LINE + PADDING}"
     return (
         f'<svg class="arch-flow" viewBox="{box}" role="img" aria-label="{label}">'
-        f'{_tensor("x", block.in_shape, LINE)}<g class="arch-shortcut">{_shortcut(block, total)}</g>'
-        f'<g class="arch-residual">{residual}</g>{_sum(RESIDUAL.axis, total)}'
+        f"{_tensor('x', block.in_shape, LINE)}{drawn}"
         f'<g class="arch-after-sum">{after}</g>{_tensor("y", block.out_shape, bottom + LINE)}</svg>'
     )
 

@@ -31,9 +31,14 @@ SCALE_NOTE = (
     "the side."
 )
 
-BLOCK_NOTES = {
-    "Conv Block": "input and output differ in shape, so a layer on the shortcut adapts x",
-    "Identity Block": "the shape stays, so the shortcut hands on x as it is",
+BLOCK_NOTES = {  # by kind, and whether the shape stays
+    ("Conv Block", False): "input and output differ in shape, so a layer on the shortcut adapts x",
+    ("Conv Block", True): "the shape stays, and yet a layer stands on the shortcut",
+    ("Zero-Pad Block", False): "input and output differ in shape, so the shortcut leaves out pixels and adds channels "
+    "of zeros",
+    ("Identity Block", True): "the shape stays, so the shortcut hands on x as it is",
+    ("Plain Block", False): "no shortcut: its layers make anew what goes out, in another shape",
+    ("Plain Block", True): "no shortcut: its layers make anew what goes out",
 }
 
 
@@ -96,7 +101,7 @@ def network_html(network: NetworkDescription) -> str:
     ]
     label = f"{escape(network.label)}, from the picture to the classes"
     return (
-        f'<ol class="arch-network" aria-label="{label}">{"".join(parts)}</ol>'
+        f'<ol class="arch-network" style="--stages: {len(network.stages)}" aria-label="{label}">{"".join(parts)}</ol>'
         f'{_legend(network)}<p class="arch-note">{SCALE_NOTE}</p>'
     )
 
@@ -198,24 +203,28 @@ def _layer_list(layers: tuple[LayerDescription, ...]) -> str:
 
 
 def tile_svg(kind: str, name: str = "") -> str:
-    """A block as a pictogram: the residual branch, and above it the shortcut, with a box if it has layers."""
-    projects = kind == "Conv Block"
-    box = '<rect class="arch-x" x="13" y="2" width="10" height="8" rx="2"/>' if projects else ""
-    classes = "arch-tile arch-projects" if projects else "arch-tile"
+    """A block as a pictogram: the residual branch, and above it the shortcut, with a box if it has a layer, full where
+    that learns. A plain block has its layers alone."""
+    boxes = {"Conv Block": "arch-x", "Zero-Pad Block": "arch-pad"}
+    box = f'<rect class="{boxes[kind]}" x="13" y="2" width="10" height="8" rx="2"/>' if kind in boxes else ""
+    arc = "" if kind == "Plain Block" else '<path class="arch-arc" d="M4 20V10Q4 6 8 6H28Q32 6 32 10V20"/>'
+    own = {"Conv Block": " arch-projects", "Plain Block": " arch-plain"}
+    classes = "arch-tile" + own.get(kind, "")
     label = escape(f"{name}: {kind}" if name else kind)
     return (
         f'<svg class="{classes}" viewBox="0 0 36 28" width="36" height="28" role="img" aria-label="{label}">'
         f"<title>{label}</title>"
-        '<path class="arch-axis" d="M1 20H35"/><path class="arch-arc" d="M4 20V10Q4 6 8 6H28Q32 6 32 10V20"/>'
+        f'<path class="arch-axis" d="M1 20H35"/>{arc}'
         f'<rect class="arch-f" x="10" y="15" width="16" height="10" rx="2"/>{box}</svg>'
     )
 
 
 def _legend(network: NetworkDescription) -> str:
     """What the pictograms mean: of the kinds that this network has."""
-    kinds = dict.fromkeys(block.kind for stage in network.stages for block in stage.blocks)
+    kinds = {(block.kind, block.keeps_shape) for stage in network.stages for block in stage.blocks}
     items = "".join(
-        f"<li>{tile_svg(kind)}<span><b>{escape(kind)}</b>: {BLOCK_NOTES[kind]}</span></li>" for kind in sorted(kinds)
+        f"<li>{tile_svg(kind)}<span><b>{escape(kind)}</b>: {BLOCK_NOTES[kind, keeps]}</span></li>"
+        for kind, keeps in sorted(kinds)
     )
     return f'<ul class="arch-legend">{items}</ul>'
 

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from resnet_demo.data.known import data_label
+from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.runs.text import started
 from resnet_demo.runs.watcher import Look, Snapshot, checksum
 from resnet_demo.text import duration, percent, rate, size
@@ -36,10 +37,16 @@ def _validation_accuracy(snapshot: Snapshot) -> float | None:
     return snapshot.view.epochs[-1].validation_accuracy if snapshot.view.epochs else None
 
 
+def _network(network: NetworkSpec) -> str:
+    """'resnet50, imagenet', and its shortcuts where they are not those that it usually has."""
+    usual = network.architecture.shortcuts[0]
+    return f"{network.arch}, {network.stem}" + ("" if network.shortcut == usual else f", {network.shortcut}")
+
+
 COLUMNS = {
     "run": Column("run", lambda s: s.run.created()),
     "data": Column("data", lambda s: data_label(s.config.data), number=False),
-    "network": Column("network", lambda s: f"{s.config.arch}, {s.config.stem}", number=False),
+    "network": Column("network", lambda s: _network(s.config.network()), number=False),
     "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {status}", number=False),
     "epochs": Column("epochs", lambda s: (len(s.view.epochs), s.config.epochs), lambda done: "{} of {}".format(*done)),
     "test": Column("test accuracy", lambda s: s.view.test_accuracy, percent),

@@ -8,12 +8,13 @@ from functools import lru_cache
 
 import gradio as gr
 
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS, NetworkSpec
 from resnet_demo.ui.html import block_diagram, diagram
 from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
 
 INPUT_SIZES = (32, 64, 128, 224)
-STAGES = tuple(range(1, len(ARCHITECTURES["resnet50"].depths) + 1))
+MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
+FIRST = NetworkSpec("resnet50")  # what is shown before anything is chosen
 
 WHY = """
 <h2 class="arch-title">What is a residual network?</h2>
@@ -38,7 +39,8 @@ PAIR_INTRO = """
 branch</span> and the <span class="arch-blue">shortcut</span>, which must end in the same shape to be added.
 A <b>convolution</b> slides small learned filters over the map; <b>batch norm</b> keeps its numbers in a
 steady range; <b>ReLU</b> sets negative numbers to zero. A 1×1 convolution on the shortcut is called a
-<b>projection</b>, written W<sub>s</sub>. Shapes are channels × height × width.</p>
+<b>projection</b>, written W<sub>s</sub>. A <b>plain</b> block has no shortcut: <b>x</b> takes one way. Shapes are
+channels × height × width.</p>
 """
 
 NEXT = """
@@ -66,7 +68,7 @@ HANDLER = {**QUIET, **UNCHECKED}
 class ArchitectureTab:
     """The tab's components. Call `draw_on_load` once, inside the Blocks."""
 
-    choices: list[gr.Radio]  # depth, stem, input size, stage
+    choices: list[gr.Dropdown | gr.Radio]  # network, stem, shortcuts, input size, stage
     drawings: list[gr.HTML]  # figures, network, pair of blocks, table
 
     def draw_on_load(self, demo: gr.Blocks) -> None:
@@ -78,72 +80,107 @@ def build_architecture_tab() -> ArchitectureTab:
     """Lay out the tab inside the current `gr.Tab`. Imports no torch."""
     _html(WHY)
     with gr.Row():
-        depth = gr.Radio(
+        arch = gr.Dropdown(
             [(architecture.label, name) for name, architecture in ARCHITECTURES.items()],
-            value="resnet50",
-            label="Depth",
-            min_width=300,
-        )
-        stem = gr.Radio(
-            [(stem.label, name) for name, stem in STEMS.items()],
-            value="imagenet",
-            label="Stem",
-            info="The first layers: they shrink the picture for the blocks.",
+            value=FIRST.arch,
+            label="Network",
+            info="ResNet-20 to 110 are the paper's small networks; plain ones have no shortcuts.",
             min_width=300,
         )
         size = gr.Radio(
             [(f"{n} × {n}", n) for n in INPUT_SIZES], value=32, label="Input size, in pixels", min_width=300
         )
+    with gr.Row():
+        stem = gr.Radio(
+            _labelled(STEMS, FIRST.architecture.stems),
+            value=FIRST.stem,
+            label="Stem",
+            info="The first layers: they shrink the picture for the blocks.",
+            min_width=300,
+        )
+        shortcut = gr.Radio(
+            _labelled(SHORTCUTS, FIRST.architecture.shortcuts),
+            value=FIRST.shortcut,
+            label="Shortcuts",
+            info="How x is brought to the shape of F(x).",
+            min_width=300,
+        )
     summary = _html(f'<div class="arch-space-summary">{MEASURING}</div>')
     network = _html('<div class="arch-space-network"></div>', js_on_load=OPEN_STAGE)
     _html(PAIR_INTRO, elem_id="arch-blocks")
-    stage = gr.Radio([(f"Stage {n}", n) for n in STAGES], value=1, label="Blocks of which stage?")
+    stage = gr.Radio(_stages(FIRST.arch), value=1, label="Blocks of which stage?")
     pair = _html('<div class="arch-space-pair"></div>')
     table = _html('<div class="arch-space-table"></div>')
     _html(NEXT)
 
-    tab = ArchitectureTab([depth, stem, size, stage], [summary, network, pair, table])
+    tab = ArchitectureTab([arch, stem, shortcut, size, stage], [summary, network, pair, table])
+    latest = {"trigger_mode": "always_last", **HANDLER}
+    parts = [stem, shortcut, stage, *tab.drawings]
+    arch.input(draw_another, [arch, stem, size, stage], parts, api_name="architecture_another", **latest)
     gr.on(
-        [depth.change, stem.change, size.change],
+        [stem.input, shortcut.input, size.input],
         draw_network,
         tab.choices,
         tab.drawings,
         api_name="architecture",
-        trigger_mode="always_last",
-        **HANDLER,
+        **latest,
     )
-    stage.change(draw_pair, tab.choices, pair, api_name="architecture_pair", trigger_mode="always_last", **HANDLER)
+    stage.change(draw_pair, tab.choices, pair, api_name="architecture_pair", **latest)
     network.click(chosen_stage, None, stage, api_name="architecture_stage", **HANDLER)
     return tab
 
 
-def draw_network(arch: str, stem: str, input_size: int, stage: int) -> tuple[str, str, str, str]:
+def draw_another(arch: str, stem: str, input_size: int, stage: int) -> tuple:
+    """Another network: the stems, shortcuts and stages that it has, of which what was chosen stays chosen where it
+    has it, and the drawings. Raises gr.Error for a foreign value."""
+    _check(arch, ARCHITECTURES, "network")
+    spec = NetworkSpec(arch, _check(stem, STEMS, "stem"))
+    architecture = spec.architecture
+    stage = min(_check(stage, range(1, MOST_STAGES + 1), "stage"), len(architecture.depths))
+    return (
+        gr.update(choices=_labelled(STEMS, architecture.stems), value=spec.stem),
+        gr.update(choices=_labelled(SHORTCUTS, architecture.shortcuts), value=spec.shortcut),
+        gr.update(choices=_stages(arch), value=stage),
+        *draw_network(arch, spec.stem, spec.shortcut, input_size, stage),
+    )
+
+
+def _labelled(names: dict, offered: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(getattr(label, "label", label), name) for name, label in names.items() if name in offered]
+
+
+def _stages(arch: str) -> list[tuple[str, int]]:
+    return [(f"Stage {n}", n) for n in range(1, len(ARCHITECTURES[arch].depths) + 1)]
+
+
+def draw_network(arch: str, stem: str, shortcut: str, input_size: int, stage: int) -> tuple[str, str, str, str]:
     """Figures, network, pair of blocks and table of the chosen network. Raises gr.Error for a foreign value."""
-    description = _described(arch, stem, input_size)
+    description = _described(arch, stem, shortcut, input_size)
     return (
         diagram.summary_html(description),
         diagram.network_html(description),
-        draw_pair(arch, stem, input_size, stage),
+        draw_pair(arch, stem, shortcut, input_size, stage),
         diagram.table_html(description),
     )
 
 
-def draw_pair(arch: str, stem: str, input_size: int, stage: int) -> str:
-    """The two kinds of block of one stage. Raises gr.Error for a foreign value."""
-    _check(stage, STAGES, "stage")
-    return block_diagram.pair_html(_described(arch, stem, input_size), stage)
+def draw_pair(arch: str, stem: str, shortcut: str, input_size: int, stage: int) -> str:
+    """The kinds of block of one stage. Raises gr.Error for a foreign value."""
+    description = _described(arch, stem, shortcut, input_size)
+    return block_diagram.pair_html(description, _check(stage, range(1, len(description.stages) + 1), "stage"))
 
 
 def chosen_stage(event: gr.EventData) -> int:
     """The stage whose button was pressed in the network's drawing."""
     data = event._data if isinstance(event._data, dict) else {}
-    return _check(data.get("stage"), STAGES, "stage")
+    return _check(data.get("stage"), range(1, MOST_STAGES + 1), "stage")
 
 
-def _described(arch, stem, input_size):
+def _described(arch, stem, shortcut, input_size):
     _check(arch, ARCHITECTURES, "network")
     _check(stem, STEMS, "stem")
-    return _measure(arch, stem, _check(input_size, INPUT_SIZES, "input size"))
+    _check(shortcut, ARCHITECTURES[arch].shortcuts, "shortcuts")
+    return _measure(NetworkSpec(arch, stem, shortcut=shortcut), _check(input_size, INPUT_SIZES, "input size"))
 
 
 def _check(value, offered, noun: str):
@@ -154,13 +191,12 @@ def _check(value, offered, noun: str):
     return value
 
 
-@lru_cache(maxsize=len(ARCHITECTURES) * len(STEMS) * len(INPUT_SIZES))
-def _measure(arch: str, stem: str, input_size: int):
+@lru_cache(maxsize=256)
+def _measure(spec: NetworkSpec, input_size: int):
     import_torch()
     from resnet_demo.models.describe import describe
-    from resnet_demo.models.resnet import NetworkSpec
 
-    return describe(NetworkSpec(arch, stem), input_size)
+    return describe(spec, input_size)
 
 
 def _html(value: str, js_on_load: str | None = None, elem_id: str | None = None) -> gr.HTML:

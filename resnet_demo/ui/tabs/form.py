@@ -6,12 +6,12 @@ from dataclasses import fields
 import gradio as gr
 
 from resnet_demo.data.known import FOLDER, KNOWN, data_label
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
-from resnet_demo.runs.config import PRESETS, TORCHVISION, TrainConfig, preset_config, problem_with
+from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS
+from resnet_demo.runs.config import PRESETS, TORCHVISION, TrainConfig, preset_config, problems_with
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
-    "Network": ("arch", "stem", "zero_init_residual", "whiten_stem", "start_from"),
+    "Network": ("arch", "stem", "shortcut", "zero_init_residual", "whiten_stem", "start_from"),
     "Optimizer": ("optimizer", "schedule", "warmup", "norm_rate_factor", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "averaging", "crop_padding", "cutout", "flip"),
     "Pictures": ("train_images", "test_images", "validation_images", "normalisation"),
@@ -21,6 +21,7 @@ FIELDS = tuple(field.name for field in fields(TrainConfig))
 _CHOICE_LABELS = {
     "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
     "stem": {name: stem.label for name, stem in STEMS.items()},
+    "shortcut": {AUTO: "auto: as the network has them", **SHORTCUTS},
 }
 
 START_CHOICES = [("Random weights", ""), ("torchvision's, trained on ImageNet", TORCHVISION)]
@@ -71,8 +72,8 @@ class TrainForm:
 
     def validate(self, *values) -> list[dict]:
         """A verdict beside each widget, before Start is obeyed."""
-        problems = {name: problem_with(name, value) for name, value in zip(FIELDS, values, strict=True)}
-        return [gr.validate(problems[name] is None, problems[name] or "") for name in FIELDS]
+        problems = problems_with(dict(zip(FIELDS, values, strict=True)))
+        return [gr.validate(name not in problems, problems.get(name, "")) for name in FIELDS]
 
     def fill(self, preset: str, data: str, filled: str = "") -> list:
         """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs. So do

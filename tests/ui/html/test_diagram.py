@@ -3,12 +3,12 @@
 import re
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from xml.etree import ElementTree
 
 import pytest
 
-from resnet_demo.models.catalog import ARCHITECTURES, STEMS
+from resnet_demo.models.catalog import ARCHITECTURES, AUTO
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.ui.html.block_diagram import block_svg, formula_html, pair_html
@@ -24,8 +24,8 @@ from resnet_demo.ui.html.diagram import (
 
 
 @cache
-def network(arch="resnet50", stem="imagenet", size=32):
-    return describe(NetworkSpec(arch, stem), size)
+def network(arch="resnet50", stem="imagenet", size=32, shortcut=AUTO):
+    return describe(NetworkSpec(arch, stem, shortcut=shortcut), size)
 
 
 def parse(markup):
@@ -57,10 +57,14 @@ def all_drawings(description):
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
-@pytest.mark.parametrize("stem", STEMS)
-def test_every_drawing_is_well_formed(arch, stem):
-    for markup in all_drawings(network(arch, stem)):
-        parse(markup)
+def test_every_drawing_is_well_formed(arch):
+    architecture = ARCHITECTURES[arch]
+    for stem, shortcut in [
+        *product(architecture.stems, (AUTO,)),
+        *product(architecture.stems[:1], architecture.shortcuts),
+    ]:
+        for markup in all_drawings(network(arch, stem, shortcut=shortcut)):
+            parse(markup)
 
 
 @pytest.mark.parametrize("arch", ["resnet34", "resnet50"])
@@ -141,6 +145,42 @@ def test_a_stage_without_a_conv_block_says_so():
     assert "64 × 8 × 8" in text(absent)
     assert len(having(drawing, "arch-flow")) == 1
     assert not having(parse(pair_html(network("resnet50"), 1)), "arch-absent")
+
+
+def test_a_plain_block_is_one_way_without_a_sum():
+    description = network("plain34")
+    block = description.stages[1].blocks[0]
+    drawing = parse(block_svg(description, block))
+    (way,) = having(drawing, "arch-plain")
+    assert [box.find("title").text for box in having(way, "arch-layer")] == [layer.name for layer in block.residual]
+    assert not any(having(drawing, name) for name in ("arch-sum", "arch-shortcut", "arch-residual"))
+    assert text(parse(formula_html(block))) == "y = relu( H(x) its layers )"
+    tiles = having(parse(network_html(description)), "arch-tile")
+    assert not any(having(tile, "arch-arc") for tile in tiles)
+
+
+def test_zero_padding_stands_on_the_shortcut_and_has_nothing_to_learn():
+    description = network("resnet20")
+    block = description.stages[1].blocks[0]
+    (shortcut,) = having(parse(block_svg(description, block)), "arch-shortcut")
+    (box,) = having(shortcut, "arch-layer")
+    assert text(box).replace("\N{NO-BREAK SPACE}", " ") == "layer2.0.downsample zero padding stride 2"
+    assert text(parse(formula_html(block))) == "y = relu( F(x) residual + pad(x) shortcut )"
+    pair = text(parse(pair_html(description, 2)))
+    assert "Zero-Pad Block" in pair and "Shortcut: zero padding, nothing to learn" in pair
+    assert "has no Zero-Pad Block: what comes in already has the shape" in text(parse(pair_html(description, 1)))
+
+
+def test_projections_that_keep_the_shape_are_shown_apart_from_those_that_change_it():
+    """The article's network, whose second stage has all three."""
+    heads = [text(head) for head in parse(pair_html(network("resnet50_article"), 2)).iter("h3")]
+    assert heads == [
+        "Conv Block layer2.0, the only one of stage 2 that changes the shape",
+        "Identity Block layer2.1, first of 2 in stage 2",
+        "Conv Block layer2.3, the only one of stage 2 that keeps the shape",
+    ]
+    everywhere = parse(pair_html(network("resnet34", shortcut="C"), 1))
+    assert "has no Conv Block that changes the shape" in text(having(everywhere, "arch-absent")[0])
 
 
 def test_the_network_is_drawn_block_by_block():

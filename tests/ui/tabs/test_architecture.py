@@ -10,7 +10,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from resnet_demo.models.catalog import ARCHITECTURES
-from resnet_demo.ui.tabs.architecture import INPUT_SIZES, STAGES, build_architecture_tab
+from resnet_demo.ui.tabs.architecture import INPUT_SIZES, build_architecture_tab
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,33 +45,51 @@ def test_the_page_is_built_without_torch():
 
 @pytest.mark.parametrize("api_name", ["/architecture", "/architecture_load"])
 def test_a_network_is_measured_and_drawn(client, api_name):
-    summary, network, pair, table = client.predict("resnet50", "imagenet", 32, 2, api_name=api_name)
+    summary, network, pair, table = client.predict("resnet50", "imagenet", "B", 32, 2, api_name=api_name)
     assert "ResNet-50" in summary and "23.5 million parameters" in summary
-    assert network.count("data-stage") == len(STAGES)
+    assert network.count("data-stage") == 4
     assert "layer2.0" in pair and "layer2.1" in pair
     assert "23,528,522" in table
 
 
 def test_another_stage_is_drawn_alone(client):
-    pair = client.predict("resnet34", "cifar", 64, 1, api_name="/architecture_pair")
+    pair = client.predict("resnet34", "cifar", "B", 64, 1, api_name="/architecture_pair")
     assert "has no Conv Block" in pair
 
 
-def test_every_offered_stage_exists():
-    assert {len(architecture.depths) for architecture in ARCHITECTURES.values()} == {len(STAGES)}
+def test_a_network_of_three_stages_offers_three_and_its_own_stem_and_shortcuts(client):
+    *offered, summary, network, pair, _ = client.predict(
+        "resnet20", "imagenet", 32, 4, api_name="/architecture_another"
+    )
+    stem, shortcut, stage = ([value for _, value in one["choices"]] for one in offered)
+    assert (stem, shortcut, stage) == (["cifar"], ["A", "B", "C"], [1, 2, 3])
+    assert [one["value"] for one in offered] == ["cifar", "A", 3]
+    assert "269,722 parameters" in summary
+    assert network.count("data-stage") == 3 and "--stages: 3" in network and "Zero-Pad Block" in pair
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_what_is_offered_is_drawn(client, arch):
+    stem, shortcuts, *_ = client.predict(arch, "compact", 32, 1, api_name="/architecture_another")
+    for _, shortcut in shortcuts["choices"]:
+        summary, *_ = client.predict(arch, stem["value"], shortcut, 32, 1, api_name="/architecture")
+        assert ARCHITECTURES[arch].label in summary
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (("resnet51", "imagenet", 32, 1), "no such network"),
-        (("resnet50", "../etc", 32, 1), "no such stem"),
-        (("resnet50", "imagenet", 10**9, 1), "no such input size"),
-        (("resnet50", "imagenet", 32, 5), "no such stage"),
-        (("resnet50", "imagenet", 32, True), "no such stage"),
-        (([], "imagenet", 32, 1), "no such network"),
-        (("resnet50", {"a": []}, 32, 1), "no such stem"),
-        ((None, None, None, None), "no such"),
+        (("resnet51", "imagenet", "B", 32, 1), "no such network"),
+        (("resnet50", "../etc", "B", 32, 1), "no such stem"),
+        (("resnet50", "imagenet", "none", 32, 1), "no such shortcuts"),
+        (("plain20", "cifar", "A", 32, 1), "no such shortcuts"),
+        (("resnet20", "cifar", "A", 32, 4), "no such stage"),
+        (("resnet50", "imagenet", "B", 10**9, 1), "no such input size"),
+        (("resnet50", "imagenet", "B", 32, 5), "no such stage"),
+        (("resnet50", "imagenet", "B", 32, True), "no such stage"),
+        (([], "imagenet", "B", 32, 1), "no such network"),
+        (("resnet50", {"a": []}, "B", 32, 1), "no such stem"),
+        ((None, None, None, None, None), "no such"),
     ],
 )
 @pytest.mark.parametrize("api_name", ["/architecture", "/architecture_pair"])
@@ -86,5 +104,5 @@ def test_a_press_without_a_stage_gets_a_sentence(client):
 
 
 def test_the_choices_are_named_in_the_answer(client):
-    answer = sentence(client, "resnet50", "imagenet", 33, 1, api_name="/architecture")
+    answer = sentence(client, "resnet50", "imagenet", "B", 33, 1, api_name="/architecture")
     assert ", ".join(str(size) for size in INPUT_SIZES) in answer
