@@ -163,8 +163,8 @@ def _classes(evaluation: Evaluation) -> str:
     return (
         '<p class="evaluate-caption"><b>Classes</b>: precision is the share of right ones among the images taken for a '
         "class, recall among the images of it.</p>"
-        '<div class="evaluate-scroll" tabindex="0"><table class="evaluate-classes"><thead><tr><th scope="col">class</th>'
-        '<th scope="col">precision</th><th scope="col">recall</th>'
+        '<div class="evaluate-scroll" tabindex="0"><table class="evaluate-classes"><thead><tr>'
+        '<th scope="col">class</th><th scope="col">precision</th><th scope="col">recall</th>'
         f'<th scope="col">images</th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
