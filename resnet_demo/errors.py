@@ -1,6 +1,15 @@
-"""The base of every error whose text is for people."""
+"""The base of every error whose text is for people, and the one sentence for what Python itself cannot find."""
 
 
 class UserError(Exception):
     """What happened and what to do, as one or two sentences: shown as it is, on the page and in a terminal, without a
     trace. Whoever catches this base treats all of them alike."""
+
+    code = 1  # the exit status of a command that ends so; 2 where the call was wrong
+
+
+def missing_package(error: ImportError) -> str | None:
+    """The sentence for a package that is not there or cannot be loaded; None for a module of our own."""
+    if (error.name or "").partition(".")[0] == "resnet_demo":
+        return None
+    return f"A package could not be loaded ({error}). Install them again: pip install -r requirements.txt."

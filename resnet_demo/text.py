@@ -1,5 +1,6 @@
 """Numbers in words, for the page and for a terminal. Imports nothing of the project."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -42,3 +43,27 @@ def size(count: float) -> str:
 def counted(nouns: Iterable[str]) -> str:
     """'1 Conv Block, 3 Identity Blocks', in the order in which the nouns first occur."""
     return ", ".join(plural(count, noun) for noun, count in Counter(nouns).items())
+
+
+def printable(text: str) -> str:
+    """One line that cannot act on a terminal: control characters, line ends and marks that turn the direction of
+    writing become escapes that can be read ('\\x1b'), bytes of a name that is no UTF-8 likewise ('\\xe9')."""
+    return _ACTS.sub(_escaped, text)
+
+
+def printable_lines(text: str) -> str:
+    """The same with line ends and tabs as they are."""
+    return _ACTS_WITHIN_LINES.sub(_escaped, text)
+
+
+# C0 and C1 controls, separators of lines and paragraphs, bidirectional marks, surrogates.
+_NEVER = "\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_ACTS = re.compile(f"[\x00-\x1f\x7f-\x9f{_NEVER}]")
+_ACTS_WITHIN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_NEVER}]")
+
+
+def _escaped(found: re.Match) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that it could not decode
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from resnet_demo.cli.checkpoint import add_checkpoint_flags, open_checkpoint, print_checkpoint
 from resnet_demo.cli.command import CommandError, add_command
+from resnet_demo.text import percent, printable
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction
@@ -35,7 +36,7 @@ def classify_command(options: argparse.Namespace) -> int:
         try:
             picture = load_image(file).image
         except PictureError as error:
-            print(f"resnet_demo: {file}: {error}", file=sys.stderr)
+            print(f"resnet_demo: {printable(str(file))}: {error}", file=sys.stderr)
             code = 1
         else:
             print(_answer_line(file, classifier.classify(picture), options), flush=True)
@@ -45,7 +46,5 @@ def classify_command(options: argparse.Namespace) -> int:
 def _answer_line(file: Path, prediction: "Prediction", options: argparse.Namespace) -> str:
     if options.json:
         return json.dumps({"file": str(file), **prediction.as_dict(options.top_k)})
-    from resnet_demo.text import percent
-
-    ranked = ", ".join(f"{name} {percent(share)}" for name, share in prediction.ranked[: options.top_k])
-    return f"{file}: {ranked}" + (" (inverted: its border is light)" if prediction.inverted else "")
+    ranked = ", ".join(f"{printable(name)} {percent(share)}" for name, share in prediction.ranked[: options.top_k])
+    return f"{printable(str(file))}: {ranked}" + (" (inverted: its border is light)" if prediction.inverted else "")

@@ -8,6 +8,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.runs.directory import RunDirectory
 
 RUNS_DIR, DATA_DIR = Path("checkpoints"), Path("data")
+POLL_S = 0.1  # between two looks at what another process does
 
 
 class CommandError(UserError):

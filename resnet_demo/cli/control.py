@@ -5,13 +5,12 @@ import sys
 import time
 from pathlib import Path
 
-from resnet_demo.cli.command import RUNS_DIR, CommandError, add_command
+from resnet_demo.cli.command import POLL_S, RUNS_DIR, CommandError, add_command
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
 
 TIMEOUT_S = 120.0  # a step may be long, and saving to a slow disk, too
-POLL_S = 0.1
 
 
 def add_control(commands, name: str, run, help: str) -> argparse.ArgumentParser:

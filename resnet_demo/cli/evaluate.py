@@ -2,18 +2,12 @@
 
 import argparse
 import json
-import sys
-from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from resnet_demo.cli.checkpoint import add_checkpoint_flags, open_checkpoint, print_checkpoint
 from resnet_demo.cli.command import DATA_DIR, add_command
-from resnet_demo.data.dataset import LoadProgress, Result, drain
-from resnet_demo.runs.directory import Progress
-
-if TYPE_CHECKING:
-    pass
+from resnet_demo.cli.progress_line import ProgressLine
+from resnet_demo.data.dataset import drain
 
 
 def add_evaluate(commands) -> None:
@@ -26,31 +20,18 @@ def add_evaluate(commands) -> None:
 
 def evaluate_command(options: argparse.Namespace) -> int:
     from resnet_demo.inference.evaluate import evaluate
-    from resnet_demo.text import percent
+    from resnet_demo.text import percent, printable
 
     classifier = open_checkpoint(options)
     print_checkpoint(options, classifier)
-    evaluation = _with_bar(evaluate(classifier, options.data_dir, options.data), options.json)
+    with ProgressLine(wanted=not options.json) as line:
+        evaluation = drain(evaluate(classifier, options.data_dir, options.data), line.show)
     if options.json:
         print(json.dumps({"run": classifier.run_id, "epoch": classifier.info.epoch, **evaluation.as_dict()}))
         return 0
-    print(f"accuracy {percent(evaluation.accuracy)} on {evaluation.images:,} test pictures")
-    width = max(map(len, evaluation.classes))
-    for name, share in zip(evaluation.classes, evaluation.class_accuracy, strict=True):
+    print(f"accuracy {percent(evaluation.accuracy)} on {evaluation.images:,} test images")
+    names = [printable(name) for name in evaluation.classes]
+    width = max(map(len, names))
+    for name, share in zip(names, evaluation.class_accuracy, strict=True):
         print(f"  {name:<{width}}  {percent(share):>7}")
     return 0
-
-
-def _with_bar(work: Generator[LoadProgress | Progress, None, Result], quiet: bool) -> Result:
-    """What `work` returns; meanwhile a line that overwrites itself, on a terminal."""
-    from resnet_demo.runs.text import bar_line
-
-    if quiet or not sys.stderr.isatty():
-        return drain(work)
-    result = drain(work, lambda step: _overwrite(bar_line(step)))
-    _overwrite("")
-    return result
-
-
-def _overwrite(line: str) -> None:
-    print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)

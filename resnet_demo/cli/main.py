@@ -7,43 +7,56 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from resnet_demo.cli.classify import add_classify
-from resnet_demo.cli.command import CommandError
-from resnet_demo.cli.curves import add_curves
-from resnet_demo.cli.describe import add_describe
-from resnet_demo.cli.discard import add_discard
-from resnet_demo.cli.evaluate import add_evaluate
-from resnet_demo.cli.pause import add_pause
-from resnet_demo.cli.resume import add_resume
-from resnet_demo.cli.stop import add_stop
-from resnet_demo.cli.tensorboard import add_tensorboard
-from resnet_demo.cli.train import add_train
-from resnet_demo.errors import UserError
-from resnet_demo.runs.config import ConfigError
+from resnet_demo.cli.terminal import OutputError, plain_streams
+from resnet_demo.errors import UserError, missing_package
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
-    options = parser().parse_args(arguments)
     try:
-        return options.command(options)
-    except CommandError as error:
-        print(f"resnet_demo: {error}", file=sys.stderr)
-        return error.code
-    except UserError as error:
-        print(f"resnet_demo: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):  # `… | head` has seen enough
-            sys.stderr.close()
-        else:
-            print(f"resnet_demo: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
+        with plain_streams():
+            return _run(arguments)
+    except KeyboardInterrupt:  # also while the imports last
         return 130
 
 
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        options = parser().parse_args(arguments)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
+    except OutputError as error:
+        sys.stdout.give_up()
+        return 1 if error.reader_is_gone else _complain(error)  # `… | head` has seen enough
+    except UserError as error:
+        return _complain(error, error.code)
+    except ImportError as error:
+        if not (sentence := missing_package(error)):
+            raise
+        return _complain(sentence)
+    except OSError as error:
+        return _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
+
+
+def _complain(what: object, code: int = 1) -> int:
+    print(f"resnet_demo: {what}", file=sys.stderr)
+    return code
+
+
 def parser() -> argparse.ArgumentParser:
+    """Imports what the commands need, so that a package that is missing is said like any other failure."""
+    from resnet_demo.cli.classify import add_classify
+    from resnet_demo.cli.curves import add_curves
+    from resnet_demo.cli.describe import add_describe
+    from resnet_demo.cli.discard import add_discard
+    from resnet_demo.cli.evaluate import add_evaluate
+    from resnet_demo.cli.pause import add_pause
+    from resnet_demo.cli.resume import add_resume
+    from resnet_demo.cli.stop import add_stop
+    from resnet_demo.cli.tensorboard import add_tensorboard
+    from resnet_demo.cli.train import add_train
+
     top = argparse.ArgumentParser(prog="python -m resnet_demo", description=__doc__, allow_abbrev=False)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     controls = (add_pause, add_resume, add_stop, add_discard)

@@ -2,17 +2,23 @@
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
-from resnet_demo.cli.command import DATA_DIR, RUNS_DIR, CommandError, add_command
+from resnet_demo.cli.command import DATA_DIR, POLL_S, RUNS_DIR, CommandError, add_command
+from resnet_demo.cli.progress_line import ProgressLine
+from resnet_demo.cli.terminal import OutputError
 from resnet_demo.runs import events
 from resnet_demo.runs.config import PRESETS, TrainConfig, absolute_source, preset_config
-from resnet_demo.runs.directory import Progress, RunDirectory, RunError
+from resnet_demo.runs.directory import PAUSE, Progress, RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.text import event_line
 from resnet_demo.training.distributed import ProcessLost, is_first, is_under_torchrun, join, torchrun_command
+from resnet_demo.workers.launcher import kill_tree
 from resnet_demo.workers.signals import PauseSignals
 
 
@@ -58,17 +64,12 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: b
 
     goes_on = reopen or not run.view().is_over
     if goes_on and run.config().processes > 1 and not is_under_torchrun():
-        _become_torchrun(run, data_dir, json)
+        return _train_under_torchrun(run, data_dir, json)
     worker = Worker(run, data_dir, reopen)
     worker.signals.heed()
-    show = _print_json if json else _print_bar
-    work = worker.work()
+    show = _print_json if json else _print_progress
     try:
-        last = show(work)
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # what is shown goes to worker.log, on a disk that may be full: an end like any other
-        last = work.throw(error)
+        last = show(worker.work())
     except RunError:
         RunStore(run.path.parent).discard_unborn(run)
         raise
@@ -77,13 +78,29 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: b
     return _end(run, last, json)
 
 
-def _become_torchrun(run: RunDirectory, data_dir: Path, json: bool) -> None:
-    """Go on as torchrun, in the same process, so that whoever started this one sees nothing of it."""
+def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool) -> int:
+    """Start torchrun and wait for it. It is in a session of its own, so that Ctrl-C and a lost terminal reach this
+    process alone, which asks the run to pause as the page does: torchrun itself would answer a signal with a traceback
+    and kill after 30 s what is still saving."""
     processes = run.config().processes
     arguments = ["resume", str(run.path), "--data-dir", str(data_dir)] + ["--json"] * json
-    command = torchrun_command(processes, arguments)
     threads = str(max(1, (os.cpu_count() or 1) // processes))  # torchrun would take 1, and say so at length
-    os.execve(command[0], command, {"OMP_NUM_THREADS": threads, **os.environ})
+    signals = PauseSignals(second=lambda *_: kill_tree(torchrun.pid))
+    signals.heed()
+    torchrun = subprocess.Popen(
+        torchrun_command(processes, arguments),
+        env={"OMP_NUM_THREADS": threads, **os.environ},
+        start_new_session=True,
+    )
+    while torchrun.poll() is None:
+        if signals.came:
+            with suppress(OSError):  # its folder is gone or full: the worker finds out, too
+                run.ask(PAUSE)  # again and again: what was asked before the worker lived is not heard
+        with suppress(subprocess.TimeoutExpired):
+            torchrun.wait(POLL_S)
+    if torchrun.returncode:
+        return 1  # torchrun and its processes have said why
+    return 130 if run.exists() and run.view().paused else 0
 
 
 def train_along() -> int:
@@ -134,26 +151,28 @@ def _end(run: RunDirectory, last: events.Event | None, quiet: bool) -> int:
 
 
 def _print_json(work: Iterator[events.Event | Progress]) -> events.Event | None:
+    """Whoever reads may go: the run goes on, and its log has every line."""
     last = None
     for event in work:
         if isinstance(event, events.Event) and not isinstance(event, events.StepEnded):
-            print(events.to_line(event), flush=True)
+            try:
+                print(events.to_line(event), flush=True)
+            except OutputError:
+                sys.stdout.give_up()
             last = event
     return last
 
 
-def _print_bar(work: Iterator[events.Event | Progress]) -> events.Event | None:
-    """A bar that overwrites itself on a terminal; only the lines that stay where there is none."""
-    from resnet_demo.runs.text import bar_line, event_line
-
-    last, on_terminal = None, sys.stderr.isatty()
-    for event in work:
-        if isinstance(event, Progress | events.StepEnded | events.MetricsLogged):
-            if on_terminal:
-                print(f"\r\033[K{bar_line(event)}", end="", file=sys.stderr, flush=True)
-            continue
-        failed = isinstance(event, events.RunEnded) and event.outcome == "failed"  # said once, by `main`
-        if not failed and (text := event_line(event)):
-            print(("\r\033[K" if on_terminal else "") + text, file=sys.stderr, flush=True)
-        last = event
+def _print_progress(work: Iterator[events.Event | Progress]) -> events.Event | None:
+    """A line that is overwritten on a terminal; only the lines that stay where there is none."""
+    last = None
+    with ProgressLine() as line:
+        for event in work:
+            if isinstance(event, Progress | events.StepEnded | events.MetricsLogged):
+                line.show(event)
+                continue
+            failed = isinstance(event, events.RunEnded) and event.outcome == "failed"  # said once, by `main`
+            if not failed and (text := event_line(event)):
+                line.write(text)
+            last = event
     return last

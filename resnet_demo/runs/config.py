@@ -25,6 +25,8 @@ ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article r
 class ConfigError(UserError):
     """Settings that cannot be trained with; `problems` maps a field's name to a sentence."""
 
+    code = 2
+
     def __init__(self, problems: dict[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
         self.problems = problems

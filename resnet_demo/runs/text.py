@@ -9,8 +9,6 @@ from resnet_demo.runs import events
 from resnet_demo.runs.directory import Progress
 from resnet_demo.text import duration, percent, plural, rate, size
 
-BAR_WIDTH = 24
-
 PHASES = {
     "downloading": "Downloading (once; the next start is fast)",
     "decoding": "Decoding pictures (once; the next start is fast)",
@@ -59,6 +57,11 @@ def amount(progress: events.Event | Progress | LoadProgress) -> str:
     return f"{progress.done:,} of {progress.total:,}" if progress.total else ""
 
 
+def measured(point: events.MetricsLogged) -> str:
+    """What one point of the curves says: 'loss 1.204  accuracy 56.2 %  173 images/s'."""
+    return f"loss {point.train_loss:.3f}  accuracy {percent(point.train_accuracy)}  {rate(point.images_per_s)}"
+
+
 def event_line(event: events.Event) -> str | None:
     """One stored event in words; None for what needs none."""
     match event:
@@ -69,10 +72,7 @@ def event_line(event: events.Event) -> str | None:
                 f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} on {event.device}"
             ) + "".join(f"\n{warning}" for warning in event.warnings)
         case events.MetricsLogged():
-            return (
-                f"epoch {event.epoch}  step {event.step:,}  loss {event.train_loss:.3f}  "
-                f"accuracy {percent(event.train_accuracy)}  {rate(event.images_per_s)}"
-            )
+            return f"epoch {event.epoch}  step {event.step:,}  {measured(event)}"
         case events.EpochEnded():
             held_out = event.validation_accuracy
             chosen_by = f", held-out accuracy {percent(held_out)}" if held_out is not None else ""
@@ -87,16 +87,6 @@ def event_line(event: events.Event) -> str | None:
         case events.RunEnded():
             return f"{event.outcome}. {event.message}".strip()
     return None
-
-
-def bar_line(event: events.Event | Progress | LoadProgress) -> str:
-    """The line that overwrites itself on a terminal."""
-    if isinstance(event, events.MetricsLogged):
-        return event_line(event)
-    place = "" if isinstance(event, LoadProgress) or not event.epoch else f"epoch {event.epoch}  "
-    filled = round(BAR_WIDTH * event.done / event.total) if event.total else 0
-    bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if event.total else ""
-    return f"{place}{bar}{amount(event)}  {PHASES.get(event.phase, event.phase)}"
 
 
 def checkpoint_text(info: ModelInfo) -> str:

@@ -1,6 +1,6 @@
 """What an error means for the person who started a run."""
 
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, missing_package
 from resnet_demo.runs.directory import RunDirectory
 
 NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # of the CPU, CUDA and MPS, and their libraries
@@ -10,9 +10,8 @@ def failure_sentence(error: Exception) -> str | None:
     """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
     if isinstance(error, UserError):
         return str(error)
-    ours = (getattr(error, "name", None) or "").startswith("resnet_demo")
-    if isinstance(error, ImportError) and not ours:  # torch itself may be what cannot be imported
-        return f"A package could not be loaded ({error}). Install them again: pip install -r requirements.txt."
+    if isinstance(error, ImportError) and (sentence := missing_package(error)):  # it may be torch itself
+        return sentence
     import torch
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY):

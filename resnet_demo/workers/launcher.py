@@ -128,7 +128,7 @@ class Launcher:
                         f"The training process ended {exit_words(child.returncode)} before it began. {_last_line(run)}"
                     )
                 if time.monotonic() > deadline:
-                    _kill(child.pid)  # it holds no lock, so there is nothing to save
+                    kill_tree(child.pid)  # it holds no lock, so there is nothing to save
                     burial.join()
                     raise LaunchError(
                         f"The training process did not start within {START_TIMEOUT_S:.0f} s, so it was ended. "
@@ -166,8 +166,8 @@ def _log_bytes(run: RunDirectory) -> int:
     return run.events_path.stat().st_size if run.events_path.exists() else 0
 
 
-def _kill(process_id: int) -> None:
-    """And its children: torchrun's are in sessions of their own."""
+def kill_tree(process_id: int) -> None:
+    """SIGKILL to the process and all its children: torchrun's are in sessions of their own."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(process_id)
         for one in (process, *process.children(recursive=True)):

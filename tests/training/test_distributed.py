@@ -177,17 +177,30 @@ def test_torchruns_own_restart_resumes(store, config, tmp_path):
 
 
 def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
-    """The settings say two processes: what the launcher starts turns into torchrun."""
+    """The settings say two processes: what the launcher starts starts torchrun."""
     launcher = Launcher(store, tmp_path)
     run = launcher.start(replace(config, epochs=40, processes=2))
     wait_for(lambda: run.view().metrics, "the first point", LONG)
     workers = [p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or [])]
-    assert len(workers) == 3  # torchrun and its two
+    assert len(workers) == 4  # the one that was started, torchrun and its two
     launcher.pause(run)
     assert launcher.wait_until_idle(LONG)
     assert psutil.wait_procs(workers, LONG)[1] == []
     assert told(run).endswith("cp") and run.view().paused and "Traceback" not in run.log_path.read_text()
     assert run.view().saved.step == run.view().last.step
+
+
+def test_ctrl_c_saves_all_of_them_and_says_how_to_go_on(store, config, tmp_path):
+    """torchrun itself would answer it with a traceback and status 1."""
+    run = store.create(replace(config, epochs=40, processes=2))
+    command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path), "--data-dir", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as started:
+        wait_for(lambda: run.view().metrics or started.poll() is not None, "the first point", LONG)
+        started.send_signal(signal.SIGINT)
+        assert end(started) == 130
+        said = started.stdout.read()
+    assert f"Saved. Go on with: python -m resnet_demo train --run {run.path}" in said and "Traceback" not in said
+    assert told(run).endswith("cp") and run.view().saved.step == run.view().last.step and not run.is_alive()
 
 
 def test_the_command_that_shares_a_batch():

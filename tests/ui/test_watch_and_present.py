@@ -269,12 +269,6 @@ def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
     assert not is_cifar10(events.fold([started(("cat", "dog"))])) and not is_cifar10(events.fold([]))
 
 
-def test_an_amount_without_a_total_draws_no_bar():
-    line = run_text.bar_line(Progress("downloading", 51_000_000, 0))
-    assert "51 MB" in line and len(line) < 100
-    assert run_text.bar_line(Progress("decoding", 30, 60)).startswith("[############............] 30 of 60")
-
-
 def look(current):
     return Look(current, (current,))
 
