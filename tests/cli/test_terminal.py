@@ -129,9 +129,10 @@ with plain_streams(), open(sys.argv[1], "w") as log:
     assert log.read_text() == "kept"
 
 
-def test_an_answer_that_cannot_be_written_is_a_failure_with_its_cause(capsys, monkeypatch):
+def test_an_answer_that_cannot_be_written_is_a_failure_with_its_cause(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdout", Gone(errno.ENOSPC))
-    assert main(["describe", "--json"]) == 1
+    make_run(RunStore(tmp_path), "run")
+    assert main(["runs", "--runs", str(tmp_path)]) == 1
     assert capsys.readouterr().err == "resnet_demo: The output could not be written (No space left on device).\n"
 
 
@@ -150,8 +151,8 @@ def test_a_reader_that_has_seen_enough_is_no_failure_to_speak_of():
 @pytest.mark.parametrize(
     ("package", "arguments"),
     [
-        ("psutil", ["describe"]),
-        ("filelock", ["describe"]),
+        ("psutil", ["runs"]),
+        ("filelock", ["runs"]),
         ("safetensors", ["classify", "a.png", "--checkpoint", "CHECKPOINT"]),
         ("torch", ["classify", "a.png", "--checkpoint", "CHECKPOINT"]),
         ("torch", ["describe"]),

@@ -1,0 +1,63 @@
+"""runs: the runs of a folder, as the page lists them."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from resnet_demo.cli.command import RUNS_DIR, add_command
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import Snapshot, Watcher
+from resnet_demo.text import percent, printable
+
+
+def add_runs(commands) -> None:
+    runs = add_command(commands, "runs", runs_command, "List the runs with their ids, states and titles, newest first.")
+    runs.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
+    runs.add_argument("--json", action="store_true", help="one JSON object a run, a line each")
+
+
+def runs_command(options: argparse.Namespace) -> int:
+    """Runs that cannot be opened are named on stderr, and the exit status is 1."""
+    look = Watcher(RunStore(options.runs)).look()
+    if options.json:
+        for snapshot in look.runs:
+            print(json.dumps(_facts(snapshot)))
+    else:
+        _print_table([_cells(snapshot) for snapshot in look.runs])
+    for problem in look.unreadable:
+        print(f"resnet_demo: {problem}", file=sys.stderr)
+    if not look.runs and not look.unreadable:
+        print(f"There are no runs in '{options.runs}'.", file=sys.stderr)
+    return 1 if look.unreadable else 0
+
+
+def _facts(snapshot: Snapshot) -> dict:
+    view, config = snapshot.view, snapshot.config
+    return {
+        "run": snapshot.run.id,
+        "title": snapshot.title,
+        "status": snapshot.status,
+        "data": config.data,
+        "arch": config.arch,
+        "stem": config.stem,
+        "epoch": len(view.epochs),  # that have ended
+        "epochs": config.epochs,
+        "step": view.last.step if view.last else 0,
+        "test_accuracy": view.test_accuracy,
+    }
+
+
+def _cells(snapshot: Snapshot) -> tuple[str, ...]:
+    epochs = f"{len(snapshot.view.epochs)} of {snapshot.config.epochs}"
+    accuracy = percent(snapshot.view.test_accuracy)
+    return printable(snapshot.run.id), snapshot.status, epochs, accuracy, printable(snapshot.title)
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    rows = [("run", "status", "epochs", "test", "title"), *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
