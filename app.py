@@ -4,25 +4,36 @@ import argparse
 import os
 import signal
 import socket
-import threading
+import time
 from pathlib import Path
 from urllib.parse import quote
 
-from resnet_demo.ui import startup  # first: gradio reads its variables while it is imported
+from resnet_demo.cli.terminal import MessageStream, plain_streams
+from resnet_demo.errors import missing_package
 
-# isort: split
-from gradio import Blocks
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while there is nothing to save, Ctrl-C ends without a trace
 
-from resnet_demo.runs.config import absolute_source
-from resnet_demo.runs.store import RunStore
-from resnet_demo.ui.access import Access, AccessError
-from resnet_demo.ui.app import build_app
-from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.serving import launch_settings
-from resnet_demo.ui.uploads import FOLDER_VARIABLE, Uploads, UploadsError, own_folder
-from resnet_demo.workers.launcher import Launcher, LaunchError
+try:
+    from resnet_demo.ui import startup  # noqa: I001 - first: gradio reads its variables while it is imported
+    from gradio import Blocks
+
+    from resnet_demo.runs.config import absolute_source
+    from resnet_demo.runs.store import RunStore
+    from resnet_demo.ui.access import Access, AccessError
+    from resnet_demo.ui.app import build_app
+    from resnet_demo.ui.backend import Backend
+    from resnet_demo.ui.serving import launch_settings
+    from resnet_demo.ui.uploads import FOLDER_VARIABLE, Uploads, UploadsError, own_folder
+    from resnet_demo.workers.launcher import Launcher, LaunchError
+    from resnet_demo.workers.signals import PauseSignals
+except ImportError as error:
+    if not (sentence := missing_package(error)):
+        raise
+    raise SystemExit(f"app.py: {sentence}") from error
 
 SAVE_TIMEOUT_S = 120.0
+POLL_S = 0.2
 ANSWER_ATTEMPTS = 5  # of 3 s
 
 
@@ -72,9 +83,8 @@ def main() -> None:
         raise SystemExit(f"app.py: {error}") from error
     backend = Backend.over(store, options.data_dir, options.data, access)
     page = build_app(backend)
-    wanted = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: wanted.set())
+    signals = PauseSignals()
+    signals.heed()
     _, local_url, public_url = launch(
         page,
         access,
@@ -89,7 +99,8 @@ def main() -> None:
         print(f"The owner's link, which may start and stop: {link}", flush=True)
         if host in ("0.0.0.0", "::") and "//localhost" in link:
             print("On another machine put this one's name or address in the place of localhost.", flush=True)
-    wanted.wait()
+    while not signals.came:
+        time.sleep(POLL_S)
     leave(backend.launcher, options.keep_training)
     backend.evaluations.end()
     page.close(verbose=False)
@@ -146,8 +157,6 @@ def launch(page: Blocks, access: Access, **how) -> tuple:
 
 def leave(launcher: Launcher, keep_training: bool) -> None:
     """Ask the worker to save and end, unless it is to go on alone; a second Ctrl-C does not wait for it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
     if keep_training:
         if run := launcher.store.active():
             print(f"The app ends; '{run.id}' goes on training. Start the app again to watch it.", flush=True)
@@ -169,4 +178,5 @@ def leave(launcher: Launcher, keep_training: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with plain_streams(stdout=MessageStream):
+        main()

@@ -192,3 +192,26 @@ def test_a_source_that_is_not_there_is_a_wrong_call(source):
     process = start("--data", source)
     said = process.communicate(timeout=LONG)[0]
     assert process.returncode == 2 and "--data must be folder:PATH" in said and "Traceback" not in said
+
+
+def test_a_lost_terminal_ends_the_app_as_sigterm_does(tmp_path):
+    port = free_port()
+    with answering(port, "--port", port, "--runs", tmp_path) as process:
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(LONG) == 0
+
+
+STARTED = "import runpy, signal, sys; {}; sys.argv = ['app.py']; runpy.run_path('app.py', run_name='__main__')"
+
+
+@pytest.mark.parametrize("package", ["gradio", "psutil", "httpx"])
+def test_a_missing_package_is_one_line(package):
+    said = run_python("-c", STARTED.format(f"sys.modules[{package!r}] = None"))
+    assert (text := said.communicate(timeout=LONG)[0]).startswith("app.py: A package could not be loaded")
+    assert said.returncode == 1 and package in text and text.count("\n") == 1
+
+
+def test_ctrl_c_while_gradio_is_imported_says_nothing():
+    pressed = "sys.meta_path.insert(0, type('', (), {'find_spec': lambda self, name, *_: signal.raise_signal(2) if name == 'gradio' else None})())"  # noqa: E501
+    process = run_python("-c", STARTED.format(pressed))
+    assert process.communicate(timeout=LONG)[0] == "" and process.returncode == -signal.SIGINT

@@ -70,19 +70,19 @@ class MessageStream(PlainStream):
 
 
 @contextmanager
-def plain_streams() -> Iterator[None]:
-    """Within it `sys.stdout` and `sys.stderr` are such streams."""
+def plain_streams(stdout: type[PlainStream] = PlainStream) -> Iterator[None]:
+    """Within it `sys.stdout` and `sys.stderr` are such streams; `stdout` may be a MessageStream, too."""
     _open_closed_streams()
-    stdout, stderr = sys.stdout, sys.stderr
-    for stream in (stdout, stderr):
+    before = sys.stdout, sys.stderr
+    for stream in before:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.stdout, sys.stderr = PlainStream(stdout), MessageStream(stderr)
+    sys.stdout, sys.stderr = stdout(sys.stdout), MessageStream(sys.stderr)
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = stdout, stderr
-        for stream in (stdout, stderr):
+        sys.stdout, sys.stderr = before
+        for stream in before:
             _drain(stream)
 
 

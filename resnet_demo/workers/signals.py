@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP, as a process that trains takes them."""
+"""Ctrl-C, SIGTERM and SIGHUP, as a process takes them that has something to save: a worker, and the app."""
 
 import signal
 from collections.abc import Callable
