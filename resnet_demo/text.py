@@ -1,4 +1,4 @@
-"""Numbers in words, for the page and for a terminal. Imports nothing of the project."""
+"""Numbers in words and names that can be shown, for the page and for a terminal. Imports nothing of the project."""
 
 import re
 from collections import Counter

@@ -26,6 +26,8 @@ def evaluate_command(options: argparse.Namespace) -> int:
     print_checkpoint(options, classifier)
     with ProgressLine(wanted=not options.json) as line:
         evaluation = drain(evaluate(classifier, options.data_dir, options.data), line.show)
+    for warning in evaluation.warnings:
+        print(f"resnet_demo: {warning}", file=sys.stderr)
     if options.json:
         print(json.dumps({"run": classifier.run_id, "epoch": classifier.info.epoch, **evaluation.as_dict()}))
         return 0

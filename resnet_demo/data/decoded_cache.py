@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.files import remove_unfinished, replace_file
 
-TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
+TENSORS = ("train_images", "train_labels", "test_images", "test_labels", "train_ids")
 ABANDONED_S = 3600  # an unfinished file of that age has no writer any more
 PLAIN = ("classes", "mean", "std", "may_flip", "light_on_dark", "warnings")
 
@@ -22,7 +22,7 @@ def read(path: Path, source: str) -> Dataset | None:
     try:
         with safe_open(path, framework="pt") as file:
             plain = json.loads(file.metadata()["dataset"])
-            tensors = {name: file.get_tensor(name) for name in TENSORS}
+            tensors = {name: file.get_tensor(name) for name in file.keys() if name in TENSORS}  # noqa: SIM118 - no dict
         lists = {name: tuple(value) for name, value in plain.items() if isinstance(value, list)}
         return Dataset(source=source, **(plain | lists | tensors))
     except (SafetensorError, OSError, LookupError, TypeError, ValueError):
@@ -34,7 +34,7 @@ def write(path: Path, dataset: Dataset, stale: str) -> Dataset:
 
     Where it cannot be kept (a full disk) that is a warning in the dataset returned: it can be used all the same.
     """
-    tensors = {name: getattr(dataset, name).contiguous() for name in TENSORS}
+    tensors = {name: part.contiguous() for name in TENSORS if (part := getattr(dataset, name)) is not None}
     plain = {"dataset": json.dumps({name: getattr(dataset, name) for name in PLAIN})}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

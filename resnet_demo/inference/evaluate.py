@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 
+from resnet_demo.data.known import FOLDER
 from resnet_demo.data.sources import Dataset, LoadProgress, load_dataset
 from resnet_demo.inference.predictor import BATCH, Classifier
-from resnet_demo.models.checkpoint_info import CheckpointError
+from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
 
@@ -20,7 +21,7 @@ def evaluate(
     Raises DataError where there are no data, CheckpointError where their classes are not the checkpoint's.
     """
     source = data or classifier.info.data
-    dataset = yield from load_dataset(source, data_dir)
+    dataset = yield from load_dataset(source, data_dir, classifier.info.split)
     check_classes(classifier, dataset)
     return (yield from evaluate_dataset(classifier, dataset))
 
@@ -51,4 +52,19 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         data=dataset.source,
         epoch=classifier.info.epoch,
         step=classifier.info.step,
+        split=classifier.info.split,
+        warnings=(*dataset.warnings, *_other_images(classifier.info, dataset)),
+    )
+
+
+def _other_images(info: ModelInfo, dataset: Dataset) -> tuple[str, ...]:
+    """Whether these are the images that the checkpoint was tested on while it learned."""
+    if dataset.test_digest() == info.tested_on:
+        return ()
+    if not info.tested_on:
+        told = "An earlier version wrote this checkpoint: whether it was tested on the same images cannot be told."
+        return (told,) if dataset.source.startswith(FOLDER) else ()
+    return (
+        "The test images are not those that this checkpoint was tested on. It may have been trained on some of them, "
+        "so the accuracy may flatter.",
     )

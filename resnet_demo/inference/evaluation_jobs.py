@@ -48,7 +48,7 @@ class EvaluationJobs:
         self._state = JobState()
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
-        self._images: tuple[str, Tensor] | None = None  # the test images of the last job's source
+        self._images: tuple[tuple[str, str], Tensor] | None = None  # of the last job's source and split
 
     @property
     def state(self) -> JobState:
@@ -80,18 +80,19 @@ class EvaluationJobs:
         cannot be read any more, and EvaluationError where they would have to be downloaded or are others by now."""
         with self._guard:
             kept = self._images
-        if kept is None or kept[0] != evaluation.data:
-            kept = (evaluation.data, self._test_images(evaluation.data))
+        source = evaluation.data, evaluation.split
+        if kept is None or kept[0] != source:
+            kept = (source, self._test_images(*source))
             with self._guard:
                 self._images = kept
         if len(kept[1]) != evaluation.images:
             raise EvaluationError("The test images are others than those it was evaluated on. Evaluate again.")
         return kept[1][list(places)]
 
-    def _test_images(self, source: str) -> "Tensor":
+    def _test_images(self, source: str, split: str) -> "Tensor":
         from resnet_demo.data.sources import load_dataset
 
-        with closing(load_dataset(source, self.data_dir)) as loading:
+        with closing(load_dataset(source, self.data_dir, split)) as loading:
             while True:
                 try:
                     progress = next(loading)
@@ -122,12 +123,13 @@ class EvaluationJobs:
         from resnet_demo.inference.predictor import Classifier
 
         classifier = Classifier.from_file(run.model_path, run.id)
-        dataset: Dataset | None = self._to_the_end(run, load_dataset(classifier.info.data, self.data_dir))
+        info = classifier.info
+        dataset: Dataset | None = self._to_the_end(run, load_dataset(info.data, self.data_dir, info.split))
         if dataset is None:
             return None
         check_classes(classifier, dataset)
         with self._guard:
-            self._images = (dataset.source, dataset.test_images)
+            self._images = ((dataset.source, info.split), dataset.test_images)
         return self._to_the_end(run, evaluate_dataset(classifier, dataset))
 
     def _to_the_end(self, run: RunDirectory, work):

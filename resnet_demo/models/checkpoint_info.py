@@ -35,6 +35,8 @@ class ModelInfo:
     accuracy: float | None  # on the test pictures, 0..1; None before the first evaluation
     shortcut: str = "B"  # what each network had whose file does not say
     digest: str = field(default="", compare=False)  # as read from the file, of its weights too; '' where there is none
+    split: str = "by_position"  # how a folder's images were shared out; earlier versions knew no other way
+    tested_on: str = ""  # Dataset.test_digest(); '' where an earlier version wrote the file
 
     def to_metadata(self) -> dict[str, str]:
         """safetensors metadata are strings. The digest is added by who knows the weights."""
@@ -75,7 +77,7 @@ class ModelInfo:
 
     def _is_plausible(self) -> bool:
         """Whether each value is of its kind. May raise TypeError where one is not even a sequence."""
-        texts = (self.arch, self.stem, self.shortcut, self.data, *self.classes)
+        texts = (self.arch, self.stem, self.shortcut, self.data, self.split, self.tested_on, *self.classes)
         numbers = (*self.mean, *self.std, self.epoch, self.step)
         return (
             isinstance(self.classes, tuple)

@@ -5,6 +5,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from resnet_demo.data.dataset import BY_NAME, BY_POSITION
 from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.errors import UserError
 from resnet_demo.models.catalog import (
@@ -154,6 +155,14 @@ class TrainConfig:
         "Held-out pictures",
         "Taken out of the training pictures to choose by; at most a tenth of them. The test set only reports.",
         minimum=0,
+    )
+    split: str = setting(
+        BY_NAME,
+        "Split of a folder",
+        "By its name each image keeps its part (trained on, held out, tested) when others come; by_position is how "
+        "earlier versions shared them out.",
+        choices=(BY_NAME, BY_POSITION),
+        absent=BY_POSITION,
     )
     seed: int = setting(0, "Seed", "The same seed gives the same run on the same device.", minimum=0, maximum=2**31 - 1)
     device: str = setting(

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from resnet_demo.data.dataset import BY_POSITION
 from resnet_demo.files import read_json, replace_json
 from resnet_demo.runs.directory import RunDirectory
 
@@ -17,7 +18,8 @@ DIGITS = 4  # of a confidence: more would only lengthen the file
 class Evaluation:
     """Of N test images: what each is, what it was taken for, and how sure the network was.
 
-    `step` and `epoch` are the checkpoint's, `data` is the source that the images are of.
+    `step` and `epoch` are the checkpoint's, `data` is the source that the images are of, `split` how a folder's were
+    shared out; `warnings` say what was left out, and whether it was tested on other images while it learned.
     """
 
     classes: tuple[str, ...]
@@ -27,6 +29,8 @@ class Evaluation:
     data: str
     epoch: int
     step: int
+    split: str = BY_POSITION
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n, classes = len(self.labels), len(self.classes)
@@ -70,6 +74,7 @@ class Evaluation:
             "pictures": self.images,
             "classes": [{"class": name, "pictures": sum(row), "accuracy": share} for name, row, share in rows],
             "confusion": self.confusion.tolist(),
+            "warnings": list(self.warnings),
         }
 
     # --- the images that are worth a look -----------------------------------------------------------------------
@@ -98,6 +103,8 @@ def save_evaluation(run: RunDirectory, evaluation: Evaluation) -> None:
         "data": evaluation.data,
         "epoch": evaluation.epoch,
         "step": evaluation.step,
+        "split": evaluation.split,
+        "warnings": list(evaluation.warnings),
         "classes": list(evaluation.classes),
         "labels": evaluation.labels.tolist(),
         "answers": evaluation.answers.tolist(),
@@ -120,6 +127,8 @@ def load_evaluation(run: RunDirectory) -> Evaluation | None:
             data=str(stored["data"]),
             epoch=int(stored["epoch"]),
             step=int(stored["step"]),
+            split=str(stored.get("split", BY_POSITION)),
+            warnings=tuple(str(warning) for warning in stored.get("warnings", ())),
         )
     except (LookupError, TypeError, ValueError, OverflowError):
         return None

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -66,8 +67,10 @@ class RunStore:
 
     def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:
         """A new run directory with its config.json. Raises RunError where the folder cannot be written, or where
-        the run that it is to start from cannot be started from."""
-        self.parent(config)
+        the run that it is to start from cannot be started from. What that one was tested on, this one is, too."""
+        parent = self.parent(config)
+        if parent and (earlier := parent.config()).data == config.data:
+            config = replace(config, split=earlier.split)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             run = RunDirectory(self._named(name) if name else self._unused(config))

@@ -11,6 +11,7 @@ from torch import Tensor
 from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, download, has_checksum
 from resnet_demo.models.checkpoint import load_weights
+from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.store import RunStore
 from resnet_demo.training.resume_state import DAMAGE
@@ -32,7 +33,8 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
     if parent:
         weights, info = load_weights(parent.model_path)
         stem, classes = info.stem, info.classes
-        warnings = _held_out_warning(config, parent.config()) + (() if info.digest else (UNCHECKED,))
+        warnings = (*_held_out_warning(config, parent.config()), *_test_warning(trainer, info))
+        warnings += () if info.digest else (UNCHECKED,)
     else:
         path = yield from _fetch(_torchvision_url(config.arch), data_dir)
         weights, stem, classes, warnings = _read(path), TORCHVISION_STEM, None, ()
@@ -60,6 +62,16 @@ def _held_out_warning(config: TrainConfig, parent: TrainConfig) -> tuple[str, ..
     return (
         "Pictures that are held out here may have been trained on by the run it starts from, so the held-out accuracy "
         "may flatter. It does not where seed, training and held-out pictures stay as they were.",
+    )
+
+
+def _test_warning(trainer: Trainer, parent: ModelInfo) -> tuple[str, ...]:
+    """Of other images than the parent's some may have been trained on; other classes are another question anyway."""
+    if parent.tested_on in ("", trainer.test_digest) or parent.classes != trainer.classes:
+        return ()
+    return (
+        "The test images are not those that the run it starts from was tested on. It may have been trained on some of "
+        "them, so the test accuracy may flatter.",
     )
 
 

@@ -52,7 +52,8 @@ class Trainer:
         self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice, processes: Processes = ALONE
     ) -> None:
         self.config, self.choice, self.processes = config, choice, processes
-        self.classes, self.warnings, self.data_digest = dataset.classes, dataset.warnings, dataset.digest()
+        self.classes, self.warnings = dataset.classes, dataset.warnings
+        self.data_digest, self.test_digest = dataset.digest(), dataset.test_digest()
         parts = split(dataset, config.seed, config.train_images, config.validation_images, config.test_images)
         self.train, self.validation, self.test = (
             part.to(choice.device) for part in (parts.train, parts.validation, parts.test)

@@ -110,7 +110,7 @@ class Worker:
         threads = earlier_threads(self.run, self._processes.size)
         choice = prepare(config, threads, self._processes.size)
         record_environment(self.run, config, choice.name, self._processes.size)
-        self._dataset = yield from load_dataset(config.data, self.data_dir)
+        self._dataset = yield from load_dataset(config.data, self.data_dir, config.split)
         yield LoadProgress(STARTING, 0, 0)
         trainer, state, weights = Trainer(config, self._dataset, choice, self._processes), None, None
         if self.run.state_path.exists():
@@ -280,6 +280,8 @@ class Worker:
             epoch=trainer.epochs_done,
             step=trainer.step,
             accuracy=trainer.last_accuracy,
+            split=config.split,
+            tested_on=trainer.test_digest,
         )
 
 

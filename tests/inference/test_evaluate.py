@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from resnet_demo.data.dataset import BY_NAME, BY_POSITION
 from resnet_demo.data.digits import load_digits
-from resnet_demo.data.sources import DataError, drain
+from resnet_demo.data.sources import DataError, drain, load_dataset
 from resnet_demo.inference.evaluate import evaluate, evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.models.checkpoint_info import CheckpointError
+from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, ModelInfo
 from tests.support.checkpoints import DIGITS, INFO, network
+from tests.support.image_folders import fill, picture
 
 
 def drained(work):
@@ -58,3 +60,46 @@ def test_data_that_are_gone_are_a_sentence(tmp_path):
     info = replace(INFO, data=f"folder:{tmp_path / 'gone'}")
     with pytest.raises(DataError, match="There is no folder"):
         drain(evaluate(Classifier(network(), info), tmp_path))
+
+
+@pytest.fixture
+def coins(tmp_path):
+    """An image folder, and what a checkpoint that was trained and tested on it says of itself."""
+    folder = fill(tmp_path / "coins", {"heads": 40, "tails": 40})
+    dataset = drain(load_dataset(f"folder:{folder}", tmp_path))
+    info = replace(INFO, classes=dataset.classes, data=dataset.source, split=BY_NAME, tested_on=dataset.test_digest())
+    return folder, info
+
+
+def test_the_same_test_images_need_no_word(coins, tmp_path):
+    folder, info = coins
+    classifier = Classifier(network(classes=2), info)
+    assert drained(evaluate(classifier, tmp_path))[1].warnings == ()
+    moved = folder.rename(tmp_path / "moved")
+    assert drained(evaluate(classifier, tmp_path, f"folder:{moved}"))[1].warnings == ()
+
+
+def test_other_test_images_are_told(coins, tmp_path):
+    folder, info = coins
+    for number in range(40):
+        picture(5000 + number).save(folder / "heads" / f"more {number}.png")
+    _, evaluation = drained(evaluate(Classifier(network(classes=2), info), tmp_path))
+    assert "not those that this checkpoint was tested on" in evaluation.warnings[0]
+    assert evaluation.as_dict()["warnings"] == list(evaluation.warnings)
+
+
+def test_a_checkpoint_of_an_earlier_version_is_tested_on_what_it_was_tested_on(coins, tmp_path):
+    _, info = coins
+    earlier = {name: text for name, text in info.to_metadata().items() if name not in ("split", "tested_on")}
+    old = ModelInfo.from_metadata({**earlier, "format": WITHOUT_DIGEST})
+    assert (old.split, old.tested_on) == (BY_POSITION, "")
+    _, evaluation = drained(evaluate(Classifier(network(classes=2), old), tmp_path))
+    assert [sum(row) for row in evaluation.confusion.tolist()] == [4, 4]
+    assert "cannot be told" in evaluation.warnings[0]
+
+
+def test_what_a_folder_leaves_out_is_told(coins, tmp_path):
+    folder, info = coins
+    (folder / "edge").mkdir()
+    _, evaluation = drained(evaluate(Classifier(network(classes=2), info), tmp_path))
+    assert any("edge" in warning for warning in evaluation.warnings)

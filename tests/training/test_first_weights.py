@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet18
 
+from resnet_demo.data.dataset import BY_NAME, BY_POSITION
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError
@@ -22,7 +23,7 @@ from resnet_demo.training.device import choose_device
 from resnet_demo.training.first_weights import _read, load_first_weights
 from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.workers.worker import Worker
-from tests.support.checkpoints import make_run
+from tests.support.checkpoints import INFO, make_run
 
 TINY = preset_config(
     "tour", arch="resnet18", epochs=2, batch_size=16, train_images=160, test_images=40, log_every_steps=3, threads=2,
@@ -165,6 +166,36 @@ def test_held_out_pictures_that_the_parent_has_seen_are_told(store, parent, fold
         dataset = ended.value
     trainer = trainer_for(replace(continued(TINY, parent.id, 1), **changes), store, dataset, folder)
     assert any("flatter" in warning for warning in trainer.warnings) is flattered
+
+
+def test_a_checkpoint_knows_what_it_was_tested_on(parent, folder):
+    dataset = drain(load_dataset("digits", folder))
+    assert (parent.model_info().tested_on, parent.model_info().split) == (dataset.test_digest(), parent.config().split)
+
+
+def test_other_test_images_than_the_parents_are_told(store, parent, folder):
+    dataset = drain(load_dataset("digits", folder))
+    config = continued(TINY, parent.id, epochs=1)
+    assert trainer_for(config, store, dataset, folder).warnings == ()
+    moved = replace(
+        dataset,
+        train_images=torch.cat([dataset.train_images[1:], dataset.test_images[:1]]),
+        train_labels=torch.cat([dataset.train_labels[1:], dataset.test_labels[:1]]),
+        test_images=torch.cat([dataset.test_images[1:], dataset.train_images[:1]]),
+        test_labels=torch.cat([dataset.test_labels[1:], dataset.train_labels[:1]]),
+    )
+    (warning,) = trainer_for(config, store, moved, folder).warnings
+    assert "not those that the run it starts from was tested on" in warning
+
+
+def test_a_child_splits_a_folder_as_its_parent_did(tmp_path):
+    store = RunStore(tmp_path)
+    parent = make_run(store, "old")
+    colours = preset_config("fast", data="folder:/srv/colours", arch=INFO.arch)
+    parent.write_config(replace(colours, split=BY_POSITION))
+    child = store.create(replace(colours, start_from="run:old"))
+    elsewhere = store.create(replace(colours, start_from="run:old", data="folder:/srv/shapes"))
+    assert (child.config().split, elsewhere.config().split) == (BY_POSITION, BY_NAME)
 
 
 def test_what_cannot_be_started_from_is_refused_before_a_run_is_made(store, parent, tmp_path):

@@ -20,6 +20,7 @@ from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.text import PHASES, amount
 from resnet_demo.text import percent, plural
 from resnet_demo.ui.html.chart import Axis, Series, line_chart
+from resnet_demo.ui.html.present import warnings_html
 from resnet_demo.ui.pictures import data_url
 
 MOST_CLASSES = 24  # whose confusion matrix can still be read
@@ -65,8 +66,9 @@ def report_html(evaluation: Evaluation | None, step: int | None) -> str:
         return NOTHING
     confusion = _confusion(evaluation) if len(evaluation.classes) <= MOST_CLASSES else _too_many(evaluation)
     return (
-        f'<div class="evaluate-report">{_headline(evaluation, step)}<div class="evaluate-columns"><div>{confusion}'
-        f"{_confused_pairs(evaluation)}</div><div>{_reliability(evaluation)}{_classes(evaluation)}</div></div></div>"
+        f'<div class="evaluate-report">{_headline(evaluation, step)}{warnings_html(evaluation.warnings)}'
+        f'<div class="evaluate-columns"><div>{confusion}{_confused_pairs(evaluation)}</div>'
+        f"<div>{_reliability(evaluation)}{_classes(evaluation)}</div></div></div>"
     )
 
 

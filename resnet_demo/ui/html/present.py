@@ -1,5 +1,6 @@
 """What a page shows of a run: pure functions from plain data to HTML. Imports neither gradio nor torch."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -225,6 +226,7 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
     pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
     named = f"{escape(snapshot.title)}: " if snapshot.title else ""
     told = escape(sentence(snapshot, owner, busy))
+    warnings = snapshot.view.started.warnings if owner and snapshot.view.started else ()
     title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
     return (
         f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
@@ -234,8 +236,14 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
         f"{escape(_origin(snapshot.config, parent))}</span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
         f'<div class="run-now"><p aria-live="polite">{told}</p>{_load(snapshot)}</div>'
-        f'<dl class="run-facts">{pairs}</dl></div>'
+        f'<dl class="run-facts">{pairs}</dl>{warnings_html(warnings)}</div>'
     )
+
+
+def warnings_html(warnings: Iterable[str]) -> str:
+    """What the data lack, or what makes a figure flatter; '' where there is nothing to say."""
+    items = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
+    return f'<ul class="run-warnings" aria-label="About the data">{items}</ul>' if items else ""
 
 
 def _bar(snapshot: Snapshot) -> str:
