@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from resnet_demo.cli.checkpoint import add_checkpoint_flags, open_checkpoint, print_checkpoint
