@@ -6,4 +6,4 @@ torch) -> `data` (what it learns from) -> `models` (what is learned). `files`, `
 all. A run is a folder of files, `runs/directory.py`: whoever trains writes it, whoever looks reads it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
