@@ -1,8 +1,6 @@
-"""The source article's network and loop, written anew: the baseline that this project measures itself against.
+"""The source article's loop with its network, written anew: the baseline that this project measures itself against.
 
-It departs from the paper's ResNet-50: no batch norm or ReLU after the first convolution, a bias on every
-convolution, and projections where Identity Blocks belong (the fourth block of stage 2, the fourth to sixth of stage
-3, the second and third of stage 4).
+The network is the family's `resnet50_article`, with the library's convolutions in place of ours.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,45 +13,19 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from resnet_demo.models.resnet import NetworkSpec, ResNet
+from resnet_demo.models.small_maps import SmallMapConv2d
+
 BATCH_SIZE = 128
-PROJECTED = ({0}, {0, 3}, {0, 3, 4, 5}, {0, 1, 2})  # blocks of each stage that are Conv Blocks
-DEPTHS, WIDTHS = (3, 4, 6, 3), (64, 128, 256, 512)
-
-
-class Block(nn.Module):
-    """A Bottleneck; with `project`, the article's Conv Block."""
-
-    def __init__(self, in_channels: int, width: int, stride: int, project: bool) -> None:
-        super().__init__()
-        self.branch = nn.Sequential(
-            nn.Conv2d(in_channels, width, 1, stride),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(width, 4 * width, 1),
-            nn.BatchNorm2d(4 * width),
-        )
-        self.shortcut = nn.Identity()
-        if project:
-            self.shortcut = nn.Sequential(nn.Conv2d(in_channels, 4 * width, 1, stride), nn.BatchNorm2d(4 * width))
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.relu(self.branch(x) + self.shortcut(x))
 
 
 def article_network(classes: int = 10) -> nn.Module:
     """(N, 3, H, W) -> logits (N, classes)."""
-    layers: list[nn.Module] = [nn.Conv2d(3, 64, 7, 2, 3), nn.MaxPool2d(3, 2, 1)]
-    channels = 64
-    for stage, (depth, width) in enumerate(zip(DEPTHS, WIDTHS, strict=True)):
-        for index in range(depth):
-            stride = 2 if stage and not index else 1
-            layers.append(Block(channels, width, stride, index in PROJECTED[stage]))
-            channels = 4 * width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+    model = ResNet(NetworkSpec("resnet50_article", num_classes=classes))
+    for module in model.modules():
+        if isinstance(module, SmallMapConv2d):
+            module.__class__ = nn.Conv2d
+    return model
 
 
 def article_loop(folder: Path) -> Iterator[None]:
