@@ -110,6 +110,19 @@ def test_same_seed_same_run_and_another_seed_another(make_trainer):
     assert told[0] == told[1] != told[2]
 
 
+@pytest.mark.parametrize("arch", ["resnet20", "plain20", "resnet50_article"])
+def test_every_kind_of_network_trains(make_trainer, arch):
+    """With all that a recipe may ask for: patterns in a stem of 16 channels, blocks that start as their shortcut."""
+    trainer = make_trainer(arch=arch, epochs=1, train_images=40)
+    before = trainer.model.conv1.weight.clone()
+    logged = [event for event in trainer.run() if isinstance(event, events.MetricsLogged)]
+    assert logged and all(event.gradient_norm > 0 for event in logged)
+    assert not torch.equal(trainer.model.conv1.weight, before)
+    assert [("filters start as noise" in told) for told in trainer.warnings] == [True] * (arch == "resnet50_article")
+    if arch != "resnet50_article":
+        assert torch.equal(before[:8], -before[8:])  # each pattern with both signs
+
+
 def test_a_state_of_another_network_is_refused(make_trainer):
     state = make_trainer().state_dict()
     with pytest.raises(TrainingError, match="does not fit"):

@@ -122,32 +122,43 @@ def _cost(layers: tuple[LayerDescription, ...]) -> str:
 
 def block_svg(network: NetworkDescription, block: BlockDescription) -> str:
     """The block from x at the top to y at the bottom, in groups of classes `arch-residual`, `arch-shortcut` and
-    `arch-after-sum`; of a plain block `arch-plain` and `arch-after-sum`."""
-    way, end = _branch(block.residual, RESIDUAL)
+    `arch-after-sum`; of a plain block in one, `arch-plain`."""
     if block.is_plain:
-        drawn = f'<g class="arch-plain">{way}</g>'
-        path = f"goes through {plural(len(block.residual), 'layer')}, without a shortcut, and leaves"
+        drawn, bottom = _one_way(block)
+        path = f"goes through {plural(len(block.layers), 'layer')}, without a shortcut, and leaves"
     else:
-        total = max(end, _branch(block.shortcut, PROJECTION)[1]) + ARROW + SUM_RADIUS  # the sum's middle
-        way += _arrow(RESIDUAL.axis, end, total - SUM_RADIUS, block.out_shape)
-        drawn = (
-            f'<g class="arch-shortcut">{_shortcut(block, total)}</g><g class="arch-residual">{way}</g>'
-            f"{_sum(RESIDUAL.axis, total)}"
-        )
-        end = total + SUM_RADIUS
+        drawn, bottom = _two_ways(block)
         path = (
             f"goes through the residual branch ({plural(len(block.residual), 'layer')}) and through the shortcut "
             f"({plural(len(block.shortcut), 'layer')}); their sum leaves"
         )
-    after, bottom = _after_sum(block, end)
     shapes = f"x of {shape_text(block.in_shape)} {path} as y of {shape_text(block.out_shape)}."
     label = escape(f"{block.kind} {block.name} of {network.label}: {shapes}")
     box = f"0 0 {WIDTH} {bottom + LINE + PADDING}"
     return (
         f'<svg class="arch-flow" viewBox="{box}" role="img" aria-label="{label}">'
-        f"{_tensor('x', block.in_shape, LINE)}{drawn}"
-        f'<g class="arch-after-sum">{after}</g>{_tensor("y", block.out_shape, bottom + LINE)}</svg>'
+        f"{_tensor('x', block.in_shape, LINE)}{drawn}{_tensor('y', block.out_shape, bottom + LINE)}</svg>"
     )
+
+
+def _one_way(block: BlockDescription) -> tuple[str, float]:
+    """A plain block's layers, and where the arrow to y ends."""
+    way, end = _branch(block.layers, RESIDUAL)
+    bottom = end + ARROW - 6
+    return f'<g class="arch-plain">{way}{_arrow(RESIDUAL.axis, end, bottom, None)}</g>', bottom
+
+
+def _two_ways(block: BlockDescription) -> tuple[str, float]:
+    """Both branches, their sum and what follows it, and where the arrow to y ends."""
+    residual, end = _branch(block.residual, RESIDUAL)
+    total = max(end, _branch(block.shortcut, PROJECTION)[1]) + ARROW + SUM_RADIUS  # the sum's middle
+    residual += _arrow(RESIDUAL.axis, end, total - SUM_RADIUS, block.out_shape)
+    after, bottom = _after_sum(block, total + SUM_RADIUS)
+    drawn = (
+        f'<g class="arch-shortcut">{_shortcut(block, total)}</g><g class="arch-residual">{residual}</g>'
+        f'{_sum(RESIDUAL.axis, total)}<g class="arch-after-sum">{after}</g>'
+    )
+    return drawn, bottom
 
 
 def _shortcut(block: BlockDescription, total: float) -> str:

@@ -37,7 +37,7 @@ BLOCK_NOTES = {  # by kind, and whether the shape stays
     ("Zero-Pad Block", False): "input and output differ in shape, so the shortcut leaves out pixels and adds channels "
     "of zeros",
     ("Identity Block", True): "the shape stays, so the shortcut hands on x as it is",
-    ("Plain Block", False): "no shortcut: its layers make anew what goes out, in another shape",
+    ("Plain Block", False): "no shortcut: its layers make anew what goes out",
     ("Plain Block", True): "no shortcut: its layers make anew what goes out",
 }
 
@@ -221,10 +221,10 @@ def tile_svg(kind: str, name: str = "") -> str:
 
 def _legend(network: NetworkDescription) -> str:
     """What the pictograms mean: of the kinds that this network has."""
-    kinds = {(block.kind, block.keeps_shape) for stage in network.stages for block in stage.blocks}
+    blocks = (block for stage in network.stages for block in stage.blocks)
+    notes = {(block.kind, BLOCK_NOTES[block.kind, block.keeps_shape]) for block in blocks}
     items = "".join(
-        f"<li>{tile_svg(kind)}<span><b>{escape(kind)}</b>: {BLOCK_NOTES[kind, keeps]}</span></li>"
-        for kind, keeps in sorted(kinds)
+        f"<li>{tile_svg(kind)}<span><b>{escape(kind)}</b>: {note}</span></li>" for kind, note in sorted(notes)
     )
     return f'<ul class="arch-legend">{items}</ul>'
 

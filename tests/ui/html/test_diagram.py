@@ -152,11 +152,12 @@ def test_a_plain_block_is_one_way_without_a_sum():
     block = description.stages[1].blocks[0]
     drawing = parse(block_svg(description, block))
     (way,) = having(drawing, "arch-plain")
-    assert [box.find("title").text for box in having(way, "arch-layer")] == [layer.name for layer in block.residual]
-    assert not any(having(drawing, name) for name in ("arch-sum", "arch-shortcut", "arch-residual"))
+    assert [box.find("title").text for box in having(way, "arch-layer")] == [layer.name for layer in block.layers]
+    assert not any(having(drawing, f"arch-{name}") for name in ("sum", "shortcut", "residual", "after-sum"))
     assert text(parse(formula_html(block))) == "y = relu( H(x) its layers )"
     tiles = having(parse(network_html(description)), "arch-tile")
     assert not any(having(tile, "arch-arc") for tile in tiles)
+    assert text(parse(network_html(description))).count("no shortcut: its layers make anew") == 1
 
 
 def test_zero_padding_stands_on_the_shortcut_and_has_nothing_to_learn():
