@@ -1,5 +1,7 @@
 """The base of every error whose text is for people, and the one sentence for what Python itself cannot find."""
 
+import errno
+
 
 class UserError(Exception):
     """What happened and what to do, as one or two sentences: shown as it is, on the page and in a terminal, without a
@@ -13,3 +15,17 @@ def missing_package(error: ImportError) -> str | None:
     if (error.name or "").partition(".")[0] == "resnet_demo":
         return None
     return f"A package could not be loaded ({error}). Install them again: pip install -r requirements.txt."
+
+
+def disk_advice(error: OSError) -> str:
+    """What a person can do about a file that could not be read or written, by the cause and no other."""
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "Free disk space"
+        case errno.EACCES | errno.EPERM:
+            return "Give yourself read and write permission there"
+        case errno.EROFS:
+            return "Make the disk writable"
+        case errno.EMFILE | errno.ENFILE:
+            return "Allow more open files (ulimit -n)"
+    return "Check the disk and the folder"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from resnet_demo.errors import disk_advice
 from resnet_demo.files import read_json, replace_json
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError, is_held
@@ -77,8 +78,8 @@ class RunStore:
             run.write_config(config)
         except OSError as error:
             raise RunError(
-                f"No run can be made in '{self.folder}' ({error.strerror}). Free space there, or choose another "
-                "folder with --runs."
+                f"No run can be made in '{self.folder}' ({error.strerror}). {disk_advice(error)}, or choose "
+                "another folder with --runs."
             ) from error
         return run
 
@@ -171,7 +172,7 @@ class RunStore:
                 ) from error
             except OSError as error:
                 raise RunError(
-                    f"Nothing can be written in '{run.path}' ({error.strerror}). Free space there or give yourself "
-                    "write permission, then start again."
+                    f"Nothing can be written in '{run.path}' ({error.strerror}). {disk_advice(error)}, then "
+                    "start again."
                 ) from error
             yield

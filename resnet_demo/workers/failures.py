@@ -1,6 +1,9 @@
 """What an error means for the person who started a run."""
 
-from resnet_demo.errors import UserError, missing_package
+import os
+from pathlib import Path
+
+from resnet_demo.errors import UserError, disk_advice, missing_package
 from resnet_demo.runs.directory import RunDirectory
 
 NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # of the CPU, CUDA and MPS, and their libraries
@@ -25,8 +28,9 @@ def failure_sentence(error: Exception) -> str | None:
 
 
 def disk_sentence(run: RunDirectory, error: OSError) -> str:
-    """The same for a file of the run that could not be read or written."""
+    """The same for a file that could not be read or written: named without its folder, which a visitor is not shown."""
     if not run.path.exists():
         return "The run's folder was deleted while it trained, so nothing of it is left. Start a new run."
+    name = f"'{Path(os.fsdecode(error.filename)).name}'" if isinstance(error.filename, str | bytes) else "A file"
     what = error.strerror or str(error)
-    return f"A file of the run could not be read or written ({what}). Free disk space or check the folder, then resume."
+    return f"{name} could not be read or written ({what}). {disk_advice(error)}, then resume."

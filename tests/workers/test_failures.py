@@ -1,11 +1,13 @@
 """What an error means is said in a sentence that says what to do."""
 
+import errno
+import os
 import sys
 
 import pytest
 import torch
 
-from resnet_demo.workers.failures import failure_sentence
+from resnet_demo.workers.failures import disk_sentence, failure_sentence
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,19 @@ def test_a_network_that_cannot_be_compiled_advises_to_leave_it():
     with pytest.raises(Exception, match="no compiler") as caught:
         torch.compile(lambda x: x + 1, backend=broken)(torch.ones(2))
     assert "Turn Compile off" in failure_sentence(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "(No space left on device). Free disk space, then resume."),
+        (errno.EACCES, "(Permission denied). Give yourself read and write permission there, then resume."),
+        (errno.EROFS, "(Read-only file system). Make the disk writable, then resume."),
+        (errno.EMFILE, "(Too many open files). Allow more open files (ulimit -n), then resume."),
+        (errno.EIO, "(Input/output error). Check the disk and the folder, then resume."),
+    ],
+)
+def test_a_file_that_cannot_be_written_names_its_own_cause(run, number, advice):
+    error = OSError(number, os.strerror(number), str(run.path / "resume.pt"))
+    assert disk_sentence(run, error) == f"'resume.pt' could not be read or written {advice}"
+    assert disk_sentence(run, OSError(number, os.strerror(number))) == f"A file could not be read or written {advice}"
