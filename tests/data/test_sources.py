@@ -307,6 +307,22 @@ def test_statistics_equal_torchs_own():
     assert std == pytest.approx(values.std((0, 2, 3), correction=0).tolist(), abs=1e-12)
 
 
+def test_a_constant_channel_has_a_floor_under_its_deviation():
+    images = torch.randint(0, 256, (50, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images[:, 2] = 7
+    mean, std = channel_statistics(images)
+    assert mean[2] == pytest.approx(7 / 255) and std[2] == pytest.approx(1 / 255) and min(std[:2]) > 0.2
+
+
+@pytest.mark.parametrize("colour", [None, (0, 0, 0)])
+def test_images_that_are_all_equal_are_a_sentence(refusal, tmp_path, colour):
+    root = fill(tmp_path / "p", {"a": 20, "b": 20})
+    same = Image.new("RGB", (32, 32), colour) if colour else picture(1)
+    for path in root.rglob("*.png"):
+        same.save(path)
+    assert "All training images are equal" in refusal(root)
+
+
 @pytest.mark.parametrize("source", ["", "cifar", "folder:", "http://example.org"])
 def test_an_unknown_source_is_told_the_three(source):
     with pytest.raises(DataError, match="cifar10, digits or folder:PATH"):

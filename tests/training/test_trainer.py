@@ -1,6 +1,7 @@
 """The loop: the grammar of its stream, exact continuation, and that it learns what there is to learn."""
 
 import copy
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from resnet_demo.data.statistics import channel_statistics
 from resnet_demo.runs import events
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.trainer import Trainer, TrainingError
@@ -165,6 +167,14 @@ def test_an_evaluation_that_is_no_number_is_no_epochs_end(make_trainer):
             break
     with pytest.raises(TrainingError, match="answers are no longer numbers"):
         assert not [event for event in trainer.run() if isinstance(event, events.EpochEnded)]
+
+
+def test_a_constant_colour_channel_can_be_trained_on(colours_config, tiny_dataset):
+    tiny_dataset.train_images[:, 2], tiny_dataset.test_images[:, 2] = 7, 7
+    mean, std = channel_statistics(tiny_dataset.train_images)
+    trainer = Trainer(colours_config, replace(tiny_dataset, mean=mean, std=std), choose_device("cpu", "float32"))
+    losses = [event.train_loss for event in trainer.run() if isinstance(event, events.MetricsLogged)]
+    assert len(losses) == 6 and all(math.isfinite(loss) for loss in losses)
 
 
 def test_too_few_pictures_for_a_batch_is_a_sentence(make_trainer):
