@@ -64,7 +64,8 @@ def check_header(data: bytes) -> None:
 
 
 def is_heic(data: bytes) -> bool:
-    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS
+    """By its brand; two of them say no more than that it is of this family, of which AVIF is, too."""
+    return data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS and b"avif" not in data[12:64]
 
 
 def why_unidentified(data: bytes) -> str:

@@ -250,6 +250,25 @@ def test_a_bomb_is_refused_by_its_header_alone(tmp_path, side, monkeypatch):
     assert "50 million" in sentence(path)
 
 
+@pytest.mark.parametrize(("most", "size"), [(2000, (50, 40)), (1999, (25, 20)), (499, (13, 10)), (124, (7, 5))])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_large_jpeg_is_decoded_at_a_half_a_quarter_or_an_eighth(save, monkeypatch, most, size, progressive):
+    """So that a phone's 8160 x 6144 is taken, though MAX_PIXELS is less."""
+    path = save(Image.radial_gradient("L").resize((50, 40)), "JPEG", progressive=progressive)
+    whole = load_picture(path).resize(size, Image.Resampling.BOX)
+    monkeypatch.setattr(images, "MAX_PIXELS", most)
+    read = load_picture(path)
+    assert read.size == size and np.abs(np.asarray(read).astype(int) - np.asarray(whole)).mean() < 12
+    assert images.MAX_JPEG_PIXELS > 8160 * 6144
+
+
+@pytest.mark.parametrize(("limit", "progressive"), [("MAX_JPEG_PIXELS", False), ("MAX_PROGRESSIVE_PIXELS", True)])
+def test_a_jpeg_has_a_limit_of_its_own(save, monkeypatch, limit, progressive):
+    path = save(noise(), "JPEG", progressive=progressive)
+    monkeypatch.setattr(images, limit, 1999)
+    assert "too many pixels" in sentence(path)
+
+
 def test_a_compressed_text_bomb_in_a_png_is_refused(tmp_path):
     text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"a" * 200_000_000, 9))
     path = tmp_path / "text.png"
