@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ def add_classify(commands) -> None:
     classify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a picture of any size")
     add_checkpoint_flags(classify)
     classify.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to name (default 3)")
+    classify.add_argument("--no-trim", action="store_true", help="keep a wide uniform border around what is shown")
     classify.add_argument("--json", action="store_true", help="one JSON object a picture, a line each")
 
 
@@ -34,12 +36,13 @@ def classify_command(options: argparse.Namespace) -> int:
     code = 0
     for file in options.files:
         try:
-            picture = load_image(file).image
+            decoded = load_image(file, trim=not options.no_trim)
         except PictureError as error:
             print(f"resnet_demo: {printable(str(file))}: {error}", file=sys.stderr)
             code = 1
         else:
-            print(_answer_line(file, classifier.classify(picture), options), flush=True)
+            prediction = replace(classifier.classify(decoded.image), trimmed=decoded.trimmed)
+            print(_answer_line(file, prediction, options), flush=True)
     return code
 
 
@@ -47,4 +50,6 @@ def _answer_line(file: Path, prediction: "Prediction", options: argparse.Namespa
     if options.json:
         return json.dumps({"file": str(file), **prediction.as_dict(options.top_k)})
     ranked = ", ".join(f"{printable(name)} {percent(share)}" for name, share in prediction.ranked[: options.top_k])
-    return f"{printable(str(file))}: {ranked}" + (" (inverted: its border is light)" if prediction.inverted else "")
+    inverted = " (inverted: its border is light)" if prediction.inverted else ""
+    trimmed = " (its uniform border was trimmed)" if prediction.trimmed else ""
+    return f"{printable(str(file))}: {ranked}{inverted}{trimmed}"

@@ -1,15 +1,14 @@
 """Which part of an image a network sees, and how. Imports no torch."""
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageChops, ImageOps
 
 SIZE = 32  # pixels a side, as every source gives them
-LOOKED_AT = 256  # pixels of the longer side on which a border is looked for, at least
+LOOKED_AT = 512  # pixels of the longer side on which a border is looked for, at least
 UNIFORM = 16  # of 255: how far a border's pixels may be from its colour
 UNIFORM_SHARE = 0.98  # of its pixels
 CONTENT = 32  # of 255: from how far a pixel is no longer the border's
-MARGIN = 0.05  # of the content's longer side, left around it
-WIDE = 0.85  # a border is wide where the content takes less than this share of the centred square's side
+WIDE = 0.95  # a border is wide where the content takes less than this share of the centred square's side
 
 
 def fit(image: Image.Image, size: int = SIZE) -> Image.Image:
@@ -42,18 +41,18 @@ def invert_if_border_is_light(image: Image.Image) -> tuple[Image.Image, bool]:
 
 
 def trim(image: Image.Image) -> Image.Image:
-    """The RGB image cropped to a square around its content, where a uniform border around that is wide; else itself.
+    """The RGB image cropped to the square around its content, where a uniform border around that is wide; else itself.
 
+    What a network learned fills its frame. Of 250 CIFAR-10 test images at half size on white a ResNet-18 gets 21 %
+    right as they are, 69.6 % trimmed, as many as without the white; with a margin of 2 % 62.4 %, of 5 % 59 %.
     An image of (SIZE, SIZE) is itself: it was made for the network.
     """
     if image.size == (SIZE, SIZE) or (found := _content(image)) is None:
         return image
     (left, top, right, bottom), colour = found
-    content = max(right - left, bottom - top)
-    shorter = min(image.size)
-    if content >= WIDE * shorter:
+    side = max(right - left, bottom - top)
+    if side >= WIDE * min(image.size):
         return image
-    side = round(content * (1 + 2 * MARGIN))
     x, y = (left + right - side) // 2, (top + bottom - side) // 2
     square = Image.new("RGB", (side, side), colour)  # where it reaches out of the image
     square.paste(image.crop((max(x, 0), max(y, 0), min(x + side, image.width), min(y + side, image.height))),
@@ -65,17 +64,14 @@ def _content(image: Image.Image) -> tuple[tuple[int, int, int, int], tuple[int, 
     """The box of what is not the border, in pixels of `image`, and the border's colour; None where there is no uniform
     border or nothing inside it."""
     factor = max(1, max(image.size) // LOOKED_AT)
-    pixels = np.asarray(image.reduce(factor) if factor > 1 else image).astype(np.int16)
-    border = _border(pixels)
-    colour = np.median(border, axis=0)
-    if (np.abs(border - colour).max(-1) <= UNIFORM).mean() < UNIFORM_SHARE:
+    small = image.reduce(factor) if factor > 1 else image
+    colour = tuple(int(value) for value in np.median(_border(np.asarray(small)), axis=0))
+    red, green, blue = ImageChops.difference(small, Image.new("RGB", small.size, colour)).split()
+    distance = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    if (_border(np.asarray(distance)) <= UNIFORM).mean() < UNIFORM_SHARE:
         return None
-    content = np.abs(pixels - colour).max(-1) > CONTENT
-    rows, columns = np.flatnonzero(content.any(1)), np.flatnonzero(content.any(0))
-    if not len(rows):
-        return None
-    box = (columns[0] * factor, rows[0] * factor, (columns[-1] + 1) * factor, (rows[-1] + 1) * factor)
-    return tuple(int(at) for at in box), tuple(int(value) for value in colour)
+    box = distance.point([0] * (CONTENT + 1) + [255] * (255 - CONTENT)).getbbox()
+    return None if box is None else (tuple(at * factor for at in box), colour)
 
 
 def _border(pixels: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ class Prediction:
     inverted: bool
     info: ModelInfo
     run_id: str | None  # None for a checkpoint file that was named by its path
+    trimmed: bool = False  # a wide uniform border was cut off before
 
     def as_dict(self, top_k: int | None = None) -> dict[str, Any]:
         """For JSON: the first `top_k` classes (None = all) and the checkpoint that answered."""
@@ -45,6 +46,7 @@ class Prediction:
             "epoch": self.info.epoch,
             "accuracy": self.info.accuracy,
             "inverted": self.inverted,
+            "trimmed": self.trimmed,
             "classes": [{"class": name, "probability": share} for name, share in self.ranked[:top_k]],
         }
 

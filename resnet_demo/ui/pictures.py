@@ -12,8 +12,9 @@ from resnet_demo.data.decoder import DecodedImage, load_image
 from resnet_demo.data.headers import PictureError
 
 
-def uploaded_picture(upload: Any, kept_in: str, trim: bool = False) -> DecodedImage:
-    """The image that a request brings, which Gradio keeps in the folder `kept_in`, as a network sees images.
+def uploaded_picture(upload: Any, kept_in: str, trim: bool = True) -> DecodedImage:
+    """The image that a request brings, which Gradio keeps in the folder `kept_in`, as a network sees images; with
+    `trim` without a wide uniform border.
 
     Raises PictureError for what is no picture, and for any other path: Gradio checks only requests that carry its
     'meta' mark, so that without it a request could name every file of the server.

@@ -60,7 +60,7 @@ def test_json_is_the_predictors_answer(runs, pictures, capsys):
     answers = [json.loads(line) for line in out.splitlines()]
     predictor = Predictor(RunStore(runs))
     for path, answer in zip(pictures, answers, strict=True):
-        assert answer.keys() == {"file", "run", "epoch", "accuracy", "inverted", "classes"}
+        assert answer.keys() == {"file", "run", "epoch", "accuracy", "inverted", "trimmed", "classes"}
         assert answer == {"file": str(path), **predictor.classify(load_picture(path)).as_dict(2)}
     assert err == ""
 
@@ -97,6 +97,17 @@ def test_a_run_or_a_file_can_be_chosen(runs, pictures, capsys):
     assert answers[0]["classes"] == answers[1]["classes"] == answers[2]["classes"]
     assert run("classify", pictures[0], "--json", "--runs", runs) == 0
     assert json.loads(capsys.readouterr().out)["classes"] != answers[0]["classes"]
+
+
+def test_a_trimmed_border_is_said_and_can_be_kept(runs, tmp_path, capsys):
+    product = Image.new("RGB", (300, 300), "white")
+    product.paste((200, 0, 0), (100, 100, 200, 200))
+    product.save(tmp_path / "product.png")
+    lines = []
+    for more in ([], ["--no-trim"]):
+        assert run("classify", tmp_path / "product.png", "--runs", runs, *more) == 0
+        lines.append(capsys.readouterr().out)
+    assert ["(its uniform border was trimmed)" in line for line in lines] == [True, False]
 
 
 def test_an_inverted_picture_says_so(tmp_path, pictures, capsys):

@@ -45,6 +45,8 @@ def answer_html(prediction: "Prediction", run: str) -> str:
         if prediction.inverted
         else ""
     )
+    if prediction.trimmed:
+        note += '<p class="classify-note">Its uniform border was trimmed first.</p>'
     verdict = (
         f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> <span>with {probability} '
         f'probability</span></p><p class="classify-who">answered by <b>{escape(run)}</b><br>'

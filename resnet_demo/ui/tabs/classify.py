@@ -4,6 +4,7 @@ Torch is imported by the first answer, never by this module.
 """
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
@@ -69,6 +70,12 @@ class ClassifyTab:
                     placeholder="Drop a picture here\n- or -\nClick to choose one",
                     elem_id="classify-picture",
                 )
+                self.trim = gr.Checkbox(
+                    True,
+                    label="Trim a uniform border",
+                    info="The network learned objects that fill the frame.",
+                    elem_id="classify-trim",
+                )
                 self.known = _html(answer.known_html(info), "classify-known")
             with gr.Column(elem_classes="classify-says"):
                 self.answer = _html(answer.empty_html(info), "classify-answer", js_on_load=TO_TRAIN)
@@ -83,9 +90,9 @@ class ClassifyTab:
                 self.again = gr.Button("Ask again", visible=info is not None)
 
     def _wire(self) -> None:
-        question = [self.picture, self.run]
+        question = [self.picture, self.run, self.trim]
         gr.on(
-            [self.picture.change, self.run.input, self.again.click, self.first.change],
+            [self.picture.change, self.run.input, self.trim.input, self.again.click, self.first.change],
             self.show_answer,
             question,
             self.answer,
@@ -160,29 +167,30 @@ class ClassifyTab:
 
     # --- answers ----------------------------------------------------------------------------------------------
 
-    def show_answer(self, picture: Any, chosen: Any) -> str:
+    def show_answer(self, picture: Any, chosen: Any, trim: Any = True) -> str:
         """The card beside the picture; what goes wrong is said in it."""
         if picture is None:
             return answer.empty_html(self._info(self._checkpoints(), chosen))
         try:
-            prediction = self._ask(picture, chosen)
+            prediction = self._ask(picture, chosen, trim)
             return answer.answer_html(prediction, _name(RunDirectory(self.store.folder / prediction.run_id)))
         except UserError as error:
             return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
 
-    def classify(self, picture: Any, run: Any = NEWEST) -> dict[str, Any]:
+    def classify(self, picture: Any, run: Any = NEWEST, trim: Any = True) -> dict[str, Any]:
         """The public endpoint: every class with its probability, and the checkpoint that answered."""
         try:
-            return self._ask(picture, run).as_dict()
+            return self._ask(picture, run, trim).as_dict()
         except UserError as error:
             raise gr.Error(str(error), title="No answer", print_exception=False) from error
 
-    def _ask(self, upload: Any, chosen: Any) -> "Prediction":
+    def _ask(self, upload: Any, chosen: Any, trim: Any) -> "Prediction":
         """Raises UserError."""
         if not isinstance(chosen, str):
             raise RunError(NO_SUCH_RUN)
-        picture = uploaded_picture(upload, self.picture.GRADIO_CACHE).image
-        return self._predictor().classify(picture, None if chosen == NEWEST else chosen)
+        decoded = uploaded_picture(upload, self.picture.GRADIO_CACHE, trim is not False)
+        prediction = self._predictor().classify(decoded.image, None if chosen == NEWEST else chosen)
+        return replace(prediction, trimmed=decoded.trimmed)
 
     def _predictor(self) -> "Predictor":
         with self._guard:

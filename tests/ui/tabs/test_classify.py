@@ -69,8 +69,8 @@ def picture(tmp_path):
     return path
 
 
-def classify(client, path, run=NEWEST):
-    return client.predict(handle_file(path), run, api_name="/classify")
+def classify(client, path, run=NEWEST, trim=True):
+    return client.predict(handle_file(path), run, trim, api_name="/classify")
 
 
 def refused(client, *values, api_name="/classify") -> str:
@@ -109,13 +109,29 @@ def test_without_a_checkpoint_the_page_leads_to_train(client, picture):
     assert "No checkpoint yet" in answer and "data-to-train" in answer
     assert "will be listed here" in known
     assert "There is no trained checkpoint yet" in refused(client, handle_file(picture), NEWEST)
-    card = client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
+    card = client.predict(handle_file(picture), NEWEST, True, api_name="/show_answer")
     assert "✕ No answer" in card and "There is no trained checkpoint yet" in card
 
 
 def test_a_picture_gets_the_predictors_answer(client, store, picture):
     make_run(store, "run-1")
     assert classify(client, picture) == Predictor(store).classify(load_picture(picture)).as_dict()
+
+
+def test_a_wide_uniform_border_is_trimmed_unless_that_is_switched_off(client, store, tmp_path):
+    make_run(store, "run-1")
+    product = Image.new("RGB", (300, 300), "white")
+    product.paste(Image.radial_gradient("L").convert("RGB").crop((40, 40, 140, 140)), (100, 100))
+    product.save(tmp_path / "product.png")
+    answers = [classify(client, tmp_path / "product.png", NEWEST, trim) for trim in (True, False)]
+    assert [answer["trimmed"] for answer in answers] == [True, False]
+    assert answers[1] == Predictor(store).classify(load_picture(tmp_path / "product.png")).as_dict()
+    assert answers[0]["classes"] != answers[1]["classes"]
+    cards = [
+        client.predict(handle_file(tmp_path / "product.png"), NEWEST, trim, api_name="/show_answer")
+        for trim in (True, False)
+    ]
+    assert ["uniform border was trimmed" in card for card in cards] == [True, False]
 
 
 def test_a_chosen_run_answers(client, store, picture):
@@ -128,9 +144,9 @@ def test_a_chosen_run_answers(client, store, picture):
 
 def test_the_next_answer_is_the_newer_checkpoints(client, store, picture):
     run = make_run(store, "run-1")
-    assert "step 34, test accuracy 62.5" in client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
+    assert "step 34, test accuracy 62.5" in client.predict(handle_file(picture), NEWEST, True, api_name="/show_answer")
     save_model(run.model_path, network(1), replace(INFO, epoch=3, step=51, accuracy=0.75))
-    card = client.predict(handle_file(picture), NEWEST, api_name="/show_answer")
+    card = client.predict(handle_file(picture), NEWEST, True, api_name="/show_answer")
     assert "run-1" in card and "step 51, test accuracy 75.0" in card and "after epoch 3" in card
 
 
@@ -179,7 +195,7 @@ def test_the_classes_of_the_chosen_run_are_shown(client, store):
 
 def test_without_a_picture_the_card_says_what_to_do(client, store):
     make_run(store, "run-1")
-    assert "Show it a picture" in client.predict(None, NEWEST, api_name="/show_answer")
+    assert "Show it a picture" in client.predict(None, NEWEST, True, api_name="/show_answer")
     assert "no uploaded picture" in refused(client, None, NEWEST)
 
 
@@ -193,7 +209,7 @@ def test_a_broken_upload_is_one_sentence(client, store, tmp_path, content):
     broken.write_bytes(content)
     sentence = refused(client, handle_file(broken), NEWEST)
     assert sentence.endswith(".") and str(tmp_path) not in sentence
-    card = client.predict(handle_file(broken), NEWEST, api_name="/show_answer")
+    card = client.predict(handle_file(broken), NEWEST, True, api_name="/show_answer")
     assert 'role="alert"' in card and sentence in card
 
 
@@ -210,7 +226,7 @@ def test_a_path_outside_the_uploads_is_refused(server, store, picture, folder, e
     Path(climbing).resolve().write_bytes(picture.read_bytes())
     for path in (str(picture), climbing, "/etc/passwd"):
         for mark in ({}, {"meta": MARK}, {"meta": {}}):
-            reply = raw(server, endpoint, {"path": path, **mark}, NEWEST)
+            reply = raw(server, endpoint, {"path": path, **mark}, NEWEST, True)
             assert "probability" not in reply
             if mark == {"meta": MARK}:  # Gradio refuses by itself what carries its mark
                 assert "event: error" in reply
@@ -235,14 +251,14 @@ def test_a_path_outside_the_uploads_is_refused(server, store, picture, folder, e
 def test_only_an_upload_is_a_picture(server, store, upload):
     """A data: URL would pass by the limit on the size of uploads, and a web address is not ours to fetch."""
     make_run(store, "run-1")
-    reply = raw(server, "classify", upload, NEWEST)
+    reply = raw(server, "classify", upload, NEWEST, True)
     assert "event: error" in reply and "probability" not in reply
 
 
 def test_only_classify_is_public(client):
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert list(named) == ["/classify"]
-    assert [parameter["parameter_name"] for parameter in named["/classify"]["parameters"]] == ["picture", "run"]
+    assert [parameter["parameter_name"] for parameter in named["/classify"]["parameters"]] == ["picture", "run", "trim"]
 
 
 # --- the card -------------------------------------------------------------------------------------------------
