@@ -3,11 +3,22 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
+from unicodedata import combining, east_asian_width, normalize
 
 
 def percent(share: float | None) -> str:
     """0.873 -> '87.3 %'."""
     return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def loss(value: float | None) -> str:
+    """1.2041 -> '1.204'; None is what was no number."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: a Chinese letter two, an accent over the one before it none."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def duration(seconds: float | None) -> str:
@@ -49,6 +60,11 @@ def printable(text: str) -> str:
     """One line that cannot act on a terminal: control characters, line ends and marks that turn the direction of
     writing become escapes that can be read ('\\x1b'), bytes of a name that is no UTF-8 likewise ('\\xe9')."""
     return _ACTS.sub(_escaped, text)
+
+
+def name_of_class(folder: str) -> str:
+    """A class folder's name as people read it: composed, so that 'café' from a Mac is the 'café' of elsewhere."""
+    return printable(normalize("NFC", folder))
 
 
 def printable_lines(text: str) -> str:

@@ -21,7 +21,7 @@ def add_evaluate(commands) -> None:
 
 def evaluate_command(options: argparse.Namespace) -> int:
     from resnet_demo.inference.evaluate import evaluate
-    from resnet_demo.text import percent, printable
+    from resnet_demo.text import columns, percent, printable
 
     classifier = open_checkpoint(options)
     print_checkpoint(options, classifier)
@@ -34,7 +34,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
         return 0
     print(f"accuracy {percent(evaluation.accuracy)} on {evaluation.images:,} test images")
     names = [printable(name) for name in evaluation.classes]
-    width = max(map(len, names))
+    width = max(map(columns, names))
     for name, share in zip(names, evaluation.class_accuracy, strict=True):
-        print(f"  {name:<{width}}  {percent(share):>7}")
+        print(f"  {name}{' ' * (width - columns(name))}  {percent(share):>7}")
     return 0

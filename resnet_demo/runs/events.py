@@ -4,9 +4,13 @@ Imports no torch: whoever only looks at a run needs none.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from typing import Any
+
+from resnet_demo.text import printable_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,21 +110,42 @@ _BY_NAME = {kind.__name__: kind for kind in STORED}
 
 
 def to_line(event: Event) -> str:
-    """One line of JSON, without the newline."""
-    return json.dumps({"event": type(event).__name__, **asdict(event)}, separators=(",", ":"))
+    """One line of JSON, without the newline. JSON knows no NaN and no infinity: they become null."""
+    values = {name: _finite(value) for name, value in asdict(event).items()}
+    return json.dumps({"event": type(event).__name__, **values}, separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_finite, value))
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def from_line(line: str) -> Event:
     """Raises ValueError where the line is not a whole, known event. What a later version says beyond it is left out."""
     try:
-        values = json.loads(line)
+        values = json.loads(line, parse_constant=lambda _: None)  # earlier versions wrote NaN
+        if "\\u" in line:  # earlier versions wrote names as the disk had them, bytes that are no UTF-8 included
+            values = _printable(values)
         kind = _BY_NAME[values.pop("event")]
         for name in ("classes", "warnings", "probabilities"):
             if name in values:
                 values[name] = tuple(values[name])
-        return kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
+        event = kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
+        if None in (event.time, event.epoch, event.step, event.images_seen, event.elapsed_s):
+            raise TypeError("not a place in a run")
+        return event
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"Not an event: {line[:80]!r}") from error
+
+
+def _printable(value: Any) -> Any:
+    """Every text in it so that a page and a terminal can take it."""
+    if isinstance(value, dict):
+        return {name: _printable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_printable(part) for part in value]
+    return printable_lines(value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -157,7 +182,7 @@ class RunView:
     @property
     def images_per_s(self) -> float | None:
         """The median over the logged points: a slow first step does not count."""
-        rates = sorted(point.images_per_s for point in self.metrics)
+        rates = sorted(point.images_per_s for point in self.metrics if point.images_per_s is not None)
         return rates[len(rates) // 2] if rates else None
 
     def gaps(self, log_every_steps: int) -> list[tuple[int, int]]:

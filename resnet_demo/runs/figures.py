@@ -1,8 +1,10 @@
 """Curves as a picture file. The only module that imports matplotlib, and never its pyplot: that keeps figures alive."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
+from matplotlib import font_manager, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -45,15 +47,24 @@ def draw_curves(runs: Sequence[PlacedView]) -> Figure:
     if several:
         lines = [Line2D([], [], color=RUNS[place % len(RUNS)], linewidth=2.5) for place, *_ in runs]
         names = [f"{run_mark(place)}   {_literal(name)}" for place, name, _ in runs]
-        figure.legend(lines, names, loc="outside lower left", frameon=False, fontsize=9)
+        figure.legend(
+            lines, names, loc="outside lower left", frameon=False, prop={"family": _families(names), "size": 9}
+        )
     return figure
 
 
 def _draw(axes: Axes, view: RunView, measure: str, train: str, test: str, faint: float = 1.0) -> None:
     steps = view.started.steps_per_epoch if view.started else 1
-    trained, tested = [point.step / steps for point in view.metrics], [point.epoch for point in view.epochs]
-    axes.plot(trained, [getattr(m, f"train_{measure}") for m in view.metrics], color=train, alpha=faint)
-    axes.plot(tested, [getattr(e, f"test_{measure}") for e in view.epochs], "--o", color=test, markersize=4)
+    trained = [(point.step / steps, getattr(point, f"train_{measure}")) for point in view.metrics]
+    tested = [(ended.epoch, getattr(ended, f"test_{measure}")) for ended in view.epochs]
+    axes.plot(*_numbers(trained), color=train, alpha=faint)
+    axes.plot(*_numbers(tested), "--o", color=test, markersize=4)
+
+
+def _numbers(points: list[tuple[float, float | None]]) -> tuple[list[float], list[float]]:
+    """x and y of the points whose value is a number."""
+    known = [(x, y) for x, y in points if y is not None]
+    return [x for x, _ in known], [y for _, y in known]
 
 
 def _draw_one(axes: Axes, view: RunView, measure: str, colour: str, mark: str) -> None:
@@ -77,6 +88,28 @@ def _train_and_test(several: bool) -> list[Line2D]:
 def _literal(name: str) -> str:
     """A dollar sign in a person's title would begin a formula."""
     return name.replace("$", r"\$")
+
+
+def _families(texts: Sequence[str]) -> list[str]:
+    """Fonts for these texts: the usual one, and where it lacks letters the first on this machine that has them."""
+    families = [*rcParams["font.sans-serif"][:1]]
+    missing = {ord(letter) for letter in "".join(texts)} - _letters(font_manager.findfont(families[0]))
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.weight != 400) if missing else ():
+        if found := missing & _letters(font.fname):
+            families.append(font.name)
+            missing -= found
+        if not missing:
+            break
+    return families
+
+
+@lru_cache(maxsize=512)
+def _letters(font_file: str) -> frozenset[int]:
+    """Which a font can draw; none where it cannot be read."""
+    try:
+        return frozenset(font_manager.get_font(font_file).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()
 
 
 def save_curves(runs: Sequence[PlacedView], path: Path) -> None:

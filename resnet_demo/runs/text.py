@@ -7,7 +7,7 @@ from resnet_demo.data.known import data_label
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import Progress
-from resnet_demo.text import duration, percent, plural, rate, size
+from resnet_demo.text import duration, loss, percent, plural, rate, size
 
 PHASES = {
     "downloading": "Downloading (once; the next start is fast)",
@@ -59,7 +59,7 @@ def amount(progress: events.Event | Progress | LoadProgress) -> str:
 
 def measured(point: events.MetricsLogged) -> str:
     """What one point of the curves says: 'loss 1.204  accuracy 56.2 %  173 images/s'."""
-    return f"loss {point.train_loss:.3f}  accuracy {percent(point.train_accuracy)}  {rate(point.images_per_s)}"
+    return f"loss {loss(point.train_loss)}  accuracy {percent(point.train_accuracy)}  {rate(point.images_per_s)}"
 
 
 def event_line(event: events.Event) -> str | None:
@@ -77,7 +77,7 @@ def event_line(event: events.Event) -> str | None:
             held_out = event.validation_accuracy
             chosen_by = f", held-out accuracy {percent(held_out)}" if held_out is not None else ""
             return (
-                f"epoch {event.epoch} ended: test loss {event.test_loss:.3f}, test accuracy "
+                f"epoch {event.epoch} ended: test loss {loss(event.test_loss)}, test accuracy "
                 f"{percent(event.test_accuracy)}{chosen_by} ({duration(event.elapsed_s)})"
             )
         case events.RunPaused():

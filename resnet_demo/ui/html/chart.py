@@ -77,10 +77,14 @@ class Axis:
 
     def write(self, value: float) -> str:
         shown = value / self.unit
-        number = f"{shown:,.0f}" if abs(shown) >= 1000 else f"{shown:.4g}".replace("e-0", "e-")
+        if abs(shown) >= 100_000:  # six digits and a comma are wider than the margin
+            number = next(f"{shown / unit:.4g}{letter}" for unit, letter in _LARGE if abs(shown) >= unit)
+        else:
+            number = f"{shown:,.0f}" if abs(shown) >= 1000 else f"{shown:.4g}".replace("e-0", "e-")
         return f"{number}{self.suffix}"
 
 
+_LARGE = ((1e15, "e15"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _TIME_UNITS = (("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, math.inf))
 
 
