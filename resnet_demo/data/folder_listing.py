@@ -10,9 +10,8 @@ from typing import NamedTuple
 from PIL import Image
 
 from resnet_demo.data.dataset import DataError
-from resnet_demo.data.image_names import class_name
 from resnet_demo.data.images import FORMATS
-from resnet_demo.text import plural, printable
+from resnet_demo.text import name_of_class, plural, printable
 
 LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")  # what operating systems leave, beside files that begin with a dot
 HELD_OUT_PARTS = ("val", "valid", "validation", "dev")  # what others call a part to choose by
@@ -115,7 +114,7 @@ def _class_files(root: Path, part: str, left_out: LeftOut) -> Iterator[ImageFile
 
 
 def _files_of_class(name: str, folder: os.DirEntry, left_out: LeftOut) -> Iterator[ImageFile]:
-    own_name, files, others = class_name(folder.name), 0, 0
+    own_name, files, others = name_of_class(folder.name), 0, 0
     for entry in _entries(Path(folder.path)):
         inner = f"{name}/{entry.name}"
         match _kind(entry):

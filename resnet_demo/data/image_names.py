@@ -5,23 +5,16 @@ every image that comes, and what was tested yesterday would be trained on today.
 """
 
 import hashlib
-import unicodedata
+from unicodedata import normalize
 
 import numpy as np
-
-from resnet_demo.text import printable
 
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))  # of splitmix64 (Steele 2014)
 
 
-def class_name(folder: str) -> str:
-    """A class folder's name as people read it: composed, so that 'café' from a Mac is the 'café' of elsewhere."""
-    return printable(unicodedata.normalize("NFC", folder))
-
-
 def image_id(class_name: str, file_name: str) -> int:
     """64 bits that follow from the class and the file's name alone."""
-    name = f"{class_name}/{unicodedata.normalize('NFC', file_name)}"
+    name = f"{class_name}/{normalize('NFC', file_name)}"
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 

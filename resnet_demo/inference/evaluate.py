@@ -11,6 +11,7 @@ from resnet_demo.inference.predictor import BATCH, Classifier
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
+from resnet_demo.text import printable
 
 
 def evaluate(
@@ -29,9 +30,9 @@ def evaluate(
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:
     """Raises CheckpointError where the data's classes are not the checkpoint's."""
     if dataset.classes != classifier.info.classes:
+        source = printable(dataset.source)
         raise CheckpointError(
-            f"This checkpoint knows other classes than '{dataset.source}' has. Choose the data it was trained on with "
-            "--data."
+            f"This checkpoint knows other classes than '{source}' has. Choose the data it was trained on with --data."
         )
 
 

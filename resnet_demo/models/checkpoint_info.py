@@ -8,6 +8,7 @@ from pathlib import Path
 
 from resnet_demo.errors import UserError
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS, NetworkSpec, shortcut_problem
+from resnet_demo.text import name_of_class
 
 MODEL_FORMAT = "resnet_demo-2"  # has a digest
 WITHOUT_DIGEST = "resnet_demo-1"
@@ -55,6 +56,8 @@ class ModelInfo:
         described = [f for f in fields(cls) if f.name != "digest" and (f.name in metadata or f.default is MISSING)]
         try:
             values = {f.name: json.loads(metadata[f.name]) for f in described}
+            # Earlier versions wrote a class as the disk had its folder's name.
+            values["classes"] = [name_of_class(name) for name in values["classes"]]
             digest = metadata["digest"] if written_by == MODEL_FORMAT else ""
             info = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}, digest=digest)
             plausible = info._is_plausible()

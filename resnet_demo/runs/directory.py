@@ -18,6 +18,7 @@ from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.event_log import EventLog
 from resnet_demo.runs.events import Event, RunView, fold, to_line
+from resnet_demo.text import printable
 
 RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
 URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the later one counts
@@ -66,7 +67,7 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.id = path.name
+        self.id = printable(path.name)  # a folder's name may hold bytes that no page and no terminal can take
         self.events_path = path / "events.jsonl"
         self.model_path = path / "model.safetensors"
         self.state_path = path / "resume.pt"

@@ -18,6 +18,7 @@ from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.schedule import learning_rate
+from resnet_demo.text import name_of_class
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.distributed import ALONE, Processes
 from resnet_demo.training.ema import move_average, steps_to_average
@@ -246,7 +247,8 @@ class Trainer:
                 "The saved state is of another version of resnet_demo and cannot be continued here. Start a new run "
                 "from its weights."
             )
-        if state["data"] != self._data_facts():
+        facts = {**state["data"], "classes": [name_of_class(name) for name in state["data"]["classes"]]}
+        if facts != self._data_facts():
             raise TrainingError(
                 "The pictures or their classes are not those that this run began with, so it cannot go on exactly. "
                 "Put them back as they were, or start a new run."
