@@ -16,8 +16,8 @@ def add_checkpoint_flags(command: argparse.ArgumentParser) -> None:
     """Which checkpoint answers: the newest of a folder of runs, a chosen run's there, or a file."""
     where = command.add_mutually_exclusive_group()
     where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
-    where.add_argument("--checkpoint", type=Path, metavar="PATH", help="a model.safetensors, or a run's folder")
-    command.add_argument("--run-id", metavar="ID", help="a run in the folder of runs (default: the newest checkpoint)")
+    where.add_argument("--checkpoint", type=Path, metavar="PATH", help="a model.safetensors file, or a run's folder")
+    command.add_argument("--run-id", metavar="ID", help="a run in that folder (default: the newest checkpoint)")
 
 
 def open_checkpoint(options: argparse.Namespace) -> "Classifier":

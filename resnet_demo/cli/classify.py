@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 def add_classify(commands) -> None:
-    classify = add_command(commands, "classify", classify_command, "Ask a checkpoint what pictures show.")
-    classify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a picture of any size")
+    classify = add_command(commands, "classify", classify_command, "Classify images with a checkpoint.")
+    classify.add_argument("files", type=Path, nargs="+", metavar="FILE", help="an image of any size")
     add_checkpoint_flags(classify)
-    classify.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to name (default 3)")
+    classify.add_argument("--top-k", type=int, default=3, metavar="K", help="how many classes to list (default 3)")
     classify.add_argument("--no-trim", action="store_true", help="keep a wide uniform border around what is shown")
-    classify.add_argument("--json", action="store_true", help="one JSON object a picture, a line each")
+    classify.add_argument("--json", action="store_true", help="one JSON object per image, one per line")
 
 
 def classify_command(options: argparse.Namespace) -> int:
-    """Every picture that can be read is answered; the others are named on stderr, and the exit status is 1."""
+    """Every image that can be read is classified; the others are named on stderr, and the exit status is 1."""
     if options.top_k < 1:
         raise CommandError("--top-k must be at least 1.", code=2)
     from resnet_demo.data.decoder import load_image

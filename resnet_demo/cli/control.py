@@ -1,4 +1,4 @@
-"""What pause, resume, stop and discard share: how a run is named, and how its worker is waited for."""
+"""What pause, resume, stop and discard share: how a run is found, and how long its worker is waited for."""
 
 import argparse
 import sys
@@ -26,7 +26,9 @@ def find_run(options: argparse.Namespace) -> RunDirectory:
     known = {run.id: run for run in store.runs()}
     run = known.get(options.run) or (folder if folder.exists() else None)
     if run is None:
-        raise CommandError(f"There is no run '{options.run}' in '{options.runs}', and no folder of a run by that path.")
+        raise CommandError(
+            f"There is no run '{options.run}' in '{options.runs}', and that is not the path of a run's folder."
+        )
     return run
 
 
@@ -47,15 +49,15 @@ def end_training(run: RunDirectory, wanted: str) -> int:
         case events.RunEnded(outcome=outcome, message=message, step=step):
             print_result(f"'{run.id}' is {outcome} at step {step:,}. {message}".strip())
         case _:
-            raise CommandError(
-                f"The process that trained '{run.id}' is gone without having saved. Resume or discard it."
-            )
+            raise CommandError(f"The process that trained '{run.id}' ended without saving. Resume or discard the run.")
     return 0
 
 
 def wait_a_moment(run: RunDirectory, deadline: float) -> None:
     if time.monotonic() > deadline:
-        raise CommandError(f"'{run.id}' still trains after {TIMEOUT_S:.0f} s. It ends by itself once its step is done.")
+        raise CommandError(
+            f"'{run.id}' is still training after {TIMEOUT_S:.0f} s. It will end when its current step is done."
+        )
     time.sleep(POLL_S)
 
 

@@ -9,7 +9,7 @@ from resnet_demo.runs.points import write_csv
 
 
 def add_curves(commands) -> None:
-    help = "The loss and accuracy of one run, or of several over each other, as a picture or a table."
+    help = "Draw the loss and accuracy of one or more runs as an image, or write them as a table."
     curves = add_command(commands, "curves", curves_command, help)
     curves.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
     curves.add_argument("--output", type=Path, default=Path("curves.png"), metavar="FILE", help="PNG, SVG, PDF or CSV")

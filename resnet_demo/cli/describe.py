@@ -9,14 +9,14 @@ from resnet_demo.models.catalog import ARCHITECTURES, AUTO, OFFERED_SHORTCUTS, S
 
 def add_describe(commands) -> None:
     describe = add_command(
-        commands, "describe", describe_command, "A network by stages: shapes, parameters, multiply-adds."
+        commands, "describe", describe_command, "Show a network by stages: shapes, parameters, multiply-adds."
     )
     describe.add_argument("--arch", choices=tuple(ARCHITECTURES), default="resnet50")
     describe.add_argument("--stem", choices=tuple(STEMS), default="imagenet")
     describe.add_argument("--shortcut", choices=OFFERED_SHORTCUTS, default=AUTO)
     describe.add_argument("--input-size", type=int, default=32, metavar="PIXELS")
     describe.add_argument("--classes", type=int, default=10, metavar="N")
-    describe.add_argument("--json", action="store_true", help="everything, down to each layer, as JSON")
+    describe.add_argument("--json", action="store_true", help="all of it as JSON, down to each layer")
 
 
 def describe_command(options: argparse.Namespace) -> int:

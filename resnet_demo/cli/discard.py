@@ -11,7 +11,7 @@ from resnet_demo.workers.launcher import Launcher
 
 def add_discard(commands) -> None:
     add_control(
-        commands, "discard", discard_command, "End a run without saving, where it trains, and delete its folder."
+        commands, "discard", discard_command, "Delete a run and its folder. If it is training, it ends without saving."
     )
 
 

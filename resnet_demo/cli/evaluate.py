@@ -12,11 +12,15 @@ from resnet_demo.data.dataset import drain
 
 
 def add_evaluate(commands) -> None:
-    evaluate = add_command(commands, "evaluate", evaluate_command, "Measure a checkpoint on the test pictures.")
+    evaluate = add_command(
+        commands, "evaluate", evaluate_command, "Measure a checkpoint's accuracy on the test images."
+    )
     add_checkpoint_flags(evaluate)
-    evaluate.add_argument("--data", metavar="SOURCE", help="cifar10, digits or folder:PATH (default: what it learned)")
-    evaluate.add_argument("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="where downloads are kept")
-    evaluate.add_argument("--json", action="store_true", help="everything, with the confusion matrix, as JSON")
+    evaluate.add_argument(
+        "--data", metavar="SOURCE", help="cifar10, digits or folder:PATH (default: the data it was trained on)"
+    )
+    evaluate.add_argument("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="the folder for downloads")
+    evaluate.add_argument("--json", action="store_true", help="all results as JSON, with the confusion matrix")
 
 
 def evaluate_command(options: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
-"""`python -m resnet_demo train|pause|resume|stop|discard|…`: what the page does, from a terminal.
+"""Does from a terminal what the page does, on the same runs.
 
-Exit codes: 0 done, 1 it failed (one line on stderr), 2 a wrong call, 130 ended by Ctrl-C after saving.
+Exit status: 0 done, 1 failed (stderr says why in a line), 2 a wrong call, 130 paused, or ended by Ctrl-C.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""pause: what the page's button does, to a run of any process."""
+"""pause: as the button on the page, for a run that any process trains."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from resnet_demo.runs.directory import PAUSE
 
 
 def add_pause(commands) -> None:
-    add_control(commands, "pause", pause_command, "Let a training save and end; resume goes on with it.")
+    add_control(commands, "pause", pause_command, "Save a training run and end its process. resume continues it.")
 
 
 def pause_command(options: argparse.Namespace) -> int:

@@ -9,7 +9,9 @@ from resnet_demo.training.distributed import is_first
 
 
 def add_resume(commands) -> None:
-    resume = add_control(commands, "resume", resume_command, "Go on with a paused, interrupted or failed run, here.")
+    resume = add_control(
+        commands, "resume", resume_command, "Continue a paused, interrupted or failed run in this terminal."
+    )
     add_foreground_flags(resume)
 
 

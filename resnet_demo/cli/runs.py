@@ -12,9 +12,9 @@ from resnet_demo.text import percent, printable
 
 
 def add_runs(commands) -> None:
-    runs = add_command(commands, "runs", runs_command, "List the runs with their ids, states and titles, newest first.")
+    runs = add_command(commands, "runs", runs_command, "List all runs with their ids, states and titles, newest first.")
     runs.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
-    runs.add_argument("--json", action="store_true", help="one JSON object a run, a line each")
+    runs.add_argument("--json", action="store_true", help="one JSON object per run, one per line")
 
 
 def runs_command(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""stop: what the page's button does, to a run of any process."""
+"""stop: as the button on the page, for a run that any process trains."""
 
 import argparse
 
@@ -7,7 +7,7 @@ from resnet_demo.runs.directory import STOP
 
 
 def add_stop(commands) -> None:
-    add_control(commands, "stop", stop_command, "Let a training save and be over.")
+    add_control(commands, "stop", stop_command, "Save a training run and finish it now.")
 
 
 def stop_command(options: argparse.Namespace) -> int:

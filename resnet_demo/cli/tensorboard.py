@@ -11,11 +11,15 @@ FOLLOW_S = 2.0
 
 
 def add_tensorboard(commands) -> None:
-    help = "Write runs' curves as TensorBoard's event files, so that `tensorboard --logdir DIR` shows them."
+    help = "Write runs' curves as TensorBoard event files, which `tensorboard --logdir DIR` shows."
     tensorboard = add_command(commands, "tensorboard", tensorboard_command, help)
     tensorboard.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
-    tensorboard.add_argument("--out", type=Path, required=True, metavar="DIR", help="one folder a run is made in it")
-    tensorboard.add_argument("--follow", action="store_true", help="go on until all runs are over; Ctrl-C ends it")
+    tensorboard.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder to write to; each run gets a folder in it"
+    )
+    tensorboard.add_argument(
+        "--follow", action="store_true", help="keep writing until all runs have ended, or until Ctrl-C"
+    )
 
 
 def tensorboard_command(options: argparse.Namespace) -> int:
@@ -23,7 +27,7 @@ def tensorboard_command(options: argparse.Namespace) -> int:
 
     runs = named_runs(options.runs)
     if len({run.id for run in runs}) < len(runs):
-        raise CommandError("Two of these runs have the same name, and would be written into one folder.", code=2)
+        raise CommandError("Two of these runs have the same name, so they would be written into one folder.", code=2)
     with ExitStack() as stack:
         files = [(run, stack.enter_context(EventFile(options.out / run.id))) for run in runs]
         while True:

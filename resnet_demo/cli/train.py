@@ -23,9 +23,13 @@ from resnet_demo.workers.signals import PauseSignals
 
 
 def add_train(commands) -> None:
-    train = add_command(commands, "train", train_command, "Train a network; Ctrl-C saves, the same --run goes on.")
+    train = add_command(
+        commands, "train", train_command, "Train a network. Ctrl-C saves and pauses; the same --run continues."
+    )
     where = train.add_mutually_exclusive_group()
-    where.add_argument("--run", type=Path, metavar="DIR", help="make this run, or go on with it where it is unfinished")
+    where.add_argument(
+        "--run", type=Path, metavar="DIR", help="the run's folder: a new one, or an unfinished run to continue"
+    )
     where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
     add_foreground_flags(train)
     for setting in fields(TrainConfig):
@@ -33,10 +37,8 @@ def add_train(commands) -> None:
 
 
 def add_foreground_flags(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="where downloaded data are kept"
-    )
-    command.add_argument("--json", action="store_true", help="one event a line, as JSON, instead of a progress bar")
+    command.add_argument("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="the folder for downloads")
+    command.add_argument("--json", action="store_true", help="one event per line, as JSON, instead of a progress line")
 
 
 def _add_setting(command: argparse.ArgumentParser, setting) -> None:
@@ -132,7 +134,7 @@ def _open_or_create(options: argparse.Namespace) -> RunDirectory:
     own = run.config().to_dict() if given else {}  # the same once more is allowed: torchrun restarts by the same words
     if others := [name for name, value in given.items() if value != own[name]]:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
-        raise CommandError(f"'{run.id}' exists and goes on with its own settings; leave out {names}.", code=2)
+        raise CommandError(f"'{run.id}' exists and continues with its own settings; leave out {names}.", code=2)
     return run
 
 
@@ -141,7 +143,7 @@ def _end(run: RunDirectory, last: events.Event | None, quiet: bool) -> int:
     if isinstance(last, events.RunPaused):
         if not quiet:
             done = "Saved" if run.view().saved else "Paused before anything was saved"
-            print(f"{done}. Go on with: python -m resnet_demo train --run {run.path}", file=sys.stderr)
+            print(f"{done}. Continue with: python -m resnet_demo train --run {run.path}", file=sys.stderr)
         return 0 if is_under_torchrun() else 130  # torchrun takes all but 0 for a death, and would start again
     if isinstance(last, events.RunEnded) and last.outcome == "failed":
         raise CommandError(last.message)

@@ -104,13 +104,13 @@ def test_a_worker_that_does_not_let_go_is_not_waited_for_for_ever(store, tiny_co
     run = store.create(tiny_config)
     with store.training(run):
         assert control(command, run.path) == 1
-    assert "still trains after" in capsys.readouterr().err and run.wanted() == command
+    assert "is still training after" in capsys.readouterr().err and run.wanted() == command
 
 
 @pytest.mark.parametrize(
     ("last", "code", "words"),
     [
-        (None, 1, "gone without having saved"),
+        (None, 1, "ended without saving"),
         (events.RunEnded(**PLACE, outcome="failed", message="The disk is full."), 1, "The disk is full."),
         (events.RunEnded(**PLACE, outcome="finished"), 0, "is finished at step 3."),
     ],

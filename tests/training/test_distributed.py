@@ -199,7 +199,7 @@ def test_ctrl_c_saves_all_of_them_and_says_how_to_go_on(store, config, tmp_path)
         started.send_signal(signal.SIGINT)
         assert end(started) == 130
         said = started.stdout.read()
-    assert f"Saved. Go on with: python -m resnet_demo train --run {run.path}" in said and "Traceback" not in said
+    assert f"Saved. Continue with: python -m resnet_demo train --run {run.path}" in said and "Traceback" not in said
     assert told(run).endswith("cp") and run.view().saved.step == run.view().last.step and not run.is_alive()
 
 
