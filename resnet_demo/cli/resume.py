@@ -5,6 +5,8 @@ import argparse
 from resnet_demo.cli.command import CommandError
 from resnet_demo.cli.control import add_control, find_run
 from resnet_demo.cli.train import add_foreground_flags, train_along, train_in_foreground
+from resnet_demo.data.known import FOLDER
+from resnet_demo.runs.config import absolute_source
 from resnet_demo.training.distributed import is_first
 
 
@@ -13,6 +15,7 @@ def add_resume(commands) -> None:
         commands, "resume", resume_command, "Continue a paused, interrupted or failed run in this terminal."
     )
     add_foreground_flags(resume)
+    resume.add_argument("--data", metavar="folder:PATH", help="where the run's images lie, if they have moved")
 
 
 def resume_command(options: argparse.Namespace) -> int:
@@ -25,4 +28,7 @@ def resume_command(options: argparse.Namespace) -> int:
             f"The run '{run.id}' is {view.ended.outcome}, so there is nothing to resume. A new run can go on from its "
             f"weights: train --start-from run:{run.id}"
         )
-    return train_in_foreground(run, options.data_dir, options.json, reopen=True)
+    moved_to = absolute_source(options.data) if options.data else ""
+    if moved_to and not (moved_to.startswith(FOLDER) and run.config().data.startswith(FOLDER)):
+        raise CommandError("--data names the folder to which the images of a run on folder:PATH have moved.", code=2)
+    return train_in_foreground(run, options.data_dir, options.json, reopen=True, moved_to=moved_to)

@@ -59,15 +59,15 @@ def train_command(options: argparse.Namespace) -> int:
     return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
 
 
-def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: bool = False) -> int:
+def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: bool = False, moved_to: str = "") -> int:
     """Train to the end or until Ctrl-C, and say how it ended; returns the exit status. `reopen` lets a stopped run go
-    on."""
+    on, `moved_to` is where its images lie by now."""
     from resnet_demo.workers.worker import Worker
 
     goes_on = reopen or not run.view().is_over
     if goes_on and run.config().processes > 1 and not is_under_torchrun():
-        return _train_under_torchrun(run, data_dir, json)
-    worker = Worker(run, data_dir, reopen)
+        return _train_under_torchrun(run, data_dir, json, moved_to)
+    worker = Worker(run, data_dir, reopen, moved_to)
     worker.signals.heed()
     show = _print_json if json else _print_progress
     try:
@@ -80,12 +80,13 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: b
     return _end(run, last, json)
 
 
-def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool) -> int:
+def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool, moved_to: str) -> int:
     """Start torchrun and wait for it. It is in a session of its own, so that Ctrl-C and a lost terminal reach this
     process alone, which asks the run to pause as the page does: torchrun itself would answer a signal with a traceback
     and kill after 30 s what is still saving."""
     processes = run.config().processes
     arguments = ["resume", str(run.path), "--data-dir", str(data_dir)] + ["--json"] * json
+    arguments += ["--data", moved_to] if moved_to else []
     threads = str(max(1, (os.cpu_count() or 1) // processes))  # torchrun would take 1, and say so at length
     signals = PauseSignals(second=lambda *_: kill_tree(torchrun.pid))
     signals.heed()
@@ -134,7 +135,8 @@ def _open_or_create(options: argparse.Namespace) -> RunDirectory:
     own = run.config().to_dict() if given else {}  # the same once more is allowed: torchrun restarts by the same words
     if others := [name for name, value in given.items() if value != own[name]]:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
-        raise CommandError(f"'{run.id}' exists and continues with its own settings; leave out {names}.", code=2)
+        moved = f" Where its images have moved: resume {run.path} --data folder:PATH." if "data" in others else ""
+        raise CommandError(f"'{run.id}' exists and continues with its own settings; leave out {names}.{moved}", code=2)
     return run
 
 

@@ -51,13 +51,14 @@ class Launcher:
                 raise
         return run
 
-    def resume(self, run: RunDirectory) -> None:
-        """Go on with a paused, interrupted or failed run. Raises LaunchError."""
+    def resume(self, run: RunDirectory, moved_to: str = "") -> None:
+        """Go on with a paused, interrupted or failed run, whose images may have `moved_to` another source. Raises
+        LaunchError."""
         with self._starting:
             self._refuse_second()
             if not run.can_resume(run.view()):
                 raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
-            self._spawn(run)
+            self._spawn(run, moved_to)
 
     def pause(self, run: RunDirectory) -> None:
         """Ask this run's worker to save and end. Raises LaunchError where it does not train."""
@@ -99,11 +100,12 @@ class Launcher:
         if active := self.store.active():
             raise SecondError(f"'{active.id}' is training already. Pause it or let it finish first.")
 
-    def _spawn(self, run: RunDirectory) -> None:
+    def _spawn(self, run: RunDirectory, moved_to: str = "") -> None:
         """Start the command a person may type, and wait until it holds the run's lock. Not `train --run`: that
         would make a new run where this one has been deleted meanwhile."""
         command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.absolute())]
         command += ["--data-dir", str(self.data_dir.absolute()), "--json"]
+        command += ["--data", moved_to] if moved_to else []
         said = _log_bytes(run)
         with _shown_as_starting(run):
             with run.log_path.open("ab") as log:

@@ -37,9 +37,10 @@ class Worker:
     the locks are held, so that a second start is refused at once and the page sees a living worker early.
     """
 
-    def __init__(self, run: RunDirectory, data_dir: Path, reopen: bool = False) -> None:
-        """`reopen` lets a run that was stopped go on where its resume state is kept."""
-        self.run, self.data_dir, self.reopen = run, data_dir, reopen
+    def __init__(self, run: RunDirectory, data_dir: Path, reopen: bool = False, moved_to: str = "") -> None:
+        """`reopen` lets a run that was stopped go on where its resume state is kept; `moved_to` is the source in which
+        its images lie by now, kept in the run once they have proved to be the same."""
+        self.run, self.data_dir, self.reopen, self.moved_to = run, data_dir, reopen, moved_to
         self.signals = PauseSignals()
         self._processes = ALONE
         self._trainer = None
@@ -69,6 +70,8 @@ class Worker:
     def _work(self) -> Iterator[events.Event | Progress]:
         remove_unfinished(self.run.path, but=WRITTEN_BY_THE_PAGE)
         config = self.run.config()
+        if self.moved_to:
+            config = replace(config, data=self.moved_to)
         try:
             yield from self._load_and_train(config)
         except ProcessLost:  # no ending: the run is interrupted, and can be resumed
@@ -109,7 +112,7 @@ class Worker:
 
         threads = earlier_threads(self.run, self._processes.size)
         choice = prepare(config, threads, self._processes.size)
-        record_environment(self.run, config, choice.name, self._processes.size)
+        record_environment(self.run, self.run.config(), choice.name, self._processes.size)
         self._dataset = yield from load_dataset(config.data, self.data_dir, config.split)
         yield LoadProgress(STARTING, 0, 0)
         trainer, state, weights = Trainer(config, self._dataset, choice, self._processes), None, None
@@ -123,6 +126,8 @@ class Worker:
             )
         elif config.start_from:
             yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
+        if self.moved_to:
+            self.run.write_config(config, **self.run.environment())
         if state is None:  # also random ones: another machine may round otherwise
             weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}
         self._processes.hear_first(Material(config, threads, self._dataset, state, weights))

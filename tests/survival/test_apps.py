@@ -58,7 +58,7 @@ def test_the_app_and_the_worker_killed_ten_times_leave_no_trace(app, endless, tm
             else:
                 wait_for(lambda: "interrupted" in status(app), "the run shown as interrupted")
                 said_before = len(app.store.runs()[0].events())
-                assert post(app.url, "resume", [app.store.runs()[0].id])[0] == "complete"
+                assert post(app.url, "resume", [app.store.runs()[0].id, ""])[0] == "complete"
             (run,) = app.store.runs()
             if moment == MOMENTS:
                 # Not while it loads: then the log still ends with what was said after the last save.

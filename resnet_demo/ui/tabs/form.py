@@ -68,7 +68,7 @@ class TrainForm:
     def config(self, values: Sequence) -> TrainConfig:
         """The form's values as a config. Raises ConfigError, and gr.Error for a source that is not offered."""
         given = dict(zip(FIELDS, values, strict=True))
-        return TrainConfig(**{**given, "data": self._source(given["data"])})
+        return TrainConfig(**{**given, "data": self.source(given["data"])})
 
     def validate(self, *values) -> list[dict]:
         """A verdict beside each widget, before Start is obeyed."""
@@ -81,7 +81,7 @@ class TrainForm:
         dropdown says that somebody has chosen also when it is merely left."""
         if preset == filled:
             return [gr.skip()] * len(self.shown)
-        chosen = self._source(data)
+        chosen = self.source(data)
         if filled in PRESETS and PRESETS[filled].changes.get("data") == chosen:
             chosen = self.sources[0]  # the tour's digits go with it
         changes = {} if "data" in PRESETS[preset].changes else {"data": chosen}
@@ -96,7 +96,13 @@ class TrainForm:
         values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
         return [*(values[name] for name in FIELDS), config.preset]
 
-    def _source(self, name: str) -> str:
+    @property
+    def folder_choices(self) -> list[tuple[str, str]]:
+        """(label, name) of the folders that are offered, after the choice of none."""
+        folders = [source for source in self.sources if source.startswith(FOLDER)]
+        return [("Where it was", ""), *((_source_label(source), self._names[source]) for source in folders)]
+
+    def source(self, name: str) -> str:
         """What the page calls by this name; raises gr.Error for what the app was not started with."""
         for source, known_as in self._names.items():
             if known_as == name:

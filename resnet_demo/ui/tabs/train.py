@@ -1,8 +1,11 @@
 """The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
 `present`, what is done in `training.launcher`."""
 
+from pathlib import Path
+
 import gradio as gr
 
+from resnet_demo.data.known import FOLDER
 from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
 from resnet_demo.runs.watcher import NEWEST, Look, Snapshot, Version
 from resnet_demo.ui.backend import Backend
@@ -21,6 +24,7 @@ PLANNED_BY = (  # settings that the plan depends on
 )  # fmt: skip
 # What acts on a run acts on the one that this page shows: what is newest may have changed since.
 SHOWN_RUN = """() => document.querySelector("#status .run-card").dataset.run || "" """
+RESUMED_RUN = """(chosen, moved) => [document.querySelector("#status .run-card").dataset.run || "", moved]"""
 CONFIRM_DISCARD = """() => {
     const { run, name } = document.querySelector("#status .run-card").dataset;
     return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
@@ -74,6 +78,14 @@ class TrainTab:
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Finish now", variant="stop", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
+        self.moved = gr.Dropdown(
+            self.form.folder_choices,
+            value="",
+            label="Its folder of images is gone. If it has moved, choose its new place, then press Resume",
+            visible=False,
+            filterable=False,
+            elem_id="moved",
+        )
         self._build_curves()
         self.pinned = PinnedPhoto(self.backend)
         with gr.Accordion("Log", open=False):
@@ -126,7 +138,9 @@ class TrainTab:
         begun = [
             self.start.click(self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACT),
             self.tour.click(self.start_tour, None, in_front, api_name="tour", **ACT),
-            self.resume.click(self.resume_run, self.chosen, in_front, api_name="resume", js=SHOWN_RUN, **acting),
+            self.resume.click(
+                self.resume_run, [self.chosen, self.moved], in_front, api_name="resume", js=RESUMED_RUN, **acting
+            ),
         ]
         halted = [
             self.pause.click(self.pause_run, self.chosen, None, api_name="pause", js=SHOWN_RUN, **acting),
@@ -160,7 +174,7 @@ class TrainTab:
         self.version.states.change(
             self.show_states,
             [self.known_states, self.chosen],
-            [self.known_states, *lists, self.pinned.photo, self.ended, *self._buttons],
+            [self.known_states, *lists, self.pinned.photo, self.ended, self.moved, *self._buttons],
             api_name="states",
             **QUIET,
             **UNCHECKED,
@@ -195,8 +209,15 @@ class TrainTab:
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
             gr.Image(visible=owner, label=photo_label(look.training)),
             ended.run.id if ended else "",
+            gr.Dropdown(visible=owner and self._may_have_moved(shown)),
             *self.show_buttons(chosen, request),
         ]
+
+    def _may_have_moved(self, shown: Snapshot | None) -> bool:
+        """Whether the run could go on if its images were found, and there are folders to look in."""
+        if shown is None or not shown.can_resume or shown.alive or not shown.config.data.startswith(FOLDER):
+            return False
+        return len(self.form.folder_choices) > 1 and not Path(shown.config.data.removeprefix(FOLDER)).is_dir()
 
     @property
     def _buttons(self) -> list[gr.Button]:
@@ -285,9 +306,11 @@ class TrainTab:
         self.backend.access.require_owner(request)
         self.backend.act(lambda: self.backend.launcher.stop(self.backend.store.get(run_id)))
 
-    def resume_run(self, run_id: str, request: gr.Request) -> str:
+    def resume_run(self, run_id: str, moved: str, request: gr.Request) -> str:
+        """`moved` is what the page calls the folder in which the run's images are by now, '' for where they were."""
         self.backend.access.require_owner(request)
-        return self._act(lambda: self.backend.launcher.resume(self.backend.store.get(run_id)))
+        moved_to = self.form.source(moved) if moved else ""
+        return self._act(lambda: self.backend.launcher.resume(self.backend.store.get(run_id), moved_to))
 
     def discard_run(self, run_id: str, request: gr.Request) -> str | dict:
         """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""

@@ -20,6 +20,7 @@ from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.tabs.form import FIELDS, TrainForm
+from resnet_demo.ui.tabs.train import TrainTab
 from tests.support.asking import post, run_now
 
 PLAIN = ["newest", 0, "epoch"]  # curves without smoothing, along the epochs
@@ -28,7 +29,7 @@ CHANGING = {
     "start": None,
     "tour": [],
     "pause": ["some"],
-    "resume": ["some"],
+    "resume": ["some", ""],
     "stop": ["some"],
     "discard": ["newest"],
     "pin": [None],
@@ -135,8 +136,23 @@ def test_a_paused_run_that_is_not_in_front_can_be_chosen_and_resumed(serve, tiny
         paused.append(events.RunPaused(time=1.0, **place))
         newer.append(events.RunEnded(time=2.0, **place, outcome="stopped"))
         assert "stopped" in status(url) and "paused" in status(url, paused.id)
-        assert post(url, "resume", [paused.id])[0] == "complete"
+        assert post(url, "resume", [paused.id, ""])[0] == "complete"
         assert backend.store.active() == paused
+
+
+def test_the_page_offers_its_folders_where_a_waiting_runs_own_is_gone(store, tiny_config, tmp_path):
+    (tmp_path / "after").mkdir()
+    backend = Backend.over(store, tmp_path, [f"folder:{tmp_path / 'after'}"])
+    run = store.create(replace(tiny_config, data=f"folder:{tmp_path / 'before'}"))
+    run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
+    with gr.Blocks():
+        tab = TrainTab(backend)
+    shown = backend.watcher.look().shown(run.id)
+    assert tab.form.folder_choices == [("Where it was", ""), ("Folder after", "folder:0")]
+    assert tab.form.source("folder:0") == f"folder:{tmp_path / 'after'}"
+    assert tab._may_have_moved(shown)
+    (tmp_path / "before").mkdir()
+    assert not tab._may_have_moved(shown)
 
 
 def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config):
@@ -308,7 +324,7 @@ def test_a_pinned_photo_is_seen_by_everyone_and_changed_by_the_owner_alone(serve
         run = backend.store.create(tiny_config)
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
         dropped = upload(url, photo)
-        assert post(url, "resume", [run.id], "secret")[0] == "complete"
+        assert post(url, "resume", [run.id, ""], "secret")[0] == "complete"
         assert REFUSAL in post(url, "pin", [dropped])[1] and pinned(run) is None
         assert post(url, "pin", [dropped], "secret")[0] == "complete" and pinned(run)
         assert REFUSAL in post(url, "unpin", [run.id])[1] and pinned(run)
