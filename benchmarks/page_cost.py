@@ -31,8 +31,9 @@ from benchmarks.visitors import Page
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.snapshot import CURVES_S
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import CURVES_S, FRESH_S
+from resnet_demo.runs.watcher import FRESH_S
 from resnet_demo.workers.launcher import WORKER_PRIORITY
 from resnet_demo.workers.worker import Worker
 

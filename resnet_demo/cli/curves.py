@@ -16,7 +16,7 @@ def add_curves(commands) -> None:
 
 
 def curves_command(options: argparse.Namespace) -> int:
-    shown = [(run.id, run.title(), run.view()) for run in named_runs(options.runs)]
+    shown = [(run.id, run.title(), run.whole_view()) for run in named_runs(options.runs)]
     for path, (*_, view) in zip(options.runs, shown, strict=True):
         if not view.metrics:
             raise CommandError(f"'{path}' has logged no points yet, so there is nothing to draw.")

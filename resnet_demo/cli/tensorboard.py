@@ -31,7 +31,7 @@ def tensorboard_command(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
         files = [(run, stack.enter_context(EventFile(options.out / run.id))) for run in runs]
         while True:
-            views = [run.view() for run, _ in files]
+            views = [run.whole_view() for run, _ in files]
             for (_, file), view in zip(files, views, strict=True):
                 file.write(view)
             if not options.follow or all(view.is_over for view in views):

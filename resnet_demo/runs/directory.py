@@ -17,7 +17,7 @@ from resnet_demo.files import read_json, replace_json
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.event_log import EventLog
-from resnet_demo.runs.events import Event, RunView, fold, to_line
+from resnet_demo.runs.events import Event, Folding, RunView, fold, to_line
 from resnet_demo.text import printable
 
 RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
@@ -167,7 +167,20 @@ class RunDirectory:
         return EventLog(self.events_path).read()
 
     def view(self) -> RunView:
-        return fold(self.events())
+        """The log summed up, a long one's points thinned."""
+        folding = Folding(self._log_every_steps())
+        folding.add_lines(EventLog(self.events_path).lines())
+        return folding.view()
+
+    def whole_view(self) -> RunView:
+        """With every point: what is exported."""
+        return fold(self.events(), self._log_every_steps())
+
+    def _log_every_steps(self) -> int:
+        try:
+            return self.config().log_every_steps
+        except RunError:
+            return 0
 
     def can_resume(self, view: RunView) -> bool:
         """Whether the run, whose log this is, can go on: a stopped one while the state to go on from is kept."""
@@ -259,12 +272,20 @@ class RunDirectory:
         except (FileNotFoundError, CheckpointError):
             return None
 
-    def model_saved_at(self) -> float:
-        """When model.safetensors was last replaced, in Unix seconds; 0 where there is none."""
+    def last_word_at(self) -> float:
+        """When the log last grew, in Unix seconds; 0 where there is none."""
         try:
-            return self.model_path.stat().st_mtime
-        except FileNotFoundError:
+            return self.events_path.stat().st_mtime
+        except OSError:
             return 0.0
+
+    def order(self) -> int:
+        """See `RunStore.put_last`; 0 in runs of before."""
+        order = (read_json(self.path / "order.json") or {}).get("order")
+        return order if type(order) is int else 0
+
+    def write_order(self, order: int) -> None:
+        replace_json(self.path / "order.json", {"order": order})
 
     def saved_epochs(self) -> list[int]:
         """Those whose weights are kept; files of other names are a person's own."""
@@ -293,7 +314,7 @@ def _size_bytes(folder: Path) -> int:
     return total
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=4096)
 def _model_info(path: Path, changed_ns: int, size: int) -> ModelInfo:
     """Read once for each state of the file: every open page asks for every run's."""
     return read_model_info(path)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from resnet_demo.runs.events import Event, from_line
 
+BLOCK_BYTES = 1 << 20  # what is held of a log at a time; a line that is longer is damage
+
 
 class EventLog:
     """Follows a growing events.jsonl: each `read()` returns what is new in whole lines."""
@@ -16,19 +18,41 @@ class EventLog:
     def read(self) -> list[Event]:
         """New events since the last call. Lines that are damaged are passed over: the log is append-only, and
         what a kill has cut off was never said."""
+        return list(_parse(self.lines()))
+
+    def lines(self) -> Iterator[bytes]:
+        """New whole lines since the last call, as they stand, block by block."""
         try:
-            with self.path.open("rb") as log:
-                log.seek(self.offset)
-                new = log.read()
+            log = self.path.open("rb")
         except FileNotFoundError:
-            return []
-        whole = new[: new.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        return list(_parse(whole))
+            return
+        with log:
+            log.seek(self.offset)
+            rest = b""
+            while block := log.read(BLOCK_BYTES):
+                block = rest + block
+                end = block.rfind(b"\n") + 1
+                if not end and len(block) > BLOCK_BYTES:
+                    end = len(block)
+                self.offset += end
+                rest = block[end:]
+                yield from block[:end].splitlines()
+
+    def ends(self) -> Iterator[bytes]:
+        """The lines of its first and its last block, whatever has been read: they tell how the run stands."""
+        try:
+            log = self.path.open("rb")
+        except FileNotFoundError:
+            return
+        with log:
+            yield from log.read(BLOCK_BYTES).splitlines()[:-1]
+            log.seek(max(log.tell(), log.seek(0, 2) - BLOCK_BYTES))
+            last = log.read(BLOCK_BYTES)
+            yield from last[: last.rfind(b"\n") + 1].splitlines()[1:]
 
 
-def _parse(lines: bytes) -> Iterator[Event]:
-    for line in lines.splitlines():
+def _parse(lines: Iterator[bytes]) -> Iterator[Event]:
+    for line in lines:
         try:
             yield from_line(line.decode("utf-8", errors="replace"))
         except ValueError:

@@ -1,5 +1,6 @@
 """The folder that holds runs: which there are, the newest checkpoint, one training at a time. Imports no torch."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from resnet_demo.errors import disk_advice
 from resnet_demo.files import read_json, replace_json
+from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError, is_held
 
@@ -29,17 +31,22 @@ class RunStore:
 
     def runs(self) -> list[RunDirectory]:
         """All runs, newest first."""
-        if not self.folder.is_dir():
-            return []
-        found = (RunDirectory(p) for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(DELETED))
-        return sorted((run for run in found if run.exists()), key=lambda run: (run.created(), run.id), reverse=True)
+        found = (run for run in self.folders() if run.exists())
+        return sorted(found, key=lambda run: (run.created(), run.id), reverse=True)
+
+    def folders(self) -> Iterator[RunDirectory]:
+        """What may be a run, in no order; no file is opened."""
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(DELETED) and entry.is_dir():
+                    yield RunDirectory(self.folder / entry.name)
 
     def get(self, run_id: str) -> RunDirectory:
         """Raises RunError for anything but the id of a run that is there: an id is looked up, never made a path."""
-        for run in self.runs():
-            if run.id == run_id:
-                return run
-        raise RunError(NO_SUCH_RUN)
+        run = next((run for run in self.folders() if run.id == run_id), None)
+        if run is None or not run.exists():
+            raise RunError(NO_SUCH_RUN)
+        return run
 
     def parent(self, config: TrainConfig) -> RunDirectory | None:
         """The run whose weights `config` starts from, if any. Raises RunError where that is not possible."""
@@ -76,12 +83,17 @@ class RunStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             run = RunDirectory(self._named(name) if name else self._unused(config))
             run.write_config(config)
+            self._put_last(run)
         except OSError as error:
             raise RunError(
                 f"No run can be made in '{self.folder}' ({error.strerror}). {disk_advice(error)}, or choose "
                 "another folder with --runs."
             ) from error
         return run
+
+    def _put_last(self, run: RunDirectory) -> None:
+        """Give the run a number higher than that of all others: it is the one that is written now."""
+        run.write_order(1 + max((other.order() for other in self.folders() if other != run), default=0))
 
     def _named(self, name: str) -> Path:
         path = self.folder / name
@@ -117,7 +129,7 @@ class RunStore:
         The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it. A
         worker, who holds the lock already, may delete its own.
         """
-        if run not in self.runs():
+        if run not in self.folders() or not run.exists():
             raise RunError(NO_SUCH_RUN)
         if run.path.is_symlink():
             raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
@@ -145,12 +157,17 @@ class RunStore:
         """The run that is training now, if any."""
         if not is_held(self.folder / ".training.lock"):
             return None
-        return next((run for run in self.runs() if run.is_alive()), None)
+        by_last_word = sorted(self.folders(), key=RunDirectory.last_word_at, reverse=True)
+        return next((run for run in by_last_word if run.exists() and run.is_alive()), None)
 
     def latest_model(self) -> RunDirectory | None:
-        """The run whose model.safetensors is the newest that is whole."""
-        newest_first = sorted(self.runs(), key=lambda run: run.model_saved_at(), reverse=True)
-        return next((run for run in newest_first if run.model_info()), None)
+        """The run whose checkpoint answers where nobody has chosen one. One whose accuracy has been measured comes
+        before one of a training that has just begun; then the one that was trained last in this store, by the numbers
+        that `training` gives: a copy of the folder changes the files' times, and a clock may have been wrong."""
+        found = [(info, run.order(), run) for run in self.runs() if (info := run.model_info())]
+        best = max((checkpoint_key(info, order, 0.0) for info, order, _ in found), default=None)
+        equal = [run for info, order, run in found if checkpoint_key(info, order, 0.0) == best]
+        return equal[0] if len(equal) == 1 else max(equal, key=_saved_at, default=None)
 
     @contextmanager
     def training(self, run: RunDirectory) -> Iterator[None]:
@@ -175,4 +192,16 @@ class RunStore:
                     f"Nothing can be written in '{run.path}' ({error.strerror}). {disk_advice(error)}, then "
                     "start again."
                 ) from error
+            with suppress(OSError):  # then the worker's first word fails, too, and is said in the run
+                self._put_last(run)
             yield
+
+
+def checkpoint_key(info: ModelInfo, order: int, saved_at: float) -> tuple[bool, int, float]:
+    """What the checkpoint that answers by default has the highest of; `saved_at` is what its log says."""
+    return info.accuracy is not None, order, saved_at
+
+
+def _saved_at(run: RunDirectory) -> float:
+    saved = run.view().saved
+    return saved.time if saved else 0.0

@@ -116,10 +116,39 @@ def test_points_that_a_cut_log_lacks_are_known():
     """Every fourth step is logged, and the last of an epoch."""
     resumed = events.RunResumed(**PLACE | {"step": 16, "epoch": 2})
     whole = [started(), logged(4), logged(8), logged(10), logged(12, 2), logged(16, 2), resumed, logged(20, 2)]
-    assert events.fold(whole).gaps(4) == events.fold([]).gaps(4) == []
-    assert events.fold(whole[:2] + whole[6:]).gaps(4) == [(4, 20)]
-    assert events.fold(whole[6:]).gaps(4) == [(0, 20)]
+    assert events.fold(whole, 4).gaps == events.fold([], 4).gaps == ()
+    assert events.fold(whole[:2] + whole[6:], 4).gaps == ((4, 20),)
+    assert events.fold(whole[6:], 4).gaps == ((0, 20),)
 
 
 def test_speed_is_the_median_so_that_a_slow_first_step_does_not_count():
     assert events.fold([started(), logged(1, images_per_s=1.0), logged(2), logged(3)]).images_per_s == 100.0
+
+
+def test_a_long_logs_points_are_thinned_and_nothing_else_of_it(monkeypatch):
+    """Folded from its lines, in two parts, with a resume and a cut in it."""
+    monkeypatch.setattr(events, "MAX_POINTS", 8)
+    before = [started(10**6), *(logged(step) for step in range(4, 4 * 500 + 1, 4)), epoch_ended(1)]
+    resumed = events.RunResumed(**PLACE | {"step": 1202, "epoch": 2})
+    after = [resumed, *(logged(step, 2) for step in range(1204, 2400, 4) if step not in (1300, 1304))]
+    whole = events.fold([*before, *after], 4)
+    folding = events.Folding(4)
+    for part in (before, after):
+        folding.add_lines(events.to_line(event).encode() for event in part)
+        view = folding.view()
+        assert (len(view.metrics) <= 17 and view.metrics[-1] == view.last == part[-1]) or view.last == part[-1]
+    assert (view.started, view.epochs, view.last, view.gaps) == (whole.started, whole.epochs, whole.last, whole.gaps)
+    assert view.gaps == ((1296, 1308),)
+    assert view.metrics[-1] == whole.metrics[-1] and set(view.metrics) <= set(whole.metrics)
+    steps = [point.step for point in view.metrics]
+    assert steps == sorted(set(steps)) and 8 <= len(steps) <= 17 and steps[0] == 4
+
+
+def test_points_that_are_passed_over_may_be_damaged(monkeypatch):
+    monkeypatch.setattr(events, "MAX_POINTS", 2)
+    lines = [events.to_line(logged(step)).encode() for step in range(1, 30)]
+    for cut in range(40, len(lines[0]), 25):
+        folding = events.Folding()
+        folding.add_lines([*lines, lines[0][:cut]])
+        assert folding.view().last == logged(29) or folding.view().last.step < 29
+        assert all(isinstance(point, events.MetricsLogged) for point in folding.view().metrics)

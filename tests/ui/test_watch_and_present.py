@@ -1,9 +1,12 @@
 """What a page shows of a run: the right word, the right buttons, numbers with sensible digits, nothing unescaped."""
 
+import os
 import shutil
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -11,15 +14,17 @@ from PIL import Image
 
 from resnet_demo import text as numbers
 from resnet_demo.data.known import data_label
-from resnet_demo.runs import events
+from resnet_demo.runs import event_log, events
+from resnet_demo.runs import snapshot as snapshot_module
 from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
 from resnet_demo.runs.directory import DISCARD, PAUSE, Exit, Progress
 from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.runs.reference import is_cifar10
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import NEWEST, Look, Snapshot, Watcher
+from resnet_demo.runs.watcher import NEWEST, Look, Watcher
 from resnet_demo.ui.html import present
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html
 
@@ -57,7 +62,7 @@ def run(tmp_path):
 def snapshot(run, log, alive=False, progress=None, wanted="run", **more):
     """A living worker of a run that has begun has told its progress."""
     progress = progress or (Progress("training") if alive and log else None)
-    return Snapshot(run, run.config(), events.fold(log), alive, progress, wanted, **more)
+    return Snapshot(run, run.config(), events.fold(log, run.config().log_every_steps), alive, progress, wanted, **more)
 
 
 @pytest.mark.parametrize(
@@ -401,8 +406,114 @@ def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(ru
     assert seen.shown(run.id).run == run and seen.shown("gone").run == other
     here, there = seen.version_of(seen.shown(run.id)), seen.version_of(seen.shown(other.id))
     assert not set(here) & set(there)  # a page that turns to the other run asks for all of it
-    run.append(events.RunResumed(**PLACE | {"time": 4.0}))
+    with store.training(run):  # by a clock that has gone back meanwhile
+        run.append(events.RunResumed(**PLACE | {"time": 1.0}))
     assert Watcher(store).look().current.run == run
+
+
+def test_of_runs_of_before_the_one_that_spoke_last_is_in_front(run, tmp_path):
+    """They have no number."""
+    store = RunStore(tmp_path)
+    other = store.create(preset_config("tour"))
+    for old, said in ((run, 3.0), (other, 2.0)):
+        old.append(events.RunPaused(**PLACE | {"time": said}))
+        (old.path / "order.json").unlink()
+    assert Watcher(store).look().current.run == run
+
+
+# --- it stays light -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The names of the files that have been read since it was last cleared."""
+    names = []
+    real = Path.open
+
+    def note(path, *arguments, **named):
+        names.append(path.name)
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "open", note)
+    return names
+
+
+def test_a_run_at_rest_is_read_once(tmp_path, opened):
+    """Whatever its end; another that trains beside it is read at each look."""
+    store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
+    ends = [ENDED["finished"], ENDED["stopped"], ENDED["failed"], events.RunPaused(**PLACE), METRIC]
+    runs = [store.create(CONFIG) for _ in ends]
+    for run, end in zip(runs, ends, strict=True):
+        for event in (started(), end):
+            run.append(event)
+    for run in runs:
+        for path in (*run.path.iterdir(), run.path):
+            os.utime(path, (time.time() - 60, time.time() - 60))
+    trains = store.create(CONFIG)
+    with trains.lock:
+        watcher.look(now=True)
+        first = watcher.look(now=True)
+        opened.clear()
+        second = watcher.look(now=True)
+    assert set(opened) <= {"progress.json", "title.json", "order.json", "control.json"}
+    assert len(opened) == 4  # of the one that trains
+    assert [a is b for a, b in zip(first.runs, second.runs, strict=True)] == [s.run != trains for s in second.runs]
+    after = watcher.look(now=True)
+    opened.clear()
+    for path in (*trains.path.iterdir(), trains.path):
+        os.utime(path, (time.time() - 60, time.time() - 60))
+    watcher.look(now=True), watcher.look(now=True)
+    assert watcher.look(now=True) is watcher.look(now=True) and len(after.runs) == 6
+
+
+@pytest.mark.parametrize("what", ["renamed", "resumed", "spoke", "pinned", "gone", "torchrun spoke"])
+def test_a_run_at_rest_that_changes_is_read_again(run, tmp_path, what):
+    watcher = Watcher(RunStore(tmp_path))
+    run.append(started())
+    run.log_path.write_text("")
+    for path in (*run.path.iterdir(), run.path):
+        os.utime(path, (time.time() - 60, time.time() - 60))
+    before = watcher.look(now=True)
+    assert watcher.look(now=True) is before
+    match what:
+        case "renamed":
+            run.rename("Mother")
+        case "resumed":
+            run.write_progress(Progress("starting"))
+        case "spoke":
+            run.append(METRIC)
+        case "pinned":
+            pin(run, Image.new("RGB", (32, 32), "red"))
+        case "gone":
+            shutil.rmtree(run.path)
+        case "torchrun spoke":
+            with run.log_path.open("a") as log:
+                log.write("Killed\n")
+    assert watcher.look(now=True) is not before
+
+
+def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
+    """Until it is folded a look knows from its two ends how the run stands; and another run is all there."""
+    monkeypatch.setattr(snapshot_module, "SLOW_BYTES", 1000)
+    monkeypatch.setattr(event_log, "BLOCK_BYTES", 800)
+    work = []
+    store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
+    monkeypatch.setattr(watcher, "_in_background", lambda fold: work.append((fold, Future())) or work[-1][1])
+    other = store.create(CONFIG)
+    other.append(METRIC)
+    for event in (started(), *(replace(METRIC, step=step) for step in range(10, 500, 10)), ENDED["finished"]):
+        run.append(event)
+    first = watcher.look(now=True)
+    glimpse, whole = first.shown(run.id), first.shown(other.id)
+    assert glimpse.status == "finished" and glimpse.is_partial and glimpse.view.started
+    assert len(glimpse.view.metrics) < 10 and len(whole.view.metrics) == 1 and not whole.is_partial
+    assert "still being read" in present.log_text(glimpse)
+    ((fold, future),) = work
+    fold()
+    future.set_result(None)
+    second = watcher.look(now=True)
+    assert len(second.shown(run.id).view.metrics) == 49 and not second.shown(run.id).is_partial
+    assert first.version_of(glimpse).points != second.version_of(second.shown(run.id)).points and len(work) == 1
 
 
 def states_of(seen):

@@ -6,8 +6,8 @@ from typing import Any
 
 from resnet_demo.data.known import data_label
 from resnet_demo.runs.config import PARENT, TrainConfig
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import run_mark, started
-from resnet_demo.runs.watcher import Snapshot
 from resnet_demo.ui.html.chart import Axis, Series, line_chart
 from resnet_demo.ui.html.curves import Along, ChartChoice, from_zero, logged, measured
 from resnet_demo.ui.html.runs_table import Picked

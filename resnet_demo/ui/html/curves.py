@@ -10,7 +10,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.reference import article_reference, is_cifar10
 from resnet_demo.runs.schedule import learning_rate
-from resnet_demo.runs.watcher import Snapshot
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.ui.html.chart import MAX_POINTS, MAX_SMOOTHING, Axis, Point, Series, line_chart
 
 X_AXES = ("epoch", "step", "time")

@@ -9,7 +9,7 @@ from itertools import groupby
 from PIL import Image
 
 from resnet_demo.runs import events
-from resnet_demo.runs.watcher import Snapshot
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.ui.html.chart import Axis, Series, line_chart
 from resnet_demo.ui.html.curves import Along
 from resnet_demo.ui.pictures import data_url

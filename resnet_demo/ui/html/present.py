@@ -9,9 +9,10 @@ from resnet_demo.runs import events
 from resnet_demo.runs.config import PARENT, TORCHVISION, TrainConfig
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import PHASES, amount, event_line, machine_load, started
-from resnet_demo.runs.watcher import NEWEST, Look, Snapshot
+from resnet_demo.runs.watcher import NEWEST, Look
 from resnet_demo.text import duration, percent, rate
 
 CURVES_HINT = (
@@ -277,6 +278,8 @@ def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
         return "The log of a run will stand here."
     view = snapshot.view
     recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.step)  # a clock may jump
+    if snapshot.is_partial:
+        return "The log is long and is still being read; the curves come with it."
     told = [event_line(event) for event in (view.started, *recent, view.ended if owner else None) if event]
     return "\n".join(line for line in [_gaps_line(snapshot), *told] if line) or "Nothing logged yet."
 
@@ -289,7 +292,7 @@ def log_html(snapshot: Snapshot | None, owner: bool = True) -> str:
 
 def _gaps_line(snapshot: Snapshot) -> str:
     """Where the curves lack points, '' where they are whole."""
-    gaps = snapshot.view.gaps(snapshot.config.log_every_steps)
+    gaps = snapshot.view.gaps
     between = " and ".join(f"between steps {before:,} and {after:,}" for before, after in gaps)
     said = f"The log was cut off or damaged, so the curves lack the points {between}; the training itself lost nothing."
     return said if gaps else ""

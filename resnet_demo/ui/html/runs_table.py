@@ -8,13 +8,13 @@ from typing import Any
 
 from resnet_demo.data.known import data_label
 from resnet_demo.models.catalog import NetworkSpec
+from resnet_demo.runs.snapshot import Snapshot, checksum
 from resnet_demo.runs.text import started
-from resnet_demo.runs.watcher import Look, Snapshot, checksum
+from resnet_demo.runs.watcher import Look
 from resnet_demo.text import duration, percent, rate, size
 from resnet_demo.ui.html.present import MARKS
 
 NEWEST_FIRST = "run descending"
-CLOCK_S = 30
 
 CAPTION = "Tick runs to compare them. A press on a column's name sorts by it."
 EMPTY = (
@@ -44,7 +44,7 @@ def _network(network: NetworkSpec) -> str:
 
 
 COLUMNS = {
-    "run": Column("run", lambda s: s.run.created()),
+    "run": Column("run", lambda s: s.created),
     "data": Column("data", lambda s: data_label(s.config.data), number=False),
     "network": Column("network", lambda s: _network(s.config.network()), number=False),
     "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {status}", number=False),
@@ -53,7 +53,7 @@ COLUMNS = {
     "held-out": Column("held out", _validation_accuracy, percent),
     "speed": Column("images/s", lambda s: s.view.images_per_s, lambda speed: rate(speed).removesuffix(" images/s")),
     "time": Column("time", lambda s: s.view.elapsed_s, duration),
-    "disk": Column("on disk", lambda s: s.run.size_bytes(), size),
+    "disk": Column("on disk", lambda s: s.size_bytes, size),
 }
 
 
@@ -139,21 +139,15 @@ def picked_runs(look: Look, picked: Any) -> Picked:
         places = json.loads(picked) if isinstance(picked, str) and picked else []
     except ValueError:
         places = []
-    runs = {snapshot.run.id: snapshot for snapshot in look.runs}
-    if not isinstance(places, list):
+    if not isinstance(places, list) or not places:
         return []
+    runs = {snapshot.run.id: snapshot for snapshot in look.runs}
     found = [(place, runs.pop(run_id, None)) for place, run_id in enumerate(places) if isinstance(run_id, str)]
     return [(place, snapshot) for place, snapshot in found if snapshot]
-
-
-def _clock(snapshot: Snapshot) -> int | None:
-    """Lets a living run's speed, time and size be shown anew each half minute, however long its epochs are."""
-    return int(snapshot.view.elapsed_s // CLOCK_S) if snapshot.status.is_live else None
 
 
 def version_of(look: Look, picked: Any) -> str:
     """Changes whenever the tab has something new to show. Two parts, by ' ': the table's, and that of the picked runs'
     curves."""
-    rows = [(s.run.id, s.title, s.status, len(s.view.epochs), _clock(s)) for s in look.runs], look.unreadable
     points = [(s.run.id, s.latest_curves, len(s.view.epochs)) for _, s in picked_runs(look, picked)]
-    return f"{checksum(rows)} {checksum(points)}"
+    return f"{look.rows} {checksum(points)}"

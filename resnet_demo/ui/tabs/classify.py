@@ -12,9 +12,10 @@ import gradio as gr
 from resnet_demo.errors import UserError
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.snapshot import checksum
 from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
 from resnet_demo.runs.text import run_name
-from resnet_demo.runs.watcher import NEWEST, checksum
+from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.html import answer
 from resnet_demo.ui.pictures import uploaded_picture
 from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch

@@ -8,7 +8,8 @@ import gradio as gr
 
 from resnet_demo.runs.config import continued
 from resnet_demo.runs.directory import TITLE_MAX
-from resnet_demo.runs.watcher import NEWEST, Snapshot, Watcher
+from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.runs.watcher import NEWEST, Watcher
 from resnet_demo.text import size
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import Picked, picked_runs
@@ -118,7 +119,7 @@ class RunChanges:
         if not runs:
             raise gr.Error("Tick the runs to delete.", title="Not done", print_exception=False)
         names = ", ".join(f"“{escape(s.name)}”" for s in runs)
-        taken = size(sum(s.run.size_bytes() for s in runs))
+        taken = size(sum(s.size_bytes for s in runs))
         question = f"Delete {names} with all checkpoints ({taken})? This cannot be undone."
         return [json.dumps([s.run.id for s in runs]), gr.Column(visible=True), question]
 

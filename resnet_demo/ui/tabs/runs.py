@@ -181,7 +181,7 @@ class RunsTab:
 
         def write(path: Path) -> None:
             with path.open("w", encoding="utf-8", newline="") as file:
-                write_csv([(s.run.id, s.title, s.view) for s in runs], file)
+                write_csv([(s.run.id, s.title, s.run.whole_view()) for s in runs], file)
 
         return self._written("curves.csv", write)
 

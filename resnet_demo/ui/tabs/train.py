@@ -7,7 +7,8 @@ import gradio as gr
 
 from resnet_demo.data.known import FOLDER
 from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
-from resnet_demo.runs.watcher import NEWEST, Look, Snapshot, Version
+from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.runs.watcher import NEWEST, Look, Version
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import present
 from resnet_demo.ui.html.chart import MAX_SMOOTHING

@@ -7,8 +7,8 @@ import pytest
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import Snapshot
 from resnet_demo.ui.html.chart import LEFT, RIGHT, WIDTH
 from resnet_demo.ui.html.curves import REMEMBERED, X_AXES, Along, ChartChoice, DrawnCurves, run_charts, schedule_chart
 

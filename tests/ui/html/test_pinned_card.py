@@ -7,9 +7,10 @@ from PIL import Image
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.pinned import PinnedPicture
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import Snapshot
 from resnet_demo.ui.html.pinned_card import mind_chart, pinned_html, whole_percent
 
 PHOTO = PinnedPicture("a", Image.new("RGB", (32, 32), "teal"))
@@ -39,7 +40,9 @@ def ended(outcome):
 
 
 def snapshot(run, *log, pinned=PHOTO, alive=False):
-    return Snapshot(run, run.config(), events.fold(log), alive, None, "run", pinned=pinned)
+    return Snapshot(
+        run, run.config(), events.fold(log), alive, Progress("training") if alive else None, "run", pinned=pinned
+    )
 
 
 CHANGING = (seen(0, 0.5, 0.3, 0.2), seen(5, 0.3, 0.5, 0.2), seen(12, 0.4, 0.3, 0.3), seen(21, 0.1, 0.713, 0.187))

@@ -1,0 +1,228 @@
+"""One run as it stands, read from its files: the only place where a look reads them. Imports no torch."""
+
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import RUN, Exit, Progress, RunDirectory, RunError
+from resnet_demo.runs.event_log import EventLog
+from resnet_demo.runs.events import Folding, RunView
+from resnet_demo.runs.exit_reason import last_words
+from resnet_demo.runs.pinned import PinnedFile, PinnedPicture
+from resnet_demo.runs.status import RunStatus, is_stalled, run_status
+from resnet_demo.runs.text import run_name
+
+CURVES_S = 4.0  # how often curves are drawn anew at the most: a fast run logs more points than an eye follows
+CLOCK_S = 30  # how often a living run's row is
+SLOW_BYTES = 4 << 20  # of a log, about 40 ms of folding: nobody waits for more
+SETTLED_NS = 2_000_000_000  # a file system may keep times by the second
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One run, as it was at `version`."""
+
+    run: RunDirectory
+    config: TrainConfig
+    view: RunView
+    alive: bool
+    progress: Progress | None
+    wanted: str  # of a living worker: run, pause or stop
+    title: str = ""  # what a person called the run
+    last_words: str = ""  # of a worker that died without an ending; for the owner alone
+    pinned: PinnedPicture | None = None
+    starting: bool = False  # a launcher is about to hand it to a worker
+    quiet_s: float | None = None  # a living worker that should have said something has not, for so long
+    exit: Exit | None = None  # how the last worker ended, where it ended without a word
+    is_kept: bool = False  # a stopped run still has the state to go on from
+    is_partial: bool = False  # a long log is still being read: how the run stands is known, its curves are not whole
+    created: float = 0.0  # Unix seconds
+    order: int = 0  # of the runs of a store the one that was trained last has the highest
+    device: str = ""  # what it trained on, where a worker has said so
+
+    @property
+    def name(self) -> str:
+        """What a person called the run, or else when it started."""
+        return run_name(self.run.id, self.title)
+
+    @property
+    def latest_curves(self) -> int | None:
+        """Changes when there are points to draw that a page may not have yet, at most once in CURVES_S of the run's
+        log; what has come since is drawn with the next, or when the run's status changes."""
+        return int(self.view.metrics[-1].time // CURVES_S) if self.view.metrics else None
+
+    @property
+    def status(self) -> RunStatus:
+        """Said of a process only while it lives."""
+        return run_status(self.view, self.starting, self.alive, self.progress, self.quiet_s is not None)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it waits to go on."""
+        return not self.status.is_live and (not self.view.is_over or self.is_kept)
+
+    # What is derived from a run at rest is derived once: its snapshot stays the same object.
+
+    @cached_property
+    def model_info(self) -> ModelInfo | None:
+        """What its checkpoint says of itself; None where there is no whole one."""
+        return self.run.model_info()
+
+    @cached_property
+    def size_bytes(self) -> int:
+        return self.run.size_bytes()
+
+    @cached_property
+    def state_word(self) -> str:
+        """Changes with how the run stands."""
+        state = self.run.id, self.status.value, self.wanted, len(self.view.epochs), self.title, self.last_words
+        return checksum(state, self.exit, self.is_kept)
+
+    @cached_property
+    def checkpoint_word(self) -> str:
+        """Changes whenever its checkpoint has come, been replaced or been named anew."""
+        return checksum(self.run.id, self.title, self.view.saved and self.view.saved.time)
+
+    @cached_property
+    def row_word(self) -> str:
+        """Changes with the run's row in a table. A living run's speed, time and size are shown anew each half minute,
+        however long its epochs are."""
+        clock = int(self.view.elapsed_s // CLOCK_S) if self.status.is_live else None
+        return checksum(self.run.id, self.title, self.status.value, len(self.view.epochs), clock, self.is_partial)
+
+
+def checksum(*values: object) -> str:
+    """A short word that changes with the values."""
+    return str(zlib.crc32(repr(values).encode()))
+
+
+class RunReader:
+    """Reads one run's files for whoever looks: its log as far as it has grown, and of a run at rest nothing at all
+    while its folder and its log keep their times and sizes.
+
+    `in_background` folds a log that is too long to be waited for; until that is done a look tells how the run stands
+    from the log's two ends.
+    """
+
+    def __init__(self, run: RunDirectory, in_background: Callable[[Callable[[], None]], Future]) -> None:
+        self.run, self._in_background = run, in_background
+        self.problem = ""
+        self._config: TrainConfig | None = None
+        self._config_version: tuple | None = None
+        self._pinned = PinnedFile(run.picture_path)
+        self._remembered: Snapshot | None = None
+        self._remembered_version: tuple | None = None
+        self._background: Future | None = None
+        self._log, self._view = EventLog(run.events_path), RunView()
+        self._folding: Folding | None = None
+
+    def snapshot(self) -> Snapshot | None:
+        """None where the run cannot be read; `problem` says why (a damaged config.json, a newer version)."""
+        version = self._version()
+        if version is None or version != self._remembered_version:
+            self._remembered = self._read()
+            self._remembered_version = version if self._is_at_rest(version) else None
+        return self._remembered
+
+    def _version(self) -> tuple | None:
+        """Whatever replaces a file changes the folder's time. Two files grow by themselves, and only before the end:
+        the log, and what the worker's processes say."""
+        try:
+            folder = self.run.path.stat()
+        except OSError:
+            return None
+        if self._remembered and self._remembered.view.is_over:
+            return (folder.st_ino, folder.st_mtime_ns)
+        return (folder.st_ino, folder.st_mtime_ns, _stat_of(self.run.events_path), _stat_of(self.run.log_path))
+
+    def _is_at_rest(self, version: tuple | None) -> bool:
+        """A file system's clock has a grain: what has changed this moment may change once more in the same one."""
+        if version is None or (self._remembered and (self._remembered.status.is_live or self._remembered.is_partial)):
+            return False
+        newest_ns = max(version[1], *(grown[0] for grown in version[2:] if grown), 0)
+        return time.time_ns() - newest_ns > SETTLED_NS
+
+    def _read(self) -> Snapshot | None:
+        try:
+            self._read_config()
+        except RunError as error:
+            self.problem = str(error) if self.run.exists() else ""  # deleted this moment: nothing to say
+            return None
+        is_partial = self._follow()
+        run, view = self.run, self._view
+        can_resume = run.can_resume(view)
+        alive = can_resume and run.is_alive()
+        progress, now = run.progress() if alive else None, time.time()
+        snapshot = Snapshot(
+            run=run,
+            config=self._config,
+            view=view,
+            alive=alive,
+            progress=progress,
+            wanted=run.wanted() if alive else RUN,
+            title=run.title(),
+            pinned=self._pinned.look(),
+            starting=can_resume and not alive and run.is_starting(),
+            quiet_s=now - progress.time if is_stalled(progress, self._config.batch_size, now) else None,
+            is_kept=can_resume and view.is_over,
+            is_partial=is_partial,
+            created=self._created,
+            order=run.order(),
+            device=self._device,
+        )
+        if snapshot.status == RunStatus.INTERRUPTED:
+            return replace(snapshot, last_words=last_words(run, view.last), exit=_silent_exit(run, view))
+        return snapshot
+
+    def _read_config(self) -> None:
+        version = _stat_of(self.run.path / "config.json")
+        if self._config is None or version != self._config_version:
+            self._config, self.problem = self.run.config(), ""
+            self._created, device = self.run.created(), self.run.environment().get("device")
+            self._device = device if isinstance(device, str) else ""
+            self._config_version = version
+
+    def _follow(self) -> bool:
+        """Fold what is new; returns whether that is still being done."""
+        if self._background and not self._background.done():
+            return True
+        self._background = None
+        size = (_stat_of(self.run.events_path) or (0, 0))[1]
+        if self._folding is None or size < self._log.offset:  # another run of the same name
+            self._log, self._folding = EventLog(self.run.events_path), Folding(self._config.log_every_steps)
+            self._folded = RunView()
+        if size - self._log.offset > SLOW_BYTES:
+            self._background = self._in_background(self._fold)
+            glimpse = Folding()
+            glimpse.add_lines(self._log.ends())
+            self._view = glimpse.view()
+            return True
+        if size > self._log.offset:
+            self._fold()
+        self._view = self._folded
+        return False
+
+    def _fold(self) -> None:
+        self._folding.add_lines(self._log.lines())
+        self._folded = self._folding.view()
+
+
+def _stat_of(path: Path) -> tuple[int, int] | None:
+    """Time and size; None where there is no such file, or none that may be looked at."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _silent_exit(run: RunDirectory, view: RunView) -> Exit | None:
+    """How the worker ended that has left no ending; an older one's exit is no news."""
+    exit = run.exit()
+    return exit if exit and (view.last is None or exit.time >= view.last.time) else None
