@@ -145,6 +145,22 @@ def test_another_stem_gets_a_new_first_layer(store, parent, folder):
     assert len(kept) > 100 and all(torch.equal(found[name], expected[name]) for name in kept)
 
 
+def test_a_small_network_names_what_it_is_and_goes_on_as_it(store, folder):
+    """Whatever stem its settings name, it has its own, and keeps it when it is started from."""
+    small = replace(TINY, arch="resnet20", epochs=1)
+    parent = store.create(small)
+    assert list(Worker(parent, folder).work())[-1].outcome == "finished"
+    info = parent.model_info()
+    assert (info.arch, info.stem, info.shortcut, small.stem) == ("resnet20", "cifar", "A", "imagenet")
+    child = store.create(continued(small, parent.id, epochs=1))
+    for event in Worker(child, folder).work():
+        if isinstance(event, events.RunStarted):
+            child.request(PAUSE)
+    assert child.view().started.warnings == ()
+    expected, found = load_weights(parent.model_path)[0], load_weights(child.model_path)[0]
+    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 @pytest.mark.parametrize(
     ("changes", "flattered"),
     [

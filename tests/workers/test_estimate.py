@@ -62,12 +62,19 @@ def test_earlier_runs_like_it_tell_the_speed(store, cpu):
 
 
 @pytest.mark.parametrize(
-    "change", [{"arch": "resnet18"}, {"stem": "cifar"}, {"batch_size": 64}, {"precision": "bfloat16"}]
+    "change",
+    [{"arch": "resnet18"}, {"stem": "cifar"}, {"shortcut": "A"}, {"batch_size": 64}, {"precision": "bfloat16"}],
 )
 def test_a_run_that_differs_tells_nothing(store, cpu, change):
     add_run(store, preset_config("fast", **change), 999.0)
     add_run(store, preset_config("fast"), 999.0, device="NVIDIA H100")
     assert estimate(preset_config("fast"), store, cpu).about
+
+
+def test_a_run_of_the_same_network_by_other_names_tells(store, cpu):
+    """`auto` is the shortcuts that a network has, and a small network has one stem."""
+    add_run(store, preset_config("fast", arch="resnet20", shortcut="A", stem="compact"), 999.0)
+    assert estimate(preset_config("fast", arch="resnet20"), store, cpu).images_per_s == 999.0
 
 
 def test_an_unreadable_run_does_not_spoil_the_estimate(store, cpu):

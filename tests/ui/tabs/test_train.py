@@ -102,6 +102,21 @@ def test_only_sources_that_are_offered_can_be_trained_on(serve):
             form.fill("fast", "folder:/etc")
 
 
+def test_settings_that_do_not_go_together_get_a_verdict_at_the_widget():
+    with gr.Blocks():
+        form = TrainForm(("digits",), preset_config("tour"))
+
+    def verdicts(**changes):
+        values = {**preset_config("tour").to_dict(), **changes}
+        told = zip(FIELDS, form.validate(*values.values()), strict=True)
+        return {name: verdict["message"] for name, verdict in told if not verdict["is_valid"]}
+
+    assert verdicts() == verdicts(arch="plain20") == {}
+    assert verdicts(arch="plain20", shortcut="A").keys() == {"shortcut"}
+    assert "shortcuts B alone" in verdicts(arch="resnet20", start_from="torchvision")["start_from"]
+    assert verdicts(arch="plain20", shortcut="A", epochs=0).keys() == {"epochs"}
+
+
 def test_nobody_is_sent_where_the_server_keeps_its_pictures(tmp_path):
     """Whoever opens the page gets its whole config; what is chosen there leads to the folder all the same."""
     sources = ["folder:/srv/one/flowers", "folder:/srv/two/flowers"]
