@@ -1,7 +1,9 @@
 """Files that are there whole or not at all."""
 
+import errno
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +27,18 @@ def replace_file(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def os_error_behind(error: Exception, path: Path) -> OSError:
+    """The system's error that made a library fail to write `path`: raised before its own, or named in its text."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return OSError(cause.errno, cause.strerror, str(path))
+        cause = cause.__cause__ or cause.__context__
+    found = re.search(r"os error (\d+)", str(error))  # how Rust writes it
+    number = int(found[1]) if found else errno.EIO
+    return OSError(number, os.strerror(number), str(path))
 
 
 def replace_json(path: Path, value: dict) -> None:

@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from resnet_demo.data.dataset import Dataset
-from resnet_demo.files import remove_unfinished, replace_file
+from resnet_demo.files import os_error_behind, remove_unfinished, replace_file
 
 TENSORS = ("train_images", "train_labels", "test_images", "test_labels", "train_ids")
 ABANDONED_S = 3600  # an unfinished file of that age has no writer any more
@@ -43,8 +43,9 @@ def write(path: Path, dataset: Dataset, stale: str) -> Dataset:
             other.unlink(missing_ok=True)
         remove_unfinished(path.parent, older_than_s=ABANDONED_S)
     except (SafetensorError, OSError) as error:
+        why = os_error_behind(error, path).strerror
         warning = (
-            f"The decoded pictures could not be kept in {path.parent} ({error}), so the next start decodes them again."
+            f"The decoded images could not be kept in {path.parent} ({why}), so the next start decodes them again."
         )
         return replace(dataset, warnings=(*dataset.warnings, warning))
     return dataset

@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from resnet_demo.files import replace_file
+from resnet_demo.files import os_error_behind, replace_file
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, ModelInfo, open_checkpoint
 from resnet_demo.models.digest import digest
 from resnet_demo.models.resnet import ResNet
@@ -21,7 +21,7 @@ def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
     try:
         replace_file(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
     except SafetensorError as error:  # how the library reports a failed write
-        raise OSError(f"'{path.name}' could not be written: {error}") from error
+        raise os_error_behind(error, path) from error
 
 
 def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], ModelInfo]:

@@ -9,16 +9,22 @@ from typing import Any
 
 import torch
 
-from resnet_demo.files import replace_file
+from resnet_demo.files import os_error_behind, replace_file
 from resnet_demo.models.checkpoint_info import CheckpointError
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a Trainer's state, whole or not at all. Raises OSError."""
     try:
-        replace_file(path, lambda temporary: torch.save(state, temporary))
+        replace_file(path, lambda temporary: _write(state, temporary))
     except RuntimeError as error:  # torch reports a failed write so
-        raise OSError(f"'{path.name}' could not be written: {error}") from error
+        raise os_error_behind(error, path) from error
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    """Through a file of Python's: of one that torch opens by itself it does not say why a write failed."""
+    with path.open("wb") as file:
+        torch.save(state, file)
 
 
 DAMAGE = (  # what torch.load raises on a file that is spoiled somewhere
