@@ -7,8 +7,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -48,15 +46,16 @@ def _decode(paths: list[str], trimming: bool) -> tuple[Answer, bool]:
     images = np.zeros((len(paths), *PIXELS), dtype=np.uint8)
     outcomes, sentences, used_up = bytearray([REFUSED]) * len(paths), [], False
     for place, path in enumerate(paths):
+        _start_clock()
         try:
-            with _time_limit():
-                whole = load_picture(Path(path))
-                shown = trim(whole) if trimming else whole
-                images[place] = np.asarray(fit(shown)).transpose(2, 0, 1)
+            whole = load_picture(Path(path))
+            shown = trim(whole) if trimming else whole
+            images[place] = np.asarray(fit(shown)).transpose(2, 0, 1)
             outcomes[place] = READ if shown is whole else TRIMMED
         except PictureError as error:
             sentences.append(str(error))
             used_up = used_up or isinstance(error, OutOfMemory)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     return Answer(images, bytes(outcomes), sentences), used_up
 
 
@@ -74,15 +73,10 @@ def _limit() -> int:
     return before
 
 
-@contextmanager
-def _time_limit() -> Iterator[None]:
-    """End this process where one file takes too long: by signals that nobody handles."""
+def _start_clock() -> None:
+    """End this process where the file that comes takes too long: by signals that nobody handles."""
     _lower(resource.RLIMIT_CPU, math.ceil(time.process_time()) + decoder.CPU_S)
     signal.setitimer(signal.ITIMER_REAL, decoder.WALL_S)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _lower(limit: int, most: int) -> None:

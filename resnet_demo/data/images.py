@@ -4,6 +4,7 @@ Call this where its cost is limited: `decoder` does, in a process of its own. Im
 """
 
 import io
+import stat
 import struct
 import zlib
 from pathlib import Path
@@ -81,10 +82,11 @@ def load_picture(path: Path) -> Image.Image:
 def _read(path: Path) -> bytes:
     """Once, so that what was tested is what is decoded."""
     try:
-        is_file, size = path.is_file(), path.stat().st_size
+        status = path.stat()
     except OSError as error:
         raise PictureError("The file is not there or cannot be read. Choose it again.") from error
-    if not is_file:
+    size = status.st_size
+    if not stat.S_ISREG(status.st_mode):
         raise PictureError("This is not a file. Choose an image file.")
     if size == 0:
         raise PictureError("The file is empty. Choose another image.")
@@ -95,7 +97,7 @@ def _read(path: Path) -> bytes:
         )
     try:
         with path.open("rb") as file:
-            return file.read(MAX_FILE_BYTES)
+            return file.read(size)
     except PermissionError as error:
         raise PictureError("The file may not be read. Mend its permissions, or choose another image.") from error
     except OSError as error:
