@@ -4,6 +4,7 @@ import gradio as gr
 
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
+from resnet_demo.ui.page import Page
 from resnet_demo.ui.tabs.architecture import build_architecture_tab
 from resnet_demo.ui.tabs.classify import ClassifyTab
 from resnet_demo.ui.tabs.evaluate import EvaluateTab
@@ -34,7 +35,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         look = backend.watcher.look()
         return [*look.version_of(look.shown(chosen)), look.checkpoints, version_of(look, picked)]
 
-    with gr.Blocks(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
+    with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         gr.HTML(HEADER)
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):

@@ -26,6 +26,7 @@ BODY_TIMEOUT_S = 300.0
 CHUNK_BYTES = 65_536  # Gradio remembers something for each chunk of an upload: bodies sent byte by byte are gathered
 
 API = "/gradio_api/"
+REFUSED = "resnet_demo.refused"  # set in a request's scope by who has refused it with a sentence
 # What the page and the API's users call; the rest of Gradio's addresses (recordings, proxies, code editing) is closed.
 READABLE = {
     "app_id", "call", "heartbeat", "info", "login_check", "mcp", "openapi.json", "queue", "startup-events", "theme.css",
@@ -210,14 +211,14 @@ class Protection:
 
     async def _pass_on(self, scope: Scope, body: Body, send: Send) -> None:
         """Let Gradio answer; what it lets fall is a sentence to the caller and one line on the terminal."""
-        answer = Answer(self._with_headers(send), body)
+        answer = Answer(self._with_headers(send), body, scope)
         try:
             await self.app(scope, body.receive, answer.send)
         except Exception as error:  # noqa: BLE001 - beyond this stands the server, which prints a trace for each
             if body.refusal is None:
                 print(failure_line(f"{scope['method']} {path_in_app(scope)}", error), file=sys.stderr, flush=True)
             acting = scope["method"] not in ("GET", "HEAD")
-            await answer.fail(scope, Refusal(400, NOT_UNDERSTOOD) if acting else Refusal(500, FAILED))
+            await answer.fail(Refusal(400, NOT_UNDERSTOOD) if acting else Refusal(500, FAILED))
 
     def _exchange(self, scope: Scope, path: str, headers: Headers) -> Response | None:
         """The owner's link opened in a window: the token becomes a cookie and leaves the address, which people copy. In
@@ -253,9 +254,10 @@ class Protection:
 class Answer:
     """What goes back: what Gradio answers, unless its request's body was refused meanwhile."""
 
-    def __init__(self, send: Send, body: Body) -> None:
+    def __init__(self, send: Send, body: Body, scope: Scope) -> None:
         self._send = send
         self._body = body
+        self._scope = scope
         self._started = False
         self._replaced = False
 
@@ -264,14 +266,16 @@ class Answer:
             self._started = True
             if refusal := self._body.refusal:
                 self._replaced = True
-                await refusal.response({"type": "http"}, self._body.receive, self._send)
+                await refusal.response(self._scope, self._body.receive, self._send)
+            elif message["status"] == 500 and REFUSED in self._scope:
+                message = {**message, "status": 400}
         if not self._replaced:
             await self._send(message)
 
-    async def fail(self, scope: Scope, refusal: Refusal) -> None:
+    async def fail(self, refusal: Refusal) -> None:
         """End an answer that broke off, or give one where there is none yet."""
         if not self._started:
-            await (self._body.refusal or refusal).response(scope, self._body.receive, self._send)
+            await (self._body.refusal or refusal).response(self._scope, self._body.receive, self._send)
         elif not self._replaced:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 

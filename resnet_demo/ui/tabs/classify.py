@@ -110,7 +110,8 @@ class ClassifyTab:
             question,
             gr.JSON(label="Answer", visible=False),
             api_name="classify",
-            api_description="Rank the classes for a picture, by the newest checkpoint or by a run's.",
+            api_description="Rank the classes for a picture, by the newest checkpoint or by a run's. The picture is a "
+            "file that you upload (at most 25 MB); a web address is not fetched.",
             **ASK,
         )
 

@@ -1,0 +1,84 @@
+"""The page as Gradio's Blocks, which lets no call pass that its handlers were not made for, and no trace out."""
+
+import sys
+from typing import Any
+
+import gradio as gr
+
+from resnet_demo.ui.protection import FAILED, REFUSED, failure_line
+
+MAX_TEXT = 100_000  # characters; Gradio remembers each session's last value of everything
+MAX_NUMBER = 2**53
+NO_WEB_ADDRESS = "A web address is not fetched here. Download the image and upload it."
+KINDS = {
+    "string": (str, "a text"),
+    "number": (int | float, "a number"),
+    "integer": (int | float, "a number"),  # the page's own sends 3.0 for 3 now and then
+    "boolean": (bool, "true or false"),
+    "array": (list, "a list"),
+    "object": (dict, "a file that was uploaded"),
+}
+
+
+class Page(gr.Blocks):
+    """All ways to a handler, queued or not, by the page or by hand, lead through `process_api`."""
+
+    async def process_api(self, block_fn: Any, inputs: list, *args: Any, **named: Any) -> dict[str, Any]:
+        try:
+            if not named.get("iterator"):
+                inputs = checked(block_fn.inputs, inputs)
+            return await super().process_api(block_fn, inputs, *args, **named)
+        except gr.Error as error:
+            error.print_exception = False  # Gradio's own refusals would be a trace each
+            mark_refused(named.get("request"))
+            raise
+        except Exception as error:  # Gradio would send {"error": null} and print the trace
+            print(failure_line(str(block_fn.api_name or block_fn.name), error), file=sys.stderr, flush=True)
+            raise gr.Error(FAILED, title="Not done", print_exception=False) from error
+
+
+def mark_refused(request: Any) -> None:
+    """A handler's own sentence is no failure of the server, though Gradio answers 500 to a direct call."""
+    if isinstance(request, gr.Request) and request.request is not None:
+        request.request.scope[REFUSED] = True
+
+
+def checked(components: list[gr.components.Component], values: list) -> list:
+    """The values, before Gradio looks at them: it would fetch a web address that it finds anywhere, and keep whatever
+    comes. Null is no value, of a text box an empty one.
+
+    Raises gr.Error with one sentence that names the first value that its component never sends."""
+    if len(values) < len(components):
+        raise _refusal(f"This takes {len(components)} values, not {len(values)}.")
+    given = []
+    for place, (component, value) in enumerate(zip(components, values, strict=False), 1):
+        if value is not None:
+            label = getattr(component, "label", None)
+            _refuse_wrong(f"“{label}”" if label else f"Value {place}", _json_kind(component), value)
+        given.append("" if value is None and isinstance(component, gr.Textbox) else value)
+    return given
+
+
+def _refuse_wrong(named: str, kind: str, value: Any) -> None:
+    of_python, words = KINDS.get(kind, (object, ""))
+    if not isinstance(value, of_python) or (isinstance(value, bool) and of_python not in (bool, object)):
+        raise _refusal(f"{named} must be {words}.")
+    if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:  # nor NaN
+        raise _refusal(f"{named} must be a number of a usual size.")
+    if isinstance(value, dict) and "://" in str(value.get("path")):
+        raise _refusal(NO_WEB_ADDRESS)
+    if len(str(value)) > MAX_TEXT:
+        raise _refusal(f"{named} is too long; the most is {MAX_TEXT:,} characters.")
+
+
+def _json_kind(component: gr.components.Component) -> str:
+    """As the API's description has it."""
+    try:
+        kind = component.api_info().get("type")
+    except NotImplementedError:  # a button
+        return "string"
+    return kind if isinstance(kind, str) else ""
+
+
+def _refusal(sentence: str) -> gr.Error:
+    return gr.Error(sentence, title="Not understood", print_exception=False)

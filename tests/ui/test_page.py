@@ -1,0 +1,97 @@
+"""Calls by hand, with what no page sends: a sentence to the caller, one line on the terminal at most, never a trace."""
+
+import json
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from resnet_demo.ui.page import MAX_TEXT, NO_WEB_ADDRESS
+from resnet_demo.ui.protection import FAILED, NOT_UNDERSTOOD
+from tests.support.asking import post, run_now
+
+URL = "http://127.0.0.1:1/image.png"
+FILE = {"path": URL, "meta": {"_type": "gradio.FileData"}}
+
+
+def handlers(url):
+    """Each that can be called by hand, and how many values it takes."""
+    config = httpx.get(f"{url}config", timeout=30).json()
+    return {fn["api_name"]: len(fn["inputs"]) for fn in config["dependencies"] if fn["backend_fn"]}
+
+
+ODD = [
+    None, [], [[[]]], {}, {"a": 1}, True, -1, 1.5, 10**300, "", "x", "\x00", "../x", "NaN", "null", FILE,
+    "x" * (MAX_TEXT + 1), float("nan"),
+]  # fmt: skip
+
+
+def test_whatever_is_sent_is_answered_by_a_sentence_without_a_trace(serve, capfd):
+    with serve() as (url, backend):
+        for name, count in handlers(url).items():
+            for odd in ODD:
+                content, kind = json.dumps({"data": [odd] * count}), {"content-type": "application/json"}
+                answer = httpx.post(f"{url}gradio_api/run/{name}", content=content, headers=kind, timeout=60)
+                said = answer.json()
+                if answer.status_code != 200:
+                    assert answer.status_code in (400, 404, 413), (name, str(odd)[:50], said)
+                    assert said.get("detail") or said["error"].strip()[-1] in ".]", (name, str(odd)[:50], said)
+        assert backend.store.active() is None
+    printed = capfd.readouterr()
+    assert "Traceback" not in printed.err + printed.out and printed.err == ""
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ("a text", "“Picture” must be a file that was uploaded."),
+        ([[["x"]]], "“Picture” must be a file that was uploaded."),
+        (FILE, NO_WEB_ADDRESS),
+        ({"path": URL}, NO_WEB_ADDRESS),
+        (None, "There is no uploaded picture. Choose one."),
+    ],
+    ids=str,
+)
+def test_the_public_endpoint_says_what_is_wrong(serve, capfd, odd, words):
+    with serve() as (url, _):
+        kind, answer = post(url, "classify", [odd, "newest"])
+        assert kind == "error" and json.loads(answer)["error"] == words
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_no_web_address_is_fetched_wherever_it_stands(serve):
+    with serve() as (url, _):
+        client = Client(url, verbose=False)
+        with pytest.raises(AppError, match="A web address is not fetched here"):
+            client.predict(handle_file("https://192.0.2.1/image.png"), "newest", api_name="/classify")
+        description = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/classify"]
+        assert "a web address is not fetched" in description["description"]
+        for handler, values in [("status", [FILE]), ("news", ["newest", FILE]), ("show_known", [FILE])]:
+            assert "must be a text" in run_now(url, handler, values).json()["error"]
+
+
+def test_too_few_values_and_unknown_functions_are_sentences(serve, capfd):
+    with serve() as (url, _):
+        assert run_now(url, "points", []).json()["error"] == "This takes 3 values, not 0."
+        for call, body in [
+            ("run/nothing", {"data": []}),
+            ("call/nothing", {"data": []}),
+            ("call/v2/nothing", {}),
+            ("queue/join", {"data": [], "fn_index": 9999, "session_hash": "x"}),
+            ("component_server", {"data": [], "component_id": 9999, "fn_name": "x", "session_hash": "x"}),
+        ]:
+            answer = httpx.post(f"{url}gradio_api/{call}", json=body, timeout=30)
+            assert answer.status_code in (400, 404) and answer.json()["detail"] == NOT_UNDERSTOOD, call
+        assert httpx.post(f"{url}gradio_api/run/news", content="[" * 100_000, timeout=30).status_code in (400, 422)
+    printed = capfd.readouterr()
+    assert "Traceback" not in printed.err and len(printed.err.splitlines()) == 5
+
+
+def test_a_fault_of_ours_is_one_line_with_its_place(serve, capfd, monkeypatch):
+    with serve() as (url, backend):
+        monkeypatch.setattr(type(backend.watcher), "look", lambda *_, **__: 1 / 0)
+        answer = run_now(url, "status", ["newest"])
+        assert answer.status_code == 500 and answer.json()["error"] == FAILED
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("status: ZeroDivisionError: division by zero (") and "test_page.py:" in line
