@@ -8,7 +8,7 @@ from pathlib import Path
 from resnet_demo.cli.command import RUNS_DIR, add_command
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Snapshot, Watcher
-from resnet_demo.text import percent, printable
+from resnet_demo.text import columns, percent, printable
 
 
 def add_runs(commands) -> None:
@@ -58,6 +58,6 @@ def _print_table(rows: list[tuple[str, ...]]) -> None:
     if not rows:
         return
     rows = [("run", "status", "epochs", "test", "title"), *rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print("  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip())

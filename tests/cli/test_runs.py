@@ -68,6 +68,14 @@ def test_runs_names_what_cannot_be_opened_and_lists_the_rest(store, tiny_config,
     assert len(shown) == 2 and shown[1].startswith("whole") and err.count("\n") == 1 and "'damaged'" in err
 
 
+def test_runs_of_wide_and_odd_names_stay_in_their_columns(store, tiny_config, capsys):
+    make(store, tiny_config, "第一次", 1.0)
+    make(store, tiny_config, "e\x1b[31m", 2.0)
+    assert main(["runs", "--runs", str(store.folder)]) == 0
+    shown, _ = lines(capsys)
+    assert shown[1:] == ["e\\x1b[31m  interrupted  0 of 2  –", "第一次     interrupted  0 of 2  –"]
+
+
 def test_runs_of_an_empty_folder_is_a_sentence(tmp_path, capsys):
     assert main(["runs", "--runs", str(tmp_path / "none")]) == 0
     assert lines(capsys) == ([], f"There are no runs in '{tmp_path / 'none'}'.\n")
