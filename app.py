@@ -19,7 +19,7 @@ try:
     from gradio import Blocks
 
     from resnet_demo.runs.config import absolute_source
-    from resnet_demo.runs.store import RunStore
+    from resnet_demo.runs.store import SHIPPED, RunStore
     from resnet_demo.ui.access import Access, AccessError
     from resnet_demo.ui.app import build_app
     from resnet_demo.ui.backend import Backend
@@ -44,6 +44,7 @@ def parse_flags() -> argparse.Namespace:
     flags.add_argument("--runs", type=Path, default=Path("checkpoints"), metavar="DIR", help="folder that holds runs")
     flags.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where data are kept")
     flags.add_argument("--data", action="append", default=[], metavar="folder:PATH", help="offer this folder too")
+    flags.add_argument("--no-shipped", action="store_true", help="list no runs but those of the folder of runs")
     flags.add_argument("--share", action="store_true", help="make a public link through Gradio's tunnel")
     flags.add_argument("--open", action="store_true", help="open the page in the browser")
     flags.add_argument("--keep-training", action="store_true", help="leave a run training when the app ends")
@@ -73,7 +74,7 @@ def main() -> None:
     host = bindable(options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
     os.environ["GRADIO_SERVER_NAME"] = "127.0.0.1" if ":" in host else host  # where Gradio looks for a free port
     startup.pass_by_proxies(host)
-    store = RunStore(options.runs)
+    store = RunStore(options.runs, None if options.no_shipped else SHIPPED)
     share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
     behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
     try:

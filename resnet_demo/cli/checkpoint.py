@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_demo.cli.command import RUNS_DIR, CommandError
-from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.store import SHIPPED, RunStore
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Classifier
@@ -27,7 +27,7 @@ def open_checkpoint(options: argparse.Namespace) -> "Classifier":
 
     path = options.checkpoint
     if path is None:
-        return Predictor(RunStore(options.runs)).classifier(options.run_id)
+        return Predictor(RunStore(options.runs, SHIPPED)).classifier(options.run_id)
     return Classifier.from_file(path / "model.safetensors" if path.is_dir() else path)
 
 

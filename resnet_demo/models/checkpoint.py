@@ -15,13 +15,27 @@ from resnet_demo.models.resnet import ResNet
 
 def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
     """Write weights and buffers for inference, whole or not at all. Raises OSError."""
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
+    save_weights(path, model.state_dict(), info)
+
+
+def save_weights(path: Path, weights: dict[str, torch.Tensor], info: ModelInfo) -> None:
+    """The same of weights and buffers by name, with the digest that `load_weights` compares."""
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
     metadata = info.to_metadata()
     metadata["digest"] = digest([metadata, tensors])
     try:
         replace_file(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
     except SafetensorError as error:  # how the library reports a failed write
         raise os_error_behind(error, path) from error
+
+
+def in_bfloat16(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights at half the size, for files that travel: convolutions and the classifier in bfloat16; norms and biases,
+    a thousandth of them, as they are."""
+    return {
+        name: tensor.to(torch.bfloat16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
+        for name, tensor in weights.items()
+    }
 
 
 def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], ModelInfo]:

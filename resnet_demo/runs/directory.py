@@ -65,8 +65,9 @@ class Exit:
 class RunDirectory:
     """One run's files. Holding one costs nothing; everything is read when asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, is_shipped: bool = False) -> None:
+        """A shipped run came with the project: it is only looked at."""
+        self.path, self.is_shipped = path, is_shipped
         self.id = printable(path.name)  # a folder's name may hold bytes that no page and no terminal can take
         self.events_path = path / "events.jsonl"
         self.model_path = path / "model.safetensors"
@@ -99,6 +100,11 @@ class RunDirectory:
             "environment": environment,
         }
         replace_json(self.path / "config.json", stored)
+
+    def refuse_if_shipped(self) -> None:
+        """Raises RunError for a run that came with the project."""
+        if self.is_shipped:
+            raise RunError("This run came with resnet_demo and stays as it is. Choose a run of your own.")
 
     def created(self) -> float:
         """Unix seconds; 0 where config.json cannot be read."""
@@ -139,6 +145,7 @@ class RunDirectory:
     def rename(self, title: str) -> None:
         """Give the run a title, '' for none. It stands in a file of its own, since a worker rewrites config.json,
         and its folder keeps its name. Raises RunError where the title is too long or is not one line of text."""
+        self.refuse_if_shipped()
         title = title.strip()
         if problem := _title_problem(title):
             raise RunError(problem)

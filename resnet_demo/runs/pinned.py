@@ -22,12 +22,15 @@ if TYPE_CHECKING:  # brings torch
 
 
 def pin(run: RunDirectory, picture: Image.Image) -> None:
-    """Keep an RGB picture in the run, at the size that the network sees, in place of the one before. Raises OSError."""
+    """Keep an RGB picture in the run, at the size that the network sees, in place of the one before. Raises OSError
+    and RunError."""
+    run.refuse_if_shipped()
     replace_file(run.picture_path, lambda temporary: fit(picture).save(temporary, "PNG"))
 
 
 def unpin(run: RunDirectory) -> None:
-    """Take the picture out of the run; what was answered stays in the log. Raises OSError."""
+    """Take the picture out of the run; what was answered stays in the log. Raises OSError and RunError."""
+    run.refuse_if_shipped()
     run.picture_path.unlink(missing_ok=True)
 
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,27 +23,40 @@ DELETED_LIST, DELETED_MAX = ".deleted.json", 16  # the last runs that were delet
 DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
 
 
-class RunStore:
-    """The folder that holds runs. One training at a time in it, however many apps and tabs look."""
+SHIPPED = Path(__file__).parents[1] / "shipped"  # runs that come with the project
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+
+class RunStore:
+    """The folder that holds runs. One training at a time in it, however many apps and tabs look. Beside its own runs it
+    lists those of the folder `shipped`, which are only looked at."""
+
+    def __init__(self, folder: Path, shipped: Path | None = None) -> None:
+        self.folder, self.shipped = folder, shipped
 
     def runs(self) -> list[RunDirectory]:
-        """All runs, newest first."""
-        found = (run for run in self.folders() if run.exists())
-        return sorted(found, key=lambda run: (run.created(), run.id), reverse=True)
+        """Its own runs, newest first."""
+        return _newest_first(self.folders())
+
+    def all_runs(self) -> list[RunDirectory]:
+        """Its own runs, then those that came with the project, each newest first."""
+        runs = _newest_first(self.all_folders())
+        return sorted(runs, key=lambda run: run.is_shipped)
 
     def folders(self) -> Iterator[RunDirectory]:
-        """What may be a run, in no order; no file is opened."""
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(self.folder) as entries:
-            for entry in entries:
-                if not entry.name.startswith(DELETED) and entry.is_dir():
-                    yield RunDirectory(self.folder / entry.name)
+        """What may be a run of its own, in no order; no file is opened."""
+        return _folders(self.folder)
+
+    def all_folders(self) -> Iterator[RunDirectory]:
+        """The same, with those that came with the project and whose names no other has."""
+        own = list(self.folders())
+        yield from own
+        if self.shipped:
+            taken = {run.id for run in own}
+            yield from (run for run in _folders(self.shipped, is_shipped=True) if run.id not in taken)
 
     def get(self, run_id: str) -> RunDirectory:
         """Raises RunError for anything but the id of a run that is there: an id is looked up, never made a path."""
-        run = next((run for run in self.folders() if run.id == run_id), None)
+        run = next((run for run in self.all_folders() if run.id == run_id), None)
         if run is None or not run.exists():
             raise RunError(NO_SUCH_RUN)
         return run
@@ -129,6 +142,7 @@ class RunStore:
         The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it. A
         worker, who holds the lock already, may delete its own.
         """
+        run.refuse_if_shipped()
         if run not in self.folders() or not run.exists():
             raise RunError(NO_SUCH_RUN)
         if run.path.is_symlink():
@@ -163,8 +177,10 @@ class RunStore:
     def latest_model(self) -> RunDirectory | None:
         """The run whose checkpoint answers where nobody has chosen one. One whose accuracy has been measured comes
         before one of a training that has just begun; then the one that was trained last in this store, by the numbers
-        that `training` gives: a copy of the folder changes the files' times, and a clock may have been wrong."""
-        found = [(info, run.order(), run) for run in self.runs() if (info := run.model_info())]
+        that `training` gives: a copy of the folder changes the files' times, and a clock may have been wrong. One
+        that came with the project answers where no other can."""
+        runs = self.runs() if any(run.model_info() for run in self.runs()) else self.all_runs()
+        found = [(info, run.order(), run) for run in runs if (info := run.model_info())]
         best = max((checkpoint_key(info, order, 0.0) for info, order, _ in found), default=None)
         equal = [run for info, order, run in found if checkpoint_key(info, order, 0.0) == best]
         return equal[0] if len(equal) == 1 else max(equal, key=_saved_at, default=None)
@@ -205,3 +221,15 @@ def checkpoint_key(info: ModelInfo, order: int, saved_at: float) -> tuple[bool, 
 def _saved_at(run: RunDirectory) -> float:
     saved = run.view().saved
     return saved.time if saved else 0.0
+
+
+def _folders(folder: Path, is_shipped: bool = False) -> Iterator[RunDirectory]:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith(DELETED) and entry.is_dir():
+                yield RunDirectory(folder / entry.name, is_shipped)
+
+
+def _newest_first(folders: Iterable[RunDirectory]) -> list[RunDirectory]:
+    found = (run for run in folders if run.exists())
+    return sorted(found, key=lambda run: (run.created(), run.id), reverse=True)

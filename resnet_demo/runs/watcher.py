@@ -126,12 +126,12 @@ class Watcher:
     def _read(self) -> Look:
         known = self._readers
         self._readers = {
-            run.id: known.get(run.id) or RunReader(run, self._in_background) for run in self.store.folders()
+            run.id: known.get(run.id) or RunReader(run, self._in_background) for run in self.store.all_folders()
         }
         seen = [(reader, reader.snapshot()) for reader in self._readers.values()]
         unreadable = tuple(sorted(reader.problem for reader, _ in seen if reader.problem))
         snapshots = [snapshot for _, snapshot in seen if snapshot is not None]
-        snapshots.sort(key=lambda s: (s.created, s.run.id), reverse=True)
+        snapshots.sort(key=lambda s: (not s.run.is_shipped, s.created, s.run.id), reverse=True)
         before = self._look
         same = len(snapshots) == len(before.runs) and all(map(operator.is_, snapshots, before.runs))
         if same and unreadable == before.unreadable:
@@ -159,9 +159,14 @@ class Watcher:
         return ("", gone.run.id) if asked else (gone.run.id, "")
 
 
-def _last_word(snapshot: Snapshot) -> tuple[int, float]:
-    """Clocks decide where nothing else does: between runs of before, and those that have not been trained."""
-    return snapshot.order, snapshot.view.last.time if snapshot.view.last else snapshot.created
+def _last_word(snapshot: Snapshot) -> tuple[bool, int, float]:
+    """Runs of one's own come before those that came with the project. Clocks decide where nothing else does: between
+    runs of before, and those that have not been trained."""
+    return (
+        not snapshot.run.is_shipped,
+        snapshot.order,
+        snapshot.view.last.time if snapshot.view.last else snapshot.created,
+    )
 
 
 def _checkpoint_key(snapshot: Snapshot) -> tuple:

@@ -15,7 +15,7 @@ from resnet_demo.files import remove_unfinished
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, WRITTEN_BY_THE_PAGE, Progress, RunDirectory
-from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.training.distributed import ALONE, ProcessLost, join
 from resnet_demo.workers.failures import disk_sentence, failure_sentence
 from resnet_demo.workers.machine_load import MachineLoad
@@ -125,7 +125,7 @@ class Worker:
                 "saved. They are kept; start a new run."
             )
         elif config.start_from:
-            yield from load_first_weights(trainer, RunStore(self.run.path.parent), self.data_dir)
+            yield from load_first_weights(trainer, RunStore(self.run.path.parent, SHIPPED), self.data_dir)
         if self.moved_to:
             self.run.write_config(config, **self.run.environment())
         if state is None:  # also random ones: another machine may round otherwise

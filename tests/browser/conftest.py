@@ -76,6 +76,7 @@ class App:
     def running(self, *flags: str, **environment: str):
         """The app's process; ended by SIGTERM if the test has not ended it."""
         command = [sys.executable, "app.py", "--port", str(self.port), "--runs", self.runs, "--data-dir", self.data]
+        command.append("--no-shipped")  # a folder of runs that is empty
         process = subprocess.Popen(
             [*command, *flags], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
         )

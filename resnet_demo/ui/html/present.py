@@ -102,6 +102,11 @@ def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
         case "interrupted":
             saved = f"its last saved point, step {view.saved.step:,}" if view.saved else "the beginning"
             return f"{_end(snapshot, owner)}. {_how_to_go_on(saved, owner, busy)}"
+        case "finished" if snapshot.run.is_shipped:
+            return (
+                f"This run came with resnet_demo. Test accuracy {percent(view.test_accuracy)}. Ask it about an image "
+                "in Classify, or start your own."
+            )
         case "finished":
             return f"Test accuracy {percent(view.test_accuracy)}. Drop a picture into Classify to ask it something."
         case "failed" if not owner:
@@ -298,9 +303,13 @@ def _gaps_line(snapshot: Snapshot) -> str:
     return said if gaps else ""
 
 
+def _standing(snapshot: Snapshot) -> str:
+    return f"{snapshot.status}{', came with resnet_demo' if snapshot.run.is_shipped else ''}"
+
+
 def run_choices(look: Look) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
-    runs = [(f"{s.name}, {data_label(s.config.data)}, {s.status}", s.run.id) for s in look.runs]
+    runs = [(f"{s.name}, {data_label(s.config.data)}, {_standing(s)}", s.run.id) for s in look.runs]
     return [("The newest", NEWEST), *runs]
 
 

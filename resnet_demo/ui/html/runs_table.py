@@ -119,8 +119,9 @@ def _cell(name: str, column: Column, snapshot: Snapshot, parent: str) -> str:
         return escape(column.text(column.value(snapshot)))
     when = f"<small>{escape(started(snapshot.run.id))}</small>" if snapshot.title else ""
     origin = f"<small>from the run “{escape(parent)}”</small>" if parent else ""
+    shipped = "<small>came with resnet_demo</small>" if snapshot.run.is_shipped else ""
     name = escape(snapshot.name)
-    return f'<span title="{escape(snapshot.run.id)}">{name}</span>{when}{origin}'
+    return f'<span title="{escape(snapshot.run.id)}">{name}</span>{when}{origin}{shipped}'
 
 
 def _right(column: Column) -> str:

@@ -157,7 +157,7 @@ class ClassifyTab:
 
     def _checkpoints(self) -> dict[str, Checkpoint]:
         """Every run that has a checkpoint, newest run first; only headers are read."""
-        return {run.id: Checkpoint(_name(run), info) for run in self.store.runs() if (info := run.model_info())}
+        return {run.id: Checkpoint(_name(run), info) for run in self.store.all_runs() if (info := run.model_info())}
 
     def _info(self, checkpoints: dict[str, Checkpoint], chosen: Any) -> ModelInfo | None:
         """What the chosen checkpoint says of itself; None where there is none."""
@@ -210,7 +210,7 @@ def _name(run: RunDirectory) -> str:
 
 def checkpoint_choices(store: RunStore) -> list[tuple[str, str]]:
     """(label, run id) of every run that has a checkpoint, newest run first."""
-    infos = ((run, run.model_info()) for run in store.runs())
+    infos = ((run, run.model_info()) for run in store.all_runs())
     return [(answer.choice_label(_name(run), info), run.id) for run, info in infos if info]
 
 

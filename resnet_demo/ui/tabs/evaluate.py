@@ -81,7 +81,7 @@ class EvaluateTab:
             report.job_html(state, run.id if run else ""),
             report.report_html(found, info.step if info else None),
             gr.Row(visible=found is not None),
-            gr.Button(interactive=owner and info is not None and not state.running),
+            gr.Button(interactive=owner and info is not None and not run.is_shipped and not state.running),
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
@@ -114,7 +114,7 @@ class EvaluateTab:
         return report.gallery_html(found, title, places, images)
 
     def _run(self, chosen: Any) -> RunDirectory | None:
-        runs = {run.id: run for run in self.backend.store.runs()}
+        runs = {run.id: run for run in self.backend.store.all_runs()}
         return runs.get(chosen) if isinstance(chosen, str) else None
 
     # --- acting: each checks by itself who asks -----------------------------------------------------------------
@@ -124,8 +124,12 @@ class EvaluateTab:
         run = self._run(chosen)
         if run is None:
             raise gr.Error("There is no checkpoint to evaluate. Train one first.", print_exception=False)
-        self.backend.act(lambda: self.jobs.start(run))
+        self.backend.act(lambda: self._start(run))
         return self.show(chosen, request)
+
+    def _start(self, run: RunDirectory) -> None:
+        run.refuse_if_shipped()  # its evaluation came with it
+        self.jobs.start(run)
 
     def stop(self, chosen: Any, request: gr.Request) -> list:
         self.backend.access.require_owner(request)

@@ -78,10 +78,11 @@ class RunChanges:
 
     def states(self, runs: Picked, training: bool, owner: bool) -> list:
         """Which of them can be used while these runs are ticked."""
-        one = owner and len(runs) == 1
-        view = runs[0][1].view if one else None
-        can_go_on = one and not training and view.is_over and view.saved is not None
-        free = owner and bool(runs) and not any(run.status.is_live for _, run in runs)
+        changeable = owner and not any(run.run.is_shipped for _, run in runs)
+        one = changeable and len(runs) == 1
+        view = runs[0][1].view if owner and len(runs) == 1 else None
+        can_go_on = view is not None and not training and view.is_over and view.saved is not None
+        free = changeable and bool(runs) and not any(run.status.is_live for _, run in runs)
         return [
             gr.Textbox(interactive=one),
             gr.Button(interactive=one),

@@ -1,0 +1,54 @@
+"""A finished run -> a run that comes with the project.
+
+    python -m benchmarks.ship RUN_DIR --title "ResNet-20 on handwritten digits" [--output resnet_demo/shipped]
+
+What continuing takes, the worker's output and its locks stay behind, the weights are halved to bfloat16, and the
+checkpoint is evaluated, so that the page shows its mistakes without being asked. Run it from a machine that has the
+run's data.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from resnet_demo.data.sources import drain
+from resnet_demo.inference.evaluate import evaluate
+from resnet_demo.inference.predictor import Classifier
+from resnet_demo.models.checkpoint import in_bfloat16, load_weights, save_weights
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.evaluation import save_evaluation
+from resnet_demo.runs.store import SHIPPED
+from resnet_demo.text import percent
+
+COPIED = ("config.json", "events.jsonl", "pinned.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=Path, metavar="RUN_DIR")
+    parser.add_argument("--title", required=True)
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where downloads are kept")
+    parser.add_argument("--output", type=Path, default=SHIPPED, metavar="DIR")
+    options = parser.parse_args()
+    run = ship(RunDirectory.at(options.run), options.output, options.title, options.data_dir)
+    print(f"{run.path}: {run.size_bytes():,} bytes, test accuracy {percent(run.view().test_accuracy)}")
+
+
+def ship(run: RunDirectory, output: Path, title: str, data_dir: Path) -> RunDirectory:
+    """Raises SystemExit for a run that has not finished."""
+    if run.view().ended is None or run.view().ended.outcome != "finished":
+        raise SystemExit(f"'{run.id}' has not finished. Ship a finished run.")
+    shipped = RunDirectory(output / run.id)
+    shipped.path.mkdir(parents=True)
+    for name in COPIED:
+        if (run.path / name).exists():
+            shutil.copyfile(run.path / name, shipped.path / name)
+    weights, info = load_weights(run.model_path)
+    save_weights(shipped.model_path, in_bfloat16(weights), info)
+    shipped.rename(title)
+    save_evaluation(shipped, drain(evaluate(Classifier.from_file(shipped.model_path), data_dir)))
+    return shipped
+
+
+if __name__ == "__main__":
+    main()

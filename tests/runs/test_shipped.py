@@ -1,0 +1,69 @@
+"""Runs that come with the project: listed after one's own, answered from, and never changed."""
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from resnet_demo.runs.directory import RunError
+from resnet_demo.runs.pinned import pin, unpin
+from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.watcher import NEWEST, Watcher
+from tests.support.checkpoints import DIGITS, INFO, make_run
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Own runs in one folder, beside a shipped one called 'gift'."""
+    make_run(RunStore(tmp_path / "shipped"), "gift", DIGITS)
+    return RunStore(tmp_path / "runs", tmp_path / "shipped")
+
+
+def test_shipped_runs_come_after_ones_own(store):
+    assert [run.id for run in store.all_runs()] == ["gift"]
+    assert store.runs() == []
+    make_run(store, "mine")
+    assert [(run.id, run.is_shipped) for run in store.all_runs()] == [("mine", False), ("gift", True)]
+    assert store.get("gift").model_info() == DIGITS
+
+
+def test_an_own_run_of_the_same_name_stands_for_itself(store):
+    make_run(store, "gift", INFO)
+    assert [(run.id, run.is_shipped) for run in store.all_runs()] == [("gift", False)]
+    assert store.get("gift").model_info() == INFO
+
+
+def test_a_shipped_checkpoint_answers_until_there_is_one_of_ones_own(store):
+    assert store.latest_model().id == "gift"
+    make_run(store, "mine", replace(INFO, accuracy=None))
+    assert store.latest_model().id == "mine"
+
+
+def test_the_page_shows_the_shipped_run_first_where_there_is_no_other(store):
+    watcher = Watcher(store)
+    assert watcher.look().shown(NEWEST).run.is_shipped
+    make_run(store, "mine")
+    assert watcher.look(now=True).shown(NEWEST).run.id == "mine"
+
+
+def test_a_shipped_run_is_never_changed(store):
+    gift = store.get("gift")
+    before = {path.name: path.read_bytes() for path in gift.path.iterdir()}
+    for change in (
+        lambda: store.delete(gift),
+        lambda: gift.rename("mine"),
+        lambda: pin(gift, Image.new("RGB", (32, 32))),
+        lambda: unpin(gift),
+    ):
+        with pytest.raises(RunError, match="came with resnet_demo"):
+            change()
+    assert {path.name: path.read_bytes() for path in gift.path.iterdir()} == before
+
+
+def test_every_run_that_is_shipped_is_whole_and_small():
+    """Of the project itself: what a fresh clone brings."""
+    for run in RunStore(SHIPPED.parent / "none", SHIPPED).all_runs():
+        assert run.view().ended.outcome == "finished", run.id
+        assert run.model_info().accuracy is not None, run.id
+        assert run.size_bytes() < 50_000_000, run.id
+        assert not run.state_path.exists(), run.id
