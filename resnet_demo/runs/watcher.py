@@ -171,4 +171,6 @@ def _last_word(snapshot: Snapshot) -> tuple[bool, int, float]:
 
 def _checkpoint_key(snapshot: Snapshot) -> tuple:
     saved = snapshot.view.saved
-    return checkpoint_key(snapshot.model_info, snapshot.order, saved.time if saved else 0.0)
+    return not snapshot.run.is_shipped, *checkpoint_key(
+        snapshot.model_info, snapshot.order, saved.time if saved else 0.0
+    )
