@@ -62,6 +62,11 @@ def printable(text: str) -> str:
     return _ACTS.sub(_escaped, text)
 
 
+def is_unicode(path: str) -> bool:
+    """Whether no part of a path holds bytes that are no UTF-8: not every library can open such a one."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in path)
+
+
 def name_of_class(folder: str) -> str:
     """A class folder's name as people read it: composed, so that 'café' from a Mac is the 'café' of elsewhere."""
     return printable(normalize("NFC", folder))

@@ -9,6 +9,7 @@ from resnet_demo.cli.command import POLL_S, RUNS_DIR, CommandError, add_command
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
+from resnet_demo.text import printable
 
 TIMEOUT_S = 120.0  # a step may be long, and saving to a slow disk, too
 
@@ -24,7 +25,7 @@ def find_run(options: argparse.Namespace) -> RunDirectory:
     """By its id, or else by its path. Raises CommandError."""
     store, folder = RunStore(options.runs), RunDirectory.at(Path(options.run))
     known = {run.id: run for run in store.runs()}
-    run = known.get(options.run) or (folder if folder.exists() else None)
+    run = known.get(printable(options.run)) or (folder if folder.exists() else None)
     if run is None:
         raise CommandError(
             f"There is no run '{options.run}' in '{options.runs}', and that is not the path of a run's folder."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from resnet_demo.errors import UserError
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS, NetworkSpec, shortcut_problem
-from resnet_demo.text import name_of_class
+from resnet_demo.text import is_unicode, name_of_class, printable
 
 MODEL_FORMAT = "resnet_demo-2"  # has a digest
 WITHOUT_DIGEST = "resnet_demo-1"
@@ -110,4 +110,8 @@ def open_checkpoint(path: Path, framework: str) -> Iterator:
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint '{path.name}'.") from error
     except (SafetensorError, OSError) as error:
+        if not is_unicode(str(path)):
+            raise CheckpointError(
+                f"safetensors cannot open '{printable(str(path))}', since this path is no UTF-8. Rename the folder."
+            ) from error
         raise CheckpointError(f"'{path.name}' is not a whole safetensors file.") from error

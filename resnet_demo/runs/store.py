@@ -15,6 +15,7 @@ from resnet_demo.files import read_json, replace_json
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError, is_held
+from resnet_demo.text import is_unicode, printable
 
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
 DELETE_TIMEOUT_S = 1.0
@@ -110,6 +111,8 @@ class RunStore:
 
     def _named(self, name: str) -> Path:
         path = self.folder / name
+        if not is_unicode(str(path)):  # it could be trained, but its checkpoint could not be written
+            raise RunError(f"The path '{printable(str(path))}' is no UTF-8. Choose another name for the run's folder.")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise RunError(f"'{path}' is there and is no run. Choose a new folder.")
         path.mkdir(exist_ok=True)

@@ -3,10 +3,14 @@
 import json
 import os
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from resnet_demo.data.known import data_label
-from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.models.checkpoint import load_weights
+from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.events import RunStarted, from_line, to_line
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.text import columns, name_of_class, printable
@@ -55,7 +59,15 @@ def test_a_checkpoint_of_an_earlier_version_holds_such_names():
 
 
 def test_the_page_can_send_a_run_and_data_of_such_names(store, tiny_config):
-    run = store.create(tiny_config, name=BYTES)
+    with pytest.raises(RunError, match="is no UTF-8"):
+        store.create(tiny_config, name=BYTES)
+    run = RunDirectory(store.folder / BYTES)  # as a copy from another disk may be called
+    run.path.mkdir()
+    run.write_config(tiny_config)
+    save_file({"a": np.zeros(1)}, store.folder / "model.safetensors", metadata=INFO.to_metadata())
+    (store.folder / "model.safetensors").rename(run.model_path)
+    with pytest.raises(CheckpointError, match="this path is no UTF-8"):
+        load_weights(run.model_path)
     run.append(started(classes=(BYTES, "b"), warnings=(f"left out: {BYTES}",)))
     assert store.get(run.id) == run and run.path.name == BYTES
     look = Watcher(store).look()
