@@ -17,7 +17,8 @@ def add_checkpoint_flags(command: argparse.ArgumentParser) -> None:
     where = command.add_mutually_exclusive_group()
     where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
     where.add_argument("--checkpoint", type=Path, metavar="PATH", help="a model.safetensors file, or a run's folder")
-    command.add_argument("--run-id", metavar="ID", help="a run in that folder (default: the newest checkpoint)")
+    last = "the one trained last whose accuracy is measured"
+    command.add_argument("--run-id", metavar="ID", help=f"a run in that folder (default: {last})")
 
 
 def open_checkpoint(options: argparse.Namespace) -> "Classifier":

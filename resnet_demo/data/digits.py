@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import interpolate
 
-from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress
+from resnet_demo.data.dataset import STARTING, DataError, Dataset, Loading, LoadProgress
 from resnet_demo.data.statistics import channel_statistics
 
 TEST_IMAGES = 297
@@ -15,7 +15,7 @@ def load_digits() -> Loading:
 
     Raises DataError where scikit-learn is missing.
     """
-    yield LoadProgress("decoding", 0, 0)
+    yield LoadProgress(STARTING, 0, 0)  # nothing is decoded that would be kept
     try:
         from sklearn import datasets
         from sklearn.model_selection import train_test_split

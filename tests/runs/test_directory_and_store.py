@@ -1,8 +1,10 @@
 """The run directory: whoever trains writes it, whoever looks reads it, and a held lock is a living worker."""
 
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from resnet_demo.files import remove_unfinished, replace_file, replace_json
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, TITLE_MAX, Progress, RunDirectory, RunError, is_held
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import Watcher
+from tests.support.checkpoints import INFO, make_run
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
 
@@ -217,6 +221,36 @@ def test_no_model_is_the_latest_before_one_is_saved(store, run):
     assert store.latest_model() is None
     run.model_path.write_bytes(b"not a checkpoint")
     assert store.latest_model() is None
+
+
+def checkpoint(store, name, accuracy):
+    run = make_run(store, name, replace(INFO, accuracy=accuracy))
+    with store.training(run):
+        run.append(events.CheckpointSaved(**PLACE))
+    return run
+
+
+def test_the_checkpoint_that_answers_is_the_one_trained_last_whose_accuracy_is_measured(store, tmp_path):
+    """Not one of step 1 of a training that has just begun; in a copy, whose files have other times, the same; and
+    whatever the clock said."""
+    first, last, begun = checkpoint(store, "b", 0.5), checkpoint(store, "a", 0.4), checkpoint(store, "c", None)
+    assert store.latest_model() == last and Watcher(store).look().newest_checkpoint().run == last
+    copy = RunStore(tmp_path / "copy")
+    for run in (begun, last, first):
+        shutil.copytree(run.path, copy.folder / run.id, copy_function=shutil.copyfile)
+    assert copy.latest_model().id == last.id
+    with copy.training(copy.get(first.id)):
+        copy.get(first.id).append(events.CheckpointSaved(**PLACE | {"time": 0.5}))  # the clock was put back
+    assert copy.latest_model().id == first.id == Watcher(copy).look().newest_checkpoint().run.id
+
+
+def test_of_checkpoints_of_before_the_log_says_which_is_the_newest(store):
+    """They have no number, and their files may have any time."""
+    newer, older = checkpoint(store, "a", 0.5), checkpoint(store, "b", 0.5)
+    newer.append(events.CheckpointSaved(**PLACE | {"time": 2.0}))
+    for run in (newer, older):
+        (run.path / "order.json").unlink()
+    assert store.latest_model() == newer == Watcher(store).look().newest_checkpoint().run
 
 
 def test_a_run_deleted_while_it_is_looked_at_reads_as_empty(run):

@@ -95,7 +95,7 @@ def test_a_stale_request_does_not_hold_the_next_start(run, tmp_path):
 @pytest.mark.parametrize(("wanted", "last"), [(PAUSE, "RunPaused"), (STOP, "RunEnded")])
 def test_loading_obeys_too(run, tmp_path, wanted, last):
     for event in Worker(run, tmp_path / "data").work():
-        if getattr(event, "phase", "") == "decoding":
+        if getattr(event, "phase", "") == "starting":
             run.request(wanted)
     assert names(run) == [last] and not run.model_path.exists()
     if wanted == STOP:
@@ -108,7 +108,7 @@ def test_a_pause_while_loading_is_at_what_is_saved(run, tmp_path):
     run.append(events.RunResumed(**vars(paused)))
     run.append(replace(paused, step=8))  # as far as a worker came that was then killed
     for event in Worker(run, tmp_path / "data").work():
-        if getattr(event, "phase", "") == "decoding":
+        if getattr(event, "phase", "") == "starting":
             run.request(PAUSE)
     seen = Watcher(RunStore(run.path.parent)).look().current
     assert seen.view.last.step == 3 and "from the very step" in present.sentence(seen)
@@ -123,7 +123,7 @@ def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store,
     assert Watcher(store).look().shown(run.id).status == "paused"
 
 
-@pytest.mark.parametrize("phase", ["starting", "decoding", "training", "evaluating"])
+@pytest.mark.parametrize("phase", ["starting", "training", "evaluating"])
 def test_a_discarded_run_ends_without_saving_and_is_deleted(store, run, tmp_path, phase, monkeypatch):
     monkeypatch.setattr(Worker, "_save", lambda worker, at: pytest.fail("saved"))
     told = []
@@ -195,7 +195,7 @@ def test_a_failed_run_goes_on_once_the_cause_is_mended(store, tiny_config, run, 
 def test_pausing_while_a_resumed_run_loads_keeps_its_place(run, tmp_path):
     work(run, tmp_path, wanted_after=(7, PAUSE))
     for event in Worker(run, tmp_path / "data").work():
-        if getattr(event, "phase", "") == "decoding":
+        if getattr(event, "phase", "") == "starting":
             run.request(PAUSE)
     assert run.view().last.step == 7 and run.view().paused and run.state_path.exists()
 

@@ -21,6 +21,10 @@ def choice_label(name: str, info: ModelInfo) -> str:
     return _unbroken(f"{name} · {accuracy_text(info)}")
 
 
+def one_line(info: ModelInfo) -> str:
+    return _unbroken(checkpoint_text(info))
+
+
 def known_html(info: ModelInfo | None) -> str:
     """The classes that the chosen checkpoint knows, beside the drop area."""
     if info is None:

@@ -123,7 +123,7 @@ def _shown(picture: Image.Image) -> str:
 
 def photo_label(training: bool) -> str:
     """What will become of a photo that is dropped."""
-    return "For the run in training" if training else "For the next run you start or resume"
+    return "For the run shown, which is training" if training else "For the next run you start or resume"
 
 
 # --- the curves -----------------------------------------------------------------------------------------------

@@ -25,7 +25,9 @@ def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) 
     fetched = " and ".join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
     download = f"Downloads {fetched} first. " if fetched else ""
     about = "about " if guess.about else ""
-    if guess.images_per_s is None:
+    if guess.steps_per_epoch == 0:
+        time = "The training pictures do not fill one batch: choose a smaller batch, or more pictures."
+    elif guess.images_per_s is None:
         time = "How long it takes shows as soon as it trains: no run like it has told its speed on this device yet."
     elif guess.seconds is None:
         time = "How long it takes shows once the pictures are counted."

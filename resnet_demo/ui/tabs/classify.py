@@ -82,7 +82,7 @@ class ClassifyTab:
                 self.answer = _html(answer.empty_html(info), "classify-answer", js_on_load=TO_TRAIN)
             with gr.Column(elem_classes="classify-who-answers"):
                 self.run = gr.Dropdown(
-                    _choices(checkpoints),
+                    _choices(checkpoints, info),
                     value=NEWEST,
                     label="Who answers",
                     info="A training in progress saves a newer checkpoint every minute: ask again.",
@@ -145,7 +145,7 @@ class ClassifyTab:
         return [
             version,
             version if seen == checksum({}) else gr.skip(),
-            gr.Dropdown(choices=_choices(checkpoints), value=kept),
+            gr.Dropdown(choices=_choices(checkpoints, self._info(checkpoints, NEWEST)), value=kept),
             answer.known_html(info),
             answer.empty_html(info) if picture is None else gr.skip(),
             gr.Button(visible=info is not None),
@@ -214,9 +214,10 @@ def checkpoint_choices(store: RunStore) -> list[tuple[str, str]]:
     return [(answer.choice_label(_name(run), info), run.id) for run, info in infos if info]
 
 
-def _choices(checkpoints: dict[str, Checkpoint]) -> list[tuple[str, str]]:
-    newest = "The newest checkpoint" if checkpoints else "The newest checkpoint (none yet)"
-    return [(newest, NEWEST), *((answer.choice_label(*saved), run_id) for run_id, saved in checkpoints.items())]
+def _choices(checkpoints: dict[str, Checkpoint], newest: ModelInfo | None) -> list[tuple[str, str]]:
+    """The default says which data and network answer."""
+    label = "The newest checkpoint: " + (answer.one_line(newest) if newest else "none yet")
+    return [(label, NEWEST), *((answer.choice_label(*saved), run_id) for run_id, saved in checkpoints.items())]
 
 
 def _html(value: str, elem_id: str, js_on_load: str | None = None) -> gr.HTML:

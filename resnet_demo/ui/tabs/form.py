@@ -131,7 +131,7 @@ class TrainForm:
             return gr.Checkbox(value=value, elem_classes="form-checkbox", **about)
         about["min_width"] = 110 if field.name in FRONT else 140  # two in a row leave a hint the space that it needs
         if isinstance(field.default, int):
-            return gr.Number(value=value, precision=0, **about)
+            return gr.Number(value=value, step=1, **about)  # precision=0 would make 2 of 2.5 without a word
         return gr.Number(value=value, **about)
 
 

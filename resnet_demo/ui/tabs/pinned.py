@@ -44,16 +44,17 @@ class PinnedPhoto:
     def wire(self, begun: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
         """`begun` are the buttons' events after which a run trains, `chosen` says which run the page shows. Returns the
         events after which it has something new to show."""
-        dropped = self.photo.change(self.pin_photo, self.photo, self.photo, api_name="pin", **_ACTING)
+        self._chosen = chosen
+        dropped = self.photo.change(self.pin_photo, [self.photo, chosen], self.photo, api_name="pin", **_ACTING)
         removed = self.card.click(self.unpin_photo, chosen, None, api_name="unpin", **_ACTING)
         return [dropped, *map(self.hand_over_after, begun), removed]
 
     def hand_over_after(self, begun: gr.events.Dependency) -> gr.events.Dependency:
         """Pin a photo that waits to the run that has begun."""
-        return begun.success(self.pin_photo, self.photo, self.photo, **_ACTING)
+        return begun.success(self.pin_photo, [self.photo, self._chosen], self.photo, **_ACTING)
 
-    def pin_photo(self, upload: Any, request: gr.Request) -> Any:
-        """Pin it to the run that trains, where one does: then it leaves the place where it was dropped."""
+    def pin_photo(self, upload: Any, chosen: str, request: gr.Request) -> Any:
+        """Pin it to the run that the page shows, where that trains: then it leaves the place where it was dropped."""
         self.backend.access.require_owner(request)
         if upload is None:
             return gr.skip()
@@ -61,10 +62,10 @@ class PinnedPhoto:
             picture = uploaded_picture(upload, self.photo.GRADIO_CACHE).image
         except PictureError as error:
             raise gr.Error(str(error), title="Not pinned", print_exception=False) from error
-        run = self.backend.store.active()
-        if run is None:
+        shown = self.backend.watcher.look(now=True).shown(chosen)
+        if shown is None or not shown.status.is_live:
             return gr.skip()
-        self.backend.act(lambda: pin(run, picture))
+        self.backend.act(lambda: pin(shown.run, picture))
         return None
 
     def unpin_photo(self, chosen: str, request: gr.Request) -> None:

@@ -37,7 +37,7 @@ class RunChanges:
                 self.rename = gr.Button("Rename", elem_id="runs-rename", **_BUTTON)
             with gr.Row(elem_classes="runs-change"):
                 self.more = gr.Number(
-                    _FURTHER_EPOCHS, label="Further epochs", precision=0, minimum=1, interactive=False,
+                    _FURTHER_EPOCHS, label="Further epochs", step=1, minimum=1, interactive=False,
                 )  # fmt: skip
                 self.go_on = gr.Button("Continue as a new run", **_BUTTON)
             self.delete = gr.Button("Delete the ticked runs…", elem_id="runs-delete", **_BUTTON)

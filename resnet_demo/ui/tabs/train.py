@@ -208,7 +208,7 @@ class TrainTab:
             look.version_of(shown).states,
             gr.Dropdown(choices=present.run_choices(look), **({} if look.has(chosen) else {"value": NEWEST})),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
-            gr.Image(visible=owner, label=photo_label(look.training)),
+            gr.Image(visible=owner, label=photo_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
             *self.show_buttons(chosen, request),

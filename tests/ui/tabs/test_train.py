@@ -32,7 +32,7 @@ CHANGING = {
     "resume": ["some", ""],
     "stop": ["some"],
     "discard": ["newest"],
-    "pin": [None],
+    "pin": [None, "newest"],
     "unpin": ["newest"],
 }
 
@@ -326,9 +326,9 @@ def pinned(run):
 def test_a_photo_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny_config, photo):
     with serve(Access("secret")) as (url, backend):
         waiting = upload(url, photo)
-        assert post(url, "pin", [waiting], "secret")[0] == "complete" and backend.store.runs() == []
+        assert post(url, "pin", [waiting, "newest"], "secret")[0] == "complete" and backend.store.runs() == []
         assert post(url, "start", list(replace(tiny_config, epochs=50).to_dict().values()), "secret")[0] == "complete"
-        assert post(url, "pin", [waiting], "secret") == ("complete", "[null]")
+        assert post(url, "pin", [waiting, "newest"], "secret") == ("complete", "[null]")
         (run,) = backend.store.runs()
         assert pinned(run).picture == fit(load_picture(photo))
         assert "data:image/png" in ask(url, "points", *PLAIN)[CARD]
@@ -340,8 +340,8 @@ def test_a_pinned_photo_is_seen_by_everyone_and_changed_by_the_owner_alone(serve
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
         dropped = upload(url, photo)
         assert post(url, "resume", [run.id, ""], "secret")[0] == "complete"
-        assert REFUSAL in post(url, "pin", [dropped])[1] and pinned(run) is None
-        assert post(url, "pin", [dropped], "secret")[0] == "complete" and pinned(run)
+        assert REFUSAL in post(url, "pin", [dropped, run.id])[1] and pinned(run) is None
+        assert post(url, "pin", [dropped, run.id], "secret")[0] == "complete" and pinned(run)
         assert REFUSAL in post(url, "unpin", [run.id])[1] and pinned(run)
         visitors = str(ask(url, "points", *PLAIN))
         assert "data:image/png" in visitors and "data-unpin" not in visitors and str(run.path) not in visitors
@@ -355,6 +355,37 @@ def test_what_is_no_picture_is_one_sentence(serve, photo, tmp_path, content):
     elif content != "path":
         photo.write_bytes(content)
     with serve() as (url, _):
-        kind, answer = post(url, "pin", [{"path": str(photo)} if content == "path" else upload(url, photo)])
+        kind, answer = post(url, "pin", [{"path": str(photo)} if content == "path" else upload(url, photo), "newest"])
         said = json.loads(answer)["error"]
         assert kind == "error" and said.endswith(".") and "Traceback" not in said and str(tmp_path) not in said
+
+
+def test_a_photo_goes_to_the_run_that_the_page_shows_and_to_no_other(serve, tiny_config, photo):
+    with serve() as (url, backend):
+        shown, trains = backend.store.create(tiny_config), backend.store.create(tiny_config)
+        shown.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
+        with trains.lock:
+            assert post(url, "pin", [upload(url, photo), shown.id])[0] == "complete"
+            assert pinned(shown) is None and pinned(trains) is None  # it waits in the page, whose label says so
+            assert "next run you start" in str(ask(url, "states", "", shown.id))
+            assert post(url, "pin", [upload(url, photo), trains.id]) == ("complete", "[null]")
+            assert pinned(trains)
+
+
+def test_a_part_of_an_epoch_is_refused_and_not_rounded(serve):
+    with serve() as (url, backend):
+        values = form_values()
+        values[FIELDS.index("epochs")] = 2.5
+        kind, answer = post(url, "start", values)
+        assert kind == "error" and "Epochs must be a whole number, not 2.5" in answer and backend.store.runs() == []
+
+
+@pytest.mark.parametrize("handler", ["pause", "stop"])
+def test_what_is_asked_of_one_run_is_not_done_to_another(serve, tiny_config, handler):
+    """A page shows a run that has ended meanwhile, and another one trains."""
+    with serve() as (url, backend):
+        shown, trains = backend.store.create(tiny_config), backend.store.create(tiny_config)
+        with trains.lock:
+            kind, answer = post(url, handler, [shown.id])
+            assert kind == "error" and f"'{shown.id}' is not training now" in answer
+            assert trains.wanted() == "run"
