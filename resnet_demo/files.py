@@ -1,14 +1,20 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and reading what somebody else may have put in their place: a run's folder
+can come from anywhere."""
 
 import errno
 import json
 import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, BinaryIO
+
+MAX_JSON_BYTES = 4_000_000  # of a file that holds one object; ours have a few kB
+MAX_NUMBER = 2**53  # that a float holds exactly
 
 UNFINISHED = ".part"  # ends the name of a file that is still being written
 _BY_SAFETENSORS = ".tmp*"  # what it writes first beside the file that it was told to write
@@ -47,12 +53,39 @@ def replace_json(path: Path, value: dict) -> None:
 
 
 def read_json(path: Path) -> dict | None:
-    """The file's object; None where there is none, it may not be read or is damaged."""
+    """The file's object; None where there is none, it may not be read or is damaged. Texts are as they stand there: a
+    path of the server may hold bytes that are no UTF-8."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            text = file.read(MAX_JSON_BYTES + 1).decode("utf-8")
+        value = parse_json(text) if len(text) <= MAX_JSON_BYTES else None
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file to read bytes from. Raises OSError for whatever else bears its name: a folder, a link to itself, a pipe,
+    which would keep its reader waiting for ever."""
+    opened = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise OSError(errno.EINVAL, "this is no file", str(path))
+    return os.fdopen(opened, "rb")
+
+
+def parse_json(text: str) -> Any:
+    """Raises ValueError for what is no JSON, or nested too deep. Knows no NaN and no infinity, which earlier versions
+    wrote: they are null."""
+    try:
+        return json.loads(text, parse_constant=lambda _: None)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def is_number(value: object) -> bool:
+    """One that can be reckoned with: neither text nor NaN nor larger than any that we write."""
+    return type(value) in (int, float) and abs(value) <= MAX_NUMBER
 
 
 def remove_unfinished(folder: Path, older_than_s: float = 0, but: tuple[str, ...] = ()) -> None:

@@ -7,6 +7,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import is_number, open_regular, parse_json
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS, NetworkSpec, shortcut_problem
 from resnet_demo.text import is_unicode, name_of_class, printable
 
@@ -55,7 +56,7 @@ class ModelInfo:
             raise CheckpointError("This safetensors file was not written by resnet_demo: it does not name its classes.")
         described = [f for f in fields(cls) if f.name != "digest" and (f.name in metadata or f.default is MISSING)]
         try:
-            values = {f.name: json.loads(metadata[f.name]) for f in described}
+            values = {f.name: parse_json(metadata[f.name]) for f in described}
             # Earlier versions wrote a class as the disk had its folder's name.
             values["classes"] = [name_of_class(name) for name in values["classes"]]
             digest = metadata["digest"] if written_by == MODEL_FORMAT else ""
@@ -86,10 +87,10 @@ class ModelInfo:
             isinstance(self.classes, tuple)
             and len(self.classes) >= 2
             and all(isinstance(text, str) for text in texts)
-            and all(type(number) in (int, float) for number in numbers)
+            and all(is_number(number) for number in numbers)
             and (len(self.mean), len(self.std)) == (3, 3)
             and min(self.std) > 0
-            and type(self.accuracy) in (int, float, type(None))
+            and (self.accuracy is None or is_number(self.accuracy))
         )
 
 
@@ -105,7 +106,7 @@ def open_checkpoint(path: Path, framework: str) -> Iterator:
     from safetensors import SafetensorError, safe_open  # at first use: the page's first paint does not need it
 
     try:
-        with safe_open(path, framework=framework) as file:
+        with open_regular(path), safe_open(path, framework=framework) as file:
             yield file
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint '{path.name}'.") from error

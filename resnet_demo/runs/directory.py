@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from resnet_demo.errors import UserError
-from resnet_demo.files import read_json, replace_json
+from resnet_demo.files import is_number, open_regular, read_json, replace_json
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.event_log import EventLog
@@ -109,7 +109,7 @@ class RunDirectory:
     def created(self) -> float:
         """Unix seconds; 0 where config.json cannot be read."""
         created = (read_json(self.path / "config.json") or {}).get("created", 0.0)
-        return created if isinstance(created, int | float) else 0.0
+        return created if is_number(created) else 0.0
 
     def exists(self) -> bool:
         try:
@@ -133,7 +133,8 @@ class RunDirectory:
             raise RunError(f"The run '{self.id}' cannot be opened. {error}") from error
 
     def environment(self) -> dict:
-        return self._config_file().get("environment", {})
+        environment = self._config_file().get("environment")
+        return environment if isinstance(environment, dict) else {}
 
     # --- its title and its size -------------------------------------------------------------------------------
 
@@ -197,11 +198,11 @@ class RunDirectory:
     def log_tail(self, lines: int = 12) -> str:
         """The end of worker.log, '' where there is none; bytes that are no UTF-8 are replaced."""
         try:
-            with self.log_path.open("rb") as log:
+            with open_regular(self.log_path) as log:
                 log.seek(0, 2)
                 log.seek(max(0, log.tell() - 16_384))
                 text = log.read().decode("utf-8", errors="replace")
-        except FileNotFoundError:
+        except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
@@ -211,11 +212,12 @@ class RunDirectory:
         replace_json(self.path / "progress.json", progress.__dict__)
 
     def progress(self) -> Progress | None:
-        stored = read_json(self.path / "progress.json")
-        try:
-            return Progress(**stored) if stored else None
-        except TypeError:  # of another version: as good as none, the next one comes within a second
-            return None
+        stored = read_json(self.path / "progress.json") or {}
+        phase, numbers = stored.get("phase"), {name: value for name, value in stored.items() if name != "phase"}
+        known = all(name in Progress.__dataclass_fields__ for name in numbers)
+        if not isinstance(phase, str) or not known or not all(v is None or is_number(v) for v in numbers.values()):
+            return None  # of another version: as good as none, the next one comes within a second
+        return Progress(phase, **numbers)
 
     def forget_the_moment(self) -> None:
         """Delete what only a living worker needs. On a full disk that makes room for its last line."""
@@ -237,7 +239,7 @@ class RunDirectory:
         """How the last worker ended; None where nobody has seen it."""
         stored = read_json(self.path / "exit.json") or {}
         code, when, began = (stored.get(name) for name in ("code", "time", "began"))
-        return Exit(code, when, began is not False) if type(code) is int and type(when) in (int, float) else None
+        return Exit(code, when, began is not False) if type(code) is int and is_number(when) else None
 
     def request(self, wanted: str) -> None:
         """Ask the worker to run, pause, stop or discard. It obeys within one step."""
@@ -276,7 +278,7 @@ class RunDirectory:
         try:
             stat = self.model_path.stat()
             return _model_info(self.model_path, stat.st_mtime_ns, stat.st_size)
-        except (FileNotFoundError, CheckpointError):
+        except (OSError, CheckpointError):
             return None
 
     def last_word_at(self) -> float:

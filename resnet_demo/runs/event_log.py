@@ -2,10 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from resnet_demo.errors import UserError
+from resnet_demo.files import open_regular
 from resnet_demo.runs.events import Event, from_line
 
 BLOCK_BYTES = 1 << 20  # what is held of a log at a time; a line that is longer is damage
+
+
+class LogError(UserError):
+    """An events.jsonl that cannot be read at all: a sentence for people."""
 
 
 class EventLog:
@@ -22,9 +29,8 @@ class EventLog:
 
     def lines(self) -> Iterator[bytes]:
         """New whole lines since the last call, as they stand, block by block."""
-        try:
-            log = self.path.open("rb")
-        except FileNotFoundError:
+        log = self._open()
+        if log is None:
             return
         with log:
             log.seek(self.offset)
@@ -38,11 +44,26 @@ class EventLog:
                 rest = block[end:]
                 yield from block[:end].splitlines()
 
+    def _open(self) -> BinaryIO | None:
+        """None where there is no log yet. Raises LogError where something that is no readable file bears its name."""
+        try:
+            return open_regular(self.path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LogError(
+                f"The log of the run '{self.path.parent.name}' cannot be read ({error.strerror})."
+            ) from error
+
+    def check(self) -> None:
+        """Raises LogError as reading would, also where nothing is new."""
+        if log := self._open():
+            log.close()
+
     def ends(self) -> Iterator[bytes]:
         """The lines of its first and its last block, whatever has been read: they tell how the run stands."""
-        try:
-            log = self.path.open("rb")
-        except FileNotFoundError:
+        log = self._open()
+        if log is None:
             return
         with log:
             yield from log.read(BLOCK_BYTES).splitlines()[:-1]

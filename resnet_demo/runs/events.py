@@ -3,13 +3,15 @@
 Imports no torch: whoever only looks at a run needs none.
 """
 
+import functools
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
+from resnet_demo.files import MAX_NUMBER, is_number, parse_json
 from resnet_demo.text import printable_lines
 
 
@@ -121,10 +123,15 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+class WrongValueError(ValueError):
+    """A whole line that says what cannot be: no kill has cut it off, somebody has written it so."""
+
+
 def from_line(line: str) -> Event:
-    """Raises ValueError where the line is not a whole, known event. What a later version says beyond it is left out."""
+    """Raises ValueError where the line is not a whole, known event, WrongValueError where a value of it is of another
+    kind or out of all bounds. What a later version says beyond it is left out."""
     try:
-        values = json.loads(line, parse_constant=lambda _: None)  # earlier versions wrote NaN
+        values = parse_json(line)
         if "\\u" in line:  # earlier versions wrote names as the disk had them, bytes that are no UTF-8 included
             values = _printable(values)
         kind = _BY_NAME[values.pop("event")]
@@ -132,11 +139,40 @@ def from_line(line: str) -> Event:
             if name in values:
                 values[name] = tuple(values[name])
         event = kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
-        if None in (event.time, event.epoch, event.step, event.images_seen, event.elapsed_s):
-            raise TypeError("not a place in a run")
-        return event
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"Not an event: {line[:80]!r}") from error
+    for name, can_be in _checks(kind):
+        if not can_be(getattr(event, name)):
+            raise WrongValueError(f"Not an event: {kind.__name__} with a wrong '{name}'")
+    return event
+
+
+@functools.cache
+def _checks(kind: type[Event]) -> tuple[tuple[str, Callable[[Any], bool]], ...]:
+    """For each field, whether it ever has such a value."""
+    return tuple((field.name, _SPECIAL.get(field.name) or _BY_TYPE[field.type]) for field in fields(kind))
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= MAX_NUMBER
+
+
+OUTCOMES = ("finished", "stopped", "failed")
+_BY_TYPE: dict[Any, Callable[[Any], bool]] = {
+    int: _is_count,
+    float: lambda value: is_number(value) and value >= 0,
+    float | None: lambda value: value is None or is_number(value),
+    str: lambda value: type(value) is str,
+    bool: lambda value: type(value) is bool,
+    tuple[str, ...]: lambda values: all(type(value) is str for value in values),
+    tuple[float, ...]: lambda values: all(value is None or is_number(value) for value in values),
+}
+_SPECIAL: dict[str, Callable[[Any], bool]] = {
+    "outcome": lambda value: value in OUTCOMES,
+    **dict.fromkeys(("epochs", "steps_per_epoch"), lambda value: _is_count(value) and value >= 1),
+    # Null is what a run measures that has diverged.
+    **dict.fromkeys(("train_loss", "test_loss"), _BY_TYPE[float | None]),
+}
 
 
 def _printable(value: Any) -> Any:
@@ -248,6 +284,7 @@ class Folding:
 
     def __init__(self, log_every_steps: int = 0, thin: bool = True) -> None:
         self._log_every_steps, self._thin = log_every_steps, thin
+        self.wrong = 0  # whole lines that say what cannot be
         self._begin(None)
 
     def _begin(self, started: RunStarted | None) -> None:
@@ -279,6 +316,9 @@ class Folding:
             self._metrics.wait = wait
             try:
                 self.add(from_line(line.decode("utf-8", errors="replace")))
+            except WrongValueError:
+                self.wrong += 1
+                continue
             except ValueError:
                 continue
             wait = self._metrics.wait

@@ -11,12 +11,13 @@ from pathlib import Path
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RUN, Exit, Progress, RunDirectory, RunError
-from resnet_demo.runs.event_log import EventLog
+from resnet_demo.runs.event_log import EventLog, LogError
 from resnet_demo.runs.events import Folding, RunView
 from resnet_demo.runs.exit_reason import last_words
 from resnet_demo.runs.pinned import PinnedFile, PinnedPicture
 from resnet_demo.runs.status import RunStatus, is_stalled, run_status
 from resnet_demo.runs.text import run_name
+from resnet_demo.text import plural, printable
 
 CURVES_S = 4.0  # how often curves are drawn anew at the most: a fast run logs more points than an eye follows
 CLOCK_S = 30  # how often a living run's row is
@@ -126,7 +127,7 @@ class RunReader:
         """None where the run cannot be read; `problem` says why (a damaged config.json, a newer version)."""
         version = self._version()
         if version is None or version != self._remembered_version:
-            self._remembered = self._read()
+            self._remembered = self._read_or_tell()
             self._remembered_version = version if self._is_at_rest(version) else None
         return self._remembered
 
@@ -147,6 +148,21 @@ class RunReader:
             return False
         newest_ns = max(version[1], *(grown[0] for grown in version[2:] if grown), 0)
         return time.time_ns() - newest_ns > SETTLED_NS
+
+    def _read_or_tell(self) -> Snapshot | None:
+        """No run's files keep the others from being shown: what stands in their place is told in `problem`, and also
+        what was left out of a log that can be read."""
+        try:
+            snapshot = self._read()
+        except (LogError, OSError) as error:
+            why = getattr(error, "strerror", None)
+            self.problem = f"The run '{self.run.id}' cannot be read ({why})." if why else str(error)
+            self._config = None  # with the next look everything anew
+            return None
+        if snapshot is not None and self._folding and self._folding.wrong:
+            left_out = plural(self._folding.wrong, "line")
+            self.problem = f"{left_out} of the log of the run '{self.run.id}' say what cannot be, and are left out."
+        return snapshot
 
     def _read(self) -> Snapshot | None:
         try:
@@ -183,7 +199,8 @@ class RunReader:
     def _read_config(self) -> None:
         version = _stat_of(self.run.path / "config.json")
         if self._config is None or version != self._config_version:
-            self._config, self.problem = self.run.config(), ""
+            config = self.run.config()  # below as a page can show it; who resumes a run reads it anew
+            self._config, self.problem = replace(config, data=printable(config.data)), ""
             self._created, device = self.run.created(), self.run.environment().get("device")
             self._device = device if isinstance(device, str) else ""
             self._config_version = version
@@ -194,6 +211,7 @@ class RunReader:
             return True
         self._background = None
         size = (_stat_of(self.run.events_path) or (0, 0))[1]
+        self._log.check()
         if self._folding is None or size < self._log.offset:  # another run of the same name
             self._log, self._folding = EventLog(self.run.events_path), Folding(self._config.log_every_steps)
             self._folded = RunView()

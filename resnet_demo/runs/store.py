@@ -15,6 +15,7 @@ from resnet_demo.files import read_json, replace_json
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError, is_held
+from resnet_demo.runs.event_log import LogError
 from resnet_demo.text import is_unicode, printable
 
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
@@ -222,7 +223,10 @@ def checkpoint_key(info: ModelInfo, order: int, saved_at: float) -> tuple[bool, 
 
 
 def _saved_at(run: RunDirectory) -> float:
-    saved = run.view().saved
+    try:
+        saved = run.view().saved
+    except LogError:  # which says nothing
+        return 0.0
     return saved.time if saved else 0.0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from resnet_demo import files
 from resnet_demo.files import remove_unfinished, replace_file, replace_json
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, TITLE_MAX, Progress, RunDirectory, RunError, is_held
@@ -94,7 +95,7 @@ def test_a_config_that_may_not_be_read_is_a_sentence(run, monkeypatch):
     def refused(path, **_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_text", refused)
+    monkeypatch.setattr(files, "open_regular", refused)
     with pytest.raises(RunError, match=r"no readable config\.json"):
         run.config()
 

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from resnet_demo.data.images import MAX_FILE_BYTES
 from resnet_demo.ui import protection, uploads
 from resnet_demo.ui.access import Access, AccessError
 from resnet_demo.ui.owner import OwnerToken, is_loopback_name
@@ -223,16 +224,16 @@ def form(*files, close=True):
 
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_request_brings_no_more_than_one_file_may_have(client, kept, declared):
-    body, headers = form(*[b"x" * 5_000_000] * 6)
+    body, headers = form(*[b"x" * 5_000_000] * (MAX_FILE_BYTES // 5_000_000 + 1))
     parts = (body[at : at + 100_000] for at in range(0, len(body), 100_000))
     answer = client().post("/gradio_api/upload", content=body if declared else parts, headers=headers)
-    assert answer.status_code == 413 and "25 MB" in answer.json()["detail"]
+    assert answer.status_code == 413 and f"{MAX_FILE_BYTES // 2**20} MB" in answer.json()["detail"]
     assert not any(path.is_file() for path in kept.folder.rglob("*"))  # nothing stays of what had come
 
 
 def test_one_file_of_the_largest_size_is_taken(client):
-    body, headers = form(b"x" * 25_000_000)
-    assert client().post("/gradio_api/upload", content=body, headers=headers).json() == [25_000_000]
+    body, headers = form(b"x" * MAX_FILE_BYTES)
+    assert client().post("/gradio_api/upload", content=body, headers=headers).json() == [MAX_FILE_BYTES]
 
 
 def asgi(serving, app, messages):

@@ -62,7 +62,7 @@ class Along:
         return step / self.steps_per_epoch if self.by == "epoch" else float(step)
 
     def _time(self, step: int) -> float:
-        if not self.done:
+        if not self.done or not self.done[-1].step:
             return 0.0
         last = self.done[-1]
         if step > last.step:
