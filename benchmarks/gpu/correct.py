@@ -1,5 +1,6 @@
 """Is it right? What this device computes against float64 on the CPU, and what a run promises against what it does."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,7 +32,15 @@ def run(setting: Setting) -> None:
     numbers = [check for spec in specs for check in (float32(spec), bfloat16(spec))]
     run_checks(
         setting,
-        [*numbers, augments_alike, continues, continues_alike_enough, repeats, *processes.checks(setting)],
+        [
+            *numbers,
+            augments_alike,
+            *[replays, scales] * (setting.device == "cuda"),
+            continues,
+            continues_alike_enough,
+            repeats,
+            *processes.checks(setting),
+        ],
     )
 
 
@@ -140,7 +149,7 @@ def _trained(config: TrainConfig, stop_at: int | None = None) -> Trainer:
     trainer = Trainer(config, dataset, choice)
     for event in trainer.run():
         if stop_at == event.step and isinstance(event, events.StepEnded):
-            state = {**trainer.state_dict()}
+            state = copy.deepcopy(trainer.state_dict())  # loading takes tensors over where they are
             trainer = Trainer(config, dataset, choice)
             trainer.load_state_dict(state)
             for _ in trainer.run():
@@ -174,6 +183,30 @@ def continues_alike_enough(setting: Setting) -> str:
         apart = _apart(_trained(config), _trained(config, stop_at=3))
     assert apart < 0.5, f"the weights are {apart:.0e} apart"
     return f"the weights are {apart:.0e} apart after 10 steps"
+
+
+def replays(setting: Setting) -> str:
+    """A step replayed from a CUDA graph is the step, bit for bit, also after a resume."""
+    with deterministic(True):
+        config = _config(setting)
+        eager, graph = _trained(config), replace(config, cuda_graph=True)
+        apart = {name: _apart(eager, _trained(graph, stop_at)) for name, stop_at in (("whole", None), ("resumed", 7))}
+        adam = replace(config, optimizer="adamw", learning_rate=0.003)
+        apart["AdamW"] = _apart(_trained(adam), _trained(replace(adam, cuda_graph=True)))
+    assert max(apart.values()) == 0.0, f"the weights are apart: {apart}"
+    return "every bit the same after 10 steps, with SGD and with AdamW"
+
+
+def scales(setting: Setting) -> str:
+    """float16 with its scaled loss learns as bfloat16 does, eager and from a CUDA graph."""
+    found = {}
+    for name, changes in (("bfloat16", {}), ("float16", {}), ("float16", {"cuda_graph": True})):
+        config = replace(_config(setting), precision=name, epochs=6, **changes)
+        stream = list(Trainer(config, noise(180), choose_device(config.device, name)).run())
+        losses = [event.train_loss for event in stream if isinstance(event, events.MetricsLogged)]
+        found[f"{name}{', CUDA graph' * bool(changes)}"] = losses[-1]
+    assert max(found.values()) < 1.3 * found["bfloat16"], found
+    return ", ".join(f"{name} ends at a loss of {loss:.2f}" for name, loss in found.items())
 
 
 def repeats(setting: Setting) -> str:

@@ -13,7 +13,12 @@ from resnet_demo.training.device import prepare
 from resnet_demo.training.trainer import Trainer
 
 EAGER = "eager"
-MODES = {EAGER: {}, "compiled": {"compile": True}}  # what each changes in a run's settings
+MODES = {  # what each changes in a run's settings
+    EAGER: {},
+    "CUDA graph": {"cuda_graph": True},
+    "compiled": {"compile": True},
+    "compiled, CUDA graph": {"compile": True, "cuda_graph": True},
+}
 WARM_UP_STEPS = 8
 PROBE_STEPS = 20
 

@@ -59,7 +59,7 @@ class Normalise:
         return images.sub_(mean).div_(std)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.cache  # for ever: a recorded step reads it where it is
 def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
     """(1, 3, 1, 1) on a scale of 0..255. Made once for each device: a GPU would stop and wait for every copy."""
     return torch.tensor(values, device=device).view(1, 3, 1, 1) * 255

@@ -171,11 +171,24 @@ class TrainConfig:
     precision: str = setting(
         "auto",
         "Precision",
-        "auto computes in bfloat16 on GPUs from Ampere on and on CPUs with AVX-512 BF16 or AMX, in float32 elsewhere.",
-        choices=("auto", "float32", "bfloat16"),
+        "auto computes in bfloat16 on GPUs from Ampere on and on CPUs with AVX-512 BF16 or AMX, in float16 on Volta "
+        "and Turing, in float32 elsewhere.",
+        choices=("auto", "float32", "bfloat16", "float16"),
     )
     compile: bool = setting(
         False, "Compile", "Let PyTorch compile the network: minutes at the start, faster steps on a GPU.", absent=False
+    )
+    cuda_graph: bool = setting(
+        False,
+        "CUDA graph",
+        "On one CUDA device, record a step once and replay it: the same numbers, less waiting for the CPU.",
+        absent=False,
+    )
+    deterministic: bool = setting(
+        False,
+        "Deterministic",
+        "On a CUDA device, only kernels that give the same bits each time: slower. A CPU always does.",
+        absent=False,
     )
     threads: int = setting(0, "CPU threads", "0 = as many as PyTorch chooses.", minimum=0, maximum=1024)
     processes: int = setting(

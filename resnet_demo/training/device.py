@@ -1,13 +1,17 @@
 """Which device trains, in which precision, and the sentence that says why."""
 
 import os
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.config import TrainConfig
+
+FIRST_WITH_FLOAT16 = (7, 0)  # compute capability of the first with matrix units for it
 
 
 class DeviceError(UserError):
@@ -24,8 +28,10 @@ class DeviceChoice:
     precision: torch.dtype
 
     def autocast(self) -> AbstractContextManager:
-        """Within it matrix products are computed in this precision."""
-        return torch.autocast(self.device.type, self.precision, enabled=self.precision is not torch.float32)
+        """Within it matrix products are computed in this precision. On CUDA each weight is converted where it is used,
+        which is once: a cache would save nothing, and its tensors may not be part of a recorded step."""
+        enabled, cached = self.precision is not torch.float32, self.device.type != "cuda"
+        return torch.autocast(self.device.type, self.precision, enabled=enabled, cache_enabled=cached)
 
 
 def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 0, processes: int = 1) -> DeviceChoice:
@@ -40,9 +46,11 @@ def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 
         raise DeviceError(
             f"PyTorch finds no {kind.upper()} device here. Choose 'auto', or install a PyTorch build for it."
         )
-    bfloat16 = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16(kind))
-    name, reason = _describe(kind, wanted != "auto", threads or torch.get_num_threads(), bfloat16)
-    choice = DeviceChoice(torch.device(kind), name, reason, torch.bfloat16 if bfloat16 else torch.float32)
+    computes_in = _precision(kind, precision)
+    name, reason = _describe(
+        kind, wanted != "auto", threads or torch.get_num_threads(), bfloat16=computes_in is torch.bfloat16
+    )
+    choice = DeviceChoice(torch.device(kind), name, reason, computes_in)
     return choice if processes == 1 else _shared(choice, processes)
 
 
@@ -57,6 +65,20 @@ def _shared(choice: DeviceChoice, processes: int) -> DeviceChoice:
     return replace(choice, name=f"{processes} x {choice.name}", reason=reason)
 
 
+def _precision(kind: str, wanted: str) -> torch.dtype:
+    """The wanted one, or the fastest that the device multiplies natively: bfloat16, or on NVIDIA's Volta and Turing,
+    which have no bfloat16, float16. Raises DeviceError for float16 elsewhere: its loss must be scaled, by CUDA's own
+    means."""
+    if wanted == "float16" and kind != "cuda":
+        raise DeviceError(f"float16 is for CUDA devices, not for '{kind}'. Choose the precision 'auto'.")
+    if wanted != "auto":
+        return getattr(torch, wanted)
+    if _multiplies_bfloat16(kind):
+        return torch.bfloat16
+    has_float16 = kind == "cuda" and torch.cuda.get_device_capability() >= FIRST_WITH_FLOAT16
+    return torch.float16 if has_float16 else torch.float32
+
+
 def _multiplies_bfloat16(kind: str) -> bool:
     """Whether the device multiplies bfloat16 natively. Of CPUs those of x86 alone, by the instructions that PyTorch's
     library uses: elsewhere it may be there and still many times slower than float32."""
@@ -64,8 +86,15 @@ def _multiplies_bfloat16(kind: str) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)  # from compute capability 8.0 on
     if kind != "cpu":
         return False
-    able = torch.cpu.get_capabilities()
+    able = _cpu_capabilities()
     return torch.backends.mkldnn.is_available() and any(able.get(name) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _cpu_capabilities() -> Mapping[str, Any]:
+    if hasattr(torch.cpu, "get_capabilities"):
+        return torch.cpu.get_capabilities()
+    # Before PyTorch 2.11; every CPU with AMX multiplies bfloat16 by it.
+    return {"avx512_bf16": torch.cpu._is_avx512_bf16_supported(), "amx_bf16": torch.cpu._is_amx_tile_supported()}
 
 
 def _describe(kind: str, chosen: bool, threads: int, bfloat16: bool) -> tuple[str, str]:
@@ -94,5 +123,14 @@ def prepare(config: TrainConfig, earlier_threads: int | None = None, processes: 
     if choice.device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))
         torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.benchmark = not config.deterministic
+        if config.deterministic:
+            _take_deterministic_kernels()
     return choice
+
+
+def _take_deterministic_kernels() -> None:
+    """Before the first product is computed. Where there is no such kernel PyTorch raises RuntimeError."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # everything that is allocated here is written

@@ -13,14 +13,22 @@ from resnet_demo.training.distributed import Processes
 BATCH = 250  # pictures of one process
 
 
-def count_batches(pictures: Pictures, processes: Processes) -> int:
-    """How many batches `batches_in_order` gives each process."""
-    return math.ceil(len(pictures) / (BATCH * processes.size))
+def evaluation_batch(training_batch: int, device: torch.device) -> int:
+    """Pictures of one process at a time. A GPU is asked for many at once: without gradients a batch holds a few of the
+    network's maps where a training step holds all of them, so eight times as many fit."""
+    return max(BATCH, 8 * training_batch) if device.type == "cuda" else BATCH
 
 
-def batches_in_order(pictures: Pictures, normalise: Normalise, processes: Processes) -> Iterator[tuple[Tensor, Tensor]]:
+def count_batches(pictures: Pictures, size: int, processes: Processes) -> int:
+    """How many batches of `size` `batches_in_order` gives each process."""
+    return math.ceil(len(pictures) / (size * processes.size))
+
+
+def batches_in_order(
+    pictures: Pictures, size: int, normalise: Normalise, processes: Processes
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Every picture once, shared out among the processes; the last batch may leave a process without any."""
-    stretch = BATCH * processes.size
+    stretch = size * processes.size
     for start in range(0, len(pictures), stretch):
         chosen = slice(start + processes.rank, start + stretch, processes.size)
         yield normalise(pictures.images[chosen]), pictures.labels[chosen]

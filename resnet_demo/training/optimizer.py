@@ -1,5 +1,7 @@
 """What moves the weights: the optimizer. How far it moves them is said by `schedule`."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -18,14 +20,23 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
     decayed = [weight for weight in weights if weight.ndim > 1]
     others = [weight for weight in weights if weight.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    on_cuda, rate = is_on_cuda(weights[0]), config.learning_rate
+    for group in groups:
+        # On CUDA the rate stands on the device, where a recorded step reads it, in float32: a number of Python's would
+        # be rounded otherwise, and steps that are not recorded are to be the same.
+        group["lr"] = torch.tensor(rate, device=weights[0].device) if on_cuda else rate
     if config.optimizer == "sgd":
-        nesterov = config.momentum > 0
-        optimizer = torch.optim.SGD(
-            groups, config.learning_rate, momentum=config.momentum, nesterov=nesterov, foreach=True
-        )
+        kernels = {"fused": True} if on_cuda else {"foreach": True}
+        optimizer = torch.optim.SGD(groups, momentum=config.momentum, nesterov=config.momentum > 0, **kernels)
+        if on_cuda and config.momentum:
+            # Zeros, from which the first step comes to the same: PyTorch's own would stay unwritten where the first
+            # gradients of float16 overflow, and the step is left out.
+            for weight in weights:
+                optimizer.state[weight]["momentum_buffer"] = torch.zeros_like(weight)
     else:
         kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
-        optimizer = kind(groups, config.learning_rate, (config.momentum, config.beta2), fused=True)
+        captured = on_cuda and config.cuda_graph
+        optimizer = kind(groups, betas=(config.momentum, config.beta2), fused=True, capturable=captured)
 
     def lend_gradients(*_: object) -> None:
         for weight, parameter in zip(weights, parameters, strict=True):
@@ -40,7 +51,29 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
     optimizer.register_step_pre_hook(lend_gradients)
     optimizer.register_step_post_hook(give_back)
     optimizer.zero_grad = model.zero_grad
+    optimizer.lend_gradients = lend_gradients  # for who wants to see or scale them before the step
     return optimizer
+
+
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """What continuing takes, the rates as plain numbers."""
+    state = optimizer.state_dict()
+    for group in state["param_groups"]:
+        group["lr"] = float(group["lr"])
+    return state
+
+
+def load_optimizer_state(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take over momentum and counts. How a step is computed stays: another device does it in another way. Raises
+    KeyError or ValueError where the state is another network's."""
+    ours = optimizer.state_dict()["param_groups"]
+    if [group["params"] for group in state["param_groups"]] != [group["params"] for group in ours]:
+        raise ValueError("The state is another network's.")
+    optimizer.load_state_dict({"state": state["state"], "param_groups": ours})
+
+
+def is_on_cuda(weight: Tensor) -> bool:
+    return weight.device.type == "cuda"
 
 
 def _as_stored(tensor: Tensor) -> Tensor:
@@ -54,4 +87,8 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, rat
     moves a whole channel, and starts from where it says nothing (as the biases of Jordan 2024,
     arXiv:2404.00498)."""
     weights, others = optimizer.param_groups  # as `make_optimizer` made them
-    weights["lr"], others["lr"] = rate, rate * config.norm_rate_factor
+    for group, own_rate in ((weights, rate), (others, rate * config.norm_rate_factor)):
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(own_rate)
+        else:
+            group["lr"] = own_rate

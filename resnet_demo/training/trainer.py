@@ -19,11 +19,18 @@ from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.text import name_of_class
+from resnet_demo.training.cuda_graph import CapturedStep, CudaGraphError
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.distributed import ALONE, Processes
 from resnet_demo.training.ema import move_average, steps_to_average
-from resnet_demo.training.evaluation import batches_in_order, count_batches, evaluate_batch, evaluation_logits
-from resnet_demo.training.optimizer import make_optimizer, set_learning_rate
+from resnet_demo.training.evaluation import (
+    batches_in_order,
+    count_batches,
+    evaluate_batch,
+    evaluation_batch,
+    evaluation_logits,
+)
+from resnet_demo.training.optimizer import load_optimizer_state, make_optimizer, optimizer_state, set_learning_rate
 from resnet_demo.training.whitening import PICTURES, whiten
 
 STATE_FORMAT = 3
@@ -87,6 +94,10 @@ class Trainer:
         self.network = torch.compile(self.model) if config.compile else self.model
         self.optimizer = make_optimizer(config, self.model)
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
+        # Gradients of float16 are too small for it: the loss is scaled up, and they are scaled down before the step.
+        self.scaler = torch.amp.GradScaler(choice.device.type, enabled=choice.precision is torch.float16)
+        captured = config.cuda_graph and choice.device.type == "cuda" and processes.size == 1
+        self._compute = CapturedStep(self._compute_step) if captured else self._compute_step
 
         self.epochs_done = 0
         self.step = 0
@@ -152,23 +163,38 @@ class Trainer:
         rate = learning_rate(self.step, self.total_steps, config.learning_rate, config.schedule, config.warmup)
         set_learning_rate(self.optimizer, config, rate)
         self.model.train()
+        try:
+            gradient_norm = self._compute(drawn, is_logged)
+        except CudaGraphError as error:
+            raise TrainingError(
+                f"A step could not be recorded as a CUDA graph ({error}). Turn CUDA graph off in a new run."
+            ) from error
+        self.step += 1
+        if config.averaging and (taken := steps_to_average(self.step, self.steps_per_epoch)):
+            move_average(self.averaged, self.model, config.averaging, self.step, taken)
+        return rate, gradient_norm
+
+    def _compute_step(self, drawn: Drawn, is_logged: bool) -> Tensor | None:
+        """Forward, backward and the optimizer; counts into `sums`. Nothing here is read by the CPU, and every tensor
+        that outlives it stays where it is, so that a GPU can replay it."""
         images, labels = make_batch(self.train, drawn, self.augment, self.normalise)
         with self.choice.autocast():
             logits = self.network(images)
             loss = self.loss(logits, labels)
         self.optimizer.zero_grad()
-        loss.backward()
+        self.scaler.scale(loss).backward()
         with torch.no_grad():  # counted on the device: reading them every step would make the GPU wait
             correct = (logits.argmax(1) == labels).sum()
             counted = torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
-        self.processes.mean_gradients(self.model, len(labels) / config.batch_size, counted)
+        self.processes.mean_gradients(self.model, len(labels) / self.config.batch_size, counted)
+        if self.scaler.is_enabled():
+            self.optimizer.lend_gradients()
+            self.scaler.unscale_(self.optimizer)
         gradient_norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters()]) if is_logged else None
-        self.optimizer.step()
-        self.step += 1
-        if config.averaging and (taken := steps_to_average(self.step, self.steps_per_epoch)):
-            move_average(self.averaged, self.model, config.averaging, self.step, taken)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.sums += counted
-        return rate, gradient_norm
+        return gradient_norm
 
     def _log(self, rate: float, gradient_norm: Tensor, steps: int, since: float) -> events.MetricsLogged:
         loss, correct, images, norm = torch.cat([self.sums, gradient_norm[None].to(self.sums.dtype)]).tolist()
@@ -185,12 +211,13 @@ class Trainer:
         )
 
     def _evaluate_epoch(self) -> Iterator[events.Event]:
-        total = sum(count_batches(part, self.processes) for part in (self.validation, self.test))
+        size = evaluation_batch(self.config.batch_size, self.choice.device)
+        total = sum(count_batches(part, size, self.processes) for part in (self.validation, self.test))
         results, done = [], 0
         self.processes.copy_first(self.averaged.buffers())  # each has its own statistics of the norms
         for part in (self.validation, self.test):
             sums = torch.zeros_like(self.sums[:2])
-            for images, labels in batches_in_order(part, self.normalise, self.processes):
+            for images, labels in batches_in_order(part, size, self.normalise, self.processes):
                 if len(labels):
                     sums += evaluate_batch(self.averaged, self.choice, images, labels).to(sums.dtype)
                 done += 1
@@ -232,7 +259,8 @@ class Trainer:
             "data": self._data_facts(),
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict() if self.config.averaging else None,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": optimizer_state(self.optimizer),
+            "scaler": self.scaler.state_dict(),  # empty but for float16
             "epochs_done": self.epochs_done,
             "step": self.step,
             "sums": self.sums,
@@ -257,7 +285,9 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             if self.config.averaging:
                 self.averaged.load_state_dict(state["averaged"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            load_optimizer_state(self.optimizer, state["optimizer"])
+            if self.scaler.is_enabled() and state.get("scaler"):
+                self.scaler.load_state_dict(state["scaler"])
         except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrainingError("The saved state does not fit this run's network and cannot be continued.") from error
         self.sums.copy_(state["sums"])

@@ -21,7 +21,7 @@ from resnet_demo.training.device import DeviceChoice
 INPUT_SIZE = 32
 COUNTED_S = 60  # how long a folder is taken to hold what it held
 # What an earlier run must share to tell this one's speed.
-SAME_SPEED = ("batch_size", "precision", "compile")  # and the network
+SAME_SPEED = ("batch_size", "precision", "compile", "cuda_graph", "deterministic")  # and the network
 FORWARD_AND_BACKWARD = 3  # the backward pass multiplies twice: by the weights, and by the inputs
 EFFICIENCY = 0.7  # of the matrix-product rate that training reaches: 0.8 measured with the imagenet stem on one CPU
 

@@ -13,7 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnet_demo.data.statistics import channel_statistics
 from resnet_demo.runs import events
+from resnet_demo.training import optimizer
 from resnet_demo.training.device import choose_device
+from resnet_demo.training.evaluation import evaluation_batch
 from resnet_demo.training.trainer import Trainer, TrainingError
 from tests.support.states import assert_equal_states
 
@@ -291,3 +293,35 @@ def test_asking_about_a_picture_changes_nothing_of_the_training(
     assert_equal_states(asked.state_dict() | without_clock, alone.state_dict() | without_clock)
     assert answers[0].shape == (2, 3) and answers[-1].sum(1).tolist() == pytest.approx([1, 1])
     assert not torch.equal(answers[0], answers[-1])
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_scaled_loss_learns_and_goes_on_as_if_never_stopped(colours_config, tiny_dataset, monkeypatch, fused):
+    """As float16 needs it; in float32, since a CPU takes minutes for float16. The state keeps the scale. Fused as on
+    CUDA, where the optimizer itself leaves out the steps whose gradients have overflowed: the first ones here."""
+    monkeypatch.setattr(optimizer, "is_on_cuda", lambda weight: fused)
+    choice = choose_device("cpu", "float32")
+    config = replace(colours_config, optimizer="sgd", learning_rate=0.01 / 16, momentum=0.9, log_every_steps=1)
+    largest = 2.0**127
+
+    def make():
+        trainer = Trainer(config, tiny_dataset, choice)
+        trainer.scaler = torch.amp.GradScaler("cpu", init_scale=largest)
+        loss = trainer.loss
+        trainer.loss = lambda logits, labels: 16 * loss(logits, labels)  # so that gradients reach beyond 2
+        return trainer
+
+    whole, first, second = make(), make(), make()
+    stream = list(whole.run())
+    losses = [event.train_loss for event in stream if isinstance(event, events.MetricsLogged)]
+    assert losses[-1] < losses[0] and 0 < whole.scaler.get_scale() < largest
+    list(islice(first.run(), 13))
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    list(second.run())
+    assert_equal_states(second.state_dict(), whole.state_dict())
+    assert all(torch.isfinite(tensor).all() for tensor in whole.model.state_dict().values())
+
+
+def test_a_gpu_is_asked_for_many_pictures_at_once():
+    assert evaluation_batch(256, torch.device("cuda")) == 2048
+    assert evaluation_batch(16, torch.device("cuda")) == evaluation_batch(256, torch.device("cpu")) == 250

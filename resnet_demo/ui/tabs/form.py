@@ -15,7 +15,17 @@ ADVANCED = {
     "Optimizer": ("optimizer", "schedule", "warmup", "norm_rate_factor", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "averaging", "crop_padding", "cutout", "flip"),
     "Pictures": ("train_images", "test_images", "validation_images", "split", "normalisation"),
-    "Machine": ("seed", "device", "precision", "compile", "threads", "processes", "log_every_steps"),
+    "Machine": (
+        "seed",
+        "device",
+        "precision",
+        "compile",
+        "cuda_graph",
+        "deterministic",
+        "threads",
+        "processes",
+        "log_every_steps",
+    ),
 }
 FIELDS = tuple(field.name for field in fields(TrainConfig))
 _CHOICE_LABELS = {
