@@ -7,6 +7,7 @@ import pytest
 
 from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.runs.store import RunStore
+from resnet_demo.workers import worker
 
 NO_GPU = "needs a CUDA device, and PyTorch finds none here"
 
@@ -47,6 +48,12 @@ def pytest_sessionfinish(session):
 
 
 _SKIPPED: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def workers_obey_at_once(monkeypatch):
+    """At the next step, however fast the steps are: a test counts them."""
+    monkeypatch.setattr(worker, "LOOK_EVERY_S", 0.0)
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from PIL import Image
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import read_model_info
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import DISCARD, PAUSE, STOP
+from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, RunDirectory
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html import present
+from resnet_demo.workers import worker
 from resnet_demo.workers.worker import Worker
 
 
@@ -240,3 +241,18 @@ def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_
     work(run, tmp_path)
     speeds = {progress.images_per_s for progress in written if progress.images_per_s}
     assert speeds == {run.config().batch_size / 1.0}
+
+
+def test_the_control_file_is_looked_at_by_the_clock_and_not_at_every_step(run, tmp_path, monkeypatch):
+    """However fast the steps are; a signal is heeded at once."""
+    monkeypatch.setattr(worker, "LOOK_EVERY_S", 3600.0)
+    looks, wanted = [], RunDirectory.wanted
+    monkeypatch.setattr(RunDirectory, "wanted", lambda self: looks.append(1) or wanted(self))
+    training = Worker(run, tmp_path)
+    for event in training.work():
+        if isinstance(event, events.StepEnded) and event.step == 2:
+            run.request(STOP)
+        if isinstance(event, events.StepEnded) and event.step == 5:
+            assert len(looks) == 1
+            training.signals.came = True
+    assert run.view().paused and run.view().last.step == 5
