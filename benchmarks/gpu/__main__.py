@@ -30,12 +30,12 @@ class Part:
 
 
 PARTS = {
-    "smoke": Part(30, 60),
+    "smoke": Part(30, 100),
     "data": Part(25, 60),
-    "correct": Part(80, 180),
+    "correct": Part(95, 200),
     "speed": Part(110, 420),
     "minute": Part(65, 90),
-    "accurate": Part(278, 420),
+    "accurate": Part(263, 420),
     "small": Part(0, 1200),
 }
 NEED_DATA = ("speed", "minute", "accurate", "small")

@@ -3,6 +3,7 @@
 import math
 import statistics
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -96,10 +97,12 @@ def worker_loop(setting: Setting, name: str, config: TrainConfig) -> Loop:
             yield
 
 
-def trainer_loop(config: TrainConfig, images: int = 20_000) -> Loop:
-    """The step alone, on random images: what is left when nothing is written or evaluated."""
+def trainer_loop(config: TrainConfig, images: int) -> Loop:
+    """The step alone, on random images: what is left when nothing is written and next to nothing is evaluated."""
     config = replace(config, log_every_steps=10_000, epochs=1000, validation_images=0)
-    trainer = Trainer(config, noise(max(images, 4 * config.batch_size)), prepare(config))
+    dataset = noise(images)
+    trainer = Trainer(config, dataset, prepare(config))
+    trainer.probabilities(dataset.test_images)  # so that no window chooses the kernels of an epoch's end
     for event in trainer.run():
         if isinstance(event, events.StepEnded) and event.phase == "training":
             yield
@@ -107,17 +110,21 @@ def trainer_loop(config: TrainConfig, images: int = 20_000) -> Loop:
 
 def rates(loops: dict[str, Loop], device: str, batch_size: int, tiny: bool = False) -> dict[str, list[float]]:
     """images/s of each loop in each window, in alternation, after a warm-up that also tells how many steps a window
-    takes."""
+    takes. A loop that fails in its warm-up is left out; the log says why."""
     warm_up, least, windows = (1, 1, 2) if tiny else (WARM_UP_STEPS, 3, WINDOWS)
-    counts = {}
+    counts: dict[str, int] = {}
     for name, loop in loops.items():
-        _steps(loop, warm_up)
-        taken_s = seconds(loop, warm_up, device)
+        try:
+            _steps(loop, warm_up)
+            taken_s = seconds(loop, warm_up, device)
+        except Exception:  # noqa: BLE001 - the other loops are measured all the same
+            traceback.print_exc()
+            continue
         counts[name] = least if tiny else max(least, math.ceil(WINDOW_S * warm_up / taken_s))
-    found: dict[str, list[float]] = {name: [] for name in loops}
+    found: dict[str, list[float]] = {name: [] for name in counts}
     for _ in range(windows):
-        for name, loop in loops.items():
-            found[name].append(counts[name] * batch_size / seconds(loop, counts[name], device))
+        for name, steps in counts.items():
+            found[name].append(steps * batch_size / seconds(loops[name], steps, device))
     return found
 
 

@@ -28,4 +28,4 @@ def config_of(setting: Setting) -> TrainConfig:
         (spec,) = TINY
         return preset_config("minute", arch=spec.arch, stem=spec.stem, epochs=2, batch_size=16, **given)
     config = preset_config("minute", **given)
-    return preset_config("minute", **given, **fastest(setting, config))
+    return preset_config("minute", **given, **fastest(setting, config, seconds=60))

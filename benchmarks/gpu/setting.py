@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -75,7 +76,8 @@ def tables(work: Path, parts: list[str]) -> str:
 
 
 def begin(work: Path, part: str) -> None:
-    """Forget what an earlier call of the part has reported and kept."""
+    """Forget what an earlier call of the part has reported, kept and trained."""
+    shutil.rmtree(work / "runs" / part, ignore_errors=True)
     for path in (_table(work, part), work / f"{part}.json"):
         path.unlink(missing_ok=True)
 

@@ -65,7 +65,9 @@ def step_of(spec: NetworkSpec) -> Check:
 
     def check(setting: Setting) -> str:
         config = config_for(setting, spec, epochs=1, whiten_stem=True, log_every_steps=1)
-        trainer = Trainer(config, noise(STEPS * BATCH * 10 // 9), prepare(config))
+        choice = prepare(config)
+        torch.backends.cudnn.benchmark = False  # trying kernels out takes longer than these few steps
+        trainer = Trainer(config, noise(STEPS * BATCH * 10 // 9), choice)
         told = list(trainer.run())
         losses = [event.train_loss for event in told if isinstance(event, events.MetricsLogged)]
         assert len(losses) == STEPS and told[-1].outcome == "finished", told[-1]

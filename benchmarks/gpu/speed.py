@@ -25,6 +25,7 @@ from resnet_demo.runs.config import TrainConfig, preset_config
 IMAGENET, COMPACT, CIFAR, SMALL = MEASURED
 QUICK = [mode for mode in MODES if "compiled" not in mode]  # compiling takes a minute or so
 SLOW = [mode for mode in MODES if "compiled" in mode]
+FAILED = "failed: the log says why"
 COMPILING_S = 75.0  # not begun with less time
 MEASURING_S = 12.0
 
@@ -59,7 +60,7 @@ def plan(setting: Setting) -> Iterator[tuple[NetworkSpec, int, list[str], bool]]
 
 
 def _ceilings(setting: Setting) -> tuple[float, float]:
-    size, megabytes = (512, 16) if setting.tiny else (8192, 4096)
+    size, megabytes = (512, 16) if setting.tiny else (8192, _copied_megabytes())
     product, copy = product_rate(setting.device, size), copy_rate(setting.device, megabytes)
     setting.report(
         f"A bfloat16 product of {size}x{size} matrices of random numbers runs at {product / 1e12:.2f} TFLOP/s, a copy "
@@ -68,6 +69,11 @@ def _ceilings(setting: Setting) -> tuple[float, float]:
     setting.keep(product_rate=product, copy_rate=copy)
     _forget()
     return product, copy
+
+
+def _copied_megabytes() -> int:
+    """Many times the caches, and twice that fits the card."""
+    return min(4096, torch.cuda.get_device_properties(0).total_memory // 2**20 // 8)
 
 
 # --- three loops ----------------------------------------------------------------------------------------------
@@ -87,8 +93,9 @@ def _three_loops(setting: Setting) -> None:
             config = replace(_users_config(setting, stem, batch), **MODES[mode])
             loops[f"resnet_demo, stem {stem}, {mode}"] = worker_loop(setting, f"{stem}-{mode}", config)
         found = rates(loops, setting.device, batch, setting.tiny)
-        for name, values in found.items():
-            setting.report(f"| {name} | {spread(values)} | {ratios(values, found[plain]):.2f} |")
+        for name in loops:
+            times = f"{ratios(found[name], found[plain]):.2f}" if name in found and plain in found else "–"
+            setting.report(f"| {name} | {spread(found[name]) if name in found else FAILED} | {times} |")
         for loop in loops.values():
             loop.close()
         _forget()
@@ -121,10 +128,14 @@ class Grid:
         """All modes in alternation; what cannot be measured is said and left out."""
         config = config_for(self.setting, spec, batch_size=batch)
         try:
-            loops = {mode: trainer_loop(replace(config, **MODES[mode])) for mode in modes}
+            images = 200 if self.setting.tiny else 50_000
+            loops = {mode: trainer_loop(replace(config, **MODES[mode]), images) for mode in modes}
             found = rates(loops, self.setting.device, batch, self.setting.tiny)
-            for mode, values in found.items():
-                self._report(spec, batch, mode, values)
+            for mode in modes:
+                if mode not in found:
+                    self.setting.report(f"| {name_of(spec)} | {batch} | {mode} | {FAILED} | | |")
+                    continue
+                self._report(spec, batch, mode, found[mode])
                 if is_profiled:
                     self._profile(spec, batch, mode, loops[mode])
         except Exception as error:  # noqa: BLE001 - the next network is measured all the same
