@@ -301,14 +301,14 @@ def test_a_scaled_loss_learns_and_goes_on_as_if_never_stopped(colours_config, ti
     CUDA, where the optimizer itself leaves out the steps whose gradients have overflowed: the first ones here."""
     monkeypatch.setattr(optimizer, "is_on_cuda", lambda weight: fused)
     choice = choose_device("cpu", "float32")
-    config = replace(colours_config, optimizer="sgd", learning_rate=0.01 / 16, momentum=0.9, log_every_steps=1)
-    largest = 2.0**127
+    config = replace(colours_config, optimizer="sgd", learning_rate=0.01 / 1024, momentum=0.9, log_every_steps=1)
+    largest = 2.0**125
 
     def make():
         trainer = Trainer(config, tiny_dataset, choice)
         trainer.scaler = torch.amp.GradScaler("cpu", init_scale=largest)
         loss = trainer.loss
-        trainer.loss = lambda logits, labels: 16 * loss(logits, labels)  # so that gradients reach beyond 2
+        trainer.loss = lambda logits, labels: 1024 * loss(logits, labels)  # so that gradients reach beyond 8
         return trainer
 
     whole, first, second = make(), make(), make()
