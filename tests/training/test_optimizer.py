@@ -1,13 +1,21 @@
 """Which parameters decay, how fast each learns, and that each is moved as PyTorch's plain optimizers move it."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.training.optimizer import make_optimizer, set_learning_rate
+from resnet_demo.training import optimizer as optimizer_module
+from resnet_demo.training.optimizer import (
+    load_optimizer_state,
+    make_optimizer,
+    optimizer_state,
+    set_learning_rate,
+)
 
 KINDS = ["adamw", "adam", "sgd"]
 
@@ -84,3 +92,62 @@ def test_weights_that_have_moved_are_not_lost_in_silence(move):
     move(model)
     with pytest.raises(RuntimeError, match="Make a new one"):
         ours.step()
+
+
+@pytest.mark.parametrize("fused", [True, False], ids=["as on CUDA", "as on a CPU"])
+def test_a_step_whose_scaled_gradients_overflow_is_left_out(monkeypatch, fused):
+    """Also the very first; the steps behind it are those of a loss that is not scaled."""
+    monkeypatch.setattr(optimizer_module, "is_on_cuda", lambda weight: fused)
+    config = replace(TrainConfig(), optimizer="sgd", learning_rate=0.1, momentum=0.9)
+    plain, scaled = nn.Linear(3, 2), nn.Linear(3, 2)
+    scaled.load_state_dict(plain.state_dict())
+    moves, scaled_moves = make_optimizer(config, plain), make_optimizer(config, scaled)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127, backoff_factor=2.0**-120)
+
+    def scaled_step(images):
+        scaled_moves.zero_grad()
+        scaler.scale(scaled(images).square().sum()).backward()
+        scaled_moves.lend_gradients()
+        scaler.unscale_(scaled_moves)
+        scaler.step(scaled_moves)
+        scaler.update()
+
+    scaled_step(torch.full((4, 3), 100.0))
+    assert scaler.get_scale() == 128.0 and torch.equal(scaled.weight, plain.weight)
+    for _ in range(3):
+        images = torch.randn(4, 3)
+        scaled_step(images)
+        moves.zero_grad()
+        plain(images).square().sum().backward()
+        moves.step()
+        torch.testing.assert_close(scaled.state_dict(), plain.state_dict())
+
+
+def test_a_state_of_another_device_goes_on_in_this_ones_way(monkeypatch):
+    """A rate that stands on the device, fused kernels: of the state only momentum and counts are taken."""
+    config = replace(TrainConfig(), optimizer="sgd", learning_rate=0.1, momentum=0.9)
+    there, here = nn.Linear(3, 2), nn.Linear(3, 2)
+    here.load_state_dict(there.state_dict())
+    on_cpu = make_optimizer(config, here)
+    monkeypatch.setattr(optimizer_module, "is_on_cuda", lambda weight: True)
+    on_cuda = make_optimizer(config, there)
+    both = [(there, on_cuda), (here, on_cpu)]
+    images = torch.randn(4, 3)
+
+    def step(model, moves):
+        set_learning_rate(moves, config, 0.05)
+        moves.zero_grad()
+        model(images).square().sum().backward()
+        moves.step()
+
+    step(*both[0])
+    step(*both[1])
+    state = optimizer_state(on_cuda)
+    assert [type(group["lr"]) for group in state["param_groups"]] == [float, float]
+    load_optimizer_state(on_cpu, copy.deepcopy(state))
+    assert [(group["fused"], group["foreach"]) for group in on_cpu.param_groups] == [(None, True)] * 2
+    step(*both[0])
+    step(*both[1])
+    torch.testing.assert_close(here.state_dict(), there.state_dict())
+    with pytest.raises(ValueError, match="another network"):
+        load_optimizer_state(make_optimizer(config, nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))), state)
