@@ -310,9 +310,9 @@ class Preset:
 
 
 PRESETS = {
-    "fast": Preset("The article's accuracy in about 10 minutes on a 2-core CPU.", {}),
+    "fast": Preset("The article's accuracy, quickly, on a CPU.", {}),
     "half_hour": Preset(
-        "ResNet-18 with a stem that keeps 16 pixels: about 87 % in half an hour on a 2-core CPU.",
+        "ResNet-18 with a stem that keeps 16 pixels: about 87 % on a CPU.",
         {"arch": "resnet18", "stem": "compact", "epochs": 15},
     ),
     "accurate": Preset(
@@ -331,7 +331,7 @@ PRESETS = {
         },
     ),
     "minute": Preset(
-        "For a large GPU: ResNet-18 with all 32 pixels, in about a minute on one of the data-centre kind.",
+        "For a large GPU: ResNet-18 with all 32 pixels, in few epochs.",
         {
             "arch": "resnet18",
             "stem": "cifar",
@@ -390,7 +390,7 @@ PRESETS = {
         },
     ),
     "tour": Preset(
-        "About a minute on handwritten digits: everything moves, nothing is downloaded.",
+        "Handwritten digits: everything moves, nothing is downloaded.",
         {"data": "digits", "batch_size": 64, "averaging": 0.95, "log_every_steps": 2},
     ),
 }

@@ -3,26 +3,27 @@ rate."""
 
 import functools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
-
-import torch
 
 from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.data.splits import held_out_count
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.models.describe import describe
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import RunError
-from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.training.device import DeviceChoice
+from resnet_demo.workers.machine_speed import matmul_rate
 
 INPUT_SIZE = 32
 COUNTED_S = 60  # how long a folder is taken to hold what it held
 # What an earlier run must share to tell this one's speed.
 SAME_SPEED = ("batch_size", "precision", "compile", "cuda_graph", "deterministic")  # and the network
 FORWARD_AND_BACKWARD = 3  # the backward pass multiplies twice: by the weights, and by the inputs
+UNCERTAIN = 1.25  # an estimate without an earlier run may be wrong by this factor, either way
 EFFICIENCY = 0.7  # of the matrix-product rate that training reaches: 0.8 measured with the imagenet stem on one CPU
 
 
@@ -36,38 +37,41 @@ class Estimate:
     images_per_s: float | None
     about: bool
     steps_per_epoch: int | None = None
+    least_s: float | None = None  # where it is `about`: the bounds of what is likely
+    most_s: float | None = None
+    is_busy: bool = False  # other programs keep the machine busy now
 
 
-def estimate(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> Estimate:
-    """The duration of a run with this config on this device, evaluations included."""
-    speed = _earlier_speed(config, store, choice)
-    about = speed is None
+def estimate(config: TrainConfig, earlier: Sequence[Snapshot], choice: DeviceChoice, data_dir: Path) -> Estimate:
+    """The duration of a run with this config on this device, evaluations included. `earlier` are the known runs, newest
+    first."""
+    speed = _earlier_speed(config, earlier, choice)
+    fastest, slowest, is_busy = speed, speed, False
     if speed is None and choice.device.type == "cpu":
         work = 2 * FORWARD_AND_BACKWARD * multiply_adds(config.network())
-        speed = EFFICIENCY * matmul_flops_per_s(choice.precision) / work
+        rate = matmul_rate(choice.name, choice.precision, data_dir)
+        speed, is_busy = EFFICIENCY * rate.idle / work, rate.now < rate.idle
+        fastest, slowest = speed * UNCERTAIN, EFFICIENCY * rate.now / work / UNCERTAIN
     sizes = _sizes(config)
     if sizes is None:
-        return Estimate(None, speed, about)
+        return Estimate(None, speed, speed != fastest or speed is None)
     train, evaluated = sizes
     images = config.epochs * (train + evaluated / FORWARD_AND_BACKWARD)
-    return Estimate(images / speed if speed else None, speed, about, train // config.batch_size)
+    seconds, least, most = (images / one if one else None for one in (speed, fastest, slowest))
+    about = speed is None or fastest != slowest
+    return Estimate(seconds, speed, about, train // config.batch_size, least, most, is_busy)
 
 
-def _earlier_speed(config: TrainConfig, store: RunStore, choice: DeviceChoice) -> float | None:
+def _earlier_speed(config: TrainConfig, earlier: Sequence[Snapshot], choice: DeviceChoice) -> float | None:
     """Images/s of earlier runs with the same network, batch and device; the newest three, so that it stays true."""
-    speeds: list[float] = []
-    for run in store.runs():
-        if len(speeds) == 3:
-            break
-        try:
-            other, device = run.config(), run.environment().get("device")
-        except RunError:  # its settings are not readable: it tells nothing of speed
-            continue
-        alike = other.network() == config.network() and all(
-            getattr(other, name) == getattr(config, name) for name in SAME_SPEED
-        )
-        if alike and device == choice.name and (speed := run.view().images_per_s):
-            speeds.append(speed)
+    alike = (
+        run.view.images_per_s
+        for run in earlier
+        if run.device == choice.name
+        and run.config.network() == config.network()
+        and all(getattr(run.config, name) == getattr(config, name) for name in SAME_SPEED)
+    )
+    speeds = list(islice((speed for speed in alike if speed), 3))
     return median(speeds) if speeds else None
 
 
@@ -100,16 +104,3 @@ def _folder_sizes(source: str, moment: int) -> tuple[int, int] | None:
 def multiply_adds(network: NetworkSpec) -> int:
     """Of one picture's forward pass."""
     return describe(network, INPUT_SIZE).multiply_adds
-
-
-@functools.cache
-def matmul_flops_per_s(precision: torch.dtype) -> float:
-    """Of the CPU; measured once, for about a second, with a large matrix product."""
-    side = 1024
-    a, b = (torch.randn(side, side, dtype=precision) for _ in range(2))
-    a @ b  # the first product chooses kernels and allocates
-    done, began = 0, time.perf_counter()
-    while time.perf_counter() - began < 1.0:
-        a @ b
-        done += 1
-    return done * 2 * side**3 / (time.perf_counter() - began)

@@ -8,17 +8,25 @@ import torch
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.watcher import Watcher
 from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.ui.html.plan import plan_html
 from resnet_demo.workers import estimate as estimating
+from resnet_demo.workers import machine_speed
 from resnet_demo.workers.estimate import estimate
+from resnet_demo.workers.machine_speed import MatmulRate, matmul_rate
+
+
+def guessed(config, store, choice):
+    return estimate(config, Watcher(store).look().runs, choice, store.folder / "data")
+
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 1280, "elapsed_s": 5.0}
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(estimating, "matmul_flops_per_s", lambda precision: 1e11)
+    monkeypatch.setattr(estimating, "matmul_rate", lambda *_: MatmulRate(1e11, 1e11))
     return RunStore(tmp_path)
 
 
@@ -36,7 +44,7 @@ def add_run(store, config, images_per_s, device="CPU, 2 threads"):
 
 
 def test_without_earlier_runs_work_over_rate_marked_about(store, cpu):
-    guess = estimate(preset_config("fast", epochs=8, validation_images=0), store, cpu)
+    guess = guessed(preset_config("fast", epochs=8, validation_images=0), store, cpu)
     assert guess.about
     assert guess.images_per_s == pytest.approx(0.7 * 1e11 / (6 * 83_431_424))
     assert guess.seconds == pytest.approx(8 * (50_000 + 10_000 / 3) / guess.images_per_s)
@@ -45,18 +53,18 @@ def test_without_earlier_runs_work_over_rate_marked_about(store, cpu):
 
 def test_on_a_gpu_nothing_is_said_before_a_run_has_told_its_speed(store, cpu):
     gpu = replace(cpu, device=torch.device("cuda"), name="NVIDIA H100")
-    guess = estimate(preset_config("fast"), store, gpu)
+    guess = guessed(preset_config("fast"), store, gpu)
     assert (guess.seconds, guess.images_per_s, guess.steps_per_epoch) == (None, None, 375)
     assert "no run like it has told its speed" in plan_html("Trains on it.", guess, {})
     add_run(store, preset_config("fast"), 9000.0, device="NVIDIA H100")
-    assert estimate(preset_config("fast"), store, gpu).images_per_s == 9000.0
+    assert guessed(preset_config("fast"), store, gpu).images_per_s == 9000.0
 
 
 def test_earlier_runs_like_it_tell_the_speed(store, cpu):
     config = preset_config("fast")
     for speed in (100.0, 300.0, 120.0):
         add_run(store, config, speed)
-    guess = estimate(replace(config, epochs=1), store, cpu)
+    guess = guessed(replace(config, epochs=1), store, cpu)
     assert (guess.images_per_s, guess.about) == (120.0, False)
     assert guess.seconds == pytest.approx((48_000 + 12_000 / 3) / 120)
 
@@ -68,18 +76,18 @@ def test_earlier_runs_like_it_tell_the_speed(store, cpu):
 def test_a_run_that_differs_tells_nothing(store, cpu, change):
     add_run(store, preset_config("fast", **change), 999.0)
     add_run(store, preset_config("fast"), 999.0, device="NVIDIA H100")
-    assert estimate(preset_config("fast"), store, cpu).about
+    assert guessed(preset_config("fast"), store, cpu).about
 
 
 def test_a_run_of_the_same_network_by_other_names_tells(store, cpu):
     """`auto` is the shortcuts that a network has, and a small network has one stem."""
     add_run(store, preset_config("fast", arch="resnet20", shortcut="A", stem="compact"), 999.0)
-    assert estimate(preset_config("fast", arch="resnet20"), store, cpu).images_per_s == 999.0
+    assert guessed(preset_config("fast", arch="resnet20"), store, cpu).images_per_s == 999.0
 
 
 def test_an_unreadable_run_does_not_spoil_the_estimate(store, cpu):
     (store.create(preset_config("fast")).path / "config.json").write_text("{")
-    assert estimate(preset_config("fast"), store, cpu).about
+    assert guessed(preset_config("fast"), store, cpu).about
 
 
 def test_a_folders_pictures_are_counted_and_an_empty_one_has_no_duration(store, cpu, tmp_path):
@@ -88,15 +96,15 @@ def test_a_folders_pictures_are_counted_and_an_empty_one_has_no_duration(store, 
         for index in range(count):
             (tmp_path / "pics" / part / "cat" / f"{index}.png").touch()
     config = preset_config("fast", data=f"folder:{tmp_path / 'pics'}", epochs=1)
-    guess = estimate(config, store, cpu)
+    guess = guessed(config, store, cpu)
     assert guess.seconds == pytest.approx((36 + 16 / 3) / guess.images_per_s)
     (tmp_path / "empty").mkdir()
-    unknown = estimate(replace(config, data=f"folder:{tmp_path / 'empty'}"), store, cpu)
+    unknown = guessed(replace(config, data=f"folder:{tmp_path / 'empty'}"), store, cpu)
     assert unknown.seconds is None and unknown.steps_per_epoch is None
 
 
 def test_the_matrix_product_is_really_measured():
-    assert estimating.matmul_flops_per_s(torch.float32) > 1e9
+    assert machine_speed.measure(torch.float32).now > 1e9
 
 
 def test_the_device_says_why_it_was_chosen():
@@ -138,3 +146,24 @@ def test_a_gpu_goes_first_and_computes_in_bfloat16_where_it_has_it(monkeypatch, 
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
     choice = choose_device()
     assert (choice.device.type, choice.name, choice.precision) == ("cuda", "NVIDIA H100", expected)
+
+
+def test_what_was_measured_on_a_busy_machine_is_a_range_and_measured_again(store, cpu, tmp_path, monkeypatch):
+    measured = [MatmulRate(1e10, 1e11), MatmulRate(8e10, 8e10)]
+    monkeypatch.setattr(machine_speed, "measure", lambda precision: measured.pop(0))
+    monkeypatch.setattr(machine_speed, "_busy", {})
+    monkeypatch.setattr(estimating, "matmul_rate", matmul_rate)
+    busy = guessed(preset_config("fast"), store, cpu)
+    assert busy.is_busy and busy.about and busy.most_s > 10 * busy.least_s
+    assert busy.least_s < busy.seconds < busy.most_s and "busy now" in plan_html("", busy, {})
+    assert guessed(preset_config("fast"), store, cpu) == busy and len(measured) == 1  # within a minute not again
+    monkeypatch.setattr(machine_speed, "AGAIN_S", 0.0)
+    idle = guessed(preset_config("fast"), store, cpu)
+    assert not idle.is_busy and measured == [] and "busy" not in plan_html("", idle, {})
+    monkeypatch.setattr(machine_speed, "_busy", {})  # another start of the app
+    assert guessed(preset_config("fast"), store, cpu) == idle
+
+
+def test_a_batch_larger_than_the_data_is_foreseen(store, cpu):
+    guess = guessed(preset_config("tour", batch_size=128, train_images=64), store, cpu)
+    assert guess.steps_per_epoch == 0 and "do not fill one batch" in plan_html("", guess, {})

@@ -32,7 +32,11 @@ def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) 
     elif guess.seconds is None:
         time = "How long it takes shows once the pictures are counted."
     else:
-        time = f"Takes {about}<b>{duration(guess.seconds)}</b> at {about}{rate(guess.images_per_s)}."
+        takes = duration(guess.seconds)
+        if guess.about and guess.least_s and guess.most_s:
+            takes = f"{duration(guess.least_s)} to {duration(guess.most_s)}"
+        busy = " This machine is busy now; alone it would be quicker." if guess.is_busy else ""
+        time = f"Takes {about}<b>{takes}</b> at {about}{rate(guess.images_per_s)}.{busy}"
     return f'<p class="plan">{escape(device_reason)} {download}{time}</p>'
 
 

@@ -221,7 +221,7 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
     """The card above the curves; `parent` is the name of the run that this one goes on from, `busy` says that another
     run trains. Before the first run: what will stand here, and how to make it appear."""
     if snapshot is None:
-        begin = "Press <b>Start training</b>, or take the one-minute tour." if owner else "No run has been started yet."
+        begin = "Press <b>Start training</b>, or take the tour." if owner else "No run has been started yet."
         return (
             f'<div class="run-card" data-title="{PAGE_TITLE}"><div class="run-head">'
             '<span class="run-status">○ no run yet</span></div>'

@@ -29,6 +29,7 @@ ADVANCED = {
 }
 FIELDS = tuple(field.name for field in fields(TrainConfig))
 _CHOICE_LABELS = {
+    "preset": {"half_hour": "small network", "minute": "short, for a GPU"},  # a name promises no duration
     "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
     "stem": {name: stem.label for name, stem in STEMS.items()},
     "shortcut": {AUTO: "auto: as the network has them", **SHORTCUTS},

@@ -24,6 +24,9 @@ PLANNED_BY = (  # settings that the plan depends on
     "precision", "compile", "threads", "processes", "learning_rate", "schedule", "warmup", "start_from",
 )  # fmt: skip
 # What acts on a run acts on the one that this page shows: what is newest may have changed since.
+# The plan that stands there is another form's until the new one has come.
+_PLANNING = "(...values) => { document.querySelector('#plan')?.classList.add('planning'); return values; }"
+_PLANNED = "() => { document.querySelector('#plan')?.classList.remove('planning'); }"
 SHOWN_RUN = """() => document.querySelector("#status .run-card").dataset.run || "" """
 RESUMED_RUN = """(chosen, moved) => [document.querySelector("#status .run-card").dataset.run || "", moved]"""
 CONFIRM_DISCARD = """() => {
@@ -63,7 +66,7 @@ class TrainTab:
         self.form = TrainForm(sources, preset_config("fast", data=sources[0]))
         self.plan = gr.HTML(plan_placeholder() + schedule_chart(), elem_id="plan")
         self.start = gr.Button("Start training", variant="primary", elem_id="start")
-        self.tour = gr.Button("One-minute tour", elem_id="tour")
+        self.tour = gr.Button("Tour on digits", elem_id="tour")
         gr.Markdown(
             "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
             elem_classes="hint",
@@ -133,8 +136,9 @@ class TrainTab:
             form,
             self.plan,
             trigger_mode="always_last",
+            js=_PLANNING,
             **QUIET,
-        )
+        ).then(None, js=_PLANNED)
         acting, in_front = {**ACT, **UNCHECKED}, self.chosen
         begun = [
             self.start.click(self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACT),
@@ -275,7 +279,7 @@ class TrainTab:
             choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except DeviceError as error:
             return plan_problem(error) + schedule_chart()
-        guess = estimate(config, self.backend.store, choice)
+        guess = estimate(config, self.backend.watcher.look().runs, choice, self.backend.data_dir)
         plan = plan_html(choice.reason, guess, self._downloads(config))
         return plan + schedule_chart(config, guess.steps_per_epoch)
 
