@@ -1,9 +1,9 @@
 # What a contributor runs; CI runs .ci/run. In the active environment, with requirements-dev.txt installed.
 PYTHON ?= python
 
-# What needs no training, no app and no browser, and so takes under a minute on two cores.
+# What needs no training, no app, no browser and no large network, and so takes under a minute on two cores.
 FAST := tests/test_text.py tests/test_layers.py tests/test_readme.py tests/test_packaging.py tests/test_formats.py \
-	tests/runs tests/ui/html tests/data/test_batches.py tests/data/test_known.py tests/training/test_ema.py \
+	tests/runs tests/ui/html/test_chart.py tests/ui/html/test_curves.py tests/ui/html/test_pinned_card.py tests/data/test_batches.py tests/data/test_known.py tests/training/test_ema.py \
 	tests/training/test_optimizer.py tests/workers/test_signals.py tests/workers/test_meter.py \
 	tests/cli/test_runs.py tests/cli/test_progress_line.py
 
