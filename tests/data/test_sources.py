@@ -1,6 +1,7 @@
 """The folder and the digits, through the interface that all sources share."""
 
 import errno
+import json
 import os
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from sklearn import datasets
 
@@ -241,13 +243,23 @@ def test_what_a_killed_writer_left_goes_and_what_another_writes_stays(load, spli
     assert not (folder / name).exists() and new.exists()
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "text"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "foreign", "text", "image", "label", "statistics", "of before"])
 def test_a_damaged_cache_is_decoded_again_without_a_word(load, split_folder, tmp_path, damage):
     first = load(split_folder)
     (cache,) = cache_files(tmp_path)
     whole = cache.read_bytes()
     if damage == "foreign":
         save_file({"x": torch.zeros(1)}, cache)
+    elif damage == "of before":  # without a digest
+        with safe_open(cache, "pt") as file:
+            save_file(load_file(cache), cache, metadata={"dataset": file.metadata()["dataset"]})
+    elif damage == "statistics":
+        cache.write_bytes(whole.replace(b"mean", b"maen"))
+    elif damage in ("image", "label"):
+        header = int.from_bytes(whole[:8], "little")
+        first_byte, _ = json.loads(whole[8 : 8 + header])[f"train_{damage}s"]["data_offsets"]
+        place = 8 + header + first_byte
+        cache.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
     else:
         cache.write_bytes({"cut": whole[:-100], "empty": b"", "text": b"hello" * 50}[damage])
     assert_equal(first, load(split_folder))
