@@ -23,11 +23,16 @@ _BY_SAFETENSORS = ".tmp*"  # what it writes first beside the file that it was to
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write(temporary path)` make the file, sync it, then move it over `path`.
 
-    A crash at any moment leaves the old file or the new one. Raises OSError (a full disk, no permission).
+    Its permissions are the process's usual ones, also where a library makes its files its owner's alone. A crash at any
+    moment leaves the old file or the new one. Raises OSError (a full disk, no permission).
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}{UNFINISHED}")
     try:
+        temporary.touch()
+        usual = temporary.stat().st_mode
         write(temporary)
+        if temporary.stat().st_mode != usual:
+            temporary.chmod(usual)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)

@@ -1,4 +1,5 @@
-"""A disk that refuses is named as the system names it, also where a library writes the file."""
+"""Files that are there whole or not at all; a disk that refuses is named as the system names it, also where a library
+writes the file."""
 
 import errno
 import os
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from resnet_demo.files import os_error_behind
+from resnet_demo.files import os_error_behind, replace_file
+from resnet_demo.models.checkpoint import save_model
+from tests.support.checkpoints import INFO, network
 
 SAVE = """
 import resource, signal, sys
@@ -43,3 +46,29 @@ def test_the_number_in_a_librarys_text_is_read(number):
 
 def test_without_a_trace_of_it_it_is_an_error_of_the_disk():
     assert os_error_behind(RuntimeError("iostream error"), Path("x")).errno == errno.EIO
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077], ids=oct)
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_every_file_may_be_read_by_whom_the_umask_lets(tmp_path, umask):
+    """The library makes its files its owner's alone, whatever the umask says."""
+    replace_file(tmp_path / "text", lambda path: path.write_text("x"))
+    save_model(tmp_path / "model.safetensors", network(), INFO)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"text": 0o666 & ~umask, "model.safetensors": 0o666 & ~umask}
+
+
+def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path):
+    def fail(path):
+        path.write_text("half")
+        raise OSError("full")
+
+    (tmp_path / "text").write_text("old")
+    with pytest.raises(OSError, match="full"):
+        replace_file(tmp_path / "text", fail)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
