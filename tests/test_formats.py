@@ -6,13 +6,15 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import torch
 
 from resnet_demo.models.checkpoint import load_weights
-from resnet_demo.models.checkpoint_info import read_model_info
+from resnet_demo.models.checkpoint_info import CheckpointError, read_model_info
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import checkpoint_text
+from resnet_demo.training.resume_state import load_state
 
 FORMATS = Path(__file__).with_name("formats")
 FIRST, SECOND, THIRD = "2026-11-24", "2026-11-25", "2026-11-26"
@@ -63,6 +65,17 @@ def test_an_old_checkpoint_is_read_and_says_once_that_it_has_no_checksum(run):
     assert info == read_model_info(run.model_path) and info.classes == ("cat", "dog")
     assert {name: tensor.shape for name, tensor in weights.items()} == {"bias": (2,), "weight": (2, 3)}
     assert info.digest == "" and "without a checksum" in checkpoint_text(info)
+
+
+@pytest.mark.parametrize("run", ALL, indirect=True)
+def test_an_old_state_is_read_by_the_archives_own_checksums(run):
+    state = load_state(run.state_path)
+    assert state["format"] == {FIRST: 1, SECOND: 2, THIRD: 3}[run.id]
+    assert torch.equal(state["weights"]["a"], torch.arange(4.0)) and state["optimizer"]["state"][0]["step"] == 3
+    spoiled = run.state_path.read_bytes().replace(state["weights"]["a"].numpy().tobytes(), bytes(16))
+    run.state_path.write_bytes(spoiled)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_state(run.state_path)
 
 
 def test_a_run_of_a_newer_version_is_refused_with_a_sentence(store, tiny_config):

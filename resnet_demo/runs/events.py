@@ -93,7 +93,10 @@ class RunPaused(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunResumed(Event):
-    """Goes on from `step` inside `epoch`: what was logged after that point is void."""
+    """Goes on from `step` inside `epoch`: what was logged after that point is void. A warning says why it is not as if
+    it had never been paused."""
+
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,7 @@ def event_line(event: events.Event) -> str | None:
         case events.RunPaused():
             return f"paused at step {event.step:,}"
         case events.RunResumed():
-            return f"resumed at step {event.step:,}"
+            return f"resumed at step {event.step:,}" + "".join(f"\n{warning}" for warning in event.warnings)
         case events.RunEnded():
             return f"{event.outcome}. {event.message}".strip()
     return None

@@ -33,6 +33,29 @@ class DeviceChoice:
         enabled, cached = self.precision is not torch.float32, self.device.type != "cuda"
         return torch.autocast(self.device.type, self.precision, enabled=enabled, cache_enabled=cached)
 
+    def facts(self, processes: int) -> dict[str, Any]:
+        """On what the rounding of a run's numbers depends, in plain types: kept with the run."""
+        return {
+            "device": self.name,
+            "kind": self.device.type,
+            "precision": str(self.precision).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "processes": processes,
+            "torch": str(torch.__version__),
+        }
+
+    def changes_since(self, before: dict[str, Any], processes: int) -> tuple[str, ...]:
+        """The sentence for a run that began by other `facts`; none where its numbers stay what they would have been."""
+        now = self.facts(processes)
+        others = [name for name in ("device", "precision", "torch") if now[name] != before[name]]
+        if not others:
+            return ()
+        changes = ", ".join(f"{name} {before[name]}, now {now[name]}" for name in others)
+        return (
+            f"It was trained otherwise before ({changes}), so from here on its numbers are not quite those of a run "
+            "that was never paused.",
+        )
+
 
 def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 0, processes: int = 1) -> DeviceChoice:
     """CUDA, then Apple's GPU, then the CPU, unless one is `wanted`; raises DeviceError where that is absent, or not
@@ -40,18 +63,24 @@ def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 
 
     `threads` is what the CPU's name will say; 0 = as many as PyTorch has chosen.
     """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    kind = next(k for k, there in available.items() if there) if wanted == "auto" else wanted
-    if not available[kind]:
-        raise DeviceError(
-            f"PyTorch finds no {kind.upper()} device here. Choose 'auto', or install a PyTorch build for it."
-        )
+    kind = find_device(wanted)
     computes_in = _precision(kind, precision)
     name, reason = _describe(
         kind, wanted != "auto", threads or torch.get_num_threads(), bfloat16=computes_in is torch.bfloat16
     )
     choice = DeviceChoice(torch.device(kind), name, reason, computes_in)
     return choice if processes == 1 else _shared(choice, processes)
+
+
+def find_device(wanted: str = "auto") -> str:
+    """cuda, mps or cpu. Raises DeviceError where the wanted one is absent."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    kind = next(k for k, there in available.items() if there) if wanted == "auto" else wanted
+    if not available[kind]:
+        raise DeviceError(
+            f"PyTorch finds no {kind.upper()} device here. Choose 'auto', or install a PyTorch build for it."
+        )
+    return kind
 
 
 def _shared(choice: DeviceChoice, processes: int) -> DeviceChoice:
@@ -114,11 +143,11 @@ def count_gpus() -> int:
     return torch.cuda.device_count()
 
 
-def prepare(config: TrainConfig, earlier_threads: int | None = None, processes: int = 1) -> DeviceChoice:
-    """Set the process up for this config: as many threads as an earlier start of the run had (sums depend on it),
-    and on CUDA TF32 for float32 products and, of several processes, each its own GPU. Returns the choice."""
-    if threads := earlier_threads or config.threads:
-        torch.set_num_threads(threads)
+def prepare(config: TrainConfig, processes: int = 1) -> DeviceChoice:
+    """Set the process up for this config: its threads, and on CUDA TF32 for float32 products and, of several processes,
+    each its own GPU. Returns the choice."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
     choice = choose_device(config.device, config.precision, processes=processes)
     if choice.device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))

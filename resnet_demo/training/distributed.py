@@ -131,7 +131,7 @@ class Material(NamedTuple):
     """All that it takes to train: the first process loads it, the others hear it."""
 
     config: TrainConfig
-    threads: int | None  # of an earlier start
+    machine: TrainConfig  # the config by which each process is set up: `workers.environment.as_before`
     dataset: Dataset
     state: dict[str, Any] | None  # to go on from
     weights: dict[str, Tensor] | None  # to begin with, where there is no state

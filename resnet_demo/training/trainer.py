@@ -33,7 +33,8 @@ from resnet_demo.training.evaluation import (
 from resnet_demo.training.optimizer import load_optimizer_state, make_optimizer, optimizer_state, set_learning_rate
 from resnet_demo.training.whitening import PICTURES, whiten
 
-STATE_FORMAT = 3
+STATE_FORMAT = 4
+WITHOUT_SETTINGS = 3  # the format of the states of before, which know neither the settings nor the machine
 
 
 class TrainingError(UserError):
@@ -105,6 +106,7 @@ class Trainer:
         self.sums = torch.zeros(3, dtype=exact, device=choice.device)  # loss, correct, pictures
         self.elapsed_s, self._clock = 0.0, time.monotonic()
         self._resumed = False
+        self._resume_warnings: tuple[str, ...] = ()
         self.last_accuracy: float | None = None  # on the test pictures, after the last evaluated epoch
 
     def _whiten_stem(self) -> None:
@@ -256,6 +258,8 @@ class Trainer:
                 raise self._astray("The weights are no longer numbers")
         return {
             "format": STATE_FORMAT,
+            "config": self.config.to_dict(),
+            "machine": self.choice.facts(self.processes.size),
             "data": self._data_facts(),
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict() if self.config.averaging else None,
@@ -270,11 +274,14 @@ class Trainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken; raises TrainingError where it does not fit this config."""
-        if state.get("format") != STATE_FORMAT:
+        if state.get("format") not in (STATE_FORMAT, WITHOUT_SETTINGS):
             raise TrainingError(
                 "The saved state is of another version of resnet_demo and cannot be continued here. Start a new run "
                 "from its weights."
             )
+        if state["format"] != WITHOUT_SETTINGS:
+            self._refuse_other_settings(TrainConfig.from_dict(state["config"]))
+            self._resume_warnings = self.choice.changes_since(state["machine"], self.processes.size)
         facts = {**state["data"], "classes": [name_of_class(name) for name in state["data"]["classes"]]}
         if facts != self._data_facts():
             raise TrainingError(
@@ -294,6 +301,17 @@ class Trainer:
         self.epochs_done, self.step = state["epochs_done"], state["step"]
         self.elapsed_s, self.last_accuracy = state["elapsed_s"], state["last_accuracy"]
         self._resumed = True
+
+    def _refuse_other_settings(self, saved: TrainConfig) -> None:
+        """The state is proved by its digest, config.json is not. The folder that the images lie in may be another:
+        their own digest says whether they are the same."""
+        before, now = saved.to_dict(), self.config.to_dict()
+        if others := [name for name in now if name != "data" and now[name] != before[name]]:
+            changes = ", ".join(f"{name} {now[name]!r} instead of {before[name]!r}" for name in others)
+            raise TrainingError(
+                f"config.json now says {changes}, with which this run was trained so far. Put it back as it was, or "
+                "start a new run with the new settings."
+            )
 
     def begin_with(self, weights: dict[str, Tensor], warnings: tuple[str, ...]) -> None:
         """Begin with these weights and buffers, and as initialised where there are none. The optimizer is new.
@@ -316,7 +334,7 @@ class Trainer:
 
     def _begin(self) -> events.Event:
         if self._resumed:  # after the last epoch's evaluation, too, what was logged before stays
-            return self._event(events.RunResumed, epoch=self.epochs_done + 1)
+            return self._event(events.RunResumed, epoch=self.epochs_done + 1, warnings=self._resume_warnings)
         return self._event(
             events.RunStarted,
             epochs=self.config.epochs,

@@ -1,34 +1,32 @@
 """What a run ran with, kept in its config.json: it takes the same to get the same numbers again."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
-
-import torch
+from typing import Any
 
 import resnet_demo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.training.device import find_device
 
 
-def earlier_threads(run: RunDirectory, processes: int) -> int | None:
-    """How many threads the run's first start had, where it had as many processes: else its sums are others anyway."""
-    environment = run.environment()
-    return environment.get("threads") if environment.get("processes", 1) == processes else None
+def as_before(run: RunDirectory, config: TrainConfig, state: dict[str, Any] | None, processes: int) -> TrainConfig:
+    """The config by which the machine is set up: `config` with the threads and the precision that the run had so far,
+    since its sums depend on them. What `state` says counts: a digest proves it. Raises ConfigError or DeviceError."""
+    earlier = (state or {}).get("machine") or run.environment()
+    changes = {}
+    if "threads" in earlier and earlier.get("processes", 1) == processes:  # else the sums are others anyway
+        changes["threads"] = earlier["threads"]
+    if "precision" in earlier and earlier["kind"] == find_device(config.device):
+        changes["precision"] = earlier["precision"]
+    return replace(config, **changes)
 
 
-def record_environment(run: RunDirectory, config: TrainConfig, device: str, processes: int) -> None:
-    """Write into config.json what the run's first start ran with."""
-    if run.environment():
-        return
-    run.write_config(
-        config,
-        device=device,
-        processes=processes,
-        threads=torch.get_num_threads(),
-        resnet_demo=resnet_demo.__version__,
-        torch=torch.__version__,
-        git_commit=git_commit(),
-    )
+def record_environment(run: RunDirectory, config: TrainConfig, facts: dict[str, Any]) -> None:
+    """Write into config.json what the run's first start ran with, `DeviceChoice.facts`."""
+    if not run.environment():
+        run.write_config(config, **facts, resnet_demo=resnet_demo.__version__, git_commit=git_commit())
 
 
 def git_commit() -> str | None:

@@ -15,7 +15,7 @@ def follow(processes: Processes, signals: PauseSignals) -> None:
     while isinstance(said := processes.hear_first(None), str):  # what is wanted, while the first process loads
         if said != RUN:
             return
-    choice = prepare(said.config, said.threads, processes.size)
+    choice = prepare(said.machine, processes.size)
     trainer = Trainer(said.config, said.dataset, choice, processes)
     if said.state is not None:
         trainer.load_state_dict(said.state)

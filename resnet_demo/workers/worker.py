@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.files import remove_unfinished
@@ -105,36 +106,44 @@ class Worker:
         yield LoadProgress(STARTING, 0, 0)
 
         from resnet_demo.data.sources import load_dataset
-        from resnet_demo.models.checkpoint_info import CheckpointError
         from resnet_demo.training.device import prepare
         from resnet_demo.training.distributed import Material
         from resnet_demo.training.first_weights import load_first_weights
-        from resnet_demo.training.resume_state import load_state
         from resnet_demo.training.trainer import Trainer
-        from resnet_demo.workers.environment import earlier_threads, record_environment
+        from resnet_demo.workers.environment import as_before, record_environment
 
-        threads = earlier_threads(self.run, self._processes.size)
-        choice = prepare(config, threads, self._processes.size)
-        record_environment(self.run, self.run.config(), choice.name, self._processes.size)
+        state, weights = self._load_state(), None
+        machine = as_before(self.run, config, state, self._processes.size)
+        choice = prepare(machine, self._processes.size)
+        record_environment(self.run, self.run.config(), choice.facts(self._processes.size))
         self._dataset = yield from load_dataset(config.data, self.data_dir, config.split)
         yield LoadProgress(STARTING, 0, 0)
-        trainer, state, weights = Trainer(config, self._dataset, choice, self._processes), None, None
-        if self.run.state_path.exists():
-            state = load_state(self.run.state_path)
+        trainer = Trainer(config, self._dataset, choice, self._processes)
+        if state is not None:
             trainer.load_state_dict(state)
-        elif self.run.view().saved or self.run.model_path.exists():
-            raise CheckpointError(
-                "The state to go on from (resume.pt) is gone, and beginning anew would overwrite the weights that were "
-                "saved. They are kept; start a new run."
-            )
         elif config.start_from:
             yield from load_first_weights(trainer, RunStore(self.run.path.parent, SHIPPED), self.data_dir)
         if self.moved_to:
             self.run.write_config(config, **self.run.environment())
         if state is None:  # also random ones: another machine may round otherwise
             weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}
-        self._processes.hear_first(Material(config, threads, self._dataset, state, weights))
+        self._processes.hear_first(Material(config, machine, self._dataset, state, weights))
         self._trainer = trainer
+
+    def _load_state(self) -> dict[str, Any] | None:
+        """What was saved to go on from; None at a run's beginning. Raises CheckpointError where it is damaged or
+        gone."""
+        from resnet_demo.models.checkpoint_info import CheckpointError
+        from resnet_demo.training.resume_state import load_state
+
+        if self.run.state_path.exists():
+            return load_state(self.run.state_path)
+        if self.run.view().saved or self.run.model_path.exists():
+            raise CheckpointError(
+                "The state to go on from (resume.pt) is gone, and beginning anew would overwrite the weights that were "
+                "saved. They are kept; start a new run."
+            )
+        return None
 
     def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
         """Pause or stop before there is a trainer, at what an earlier worker has saved: that stays as it is."""

@@ -16,6 +16,7 @@ from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, 
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.resume_state import load_state, save_state
 from tests.support.checkpoints import INFO, network
+from tests.support.states import differences
 
 
 @pytest.fixture(scope="module")
@@ -322,3 +323,21 @@ def test_weights_at_half_the_size_load_and_answer_alike(tmp_path):
     half, _ = load_model(tmp_path / "half.safetensors")
     with torch.no_grad():
         assert torch.allclose(half(images).softmax(1), model(images).softmax(1), atol=0.02)
+
+
+def test_no_flipped_bit_of_a_state_changes_what_is_loaded(tmp_path):
+    """Of the archive's own bytes some mean nothing; of the others each is noticed, flags of a tensor, too."""
+    path = tmp_path / "resume.pt"
+    weights = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4, dtype=torch.int64)}
+    state = {"format": 4, "weights": weights, "step": 3, "rates": (0.5, None)}
+    save_state(path, state)
+    whole, refused, unlike = path.read_bytes(), 0, []
+    for place in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        try:
+            unlike += differences(load_state(path), state)
+        except CheckpointError:
+            refused += 1
+    assert unlike == [] and refused > 50

@@ -97,7 +97,9 @@ def test_measuring_the_gradient_changes_nothing(make_trainer, optimizer):
     every_step, once = make_trainer(log_every_steps=1, **changes), make_trainer(log_every_steps=1000, **changes)
     assert sum(isinstance(event, events.MetricsLogged) for event in every_step.run()) == 10
     assert sum(isinstance(event, events.MetricsLogged) for event in once.run()) == 1
-    assert_equal_states(every_step.state_dict(), once.state_dict())
+    states = every_step.state_dict(), once.state_dict()
+    assert all(state.pop("config") for state in states)
+    assert_equal_states(*states)
 
 
 def test_looking_at_the_state_changes_nothing(make_trainer):
@@ -126,14 +128,57 @@ def test_every_kind_of_network_trains(make_trainer, arch):
         assert torch.equal(before[:8], -before[8:])  # each pattern with both signs
 
 
+def as_of_before(state):
+    """As earlier versions wrote it: without the settings and the machine."""
+    return {**{name: value for name, value in state.items() if name not in ("config", "machine")}, "format": 3}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"learning_rate": 0.01}, {"seed": 1}, {"label_smoothing": 0.2}, {"batch_size": 17}, {"flip": False}]
+)
+def test_a_state_of_other_settings_is_refused_with_both_values(make_trainer, colours_config, changes):
+    ((name, value),) = changes.items()
+    sentence = f"config.json now says {name} {value} instead of {getattr(colours_config, name)}, with which"
+    with pytest.raises(TrainingError, match=re.escape(sentence)):
+        make_trainer(**changes).load_state_dict(make_trainer().state_dict())
+
+
+def test_the_folder_of_the_images_may_be_another_since_their_digest_is_the_same(make_trainer):
+    make_trainer(data="folder:/elsewhere").load_state_dict(make_trainer().state_dict())
+
+
+def test_an_earlier_versions_state_goes_on_bit_for_bit(make_trainer):
+    begun, gone_on, whole = (make_trainer(epochs=1) for _ in range(3))
+    for event in begun.run():
+        if event.step == 4:
+            break
+    gone_on.load_state_dict(as_of_before(copy.deepcopy(begun.state_dict())))
+    list(gone_on.run())
+    list(whole.run())
+    assert_equal_states(gone_on.state_dict(), whole.state_dict())
+
+
+def test_what_goes_on_on_another_machine_says_so_and_on_the_same_one_nothing(make_trainer):
+    state = make_trainer().state_dict()
+    moved = {**state["machine"], "device": "NVIDIA H100", "kind": "cuda", "precision": "bfloat16"}
+    for machine, said in ((state["machine"], 0), (moved, 1)):
+        trainer = make_trainer()
+        trainer.load_state_dict({**state, "machine": machine})
+        resumed = next(trainer.run())
+        assert isinstance(resumed, events.RunResumed) and len(resumed.warnings) == said
+    assert "device NVIDIA H100, now CPU" in resumed.warnings[0]
+    assert "precision bfloat16, now float32" in resumed.warnings[0]
+    assert events.from_line(events.to_line(resumed)) == resumed
+
+
 def test_a_state_of_another_network_is_refused(make_trainer):
     state = make_trainer().state_dict()
     with pytest.raises(TrainingError, match="does not fit"):
-        make_trainer(arch="resnet34").load_state_dict(state)
+        make_trainer(arch="resnet34").load_state_dict(as_of_before(state))
     with pytest.raises(TrainingError, match="another version"):
         make_trainer().load_state_dict({**state, "format": 99})
     with pytest.raises(TrainingError, match="not those that this run began with"):
-        make_trainer(train_images=100).load_state_dict(state)
+        make_trainer(train_images=100).load_state_dict(as_of_before(state))
 
 
 @pytest.mark.parametrize("part", ["train_images", "test_labels"])

@@ -13,6 +13,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, RunDirectory
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
+from resnet_demo.training.resume_state import load_state
 from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html import present
 from resnet_demo.workers import worker
@@ -52,6 +53,33 @@ def test_a_start_removes_what_a_killed_worker_left_and_spares_what_the_page_writ
     theirs.touch(), ours.touch()
     work(run, tmp_path, wanted_after=(1, STOP))
     assert theirs.exists() and not ours.exists()
+
+
+@pytest.mark.parametrize("changes", [{"learning_rate": 0.02}, {"seed": 3}])
+def test_settings_changed_by_hand_are_a_sentence_and_cost_nothing(store, run, tmp_path, changes):
+    work(run, tmp_path, wanted_after=(3, PAUSE))
+    config = run.config()
+    run.write_config(replace(config, **changes), **run.environment())
+    ended = work(run, tmp_path)[-1]
+    assert ended.outcome == "failed" and "instead of" in ended.message and "Put it back as it was" in ended.message
+    run.write_config(config, **run.environment())
+    assert work(run, tmp_path, wanted_after=(1, PAUSE))[-1].step == 4
+
+
+def test_threads_and_precision_stay_those_of_the_saved_state(run, tmp_path, monkeypatch):
+    """Whatever config.json says by now, and whatever `auto` would choose."""
+    native = "resnet_demo.training.device._multiplies_bfloat16"
+    monkeypatch.setattr(native, lambda kind: False)
+    work(run, tmp_path, wanted_after=(3, PAUSE))
+    environment = run.environment()
+    assert (environment["threads"], environment["precision"]) == (2, "float32")
+    run.write_config(run.config(), **{**environment, "threads": 1, "precision": "bfloat16"})
+    monkeypatch.setattr(native, lambda kind: True)
+    told = work(run, tmp_path, wanted_after=(1, PAUSE))
+    assert [event.warnings for event in told if isinstance(event, events.RunResumed)] == [()]
+    assert torch.get_num_threads() == 2
+    machine = load_state(run.state_path)["machine"]
+    assert (machine["threads"], machine["precision"]) == (2, "float32")
 
 
 def test_a_paused_run_continues_to_the_same_weights(store, tiny_config, run, tmp_path):
