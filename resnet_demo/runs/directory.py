@@ -7,7 +7,7 @@ import functools
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -17,7 +17,7 @@ from resnet_demo.files import is_number, open_regular, read_json, replace_json
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.event_log import EventLog
-from resnet_demo.runs.events import Event, Folding, RunView, fold, to_line
+from resnet_demo.runs.events import Event, Folding, RunEnded, RunView, fold, to_line
 from resnet_demo.text import printable
 
 RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
@@ -117,6 +117,11 @@ class RunDirectory:
         except PermissionError:  # a folder that may not be entered, as a disk's lost+found, is no run of ours
             return False
 
+    def is_ours(self) -> bool:
+        """Whether config.json reads as a run's, of whatever version: other programs call a file so, too."""
+        config = (read_json(self.path / "config.json") or {}).get("config")
+        return isinstance(config, dict) and {"data", "arch", "epochs"} <= set(config)
+
     def _config_file(self) -> dict:
         stored = read_json(self.path / "config.json")
         if stored is None or not isinstance(stored.get("config"), dict):
@@ -178,17 +183,38 @@ class RunDirectory:
         """The log summed up, a long one's points thinned."""
         folding = Folding(self._log_every_steps())
         folding.add_lines(EventLog(self.events_path).lines())
-        return folding.view()
+        return self.with_ending(folding.view())
 
     def whole_view(self) -> RunView:
         """With every point: what is exported."""
-        return fold(self.events(), self._log_every_steps())
+        return self.with_ending(fold(self.events(), self._log_every_steps()))
 
     def _log_every_steps(self) -> int:
         try:
             return self.config().log_every_steps
         except RunError:
             return 0
+
+    def with_ending(self, view: RunView) -> RunView:
+        """The log's sum, finished where the files say so whatever became of the log's last line: the weights are of the
+        last epoch, and the state to go on from is gone, as it is only once they are saved."""
+        if view.is_over or self.state_path.exists() or (info := self.model_info()) is None:
+            return view
+        try:
+            config = self.config()
+        except RunError:
+            return view
+        if info.epoch < config.epochs:
+            return view
+        ended = RunEnded(
+            time=self.model_saved_at(),
+            epoch=info.epoch,
+            step=info.step,
+            images_seen=info.step * config.batch_size,
+            elapsed_s=view.elapsed_s,
+            outcome="finished",
+        )
+        return replace(view, ended=ended, paused=False)
 
     def can_resume(self, view: RunView) -> bool:
         """Whether the run, whose log this is, can go on: a stopped one while the state to go on from is kept."""

@@ -171,7 +171,7 @@ class RunReader:
             self.problem = str(error) if self.run.exists() else ""  # deleted this moment: nothing to say
             return None
         is_partial = self._follow()
-        run, view = self.run, self._view
+        run, view = self.run, self.run.with_ending(self._view)
         can_resume = run.can_resume(view)
         alive = can_resume and run.is_alive()
         progress, now = run.progress() if alive else None, time.time()

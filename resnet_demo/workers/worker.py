@@ -171,15 +171,10 @@ class Worker:
                 yield event
             else:
                 yield self._store(event)
-            wanted, saved = self._processes.agree(self._wanted()), None
+            wanted = self._processes.agree(self._wanted())
             if wanted == DISCARD:
                 return
-            if isinstance(event, events.EpochEnded):
-                saved = self._save(event)
-                self._keep_epoch(event)
-            elif wanted != RUN or time.monotonic() - self._last_save > SAVE_EVERY_S:
-                saved = self._save(event)
-            if saved:
+            if saved := self._save_where_due(event, wanted):
                 yield saved
             if wanted != RUN:
                 yield self._leave(event, wanted)
@@ -188,31 +183,64 @@ class Worker:
                 yield self._store(seen)
             self._meter.go_on()
 
+    def _save_where_due(self, event: events.Event, wanted: str) -> events.Event | None:
+        """At an epoch's end, before this worker leaves, and by the clock; the log's event, if any."""
+        if isinstance(event, events.EpochEnded):
+            self._keep_epoch(event)
+            saved = self._save(event)
+            self._drop_epochs()
+            return saved
+        if wanted != RUN or time.monotonic() - self._last_save > SAVE_EVERY_S:
+            return self._save(event)
+        if isinstance(event, events.RunResumed) and not self._is_published():
+            return self._publish(event)
+        return None
+
     def _save(self, at: events.Event) -> events.Event:
-        """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing."""
-        from resnet_demo.models.checkpoint import save_model
+        """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing, since a worker that
+        resumes does what is missing. (The weights of an epoch that is kept come before: they are not made again.)"""
         from resnet_demo.training.resume_state import save_state
 
-        trainer, run = self._trainer, self.run
         place = {"epoch": at.epoch, "step": at.step, "elapsed_s": at.elapsed_s}
         self._note(replace(self._reached, phase="saving", done=0, total=0, **place), always=True)
-        save_state(run.state_path, trainer.state_dict())
-        save_model(run.model_path, trainer.averaged, self._model_info())
+        save_state(self.run.state_path, self._trainer.state_dict())
+        return self._publish(at)
+
+    def _publish(self, at: events.Event) -> events.Event:
+        """Let others see what resume.pt holds."""
+        self._save_model(self.run.model_path)
         self._last_save = time.monotonic()
         return self._store(events.CheckpointSaved(**_place_of(at)))
 
-    def _keep_epoch(self, ended: events.EpochEnded) -> None:
-        """Keep this epoch's weights where it is the best by held-out accuracy, or one of four spread over the run."""
+    def _is_published(self) -> bool:
+        """Whether model.safetensors and the log are of the point that this worker goes on from."""
+        trainer, info, saved = self._trainer, self.run.model_info(), self.run.view().saved
+        if info is None or saved is None:
+            return False
+        return (info.epoch, info.step, saved.step) == (trainer.epochs_done, trainer.step, trainer.step)
+
+    def _save_model(self, path: Path) -> None:
         from resnet_demo.models.checkpoint import save_model
 
+        save_model(path, self._trainer.averaged, self._model_info())
+
+    def _keep_epoch(self, ended: events.EpochEnded) -> None:
+        """Keep this epoch's weights if it is one of `_kept_epochs`."""
+        if ended.epoch in self._kept_epochs():
+            self.run.epochs_path.mkdir(exist_ok=True)
+            self._save_model(self.run.epoch_path(ended.epoch))
+
+    def _kept_epochs(self) -> set[int]:
+        """The best by held-out accuracy so far, and four spread over the run."""
         measured = [epoch for epoch in self.run.view().epochs if epoch.validation_accuracy is not None]
         best = max(measured, key=lambda epoch: epoch.validation_accuracy, default=None)
         total = self._trainer.config.epochs
-        kept = {max(1, round(total * quarter / 4)) for quarter in (1, 2, 3, 4)} | ({best.epoch} if best else set())
-        if ended.epoch in kept:
-            self.run.epochs_path.mkdir(exist_ok=True)
-            save_model(self.run.epoch_path(ended.epoch), self._trainer.averaged, self._model_info())
-        for epoch in set(self.run.saved_epochs()) - kept:
+        return {max(1, round(total * quarter / 4)) for quarter in (1, 2, 3, 4)} | ({best.epoch} if best else set())
+
+    def _drop_epochs(self) -> None:
+        """Delete the weights of epochs that are no longer the best. Once the better one's are safe: after a kill an
+        epoch ends once more, on a GPU perhaps as a worse one."""
+        for epoch in set(self.run.saved_epochs()) - self._kept_epochs():
             self.run.epoch_path(epoch).unlink(missing_ok=True)
 
     def _leave(self, at: events.Event, wanted: str) -> events.Event:
@@ -222,11 +250,14 @@ class Worker:
         return self._finish(events.RunEnded(**_place_of(at), outcome="stopped", message=STOPPED))
 
     def _finish(self, ended: events.RunEnded) -> events.Event:
-        """The run is over. Finished, its resume state has no use any more; stopped, a person may think again."""
-        self._store(ended)
+        """The run is over. Finished, its resume state has no use any more; stopped, a person may think again.
+
+        That a run is finished is what its files say, the log's line comes last: a kill in between leaves no state for
+        ever, and a line that is lost changes nothing (`RunDirectory.view`)."""
         if ended.outcome == "finished":
+            self._drop_epochs()
             self.run.state_path.unlink(missing_ok=True)
-        return ended
+        return self._store(ended)
 
     def _fail(self, message: str, comes_again: bool = False) -> events.Event:
         """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""

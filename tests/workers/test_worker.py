@@ -1,5 +1,6 @@
 """A worker drains a trainer into a run directory, obeys its control file, and says what went wrong."""
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,12 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
+from resnet_demo.models import checkpoint
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import read_model_info
 from resnet_demo.runs import events
+from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, RunDirectory
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
+from resnet_demo.training import resume_state
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html import present
@@ -284,3 +288,70 @@ def test_the_control_file_is_looked_at_by_the_clock_and_not_at_every_step(run, t
             assert len(looks) == 1
             training.signals.came = True
     assert run.view().paused and run.view().last.step == 5
+
+
+class Killed(BaseException):
+    """Goes past every handler of a failure, as a kill does."""
+
+
+@pytest.fixture(scope="module")
+def before_the_end(tmp_path_factory):
+    """A run that is paused one step before its end."""
+    folder = tmp_path_factory.mktemp("before-the-end")
+    run = RunStore(folder / "runs").create(preset_config(**TINY))
+    work(run, folder, wanted_after=(17, PAUSE))
+    return run
+
+
+TINY = {
+    "preset": "tour", "arch": "resnet18", "epochs": 2, "batch_size": 16, "train_images": 160, "test_images": 40,
+    "log_every_steps": 4, "threads": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("write", range(4), ids=["epochs/0002", "resume.pt", "model.safetensors", "the log's line"])
+def test_a_kill_between_the_writes_of_an_epochs_end_loses_nothing(before_the_end, tmp_path, monkeypatch, write):
+    run = RunDirectory(shutil.copytree(before_the_end.path, tmp_path / "runs" / before_the_end.id))
+    writes = []
+
+    def before_each(path, *_):
+        writes.append(path)
+        if len(writes) > write:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        for module in (resume_state, checkpoint):
+            whole = module.replace_file
+            patched.setattr(module, "replace_file", lambda *a, whole=whole: (before_each(*a), whole(*a)))
+        append = run.append
+        patched.setattr(run, "append", lambda e: (isinstance(e, events.CheckpointSaved) and before_each(e), append(e)))
+        with pytest.raises(Killed):
+            work(run, tmp_path)
+    assert not run.view().is_over and run.state_path.exists()
+    assert work(run, tmp_path)[-1].outcome == "finished"
+    view, info = run.view(), run.model_info()
+    assert [epoch.epoch for epoch in view.epochs] == [1, 2] and view.saved.step == 18
+    assert (info.epoch, info.step, info.accuracy) == (2, 18, view.test_accuracy)
+    assert run.saved_epochs() == [1, 2] and read_model_info(run.epoch_path(2)) == info
+    assert {path.name for path in run.path.iterdir()} >= {"events.jsonl"} and not run.state_path.exists()
+
+
+def test_a_run_is_finished_by_its_files_whatever_became_of_the_logs_last_line(before_the_end, tmp_path, monkeypatch):
+    run = RunDirectory(shutil.copytree(before_the_end.path, tmp_path / "runs" / before_the_end.id))
+
+    def killed(event):
+        raise Killed if isinstance(event, events.RunEnded) else AssertionError(event)
+
+    append = run.append
+    monkeypatch.setattr(run, "append", lambda e: killed(e) if isinstance(e, events.RunEnded) else append(e))
+    with pytest.raises(Killed):
+        work(run, tmp_path)
+    run = RunDirectory(run.path)  # the line is missing, and nothing is left behind
+    assert not run.state_path.exists() and names(run)[-1] == "CheckpointSaved"
+    (shown,) = Watcher(RunStore(run.path.parent)).look().runs
+    assert shown.view.ended.outcome == "finished" and shown.view.ended.step == 18 and not shown.can_resume
+    assert not run.can_resume(run.view()) and work(run, tmp_path) == []
+    lines = run.events_path.read_bytes()
+    for damaged in (lines + b'{"event":"RunEn#ed","time":1}\n', lines + b'{"event":"Ru', b"noise\n"):
+        run.events_path.write_bytes(damaged)
+        assert run.view().ended.outcome == "finished"
