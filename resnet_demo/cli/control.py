@@ -37,7 +37,7 @@ def end_training(run: RunDirectory, wanted: str) -> int:
     """Ask the worker to save and end, wait until it has let go, and say how it ended."""
     if not run.is_alive():
         raise CommandError(f"'{run.id}' is not training now.")
-    deadline = time.monotonic() + TIMEOUT_S
+    deadline = give_up_at()
     run.ask(wanted)
     while run.is_alive():
         wait_a_moment(run, deadline)
@@ -52,6 +52,11 @@ def end_training(run: RunDirectory, wanted: str) -> int:
         case _:
             raise CommandError(f"The process that trained '{run.id}' ended without saving. Resume or discard the run.")
     return 0
+
+
+def give_up_at() -> float:
+    """On the monotonic clock: for `wait_a_moment`."""
+    return time.monotonic() + TIMEOUT_S
 
 
 def wait_a_moment(run: RunDirectory, deadline: float) -> None:

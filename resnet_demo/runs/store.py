@@ -96,7 +96,7 @@ class RunStore:
             config = replace(config, split=earlier.split)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            run = RunDirectory(self._named(name) if name else self._unused(config))
+            run = RunDirectory(self._unused(config) if name is None else self._named(name))
             run.write_config(config)
             self._put_last(run)
         except OSError as error:
@@ -111,6 +111,8 @@ class RunStore:
         run.write_order(1 + max((other.order() for other in self.folders() if other != run), default=0))
 
     def _named(self, name: str) -> Path:
+        if not name:  # of '/', whose folder it is itself
+            raise RunError("The root folder can be no run. Name a folder of its own, such as checkpoints/first.")
         path = self.folder / name
         if not is_unicode(str(path)):  # it could be trained, but its checkpoint could not be written
             raise RunError(f"The path '{printable(str(path))}' is no UTF-8. Choose another name for the run's folder.")
@@ -140,8 +142,8 @@ class RunStore:
             shutil.rmtree(run.path, ignore_errors=True)
 
     def delete(self, run: RunDirectory) -> None:
-        """Delete a run's folder. Raises RunError where it is no run of this folder, a worker lives in it, or the
-        disk refuses.
+        """Delete a run's folder. Raises RunError where it is no run of this folder or does not read as one, a worker
+        lives in it, or the disk refuses.
 
         The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it. A
         worker, who holds the lock already, may delete its own.
@@ -151,6 +153,11 @@ class RunStore:
             raise RunError(NO_SUCH_RUN)
         if run.path.is_symlink():
             raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
+        if not run.is_ours():
+            raise RunError(
+                f"'{run.id}' does not read as a run: its config.json is another program's, or damaged. Nothing was "
+                "deleted. Remove the folder by hand if it is no longer wanted."
+            )
         aside = self.folder / f"{DELETED}{run.id}-{time.time_ns()}"
         try:
             with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):

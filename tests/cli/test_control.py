@@ -1,5 +1,6 @@
 """pause, resume, stop and discard act on a training of any process, and say what came of it."""
 
+import io
 import subprocess
 import sys
 import threading
@@ -62,7 +63,7 @@ def test_pause_resume_and_stop_another_process(store, tiny_config, train, capsys
 def test_discard_ends_another_process_and_deletes_the_run(store, tiny_config, train, capsys):
     run = store.create(replace(tiny_config, epochs=50))
     worker = train(run)
-    assert control("discard", run.path) == 0
+    assert control("discard", run.path, "--yes") == 0
     assert not run.path.exists() and f"'{run.id}' is deleted." in capsys.readouterr().err
     assert "discarded. Ended without saving" in worker.communicate(timeout=LONG)[1] and worker.returncode == 0
 
@@ -70,8 +71,46 @@ def test_discard_ends_another_process_and_deletes_the_run(store, tiny_config, tr
 def test_a_run_at_rest_is_discarded_at_once(store, tiny_config, capsys):
     finished, other = store.create(tiny_config), store.create(tiny_config)
     finished.append(events.RunEnded(**PLACE, outcome="finished"))
-    assert control("discard", finished.id, "--runs", store.folder) == 0
+    assert control("discard", finished.id, "--runs", store.folder, "--yes") == 0
     assert store.runs() == [other]
+
+
+@pytest.mark.parametrize(
+    ("answer", "deleted"), [("y\n", True), ("yes\n", True), ("n\n", False), ("", False), (None, False)]
+)
+def test_discard_asks_a_person_and_deletes_nothing_where_there_is_none(
+    store, tiny_config, capsys, monkeypatch, answer, deleted
+):
+    run = store.create(tiny_config)
+    stdin = io.StringIO(answer or "")
+    stdin.isatty = lambda: answer is not None
+    monkeypatch.setattr("sys.stdin", stdin)
+    code = control("discard", run.path)
+    said = capsys.readouterr().err
+    assert (code, run.exists()) == ((0, False) if deleted else (2 if answer is None else 1, True))
+    assert ("Add --yes" in said) == (answer is None) and ("Nothing was deleted" in said) == (answer in ("n\n", ""))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"architectures": ["ResNetForImageClassification"], "num_labels": 10}', '{"config": {"lr": 1}}', "[]", "", "{"],
+)
+def test_a_folder_of_another_program_is_never_discarded(store, tmp_path, capsys, content):
+    model = store.folder / "microsoft-resnet-50"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text(content)
+    (model / "model.safetensors").write_text("weights")
+    for named in ([model], [model.name, "--runs", store.folder]):
+        assert control("discard", *named, "--yes") == 1
+        said = capsys.readouterr().err
+        assert "does not read as a run" in said and said.count("\n") == 1
+    assert len(list(model.iterdir())) >= 2 and (model / "model.safetensors").read_text() == "weights"
+
+
+def test_no_run_is_made_in_the_root_folder(capsys):
+    assert main(["train", "--run", "/", "--preset", "tour", "--epochs", "1"]) == 1
+    said = capsys.readouterr().err
+    assert "The root folder can be no run" in said and said.count("\n") == 1
 
 
 def test_resume_is_train_run(store, tiny_config, tmp_path, capsys):
@@ -103,7 +142,7 @@ def test_a_worker_that_does_not_let_go_is_not_waited_for_for_ever(store, tiny_co
     monkeypatch.setattr("resnet_demo.cli.control.TIMEOUT_S", 0.3)
     run = store.create(tiny_config)
     with store.training(run):
-        assert control(command, run.path) == 1
+        assert control(command, run.path, *["--yes"] * (command == "discard")) == 1
     assert "is still training after" in capsys.readouterr().err and run.wanted() == command
 
 
