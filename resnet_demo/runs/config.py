@@ -164,7 +164,14 @@ class TrainConfig:
         choices=(BY_NAME, BY_POSITION),
         absent=BY_POSITION,
     )
-    seed: int = setting(0, "Seed", "The same seed gives the same run on the same device.", minimum=0, maximum=2**31 - 1)
+    seed: int = setting(
+        0,
+        "Seed",
+        "The same seed gives the same run: bit for bit on a CPU with as many threads, and on CUDA with deterministic "
+        "kernels; elsewhere to rounding.",
+        minimum=0,
+        maximum=2**31 - 1,
+    )
     device: str = setting(
         "auto", "Device", "auto takes CUDA, then Apple's GPU, then the CPU.", choices=("auto", "cuda", "mps", "cpu")
     )

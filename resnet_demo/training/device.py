@@ -144,8 +144,8 @@ def count_gpus() -> int:
 
 
 def prepare(config: TrainConfig, processes: int = 1) -> DeviceChoice:
-    """Set the process up for this config: its threads, and on CUDA TF32 for float32 products and, of several processes,
-    each its own GPU. Returns the choice."""
+    """Set the process up for this config: its threads, and on CUDA TF32 for float32 products, the kernels, and, of
+    several processes, each its own GPU. Returns the choice."""
     if config.threads:
         torch.set_num_threads(config.threads)
     choice = choose_device(config.device, config.precision, processes=processes)

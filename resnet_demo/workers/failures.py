@@ -19,6 +19,9 @@ def failure_sentence(error: Exception) -> str | None:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
+    if "deterministic" in str(error):  # PyTorch refuses, and names the operation
+        why = str(error).partition(".")[0]
+        return f"PyTorch has no deterministic kernel here ({why}). Turn Deterministic off in a new run."
     if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
         why = str(error).partition("\n")[0]
         return (

@@ -31,6 +31,15 @@ def test_a_torch_that_cannot_be_imported_is_a_sentence_without_it(monkeypatch):
     assert "pip install -r requirements.txt" in failure_sentence(caught.value)
 
 
+def test_an_operation_without_a_deterministic_kernel_is_named():
+    refused = RuntimeError(
+        "grid_sampler_2d_backward_cuda does not have a deterministic implementation, but you set "
+        "'torch.use_deterministic_algorithms(True)'. You can turn off determinism just for this operation, or …"
+    )
+    sentence = failure_sentence(refused)
+    assert "grid_sampler_2d_backward_cuda" in sentence and "Turn Deterministic off" in sentence
+
+
 def test_a_network_that_cannot_be_compiled_advises_to_leave_it():
     def broken(graph, inputs):
         raise OSError("no compiler")
