@@ -30,10 +30,14 @@ def record_environment(run: RunDirectory, config: TrainConfig, facts: dict[str, 
 
 
 def git_commit() -> str | None:
-    """The commit of this source tree; None where it is no git checkout or git is absent."""
+    """The commit of this source tree; None where it is no git checkout, or git is absent. A repository that does not
+    hold this file is somebody else's: the package is installed inside it."""
     here = Path(resnet_demo.__file__).parent
-    try:
-        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+    for arguments in (["ls-files", "--error-unmatch", "__init__.py"], ["rev-parse", "HEAD"]):
+        try:
+            done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        if done.returncode:
+            return None
     return done.stdout.strip() or None

@@ -108,6 +108,7 @@ class Launcher:
         command += ["--data", moved_to] if moved_to else []
         said = _log_bytes(run)
         with _shown_as_starting(run):
+            self._refuse_second()  # whose start was just over when this one could begin
             with run.log_path.open("ab") as log:
                 child = subprocess.Popen(
                     command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
