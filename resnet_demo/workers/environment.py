@@ -18,7 +18,7 @@ def as_before(run: RunDirectory, config: TrainConfig, state: dict[str, Any] | No
     changes = {}
     if "threads" in earlier and earlier.get("processes", 1) == processes:  # else the sums are others anyway
         changes["threads"] = earlier["threads"]
-    if "precision" in earlier and earlier["kind"] == find_device(config.device):
+    if "precision" in earlier and earlier.get("kind") == find_device(config.device):
         changes["precision"] = earlier["precision"]
     return replace(config, **changes)
 

@@ -207,17 +207,20 @@ class Worker:
         return self._publish(at)
 
     def _publish(self, at: events.Event) -> events.Event:
-        """Let others see what resume.pt holds."""
-        self._save_model(self.run.model_path)
+        """Let others see what resume.pt holds: model.safetensors, if it is of another point, and the log's line."""
+        if not self._is_model_current():
+            self._save_model(self.run.model_path)
         self._last_save = time.monotonic()
         return self._store(events.CheckpointSaved(**_place_of(at)))
 
     def _is_published(self) -> bool:
-        """Whether model.safetensors and the log are of the point that this worker goes on from."""
-        trainer, info, saved = self._trainer, self.run.model_info(), self.run.view().saved
-        if info is None or saved is None:
-            return False
-        return (info.epoch, info.step, saved.step) == (trainer.epochs_done, trainer.step, trainer.step)
+        """Whether others know of the point that this worker goes on from."""
+        saved = self.run.view().saved
+        return self._is_model_current() and saved is not None and saved.step == self._trainer.step
+
+    def _is_model_current(self) -> bool:
+        info = self.run.model_info()
+        return info is not None and (info.epoch, info.step) == (self._trainer.epochs_done, self._trainer.step)
 
     def _save_model(self, path: Path) -> None:
         from resnet_demo.models.checkpoint import save_model
