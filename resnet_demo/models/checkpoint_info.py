@@ -58,7 +58,8 @@ class ModelInfo:
         try:
             values = {f.name: parse_json(metadata[f.name]) for f in described}
             # Earlier versions wrote a class as the disk had its folder's name.
-            values["classes"] = [name_of_class(name) for name in values["classes"]]
+            if isinstance(values["classes"], list):
+                values["classes"] = [name_of_class(name) for name in values["classes"]]
             digest = metadata["digest"] if written_by == MODEL_FORMAT else ""
             info = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}, digest=digest)
             plausible = info._is_plausible()
