@@ -50,7 +50,11 @@ def pinned_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     """The picture, what the network says of it now, and how it came to that."""
     if snapshot is None or snapshot.pinned is None:
         return _empty(owner)
-    remove = '<button class="pinned-remove" data-unpin>Remove the photo</button>' if owner else ""
+    remove = (
+        '<button class="pinned-remove" data-unpin>Remove the photo</button>'
+        if owner and not snapshot.run.is_shipped
+        else ""
+    )
     picture = snapshot.pinned.picture
     if picture is None:
         words = _words(

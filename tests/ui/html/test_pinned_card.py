@@ -164,3 +164,10 @@ def test_the_axis_grows_with_the_run(run, by):
     early, late = (mind_chart(snapshot(run, started(), *CHANGING[:n]), by) for n in (2, 4))
     across = [[float(p.split(",")[0]) for p in curves(c)["curve faint"].get("points").split()] for c in (early, late)]
     assert across[0][1] > across[1][1] and max(across[0]) > 250 and max(across[1]) > 250
+
+
+def test_the_image_of_a_shipped_run_cannot_be_removed(run):
+    run.is_shipped = True
+    html = pinned_html(snapshot(run, started(), seen(3, 0.2, 0.7, 0.1)), owner=True)
+    assert "In the end" in html or "So far" in html
+    assert "data-unpin" not in html
