@@ -62,19 +62,25 @@ class Exit:
     began: bool = True  # whether it had come to hold the run
 
 
+def _file(name: str) -> functools.cached_property:
+    """The path of a run's file, made when it is first asked for: a look lists a thousand runs."""
+    return functools.cached_property(lambda run: run.path / name)
+
+
 class RunDirectory:
     """One run's files. Holding one costs nothing; everything is read when asked for."""
+
+    events_path = _file("events.jsonl")
+    model_path = _file("model.safetensors")
+    state_path = _file("resume.pt")
+    log_path = _file("worker.log")
+    epochs_path = _file("epochs")
+    picture_path = _file("pinned.png")
 
     def __init__(self, path: Path, is_shipped: bool = False) -> None:
         """A shipped run came with the project: it is only looked at."""
         self.path, self.is_shipped = path, is_shipped
         self.id = printable(path.name)  # a folder's name may hold bytes that no page and no terminal can take
-        self.events_path = path / "events.jsonl"
-        self.model_path = path / "model.safetensors"
-        self.state_path = path / "resume.pt"
-        self.log_path = path / "worker.log"
-        self.epochs_path = path / "epochs"
-        self.picture_path = path / "pinned.png"
 
     @classmethod
     def at(cls, typed: Path) -> "RunDirectory":

@@ -15,6 +15,9 @@ class LogError(UserError):
     """An events.jsonl that cannot be read at all: a sentence for people."""
 
 
+END_BYTES = 1 << 16  # at its beginning and its end
+
+
 class EventLog:
     """Follows a growing events.jsonl: each `read()` returns what is new in whole lines."""
 
@@ -61,14 +64,14 @@ class EventLog:
             log.close()
 
     def ends(self) -> Iterator[bytes]:
-        """The lines of its first and its last block, whatever has been read: they tell how the run stands."""
+        """The lines of its first and its last bytes, whatever has been read: they tell how the run stands."""
         log = self._open()
         if log is None:
             return
         with log:
-            yield from log.read(BLOCK_BYTES).splitlines()[:-1]
-            log.seek(max(log.tell(), log.seek(0, 2) - BLOCK_BYTES))
-            last = log.read(BLOCK_BYTES)
+            yield from log.read(END_BYTES).splitlines()[:-1]
+            log.seek(max(log.tell(), log.seek(0, 2) - END_BYTES))
+            last = log.read(END_BYTES)
             yield from last[: last.rfind(b"\n") + 1].splitlines()[1:]
 
 

@@ -1,5 +1,6 @@
 """One run as it stands, read from its files: the only place where a look reads them. Imports no torch."""
 
+import os
 import time
 import zlib
 from collections.abc import Callable
@@ -113,7 +114,7 @@ class RunReader:
 
     def __init__(self, run: RunDirectory, in_background: Callable[[Callable[[], None]], Future]) -> None:
         self.run, self._in_background = run, in_background
-        self.problem = ""
+        self._path, self.problem = str(run.path), ""
         self._config: TrainConfig | None = None
         self._config_version: tuple | None = None
         self._pinned = PinnedFile(run.picture_path)
@@ -135,7 +136,7 @@ class RunReader:
         """Whatever replaces a file changes the folder's time. Two files grow by themselves, and only before the end:
         the log, and what the worker's processes say."""
         try:
-            folder = self.run.path.stat()
+            folder = os.stat(self._path)  # noqa: PTH116 - a thousand times a look: half the cost of Path.stat
         except OSError:
             return None
         if self._remembered and self._remembered.view.is_over:
