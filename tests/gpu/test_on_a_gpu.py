@@ -15,6 +15,8 @@ CHECKS = [
     smoke.save_and_read,
     *(check for spec in RESNET50 for check in (correct.float32(spec), correct.bfloat16(spec))),
     correct.augments_alike,
+    correct.replays,
+    correct.scales,
     correct.continues,
     correct.continues_alike_enough,
     correct.repeats,
