@@ -213,7 +213,7 @@ class RunDirectory:
         if info.epoch < config.epochs:
             return view
         ended = RunEnded(
-            time=self.model_saved_at(),
+            time=view.last.time if view.last else self.created(),
             epoch=info.epoch,
             step=info.step,
             images_seen=info.step * config.batch_size,
