@@ -85,7 +85,7 @@ def main() -> None:
     backend = Backend.over(store, options.data_dir, options.data, access)
     page = build_app(backend)
     signals = PauseSignals()
-    signals.heed()
+    signals.install()
     _, local_url, public_url = launch(
         page,
         access,

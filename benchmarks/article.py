@@ -29,7 +29,7 @@ def article_network(classes: int = 10) -> nn.Module:
 
 
 def article_loop(folder: Path) -> Iterator[None]:
-    """Its training loop over the pictures in `folder`, a step at a time: shuffled DataLoader without workers, resize,
+    """Its training loop over the images in `folder`, a step at a time: shuffled DataLoader without workers, resize,
     ImageNet's mean and std, cross-entropy, Adam 1e-3."""
     prepare = transforms.Compose(
         [
@@ -43,14 +43,14 @@ def article_loop(folder: Path) -> Iterator[None]:
 
 
 class Decoded(ImageFolder):
-    """A folder whose pictures stand decoded in memory, as torchvision's CIFAR10 keeps them."""
+    """A folder whose images stand decoded in memory, as torchvision's CIFAR10 keeps them."""
 
     def __init__(self, folder: Path, transform) -> None:
         super().__init__(str(folder), transform)
-        self.pictures = [self.loader(path) for path, _ in self.samples]
+        self.images = [self.loader(path) for path, _ in self.samples]
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.transform(self.pictures[index]), self.targets[index]
+        return self.transform(self.images[index]), self.targets[index]
 
 
 def plain_loop(

@@ -1,13 +1,13 @@
-"""What an answer costs: one picture and a batch of 256 through the loaded predictor, against the bare forward pass of
+"""What an answer costs: one image and a batch of 256 through the loaded predictor, against the bare forward pass of
 the same network, in alternation; and how soon the first answer comes.
 
     python -m benchmarks.classify [--arch resnet50] [--stem imagenet] [--rounds 50] [--write TABLE.md]
 
-The bare forward pass has its input ready: float32, normalised, channels_last. The predictor starts from a picture of
-32 px and looks for the newest checkpoint each time. It answers single pictures on one core by design, so the bare
+The bare forward pass has its input ready: float32, normalised, channels_last. The predictor starts from an image of
+32 px and looks for the newest checkpoint each time. It answers single images on one core by design, so the bare
 pass has one core there, too; the batch has all. "Norms folded" is the bare pass of the network as the predictor
 keeps it, each batch norm folded into its convolution. The first answer is that of a fresh process which has imported
-torch and nothing else: the predictor's imports, the checkpoint, the picture.
+torch and nothing else: the predictor's imports, the checkpoint, the image.
 """
 
 import argparse
@@ -40,10 +40,10 @@ FIRST_ANSWER = """
 import sys, time, torch
 start = time.perf_counter()
 from pathlib import Path
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.images import load_image
 from resnet_demo.inference.predictor import Predictor
 from resnet_demo.runs.store import RunStore
-Predictor(RunStore(Path(sys.argv[1]))).classify(load_picture(Path(sys.argv[2])))
+Predictor(RunStore(Path(sys.argv[1]))).classify(load_image(Path(sys.argv[2])))
 print(time.perf_counter() - start)
 """
 
@@ -58,16 +58,16 @@ def main() -> None:
         one = compared(store, run, 1, options.rounds)
         torch.set_num_threads(threads)
         many = compared(store, run, BATCH, max(2, options.rounds // 5))
-        first = [first_answer(store, Path(folder) / "picture.png") for _ in range(options.starts)]
+        first = [first_answer(store, Path(folder) / "image.png") for _ in range(options.starts)]
     lines = [
         f"{machine_line()}. {options.arch}, {options.stem} stem; medians in alternation (lowest–highest).",
         "",
-        f"| one picture, one core, n = {options.rounds} | ms | to the bare pass |",
+        f"| one image, one core, n = {options.rounds} | ms | to the bare pass |",
         "|---|---|---|",
     ]
     for name, times in one.items():
         lines.append(f"| {name} | {spread([1e3 * s for s in times])} | {_ratio(times, one[BARE])} |")
-    lines += ["", f"| {BATCH} pictures, n = {len(many[BARE])} | images/s | to the bare pass |", "|---|---|---|"]
+    lines += ["", f"| {BATCH} images, n = {len(many[BARE])} | images/s | to the bare pass |", "|---|---|---|"]
     for name, times in many.items():
         lines.append(f"| {name} | {spread([BATCH / s for s in times])} | {_ratio(many[BARE], times)} |")
     lines += ["", f"The first answer, n = {len(first)}: {spread(first)} s."]
@@ -84,16 +84,16 @@ def random_checkpoint(store: RunStore, spec: NetworkSpec) -> RunDirectory:
 
 
 def compared(store: RunStore, run: RunDirectory, count: int, rounds: int) -> dict[str, list[float]]:
-    """Seconds that each way takes for `count` pictures, `rounds` times."""
+    """Seconds that each way takes for `count` images, `rounds` times."""
     predictor = Predictor(store)
     values = np.random.default_rng(0).integers(0, 256, (count, SIZE, SIZE, 3), dtype=np.uint8)
-    pictures = [Image.fromarray(value) for value in values]
+    opened = [Image.fromarray(value) for value in values]
     images = torch.randn(count, 3, SIZE, SIZE).contiguous(memory_format=torch.channels_last)
     model, folded = load_model(run.model_path)[0], fold_norms(load_model(run.model_path)[0])
     ways: dict[str, Callable[[], object]] = {
         BARE: lambda: model(images),
         FOLDED: lambda: folded(images),
-        OURS: lambda: predictor.classify(pictures[0]) if count == 1 else predictor.classify_batch(pictures),
+        OURS: lambda: predictor.classify(opened[0]) if count == 1 else predictor.classify_batch(opened),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     with torch.inference_mode():
@@ -106,10 +106,10 @@ def compared(store: RunStore, run: RunDirectory, count: int, rounds: int) -> dic
     return times
 
 
-def first_answer(store: RunStore, picture: Path) -> float:
+def first_answer(store: RunStore, image: Path) -> float:
     """Seconds of a process of its own from `import torch` to its first answer."""
-    Image.effect_noise((SIZE, SIZE), 64).convert("RGB").save(picture)
-    command = [sys.executable, "-c", FIRST_ANSWER, str(store.folder), str(picture)]
+    Image.effect_noise((SIZE, SIZE), 64).convert("RGB").save(image)
+    command = [sys.executable, "-c", FIRST_ANSWER, str(store.folder), str(image)]
     return float(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
 
 

@@ -28,7 +28,7 @@ from resnet_demo.training.device import DeviceChoice, choose_device
 from resnet_demo.training.optimizer import make_optimizer
 
 SPEC = NetworkSpec("resnet50", "imagenet")
-SIDE = 32  # of the pictures, in pixels
+SIDE = 32  # of the images, in pixels
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def step_ways(batch: int, choice: DeviceChoice) -> list[Callable[[], None]]:
 
 
 def training_step(model: nn.Module, batch: int, choice: DeviceChoice) -> Callable[[], None]:
-    """A step of the `fast` preset's optimizer on so many random pictures."""
+    """A step of the `fast` preset's optimizer on so many random images."""
     model = model.to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(preset_config("fast"), model)
     images = torch.randn(batch, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)

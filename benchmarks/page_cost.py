@@ -4,7 +4,7 @@ and the bytes and milliseconds of one tick of a page at 1,000 logged points.
     python -m benchmarks.page_cost [--steps 40] [--rounds 8] [--pages 20] [--write TABLE.md]
 
 The app runs in all of them. The training is the worker's own loop (ResNet-50, `imagenet` stem, batch 128, random
-pictures) at the priority that the page gives it; saves and evaluations lie outside the counted steps. Simulated pages
+images) at the priority that the page gives it; saves and evaluations lie outside the counted steps. Simulated pages
 are HTTP clients on loopback that ask what a page asks at its own pace (benchmarks/visitors.py); a real Chromium draws,
 too. Both are processes of their own, whose CPU time is measured and reported apart; on the machine of a training they
 would mostly not run.
@@ -33,13 +33,13 @@ from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.snapshot import CURVES_S
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import FRESH_S
+from resnet_demo.runs.watcher import CACHE_TTL_S
 from resnet_demo.workers.launcher import WORKER_PRIORITY
 from resnet_demo.workers.worker import Worker
 
 BATCH_SIZE = 128
 POINTS = 1000  # logged before a tick is measured
-PICTURES = {"train": 12_800, "test": 256}  # random ones, for the training to chew on
+IMAGES = {"train": 12_800, "test": 256}  # random ones, for the training to chew on
 SETTLING_S = 3.0  # pass uncounted after visitors have come or gone: a page's first tick fetches everything
 PLACE = {"epoch": 1, "images_seen": 0, "elapsed_s": 1.0}
 
@@ -89,7 +89,7 @@ def tick_table(url: str, app: psutil.Process, run: RunDirectory, count: int) -> 
         "changed: a new point": lambda: run.append(_point(next(steps))),
     }
     kinds["changed: its last word"]()  # the first changes the run's state as well
-    time.sleep(FRESH_S + 0.05)  # so that the app looks again
+    time.sleep(CACHE_TTL_S + 0.05)  # so that the app looks again
     page.tick()
     lines = [
         f"| a page's tick at {POINTS:,} points, n = {count} | bytes of the answers | ms at the page | "
@@ -100,7 +100,7 @@ def tick_table(url: str, app: psutil.Process, run: RunDirectory, count: int) -> 
         sizes, waits, spent = [], [], 0.0
         for _ in range(count):
             change()
-            time.sleep(FRESH_S + 0.05)
+            time.sleep(CACHE_TTL_S + 0.05)
             cpu_s, start = _cpu_s(app), time.perf_counter()
             sizes.append(page.tick())
             waits.append(1e3 * (time.perf_counter() - start))
@@ -114,8 +114,8 @@ def tick_table(url: str, app: psutil.Process, run: RunDirectory, count: int) -> 
 
 def trained_steps(folder: Path, store: RunStore) -> Iterator[float | None]:
     """The worker at work: seconds of each step, None for one with a save or an evaluation in it."""
-    draw_pictures(folder / "pictures")
-    config = preset_config("fast", data=f"folder:{folder / 'pictures'}", epochs=1000, batch_size=BATCH_SIZE)
+    draw_images(folder / "images")
+    config = preset_config("fast", data=f"folder:{folder / 'images'}", epochs=1000, batch_size=BATCH_SIZE)
     os.nice(WORKER_PRIORITY)
     last, disturbed = time.perf_counter(), True
     for event in Worker(store.create(config), folder / "data").work():
@@ -129,10 +129,10 @@ def trained_steps(folder: Path, store: RunStore) -> Iterator[float | None]:
             disturbed = True
 
 
-def draw_pictures(folder: Path) -> None:
+def draw_images(folder: Path) -> None:
     """An image folder of noise in ten classes."""
     noise = np.random.default_rng(0)
-    for part, count in PICTURES.items():
+    for part, count in IMAGES.items():
         for index in range(count):
             path = folder / part / str(index % 10) / f"{index}.png"
             path.parent.mkdir(parents=True, exist_ok=True)

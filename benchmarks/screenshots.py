@@ -4,7 +4,7 @@
 
 The app runs over a folder of its own. The tour is trained with a drawn digit pinned to it, a second short run stands
 beside it to be compared with. `--every` takes each tab at both widths, in both themes, for people to look at before
-they call a change of the page done; without it the four pictures that the README and the docs show.
+they call a change of the page done; without it the four images that the README and the docs show.
 """
 
 import argparse

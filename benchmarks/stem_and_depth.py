@@ -3,8 +3,8 @@
     python -m benchmarks.stem_and_depth FOLDER --results DIR [--minutes 30 60] [--networks resnet18/cifar …]
 
 FOLDER is CIFAR-10 as an image folder. First the networks' images/s are measured in alternation. Then each trains by the
-`fast` recipe, seed 0, on as many pictures as it would get through in the minutes, evaluations at their share: so the
-clock counts pictures, and what else the machine does meanwhile changes no result. That takes hours, and can be stopped
+`fast` recipe, seed 0, on as many images as it would get through in the minutes, evaluations at their share: so the
+clock counts images, and what else the machine does meanwhile changes no result. That takes hours, and can be stopped
 and called again: each training is a run in DIR (`python app.py --runs DIR` shows them) and goes on where it was, and a
 rate that stands in DIR/rates.jsonl is not measured again.
 """
@@ -28,7 +28,7 @@ from resnet_demo.runs.store import RunStore
 from resnet_demo.workers.estimate import FORWARD_AND_BACKWARD
 
 NETWORKS = [f"{arch}/{stem}" for arch in ("resnet18", "resnet34", "resnet50") for stem in STEMS]
-TRAINED, EVALUATED = 48_000, 12_000  # pictures of a whole epoch
+TRAINED, EVALUATED = 48_000, 12_000  # images of a whole epoch
 ROUNDS, STEPS = 3, 4  # in which the rates are measured
 
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def planned(network: str, minutes: float, images_per_s: float) -> TrainConfig:
-    """Whole epochs that fill the minutes: of all pictures, or of as many as that leaves time for."""
+    """Whole epochs that fill the minutes: of all images, or of as many as that leaves time for."""
     arch, stem = network.split("/")
     budget = 60 * minutes * images_per_s
     epochs = math.ceil(budget / (TRAINED + EVALUATED / FORWARD_AND_BACKWARD))
@@ -99,7 +99,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, required=True, metavar="DIR", help="where rates and runs are kept")
     parser.add_argument("--minutes", type=float, nargs="+", default=[30.0, 60.0])
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=NETWORKS, metavar="ARCH/STEM")
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the decoded pictures are kept")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the decoded images are kept")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this file, too")
     return parser.parse_args()
 

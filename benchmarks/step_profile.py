@@ -2,7 +2,7 @@
 
     python -m benchmarks.step_profile [--threads 1] [--precision float32] [--batch-size 128] [--steps 6]
 
-A step of the `fast` preset's network and optimizer on random pictures. The floor is the time that the step's
+A step of the `fast` preset's network and optimizer on random images. The floor is the time that the step's
 multiply-adds would take at the rate of a large product in the same precision, counted as the library counts (padding
 included) and by the taps that fall on the map.
 """
@@ -54,7 +54,7 @@ def report(batch: int, steps: int, choice: DeviceChoice) -> list[str]:
     lines = [
         f"{machine_line()}; medians of {steps}.",
         "",
-        f"A step of {batch} pictures in {precision_name(choice)} takes {1e3 * step_s:.0f} ms, "
+        f"A step of {batch} images in {precision_name(choice)} takes {1e3 * step_s:.0f} ms, "
         f"{batch / step_s:.0f} images/s. "
         f"A product of 2048x2048 matrices runs at {rate / 1e9:.0f} GFLOP/s.",
         "",
@@ -97,7 +97,7 @@ def _by_kind(step, steps: int) -> dict[str, float]:
 
 
 def _taps_on_the_map(network: NetworkDescription) -> int:
-    """Of one picture's forward pass, without those of taps that fall beside the map."""
+    """Of one image's forward pass, without those of taps that fall beside the map."""
     layers = [layer for stage in network.stages for block in stage.blocks for layer in block.layers]
     return sum(map(_on_the_map, [*network.stem, *layers, *network.head]))
 

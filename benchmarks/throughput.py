@@ -4,7 +4,7 @@ loop, in alternation.
     python -m benchmarks.throughput FOLDER [--steps 20] [--rounds 5] [--precisions float32] [--write TABLE.md]
 
 FOLDER is CIFAR-10 as an image folder (FOLDER/train/<class>/*). All train with batch 128 at 32 px on the CPU, from
-pictures that are decoded already. The article's: its network, its loader, its Adam. The plain loop: torchvision's
+images that are decoded already. The article's: its network, its loader, its Adam. The plain loop: torchvision's
 resnet50, channels_last, SGD, a DataLoader with random crop and flip. Both compute in float32. Ours: the Trainer of the
 `fast` preset, with augmentation, averaging and logging, in float32 and in bfloat16, which it takes by itself where the
 CPU multiplies it natively; evaluation and saving are outside, as in the others. What a CPU without AVX-512 would do,
@@ -71,7 +71,7 @@ def images_per_s(loops: dict[str, Iterator[None]], rounds: int, steps: int) -> d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the decoded pictures are kept")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the decoded images are kept")
     parser.add_argument("--steps", type=int, default=20, help="steps in a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="of our own loop")

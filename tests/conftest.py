@@ -77,7 +77,7 @@ def run(store, tiny_config):
 
 @pytest.fixture
 def tiny_dataset():
-    """Three classes of 60 noisy pictures, each with a channel that is brighter; 30 more to test on."""
+    """Three classes of 60 noisy images, each with a channel that is brighter; 30 more to test on."""
     import torch
 
     from resnet_demo.data.sources import Dataset
@@ -87,8 +87,8 @@ def tiny_dataset():
     def draw(count: int):
         labels = torch.arange(count) % 3
         brighter = 100.0 * torch.nn.functional.one_hot(labels)[:, :, None, None]
-        pictures = brighter + 100 * torch.rand(count, 3, 32, 32, generator=generator)
-        return pictures.to(torch.uint8), labels
+        images = brighter + 100 * torch.rand(count, 3, 32, 32, generator=generator)
+        return images.to(torch.uint8), labels
 
     train_images, train_labels = draw(180)
     test_images, test_labels = draw(30)
@@ -108,7 +108,7 @@ def tiny_dataset():
 
 @pytest.fixture
 def colours_config() -> TrainConfig:
-    """For tiny_dataset: 162 training pictures, 10 steps of 16 an epoch."""
+    """For tiny_dataset: 162 training images, 10 steps of 16 an epoch."""
     return replace(
         TrainConfig(), data="folder:colours", arch="resnet18", epochs=2, batch_size=16, log_every_steps=4, threads=2
     )

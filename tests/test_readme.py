@@ -49,10 +49,10 @@ def test_every_path_of_the_project_that_is_named_is_there(document):
     assert missing == []
 
 
-def test_every_picture_is_small():
-    pictures = list((ROOT / "docs" / "pictures").iterdir())
-    assert len(pictures) >= 3
-    assert [picture.name for picture in pictures if not 0 < picture.stat().st_size <= 300_000] == []
+def test_every_image_is_small():
+    images = list((ROOT / "docs" / "pictures").iterdir())
+    assert len(images) >= 3
+    assert [image.name for image in images if not 0 < image.stat().st_size <= 300_000] == []
 
 
 def test_what_a_space_is_told_is_what_is_required():

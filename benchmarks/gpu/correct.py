@@ -14,7 +14,7 @@ from benchmarks.gpu.comparison import Errors, Step, errors, relative
 from benchmarks.gpu.networks import RESNET50, TINY, measured, name_of, noise
 from benchmarks.gpu.setting import Setting
 from benchmarks.gpu.smoke import config_for
-from resnet_demo.data.batches import Augment, Normalise, Pictures, draw_epoch, make_batch
+from resnet_demo.data.batches import Augment, LabelledImages, Normalise, draw_epoch, make_batch
 from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
@@ -112,7 +112,7 @@ def augments_alike(setting: Setting) -> str:
     normalise, augment = Normalise(dataset.mean, dataset.std), Augment(4, True, 8)
 
     def drawn(device: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        images = Pictures(dataset.train_images, dataset.train_labels).to(torch.device(device))
+        images = LabelledImages(dataset.train_images, dataset.train_labels).to(torch.device(device))
         epoch = draw_epoch(images, 64, augment, seed=3, epoch=2, first_batch=1)
         return [make_batch(images, drawn, augment, normalise) for drawn in epoch]
 

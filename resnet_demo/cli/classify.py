@@ -29,7 +29,7 @@ def classify_command(options: argparse.Namespace) -> int:
     if options.top_k < 1:
         raise CommandError("--top-k must be at least 1.", code=2)
     from resnet_demo.data.decoder import load_image
-    from resnet_demo.data.headers import PictureError
+    from resnet_demo.data.headers import ImageError
 
     classifier = open_checkpoint(options)
     print_checkpoint(options, classifier)
@@ -37,7 +37,7 @@ def classify_command(options: argparse.Namespace) -> int:
     for file in options.files:
         try:
             decoded = load_image(file, trim=not options.no_trim)
-        except PictureError as error:
+        except ImageError as error:
             print(f"resnet_demo: {printable(str(file))}: {error}", file=sys.stderr)
             code = 1
         else:

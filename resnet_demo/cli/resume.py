@@ -4,10 +4,10 @@ import argparse
 
 from resnet_demo.cli.command import CommandError
 from resnet_demo.cli.control import add_control, find_run
-from resnet_demo.cli.train import add_foreground_flags, train_along, train_in_foreground
+from resnet_demo.cli.train import add_foreground_flags, train_in_foreground, train_nonzero_rank
 from resnet_demo.data.known import FOLDER
 from resnet_demo.runs.config import absolute_source
-from resnet_demo.training.distributed import is_first
+from resnet_demo.training.distributed import is_rank_zero
 
 
 def add_resume(commands) -> None:
@@ -19,8 +19,8 @@ def add_resume(commands) -> None:
 
 
 def resume_command(options: argparse.Namespace) -> int:
-    if not is_first():
-        return train_along()
+    if not is_rank_zero():
+        return train_nonzero_rank()
     run = find_run(options)
     view = run.view()
     if not run.can_resume(view):

@@ -17,7 +17,7 @@ from resnet_demo.runs.config import PRESETS, TrainConfig, absolute_source, prese
 from resnet_demo.runs.directory import PAUSE, Progress, RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import event_line
-from resnet_demo.training.distributed import ProcessLost, is_first, is_under_torchrun, join, torchrun_command
+from resnet_demo.training.distributed import ProcessLost, is_rank_zero, is_under_torchrun, join, torchrun_command
 from resnet_demo.workers.launcher import kill_tree
 from resnet_demo.workers.signals import PauseSignals
 
@@ -54,8 +54,8 @@ def _add_setting(command: argparse.ArgumentParser, setting) -> None:
 
 
 def train_command(options: argparse.Namespace) -> int:
-    if not is_first():
-        return train_along()
+    if not is_rank_zero():
+        return train_nonzero_rank()
     return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
 
 
@@ -68,7 +68,7 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: b
     if goes_on and run.config().processes > 1 and not is_under_torchrun():
         return _train_under_torchrun(run, data_dir, json, moved_to)
     worker = Worker(run, data_dir, reopen, moved_to)
-    worker.signals.heed()
+    worker.signals.install()
     show = _print_json if json else _print_progress
     try:
         last = show(worker.work())
@@ -89,7 +89,7 @@ def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool, moved_t
     arguments += ["--data", moved_to] if moved_to else []
     threads = str(max(1, (os.cpu_count() or 1) // processes))  # torchrun would take 1, and say so at length
     signals = PauseSignals(second=lambda *_: kill_tree(torchrun.pid))
-    signals.heed()
+    signals.install()
     torchrun = subprocess.Popen(
         torchrun_command(processes, arguments),
         env={"OMP_NUM_THREADS": threads, **os.environ},
@@ -106,15 +106,15 @@ def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool, moved_t
     return 130 if run.exists() and run.view().paused else 0
 
 
-def train_along() -> int:
+def train_nonzero_rank() -> int:
     """What every process but the first does where torchrun has started several."""
     from resnet_demo.workers.failures import failure_sentence
-    from resnet_demo.workers.follower import follow
+    from resnet_demo.workers.nonzero_rank import run_nonzero_rank
 
     signals, processes = PauseSignals(), join()
-    signals.heed()  # not before: whoever waits for the others to come may be ended
+    signals.install()  # not before: whoever waits for the others to come may be ended
     try:
-        follow(processes, signals)
+        run_nonzero_rank(processes, signals)
     except Exception as error:
         if sentence := failure_sentence(error):
             raise CommandError(sentence) from error

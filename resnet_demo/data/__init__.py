@@ -1,1 +1,1 @@
-"""What it learns from: pictures as uint8 tensors, batches made on the device, uploads under limits."""
+"""What it learns from: images as uint8 tensors, batches made on the device, uploads under limits."""

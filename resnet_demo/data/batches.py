@@ -23,14 +23,14 @@ def seeded(*key: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest, "big"))
 
 
-def to_tensor(pictures: Sequence[Image.Image]) -> Tensor:
-    """RGB pictures of one size -> uint8 (N, 3, H, W)."""
-    return torch.from_numpy(np.stack([np.array(picture) for picture in pictures])).permute(0, 3, 1, 2)
+def to_tensor(images: Sequence[Image.Image]) -> Tensor:
+    """RGB images of one size -> uint8 (N, 3, H, W)."""
+    return torch.from_numpy(np.stack([np.array(image) for image in images])).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """uint8 pictures (N, 3, H, W) and their labels (N,), on one device."""
+class LabelledImages:
+    """uint8 images (N, 3, H, W) and their labels (N,), on one device."""
 
     images: Tensor
     labels: Tensor
@@ -38,16 +38,16 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device) -> "Pictures":
-        return Pictures(self.images.to(device), self.labels.to(device))
+    def to(self, device: torch.device) -> "LabelledImages":
+        return LabelledImages(self.images.to(device), self.labels.to(device))
 
-    def take(self, indices: Tensor) -> "Pictures":
-        return Pictures(self.images[indices], self.labels[indices])
+    def take(self, indices: Tensor) -> "LabelledImages":
+        return LabelledImages(self.images[indices], self.labels[indices])
 
 
 @dataclass(frozen=True)
 class Normalise:
-    """uint8 pictures -> float32 with mean 0 and deviation 1, by the training pictures' channels."""
+    """uint8 images -> float32 with mean 0 and deviation 1, by the training images' channels."""
 
     mean: tuple[float, float, float]  # 0..1
     std: tuple[float, float, float]
@@ -128,7 +128,7 @@ def _mirrored(index: Tensor, size: int) -> Tensor:
 
 
 def draw_epoch(
-    pictures: Pictures,
+    part: LabelledImages,
     batch_size: int,
     augment: Augment,
     *,
@@ -141,24 +141,24 @@ def draw_epoch(
     `shard` that falls to one of several processes. Drawn for the whole batch, so that an image's numbers are the same
     however the batch is shared out; at once, so that no step of a GPU waits for the CPU.
 
-    Pictures that do not fill a last batch wait for the next epoch, where the order is another.
+    Images that do not fill a last batch wait for the next epoch, where the order is another.
     """
-    order = torch.randperm(len(pictures), generator=seeded(seed, "shuffle", epoch))
-    size = tuple(pictures.images.shape[2:])
+    order = torch.randperm(len(part), generator=seeded(seed, "shuffle", epoch))
+    size = tuple(part.images.shape[2:])
     drawn = []
-    for batch in range(first_batch, len(pictures) // batch_size):
+    for batch in range(first_batch, len(part) // batch_size):
         chosen = order[batch * batch_size : (batch + 1) * batch_size]
         whole = augment.draw(chosen, size, seeded(seed, "augment", epoch, batch))
         drawn.append(Drawn(*(numbers[shard] for numbers in whole)))
     if not drawn:
         return []
-    sent = [_send(torch.stack(numbers), pictures.images.device) for numbers in zip(*drawn, strict=True)]
+    sent = [_send(torch.stack(numbers), part.images.device) for numbers in zip(*drawn, strict=True)]
     return [Drawn(*numbers) for numbers in zip(*(numbers.unbind() for numbers in sent), strict=True)]
 
 
-def make_batch(pictures: Pictures, drawn: Drawn, augment: Augment, normalise: Normalise) -> tuple[Tensor, Tensor]:
-    """Float images (N, 3, H, W) and labels (N,), by numbers that are on the pictures' device."""
-    return augment(pictures.images, drawn, normalise), pictures.labels[drawn.chosen]
+def make_batch(part: LabelledImages, drawn: Drawn, augment: Augment, normalise: Normalise) -> tuple[Tensor, Tensor]:
+    """Float images (N, 3, H, W) and labels (N,), by numbers that are on the images' device."""
+    return augment(part.images, drawn, normalise), part.labels[drawn.chosen]
 
 
 def _send(numbers: Tensor, device: torch.device) -> Tensor:

@@ -19,7 +19,7 @@ from resnet_demo.data.statistics import channel_statistics
 
 
 def load_cifar10(data_dir: Path, archive: type[CIFAR10] = CIFAR10, retry_wait_s: float = 1.0) -> Loading:
-    """50,000 and 10,000 pictures in ten classes; the first time the archive of 170 MB is downloaded.
+    """50,000 and 10,000 images in ten classes; the first time the archive of 170 MB is downloaded.
 
     `archive` names the url and the md5s: tests hand in a small one. Raises DataError.
     """
@@ -65,7 +65,7 @@ def _fetch(data_dir: Path, archive: type[CIFAR10], retry_wait_s: float) -> Downl
         raise DataError(
             f"{error} Start again once the network is there (what has arrived is kept), "
             f"or put {archive.filename} into {data_dir.absolute()} by hand, or choose another source: "
-            "digits needs no network, folder:PATH takes pictures of your own."
+            "digits needs no network, folder:PATH takes images of your own."
         ) from error
 
 

@@ -13,7 +13,7 @@ MIN_REDUCED = 512  # pixels of the shorter side that are left: far more than any
 LIGHT = 192  # mean luma of what is visible from which it would be lost on white
 SPANS_16 = (255, 1023, 4095, 16383, 65535)  # cameras and scanners keep 8, 10, 12, 14 or 16 bits in 16
 SPANS_32 = (1.0, 255.0, 65535.0)
-BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # TIFF's tags
+BITS_PER_SAMPLE, IMAGEMETRIC = 258, 262  # TIFF's tags
 WHITE_IS_ZERO = 0
 
 
@@ -58,7 +58,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
         span = _smallest(SPANS_16, int(values.max())) if image.format == "TIFF" else 65535
         table = np.rint(np.arange(65536) * (255 / span)).clip(0, 255).astype(np.uint8)
         grey = table[values]
-    if image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == WHITE_IS_ZERO:
+    if image.format == "TIFF" and image.tag_v2.get(IMAGEMETRIC) == WHITE_IS_ZERO:
         grey = 255 - grey
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):

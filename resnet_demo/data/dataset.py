@@ -1,4 +1,4 @@
-"""What every source gives: pictures as uint8 tensors, their classes, and how far the loading has come.
+"""What every source gives: images as uint8 tensors, their classes, and how far the loading has come.
 
 No torch here: the page catches a DataError, and a decoding process starts, without it.
 """
@@ -28,14 +28,14 @@ class DataError(UserError):
 class LoadProgress:
     """Where a loading stands. `total` is 0 where nobody knows it yet."""
 
-    phase: str  # "downloading": done and total are bytes; "decoding": they are pictures; or STARTING
+    phase: str  # "downloading": done and total are bytes; "decoding": they are images; or STARTING
     done: int
     total: int
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Pictures to learn from and pictures to be measured on, as they are: not normalised, not shuffled.
+    """Images to learn from and images to be measured on, as they are: not normalised, not shuffled.
 
     A class's label is its place in `classes`.
     """
@@ -46,10 +46,10 @@ class Dataset:
     train_labels: Tensor  # int64 (N,)
     test_images: Tensor  # uint8 (M, 3, 32, 32)
     test_labels: Tensor  # int64 (M,)
-    mean: tuple[float, float, float]  # of the training pictures, per channel, on a scale of 0..1
+    mean: tuple[float, float, float]  # of the training images, per channel, on a scale of 0..1
     std: tuple[float, float, float]
-    may_flip: bool  # a mirrored picture is still one of its class
-    light_on_dark: bool  # a picture with a light border is inverted before it is classified
+    may_flip: bool  # a mirrored image is still one of its class
+    light_on_dark: bool  # an image with a light border is inverted before it is classified
     warnings: tuple[str, ...] = ()  # what was left out, as sentences
     train_ids: Tensor | None = None  # int64 (N,), from each image's class and file name; None where they have none
 

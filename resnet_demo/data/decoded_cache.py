@@ -1,4 +1,4 @@
-"""A folder's decoded pictures, kept as one safetensors file: the next start reads instead of decoding."""
+"""A folder's decoded images, kept as one safetensors file: the next start reads instead of decoding."""
 
 import json
 from dataclasses import replace

@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from resnet_demo.data.framing import SIZE
-from resnet_demo.data.headers import PictureError
+from resnet_demo.data.headers import ImageError
 
 MEMORY_BYTES = 2**30  # above what the process has before its first file
 CPU_S = 6  # of its own time, for one file
@@ -188,7 +188,7 @@ class OneDecoder:
         self._guard = threading.Lock()
 
     def load(self, path: Path, trim: bool = False) -> DecodedImage:
-        """The file as images are classified, with `trim` without a wide uniform border. Raises PictureError."""
+        """The file as images are classified, with `trim` without a wide uniform border. Raises ImageError."""
         with self._guard:
             try:
                 if self._decoder is None or not self._decoder.is_open:
@@ -197,11 +197,11 @@ class OneDecoder:
                 answer = self._decoder.wait(WALL_S + GRACE_S)
             except DecoderDied as error:
                 self._decoder = None
-                raise PictureError(error.sentence()) from error
+                raise ImageError(error.sentence()) from error
             except OSError as error:
-                raise PictureError(DecoderDied(0, was_ready=False).sentence()) from error
+                raise ImageError(DecoderDied(0, was_ready=False).sentence()) from error
         if answer.outcomes[0] == REFUSED:
-            raise PictureError(answer.sentences[0])
+            raise ImageError(answer.sentences[0])
         image = Image.fromarray(np.ascontiguousarray(answer.images[0].transpose(1, 2, 0)))
         return DecodedImage(image, answer.outcomes[0] == TRIMMED)
 

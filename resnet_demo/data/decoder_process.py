@@ -15,7 +15,7 @@ import numpy as np
 from resnet_demo.data import decoder
 from resnet_demo.data.decoder import PIXELS, READ, REFUSED, TRIMMED, Answer
 from resnet_demo.data.framing import fit, trim
-from resnet_demo.data.images import OutOfMemory, PictureError, load_picture
+from resnet_demo.data.images import ImageError, OutOfMemory, load_image
 
 SLACK_BYTES = 2**27  # what may stay taken after a file: the next must not find less than it needs
 WATCH_EVERY_S = 0.02
@@ -48,11 +48,11 @@ def _decode(paths: list[str], trimming: bool) -> tuple[Answer, bool]:
     for place, path in enumerate(paths):
         _start_clock()
         try:
-            whole = load_picture(Path(path))
+            whole = load_image(Path(path))
             shown = trim(whole) if trimming else whole
             images[place] = np.asarray(fit(shown)).transpose(2, 0, 1)
             outcomes[place] = READ if shown is whole else TRIMMED
-        except PictureError as error:
+        except ImageError as error:
             sentences.append(str(error))
             used_up = used_up or isinstance(error, OutOfMemory)
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -11,7 +11,7 @@ SPLIT_SEED = 0
 
 
 def load_digits() -> Loading:
-    """8x8 pictures of 0..16 as 0..255, enlarged bilinearly to 32x32, in three equal channels: 1,500 and 297.
+    """8x8 images of 0..16 as 0..255, enlarged bilinearly to 32x32, in three equal channels: 1,500 and 297.
 
     Raises DataError where scikit-learn is missing.
     """

@@ -33,18 +33,18 @@ NOT_READ_HERE = (
     (b"\xff\x0a", "a JPEG XL image"),
     (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript document"),
-    (b"8BPS", "a Photoshop document"),
+    (b"8BPS", "a Imageshop document"),
     (b"\0\0\1\0", "an ICO file"),
     (b"<svg", "an SVG drawing"),
 )
 
 
-class PictureError(UserError):
+class ImageError(UserError):
     """Why a file is not taken as an image: a sentence for people, without the file's path."""
 
 
 def check_header(data: bytes) -> None:
-    """Raises PictureError where decoding the file's bytes would cost far more than its pixels, or where it is of a
+    """Raises ImageError where decoding the file's bytes would cost far more than its pixels, or where it is of a
     format that is known and not read."""
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
@@ -57,7 +57,7 @@ def check_header(data: bytes) -> None:
     elif data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         _check_tiff(data)
     elif is_heic(data) and find_spec("pillow_heif") is None:
-        raise PictureError(
+        raise ImageError(
             "This is a HEIC image. To read it, pillow-heif must be installed where the app runs: pip install "
             "pillow-heif. Or save the image as a JPEG and try that."
         )
@@ -96,9 +96,9 @@ def _check_jpeg(data: bytes) -> None:
         segments += 1
         scans += marker == _START_OF_SCAN
         if scans > MAX_JPEG_SCANS:
-            raise PictureError(f"The JPEG has more than {MAX_JPEG_SCANS} scans. {TOO_COSTLY}")
+            raise ImageError(f"The JPEG has more than {MAX_JPEG_SCANS} scans. {TOO_COSTLY}")
         if segments > MAX_JPEG_SEGMENTS:
-            raise PictureError(f"The JPEG has more than {MAX_JPEG_SEGMENTS:,} segments. {TOO_COSTLY}")
+            raise ImageError(f"The JPEG has more than {MAX_JPEG_SEGMENTS:,} segments. {TOO_COSTLY}")
         if marker not in _WITHOUT_LENGTH:
             position += max(2, int.from_bytes(data[position : position + 2], "big"))
 
@@ -109,7 +109,7 @@ def _check_png(data: bytes) -> None:
         position += 12 + int.from_bytes(data[position : position + 4], "big")
         chunks += 1
         if chunks > MAX_PNG_CHUNKS:
-            raise PictureError(f"The PNG has more than {MAX_PNG_CHUNKS:,} chunks. {TOO_COSTLY}")
+            raise ImageError(f"The PNG has more than {MAX_PNG_CHUNKS:,} chunks. {TOO_COSTLY}")
 
 
 def _check_gif(data: bytes) -> None:
@@ -125,7 +125,7 @@ def _check_gif(data: bytes) -> None:
         else:
             in_extension = first == b"!"
             position += 2 if in_extension else 1
-    raise PictureError(f"The GIF has more than {MAX_GIF_BLOCKS:,} blocks before its first frame. {TOO_COSTLY}")
+    raise ImageError(f"The GIF has more than {MAX_GIF_BLOCKS:,} blocks before its first frame. {TOO_COSTLY}")
 
 
 def _check_bmp(data: bytes) -> None:
@@ -135,7 +135,7 @@ def _check_bmp(data: bytes) -> None:
     width, height = struct.unpack_from("<ii", data, 18)
     compression = struct.unpack_from("<I", data, 30)[0]
     if compression in (1, 2) and abs(width) * (abs(height) + 256) > MAX_RUN_LENGTH_PIXELS:
-        raise PictureError(
+        raise ImageError(
             "The BMP is compressed by run lengths and has too many pixels; of such the most that is taken is "
             f"{MAX_RUN_LENGTH_PIXELS // 1_000_000} million. Save it as a PNG and try that."
         )
@@ -146,10 +146,10 @@ def _check_tiff(data: bytes) -> None:
     values = {}
     for tag, count, value in _tiff_tags(data):
         if tag in (273, 279, 324, 325) and count > MAX_TIFF_STRIPS:
-            raise PictureError(f"The TIFF has more than {MAX_TIFF_STRIPS:,} strips or tiles. {TOO_COSTLY}")
+            raise ImageError(f"The TIFF has more than {MAX_TIFF_STRIPS:,} strips or tiles. {TOO_COSTLY}")
         values[tag] = value
     if values.get(322, 0) * values.get(323, 0) > MAX_PIXELS:
-        raise PictureError(
+        raise ImageError(
             f"The TIFF has tiles of too many pixels; the most that is taken is {MAX_PIXELS // 1_000_000} million. "
             f"{TOO_COSTLY}"
         )

@@ -16,7 +16,7 @@ from resnet_demo.data.headers import (
     DAMAGED,
     MAX_FILE_BYTES,
     MAX_PIXELS,
-    PictureError,
+    ImageError,
     check_header,
     is_heic,
     why_unidentified,
@@ -57,15 +57,15 @@ UPRIGHT = {  # the EXIF orientation a camera noted -> what turns the image uprig
 }
 
 
-class OutOfMemory(PictureError):
+class OutOfMemory(ImageError):
     """Decoding met the limit of memory, and may have left little of it."""
 
 
-def load_picture(path: Path) -> Image.Image:
+def load_image(path: Path) -> Image.Image:
     """The first frame as an upright RGB image in sRGB, transparency laid on a ground that shows it.
 
     Smaller than in the file by a whole factor where it is large and transparent, has a colour profile, or is a JPEG
-    over MAX_PIXELS. Raises PictureError: not a file, empty, over MAX_FILE_BYTES, too many pixels for its format, none
+    over MAX_PIXELS. Raises ImageError: not a file, empty, over MAX_FILE_BYTES, too many pixels for its format, none
     of FORMATS, damaged.
     """
     try:
@@ -84,14 +84,14 @@ def _read(path: Path) -> bytes:
     try:
         status = path.stat()
     except OSError as error:
-        raise PictureError("The file is not there or cannot be read. Choose it again.") from error
+        raise ImageError("The file is not there or cannot be read. Choose it again.") from error
     size = status.st_size
     if not stat.S_ISREG(status.st_mode):
-        raise PictureError("This is not a file. Choose an image file.")
+        raise ImageError("This is not a file. Choose an image file.")
     if size == 0:
-        raise PictureError("The file is empty. Choose another image.")
+        raise ImageError("The file is empty. Choose another image.")
     if size > MAX_FILE_BYTES:
-        raise PictureError(
+        raise ImageError(
             f"The file has {size / 2**20:,.0f} MB; the most that is taken is {MAX_FILE_BYTES / 2**20:.0f} MB. "
             "Make the image smaller and try again."
         )
@@ -99,9 +99,9 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(size)
     except PermissionError as error:
-        raise PictureError("The file may not be read. Mend its permissions, or choose another image.") from error
+        raise ImageError("The file may not be read. Mend its permissions, or choose another image.") from error
     except OSError as error:
-        raise PictureError("The file is not there or cannot be read. Choose it again.") from error
+        raise ImageError("The file is not there or cannot be read. Choose it again.") from error
 
 
 def _decode(data: bytes) -> Image.Image:
@@ -115,11 +115,11 @@ def _decode(data: bytes) -> Image.Image:
             image = to_rgb(image)
             return image if turn is None else image.transpose(turn)
     except Image.UnidentifiedImageError as error:
-        raise PictureError(why_unidentified(data)) from error
+        raise ImageError(why_unidentified(data)) from error
     except TOO_LARGE_ERRORS as error:
-        raise PictureError(_too_many_pixels(MAX_PIXELS)) from error
+        raise ImageError(_too_many_pixels(MAX_PIXELS)) from error
     except DECODING_ERRORS as error:
-        raise PictureError(DAMAGED) from error
+        raise ImageError(DAMAGED) from error
 
 
 def _formats(data: bytes) -> tuple[str, ...]:
@@ -140,9 +140,9 @@ def _check_pixels(image: Image.Image) -> None:
     elif image.format in ("JPEG", "MPO"):
         most = MAX_PROGRESSIVE_PIXELS if image.info.get("progressive") else MAX_JPEG_PIXELS
     if image.width * image.height > most:
-        raise PictureError(_too_many_pixels(most))
+        raise ImageError(_too_many_pixels(most))
     if min(image.size) < 1:
-        raise PictureError("The image has no pixels. Choose another one.")
+        raise ImageError("The image has no pixels. Choose another one.")
 
 
 def _drafted(size: tuple[int, int]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The three sources behind one interface: CIFAR-10, a folder of pictures, the handwritten digits."""
+"""The three sources behind one interface: CIFAR-10, a folder of images, the handwritten digits."""
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from resnet_demo.data.batches import Pictures, seeded
+from resnet_demo.data.batches import LabelledImages, seeded
 from resnet_demo.data.image_names import draw, lowest_share
 from resnet_demo.data.sources import Dataset
 
@@ -17,9 +17,9 @@ HELD_OUT_SHARE = 0.1  # at most, so that a small data set is not eaten up
 class Splits:
     """No image is in two of them. `validation` may be empty."""
 
-    train: Pictures
-    validation: Pictures
-    test: Pictures
+    train: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
 
 
 def split(
@@ -35,8 +35,8 @@ def split(
         trained, held_out = _by_number(len(dataset.train_labels), seed, train_images, validation_images)
     else:
         trained, held_out = _by_name(dataset.train_ids, seed, train_images, validation_images)
-    train = Pictures(dataset.train_images, dataset.train_labels)
-    test = Pictures(dataset.test_images, dataset.test_labels)
+    train = LabelledImages(dataset.train_images, dataset.train_labels)
+    test = LabelledImages(dataset.test_images, dataset.test_labels)
     return Splits(
         train=train.take(trained),
         validation=train.take(held_out),

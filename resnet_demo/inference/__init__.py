@@ -1,1 +1,1 @@
-"""What it knows: ranked classes for a picture, from the newest checkpoint."""
+"""What it knows: ranked classes for an image, from the newest checkpoint."""

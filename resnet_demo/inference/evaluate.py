@@ -1,4 +1,4 @@
-"""How often a checkpoint is right, class by class, on pictures that it never learned from."""
+"""How often a checkpoint is right, class by class, on images that it never learned from."""
 
 from collections.abc import Generator
 from pathlib import Path
@@ -17,7 +17,7 @@ from resnet_demo.text import printable
 def evaluate(
     classifier: Classifier, data_dir: Path, data: str | None = None
 ) -> Generator[LoadProgress | Progress, None, Evaluation]:
-    """`evaluation = yield from evaluate(…)` on the test pictures of `data`; None means what it learned from.
+    """`evaluation = yield from evaluate(…)` on the test images of `data`; None means what it learned from.
 
     Raises DataError where there are no data, CheckpointError where their classes are not the checkpoint's.
     """

@@ -1,6 +1,6 @@
-"""A checkpoint -> ranked classes for pictures; the newest one is read again as soon as it is written.
+"""A checkpoint -> ranked classes for images; the newest one is read again as soon as it is written.
 
-Everything runs on the CPU: one picture of 32 pixels takes milliseconds there, and the GPU belongs to the training.
+Everything runs on the CPU: one image of 32 pixels takes milliseconds there, and the GPU belongs to the training.
 """
 
 import threading
@@ -30,10 +30,10 @@ READS = 5  # of a file that is replaced while it is read
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one checkpoint says of one picture."""
+    """What one checkpoint says of one image."""
 
     ranked: tuple[tuple[str, float], ...]  # every class with its probability, the likeliest first
-    seen: Image.Image  # the picture of 32 x 32 that the network was given, before normalisation
+    seen: Image.Image  # the image of 32 x 32 that the network was given, before normalisation
     inverted: bool
     info: ModelInfo
     run_id: str | None  # None for a checkpoint file that was named by its path
@@ -64,12 +64,12 @@ class Classifier:
         model, info = load_model(path)
         return cls(fold_norms(model), info, run_id)
 
-    def classify(self, picture: Image.Image) -> Prediction:
-        """Rank the classes for an RGB picture of any size."""
-        return _alone.submit(self.classify_batch, [picture]).result()[0]
+    def classify(self, image: Image.Image) -> Prediction:
+        """Rank the classes for an RGB image of any size."""
+        return _alone.submit(self.classify_batch, [image]).result()[0]
 
-    def classify_batch(self, pictures: Sequence[Image.Image]) -> list[Prediction]:
-        prepared = [prepare(picture, self.info.light_on_dark) for picture in pictures]
+    def classify_batch(self, images: Sequence[Image.Image]) -> list[Prediction]:
+        prepared = [prepare(image, self.info.light_on_dark) for image in images]
         if not prepared:
             return []
         shares = self.logits(to_tensor([seen for seen, _ in prepared])).softmax(1)
@@ -80,7 +80,7 @@ class Classifier:
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:
-        """uint8 (N, 3, 32, 32) -> float32 (N, classes): what training evaluates, for pictures already prepared. Raises
+        """uint8 (N, 3, 32, 32) -> float32 (N, classes): what training evaluates, for images already prepared. Raises
         CheckpointError where an answer is not a number."""
         answers = torch.cat([self.model(self.normalise(part)) for part in images.split(BATCH)])
         if not answers.isfinite().all():
@@ -97,7 +97,7 @@ class Classifier:
 
 
 def _thread_on_one_core() -> ThreadPoolExecutor:
-    """One picture needs one core. Beside a training that holds all of them, threads that wait for each other take
+    """One image needs one core. Beside a training that holds all of them, threads that wait for each other take
     0.5 s where one alone takes 0.02 s (ResNet-50, 2 cores).
 
     torch keeps the number for each thread; one that is used for the first time takes the one that was set last.
@@ -121,13 +121,13 @@ class Predictor:
         self._loaded: OrderedDict[Path, tuple[tuple[int, int], Classifier]] = OrderedDict()  # oldest use first
         self._guard = threading.Lock()
 
-    def classify(self, picture: Image.Image, run_id: str | None = None) -> Prediction:
+    def classify(self, image: Image.Image, run_id: str | None = None) -> Prediction:
         """Raises CheckpointError or RunError where there is no usable checkpoint."""
-        return self.classifier(run_id).classify(picture)
+        return self.classifier(run_id).classify(image)
 
-    def classify_batch(self, pictures: Sequence[Image.Image], run_id: str | None = None) -> list[Prediction]:
+    def classify_batch(self, images: Sequence[Image.Image], run_id: str | None = None) -> list[Prediction]:
         """All answers are of the same checkpoint. Raises CheckpointError or RunError."""
-        return self.classifier(run_id).classify_batch(pictures)
+        return self.classifier(run_id).classify_batch(images)
 
     def classifier(self, run_id: str | None = None) -> Classifier:
         """The run's checkpoint as it is on disk now; None means the newest of all runs.

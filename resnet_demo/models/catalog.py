@@ -45,7 +45,7 @@ class Architecture:
 
 
 def _small(layers: int) -> Architecture:
-    """arXiv:1512.03385, section 4.2: 6n + 2 layers for pictures of 32 pixels, option A."""
+    """arXiv:1512.03385, section 4.2: 6n + 2 layers for images of 32 pixels, option A."""
     depths = (layers // 6,) * 3
     return Architecture(f"ResNet-{layers}", "basic", depths, (16, 32, 64), stems=("cifar",), shortcuts=("A", "B", "C"))
 

@@ -31,10 +31,10 @@ class ModelInfo:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     data: str
-    light_on_dark: bool  # it knows light strokes on black: a picture with a light border is inverted first
+    light_on_dark: bool  # it knows light strokes on black: an image with a light border is inverted first
     epoch: int  # epochs finished
     step: int
-    accuracy: float | None  # on the test pictures, 0..1; None before the first evaluation
+    accuracy: float | None  # on the test images, 0..1; None before the first evaluation
     shortcut: str = "B"  # what each network had whose file does not say
     digest: str = field(default="", compare=False)  # as read from the file, of its weights too; '' where there is none
     split: str = "by_position"  # how a folder's images were shared out; earlier versions knew no other way

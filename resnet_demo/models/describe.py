@@ -35,7 +35,7 @@ class LayerDescription:
     kernel_size: int | None
     stride: int | None
     parameters: int
-    multiply_adds: int  # for one picture; convolutions and the linear layer, padding included
+    multiply_adds: int  # for one image; convolutions and the linear layer, padding included
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ class NetworkDescription:
 
 
 def describe(spec: NetworkSpec, input_size: int) -> NetworkDescription:
-    """Build the network on the meta device and measure it with one picture of (3, input_size, input_size)."""
+    """Build the network on the meta device and measure it with one image of (3, input_size, input_size)."""
     model = build_on_meta(spec).eval()
     recorder = _Recorder(model)
-    picture = torch.empty(1, 3, input_size, input_size, device="meta")
-    x, stem = recorder.record(model.stem, picture)
+    image = torch.empty(1, 3, input_size, input_size, device="meta")
+    x, stem = recorder.record(model.stem, image)
     stages = []
     for number, stage in enumerate(model.stages, start=1):
         blocks = []
@@ -135,7 +135,7 @@ def describe(spec: NetworkSpec, input_size: int) -> NetworkDescription:
         arch=spec.arch,
         stem_name=spec.stem,
         shortcut_name=spec.shortcut,
-        in_shape=_shape(picture),
+        in_shape=_shape(image),
         stem=stem,
         stages=tuple(stages),
         head=head,

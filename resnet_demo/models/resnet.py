@@ -1,5 +1,5 @@
 """The family of He et al. 2015 (arXiv:1512.03385), residual and plain, from one builder: the networks of table 1 with a
-choice of stems for small pictures, the small ones of section 4.2, and the source article's variant."""
+choice of stems for small images, the small ones of section 4.2, and the source article's variant."""
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class ResNet(nn.Module):
         return [getattr(self, f"layer{index + 1}") for index in range(len(self.spec.architecture.depths))]
 
     def stem(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, C, h, w): the only layers that see the picture's full size."""
+        """(N, 3, H, W) -> (N, C, h, w): the only layers that see the image's full size."""
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))
 
     def head(self, x: Tensor) -> Tensor:

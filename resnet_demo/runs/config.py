@@ -58,7 +58,7 @@ class TrainConfig:
     stem: str = setting(
         "imagenet",
         "Stem",
-        "The first layers. A stem that shrinks the picture less is more accurate and slower. "
+        "The first layers. A stem that shrinks the image less is more accurate and slower. "
         "Networks of 20 to 110 layers have cifar whatever stands here.",
         choices=tuple(STEMS),
     )
@@ -78,7 +78,7 @@ class TrainConfig:
     whiten_stem: bool = setting(
         True,
         "Start the stem with patterns",
-        "Its filters start as the patterns by which patches of the training pictures vary most, instead of as noise.",
+        "Its filters start as the patterns by which patches of the training images vary most, instead of as noise.",
         absent=False,
     )
     start_from: str = setting(
@@ -87,8 +87,8 @@ class TrainConfig:
         "The first weights: random where empty, run:ID takes another run's, torchvision ImageNet's (downloaded).",
         absent="",
     )
-    epochs: int = setting(5, "Epochs", "Passes over all pictures.", minimum=1, maximum=1000)
-    batch_size: int = setting(128, "Batch size", "Pictures per step.", minimum=2, maximum=8192)
+    epochs: int = setting(5, "Epochs", "Passes over all images.", minimum=1, maximum=1000)
+    batch_size: int = setting(128, "Batch size", "Images per step.", minimum=2, maximum=8192)
     optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
     learning_rate: float = setting(3e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
     norm_rate_factor: float = setting(
@@ -129,7 +129,7 @@ class TrainConfig:
         maximum=0.99999,
     )
     crop_padding: int = setting(
-        2, "Random crop", "Pixels by which a picture may shift; its edge is mirrored.", minimum=0, maximum=16
+        2, "Random crop", "Pixels by which an image may shift; its edge is mirrored.", minimum=0, maximum=16
     )
     cutout: int = setting(
         0,
@@ -139,21 +139,21 @@ class TrainConfig:
         maximum=32,
         absent=0,
     )
-    flip: bool = setting(True, "Random flip", "Mirror half of the pictures, where the data allow it.")
+    flip: bool = setting(True, "Random flip", "Mirror half of the images, where the data allow it.")
     normalisation: str = setting(
         "data",
         "Normalisation",
-        "Mean and spread taken from the training pictures, or ImageNet's.",
+        "Mean and spread taken from the training images, or ImageNet's.",
         choices=("data", "imagenet"),
     )
     train_images: int = setting(
-        0, "Training pictures", "How many pictures to take from the training part; 0 = all.", minimum=0
+        0, "Training images", "How many images to take from the training part; 0 = all.", minimum=0
     )
-    test_images: int = setting(0, "Test pictures", "How many test pictures to evaluate on; 0 = all.", minimum=0)
+    test_images: int = setting(0, "Test images", "How many test images to evaluate on; 0 = all.", minimum=0)
     validation_images: int = setting(
         2000,
-        "Held-out pictures",
-        "Taken out of the training pictures to choose by; at most a tenth of them. The test set only reports.",
+        "Held-out images",
+        "Taken out of the training images to choose by; at most a tenth of them. The test set only reports.",
         minimum=0,
     )
     split: str = setting(

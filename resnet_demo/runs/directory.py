@@ -75,7 +75,7 @@ class RunDirectory:
     state_path = _file("resume.pt")
     log_path = _file("worker.log")
     epochs_path = _file("epochs")
-    picture_path = _file("pinned.png")
+    pinned_path = _file("pinned.png")
 
     def __init__(self, path: Path, is_shipped: bool = False) -> None:
         """A shipped run came with the project: it is only looked at."""

@@ -71,8 +71,8 @@ class Evaluation:
         rows = zip(self.classes, self.confusion.tolist(), self.class_accuracy, strict=True)
         return {
             "accuracy": self.accuracy,
-            "pictures": self.images,
-            "classes": [{"class": name, "pictures": sum(row), "accuracy": share} for name, row, share in rows],
+            "images": self.images,
+            "classes": [{"class": name, "images": sum(row), "accuracy": share} for name, row, share in rows],
             "confusion": self.confusion.tolist(),
             "warnings": list(self.warnings),
         }

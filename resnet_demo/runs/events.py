@@ -52,7 +52,7 @@ class StepEnded(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsLogged(Event):
-    """Means over the steps since the last one; the pictures are augmented, the network is the raw one.
+    """Means over the steps since the last one; the images are augmented, the network is the raw one.
     `gradient_norm` is of the last of these steps alone (Euclidean, over all parameters); older logs lack it."""
 
     train_loss: float
@@ -64,7 +64,7 @@ class MetricsLogged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class EpochEnded(Event):
-    """What the averaged network reaches on pictures it has not trained on (None where none are held out)."""
+    """What the averaged network reaches on images it has not trained on (None where none are held out)."""
 
     test_loss: float
     test_accuracy: float
@@ -73,11 +73,11 @@ class EpochEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureSeen(Event):
-    """What the averaged network makes of the pinned picture. Asked by the clock too, so that a run repeated gives
+class PredictionLogged(Event):
+    """What the averaged network makes of the pinned image. Asked by the clock too, so that a run repeated gives
     other steps; never twice at one step, where the weights are the same."""
 
-    picture: str  # which one: PinnedPicture.id
+    image: str  # which one: PinnedImage.id
     probabilities: tuple[float, ...]  # in the order of RunStarted.classes
 
 
@@ -110,8 +110,9 @@ class RunEnded(Event):
     comes_again: bool = False
 
 
-STORED = (RunStarted, MetricsLogged, EpochEnded, PictureSeen, CheckpointSaved, RunPaused, RunResumed, RunEnded)
+STORED = (RunStarted, MetricsLogged, EpochEnded, PredictionLogged, CheckpointSaved, RunPaused, RunResumed, RunEnded)
 _BY_NAME = {kind.__name__: kind for kind in STORED}
+_RENAMED = {"PictureSeen": "PredictionLogged"}  # as logs of earlier versions say it
 
 
 def to_line(event: Event) -> str:
@@ -137,7 +138,9 @@ def from_line(line: str) -> Event:
         values = parse_json(line)
         if "\\u" in line:  # earlier versions wrote names as the disk had them, bytes that are no UTF-8 included
             values = _printable(values)
-        kind = _BY_NAME[values.pop("event")]
+        kind = _BY_NAME[_RENAMED.get(name := values.pop("event"), name)]
+        if name == "PictureSeen":
+            values["image"] = values.pop("picture")
         for name in ("classes", "warnings", "probabilities"):
             if name in values:
                 values[name] = tuple(values[name])
@@ -198,7 +201,7 @@ class RunView:
     paused: bool = False
     ended: RunEnded | None = None
     last: Event | None = None
-    pictures: tuple[PictureSeen, ...] = ()  # of every picture that was ever pinned
+    predictions: tuple[PredictionLogged, ...] = ()  # of every image that was ever pinned
     gaps: tuple[tuple[int, int], ...] = ()
     """Between which steps points are missing, because the log was cut off or damaged and the run went on from a later
     saved point. A whole log has one at least every `log_every_steps`."""
@@ -294,7 +297,7 @@ class Folding:
         self._started, self._saved, self._ended, self._paused = started, None, None, False
         self._last: Event | None = started
         self._metrics: Thinned[MetricsLogged] = Thinned(self._thin)
-        self._pictures: Thinned[PictureSeen] = Thinned(self._thin)
+        self._predictions: Thinned[PredictionLogged] = Thinned(self._thin)
         self._epochs: list[EpochEnded] = []
         self._gaps: list[tuple[int, int]] = []
         self._logged_step = 0
@@ -338,8 +341,8 @@ class Folding:
                 self._metrics.add(event)
             case EpochEnded():
                 self._epochs.append(event)
-            case PictureSeen():
-                self._pictures.add(event)
+            case PredictionLogged():
+                self._predictions.add(event)
             case CheckpointSaved():
                 self._saved = event
             case RunPaused():  # also right after a failure, where a resumed run is paused while it still loads
@@ -358,7 +361,7 @@ class Folding:
         step = resumed.step
         self._ended, self._paused = None, False
         self._metrics.keep(lambda point: point.step <= step)
-        self._pictures.keep(lambda seen: seen.step <= step)
+        self._predictions.keep(lambda seen: seen.step <= step)
         self._epochs = [point for point in self._epochs if point.epoch < resumed.epoch]
         void = [before for before, after in self._gaps if after > step]
         self._gaps = [gap for gap in self._gaps if gap[1] <= step]
@@ -385,6 +388,6 @@ class Folding:
             self._paused,
             self._ended,
             self._last,
-            self._pictures.items(),
+            self._predictions.items(),
             tuple(self._gaps),
         )

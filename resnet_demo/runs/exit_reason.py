@@ -29,7 +29,7 @@ _OF_A_SIGNAL = {
 }
 
 
-def last_words(run: RunDirectory, last: Event | None) -> str:
+def exit_reason(run: RunDirectory, last: Event | None) -> str:
     """The last line of worker.log that tells something, '' where a worker died without a word.
 
     `last` is the newest event of the run. The worker says its events in the same log: words that are older than the

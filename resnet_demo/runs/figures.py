@@ -1,4 +1,4 @@
-"""Curves as a picture file. The only module that imports matplotlib, and never its pyplot: that keeps figures alive."""
+"""Curves as an image file. The only module that imports matplotlib, and never its pyplot: that keeps figures alive."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -113,5 +113,5 @@ def _letters(font_file: str) -> frozenset[int]:
 
 
 def save_curves(runs: Sequence[PlacedView], path: Path) -> None:
-    """Write the picture; the file's ending says in which format. Raises OSError, or ValueError for the ending."""
+    """Write the image; the file's ending says in which format. Raises OSError, or ValueError for the ending."""
     draw_curves(runs).savefig(path)

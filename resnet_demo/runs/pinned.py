@@ -1,4 +1,4 @@
-"""The pinned picture: a run is asked about it again and again while it learns, so that one sees the network make up
+"""The pinned image: a run is asked about it again and again while it learns, so that one sees the network make up
 its mind.
 
 It is a file of the run: the page writes it at any time, the worker notices within a step. Imports no torch.
@@ -13,7 +13,7 @@ from PIL import Image
 
 from resnet_demo.data.decoder import load_image
 from resnet_demo.data.framing import fit
-from resnet_demo.data.headers import PictureError
+from resnet_demo.data.headers import ImageError
 from resnet_demo.files import replace_file
 from resnet_demo.runs.directory import RunDirectory
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:  # brings torch
     pass
 
 
-def pin(run: RunDirectory, picture: Image.Image) -> None:
-    """Keep an RGB picture in the run, at the size that the network sees, in place of the one before. Raises OSError
+def pin(run: RunDirectory, image: Image.Image) -> None:
+    """Keep an RGB image in the run, at the size that the network sees, in place of the one before. Raises OSError
     and RunError."""
     run.refuse_if_shipped()
-    replace_file(run.picture_path, lambda temporary: fit(picture).save(temporary, "PNG"))
+    replace_file(run.pinned_path, lambda temporary: fit(image).save(temporary, "PNG"))
 
 
 def unpin(run: RunDirectory) -> None:
-    """Take the picture out of the run; what was answered stays in the log. Raises OSError and RunError."""
+    """Take the image out of the run; what was answered stays in the log. Raises OSError and RunError."""
     run.refuse_if_shipped()
-    run.picture_path.unlink(missing_ok=True)
+    run.pinned_path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
-class PinnedPicture:
-    """`picture` is RGB of 32 x 32, None where the file is damaged; `id` follows from its pixels."""
+class PinnedImage:
+    """`image` is RGB of 32 x 32, None where the file is damaged; `id` follows from its pixels."""
 
     id: str
-    picture: Image.Image | None
+    image: Image.Image | None
 
 
 class PinnedFile:
@@ -48,10 +48,10 @@ class PinnedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._version: tuple[int, int, int] | None = None
-        self._pinned: PinnedPicture | None = None
+        self._pinned: PinnedImage | None = None
 
-    def look(self) -> PinnedPicture | None:
-        """The picture as it is now, None where there is none. Raises OSError where that cannot be found out."""
+    def look(self) -> PinnedImage | None:
+        """The image as it is now, None where there is none. Raises OSError where that cannot be found out."""
         try:
             stat = self.path.stat()
         except FileNotFoundError:
@@ -64,10 +64,10 @@ class PinnedFile:
         return self._pinned
 
 
-def _read(path: Path) -> PinnedPicture:
+def _read(path: Path) -> PinnedImage:
     """Under the limits of an upload, whoever put the file there."""
     try:
-        picture = load_image(path).image
-    except PictureError:
-        return PinnedPicture("damaged", None)
-    return PinnedPicture(hashlib.blake2b(picture.tobytes(), digest_size=6).hexdigest(), picture)
+        image = load_image(path).image
+    except ImageError:
+        return PinnedImage("damaged", None)
+    return PinnedImage(hashlib.blake2b(image.tobytes(), digest_size=6).hexdigest(), image)

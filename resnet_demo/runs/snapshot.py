@@ -14,8 +14,8 @@ from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RUN, Exit, Progress, RunDirectory, RunError
 from resnet_demo.runs.event_log import EventLog, LogError
 from resnet_demo.runs.events import Folding, RunView
-from resnet_demo.runs.exit_reason import last_words
-from resnet_demo.runs.pinned import PinnedFile, PinnedPicture
+from resnet_demo.runs.exit_reason import exit_reason
+from resnet_demo.runs.pinned import PinnedFile, PinnedImage
 from resnet_demo.runs.status import RunStatus, is_stalled, run_status
 from resnet_demo.runs.text import run_name
 from resnet_demo.text import plural, printable
@@ -37,8 +37,8 @@ class Snapshot:
     progress: Progress | None
     wanted: str  # of a living worker: run, pause or stop
     title: str = ""  # what a person called the run
-    last_words: str = ""  # of a worker that died without an ending; for the owner alone
-    pinned: PinnedPicture | None = None
+    exit_reason: str = ""  # of a worker that died without an ending; for the owner alone
+    pinned: PinnedImage | None = None
     starting: bool = False  # a launcher is about to hand it to a worker
     quiet_s: float | None = None  # a living worker that should have said something has not, for so long
     exit: Exit | None = None  # how the last worker ended, where it ended without a word
@@ -83,7 +83,7 @@ class Snapshot:
     @cached_property
     def state_word(self) -> str:
         """Changes with how the run stands."""
-        state = self.run.id, self.status.value, self.wanted, len(self.view.epochs), self.title, self.last_words
+        state = self.run.id, self.status.value, self.wanted, len(self.view.epochs), self.title, self.exit_reason
         return checksum(state, self.exit, self.is_kept)
 
     @cached_property
@@ -117,7 +117,7 @@ class RunReader:
         self._path, self.problem = str(run.path), ""
         self._config: TrainConfig | None = None
         self._config_version: tuple | None = None
-        self._pinned = PinnedFile(run.picture_path)
+        self._pinned = PinnedFile(run.pinned_path)
         self._remembered: Snapshot | None = None
         self._remembered_version: tuple | None = None
         self._background: Future | None = None
@@ -194,7 +194,7 @@ class RunReader:
             device=self._device,
         )
         if snapshot.status == RunStatus.INTERRUPTED:
-            return replace(snapshot, last_words=last_words(run, view.last), exit=_silent_exit(run, view))
+            return replace(snapshot, exit_reason=exit_reason(run, view.last), exit=_silent_exit(run, view))
         return snapshot
 
     def _read_config(self) -> None:

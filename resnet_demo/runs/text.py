@@ -11,10 +11,10 @@ from resnet_demo.text import duration, loss, percent, plural, rate, size
 
 PHASES = {
     "downloading": "Downloading (once; the next start is fast)",
-    "decoding": "Decoding pictures (once; the next start is fast)",
-    "starting": "Starting: loading PyTorch and the pictures",
+    "decoding": "Decoding images (once; the next start is fast)",
+    "starting": "Starting: loading PyTorch and the images",
     "training": "Training",
-    "evaluating": "Measuring on the test pictures",
+    "evaluating": "Measuring on the test images",
     "saving": "Saving",
 }
 
@@ -68,7 +68,7 @@ def event_line(event: events.Event) -> str | None:
         case events.RunStarted():
             held_out = f", {event.validation_images:,} held out" if event.validation_images else ""
             return (
-                f"{event.train_images:,} training pictures{held_out}, {event.test_images:,} for the test; "
+                f"{event.train_images:,} training images{held_out}, {event.test_images:,} for the test; "
                 f"{plural(event.epochs, 'epoch')} of {plural(event.steps_per_epoch, 'step')} on {event.device}"
             ) + "".join(f"\n{warning}" for warning in event.warnings)
         case events.MetricsLogged():

@@ -16,7 +16,7 @@ from resnet_demo.runs.store import RunStore, checkpoint_key
 from resnet_demo.runs.text import run_name
 
 NEWEST = "newest"  # the choice that follows the run in front
-FRESH_S = 0.5  # pages that ask within this time get the same look
+CACHE_TTL_S = 0.5  # pages that ask within this time get the same look
 QUIET_TOLD_S = 5  # how often it is told anew for how long a stalled worker has been quiet
 
 
@@ -77,7 +77,7 @@ class Look:
         view, progress, pinned = shown.view, shown.progress, shown.pinned
         states = f"{checksum(shown.run.id)}/{shown.status}/{self._everything}"
         points = checksum(
-            states, shown.latest_curves, len(view.epochs), len(view.pictures), pinned and pinned.id, shown.is_partial
+            states, shown.latest_curves, len(view.epochs), len(view.predictions), pinned and pinned.id, shown.is_partial
         )
         quiet = shown.quiet_s and shown.quiet_s // QUIET_TOLD_S
         said = view.last and view.last.time, progress and progress.time, quiet
@@ -100,7 +100,7 @@ class Version(NamedTuple):
     whenever its part has something new to show, and each with the one before it."""
 
     states: str  # which run is shown and how it stands, and how all runs do: the lists and the buttons
-    points: str  # the curves, the log, the pinned photo
+    points: str  # the curves, the log, the pinned image
     status: str  # the card that says how far the run is
 
 
@@ -118,7 +118,7 @@ class Watcher:
     def look(self, now: bool = False) -> Look:
         """The runs as they are, at most half a second old; with `now`, as of this moment."""
         with self._guard:
-            if now or time.monotonic() - self._looked_at > FRESH_S:
+            if now or time.monotonic() - self._looked_at > CACHE_TTL_S:
                 self._look = self._read()
                 self._looked_at = time.monotonic()
             return self._look

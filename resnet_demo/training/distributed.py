@@ -33,31 +33,31 @@ class Processes:
 
     @property
     def shard(self) -> slice:
-        """Which of a batch's pictures are this process's: every `size`-th, so that shards differ by one at most."""
+        """Which of a batch's images are this process's: every `size`-th, so that shards differ by one at most."""
         return slice(self.rank, None, self.size)
 
-    def mean_gradients(self, network: nn.Module, share: float, counted: Tensor) -> None:
+    def all_reduce_gradients(self, network: nn.Module, share: float, counted: Tensor) -> None:
         """Make every gradient the mean over the whole batch, and `counted` (K,) the sum over the processes.
 
         `share` is this process's part of the batch, 0..1; its gradients are means over that part.
         """
 
-    def add(self, counted: Tensor) -> None:
+    def all_reduce_sum(self, counted: Tensor) -> None:
         """Make `counted` the sum over the processes."""
 
-    def copy_first(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
         """Give the tensors the first process's values."""
 
-    def hear_first(self, said: Any) -> Any:
+    def broadcast_object(self, said: Any) -> Any:
         """What the first process says; what the others say is not heard."""
         return said
 
-    def agree(self, wanted: str) -> str:
+    def agree_on_request(self, wanted: str) -> str:
         """The most urgent of what the processes want: discard, stop, pause or run."""
         return wanted
 
 
-ALONE = Processes()
+SINGLE_PROCESS = Processes()
 
 
 class JoinedProcesses(Processes):
@@ -81,7 +81,7 @@ class JoinedProcesses(Processes):
         self._flat: Tensor | None = None
         self._views: list[Tensor] = []
 
-    def mean_gradients(self, network: nn.Module, share: float, counted: Tensor) -> None:
+    def all_reduce_gradients(self, network: nn.Module, share: float, counted: Tensor) -> None:
         """All gradients in one message: at a hundred small ones the time to begin would count."""
         parameters = list(network.parameters())
         if self._flat is None:
@@ -105,29 +105,29 @@ class JoinedProcesses(Processes):
             for part, tensor in zip(self._flat.split(sizes), tensors, strict=True)
         ]
 
-    def add(self, counted: Tensor) -> None:
+    def all_reduce_sum(self, counted: Tensor) -> None:
         with _lost():
             self._distributed.all_reduce(counted)
 
-    def copy_first(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast_tensors(self, tensors: Iterable[Tensor]) -> None:
         with _lost():
             for tensor in tensors:
                 self._distributed.broadcast(tensor, 0)
 
-    def hear_first(self, said: Any) -> Any:
+    def broadcast_object(self, said: Any) -> Any:
         box = [said]
         with _lost():
             self._distributed.broadcast_object_list(box, 0, device=self._torch.device("cpu"))
         return box[0]
 
-    def agree(self, wanted: str) -> str:
+    def agree_on_request(self, wanted: str) -> str:
         urgency = self._torch.tensor(URGENCY.index(wanted))
         with _lost():
             self._distributed.all_reduce(urgency, self._distributed.ReduceOp.MAX)
         return URGENCY[int(urgency)]
 
 
-class Material(NamedTuple):
+class TrainingInputs(NamedTuple):
     """All that it takes to train: the first process loads it, the others hear it."""
 
     config: TrainConfig
@@ -147,14 +147,14 @@ def is_under_torchrun() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process is the one that holds the locks and writes the files."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def join() -> Processes:
     """Meet the other processes, if torchrun has started any."""
-    return JoinedProcesses() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ALONE
+    return JoinedProcesses() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else SINGLE_PROCESS
 
 
 @contextmanager

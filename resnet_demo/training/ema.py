@@ -7,7 +7,7 @@ from torch import nn
 EVERY_STEPS = 4  # a pass over all weights costs half as much as the optimizer's
 
 
-def steps_to_average(step: int, steps_per_epoch: int) -> int:
+def ema_steps_due(step: int, steps_per_epoch: int) -> int:
     """How many steps the average takes in after `step` steps: those since it was last moved, or 0 where it stays. It
     moves after every fourth step of an epoch and at the epoch's end, where it is evaluated; what is saved between may
     be up to three steps behind. Of a run's first steps it takes in each, so that it is nowhere the untrained network.
@@ -20,7 +20,7 @@ def steps_to_average(step: int, steps_per_epoch: int) -> int:
 
 
 @torch.no_grad()
-def move_average(averaged: nn.Module, raw: nn.Module, decay: float, step: int, taken: int) -> None:
+def update_ema(averaged: nn.Module, raw: nn.Module, decay: float, step: int, taken: int) -> None:
     """Move the averaged weights and buffers towards the raw ones after `step` steps, by as much as `taken` moves would
     with these weights; faster in the first steps, where the raw weights are still far from where they began."""
     decay = min(decay, (1 + step) / (10 + step)) ** taken

@@ -6,37 +6,37 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.data.batches import Normalise, Pictures
+from resnet_demo.data.batches import LabelledImages, Normalise
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.distributed import Processes
 
-BATCH = 250  # pictures of one process
+BATCH = 250  # images of one process
 
 
 def evaluation_batch(training_batch: int, device: torch.device) -> int:
-    """Pictures of one process at a time. A GPU is asked for many at once: without gradients a batch holds a few of the
+    """Images of one process at a time. A GPU is asked for many at once: without gradients a batch holds a few of the
     network's maps where a training step holds all of them, so eight times as many fit."""
     return max(BATCH, 8 * training_batch) if device.type == "cuda" else BATCH
 
 
-def count_batches(pictures: Pictures, size: int, processes: Processes) -> int:
+def count_batches(part: LabelledImages, size: int, processes: Processes) -> int:
     """How many batches of `size` `batches_in_order` gives each process."""
-    return math.ceil(len(pictures) / (size * processes.size))
+    return math.ceil(len(part) / (size * processes.size))
 
 
 def batches_in_order(
-    pictures: Pictures, size: int, normalise: Normalise, processes: Processes
+    part: LabelledImages, size: int, normalise: Normalise, processes: Processes
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every picture once, shared out among the processes; the last batch may leave a process without any."""
+    """Every image once, shared out among the processes; the last batch may leave a process without any."""
     stretch = size * processes.size
-    for start in range(0, len(pictures), stretch):
+    for start in range(0, len(part), stretch):
         chosen = slice(start + processes.rank, start + stretch, processes.size)
-        yield normalise(pictures.images[chosen]), pictures.labels[chosen]
+        yield normalise(part.images[chosen]), part.labels[chosen]
 
 
 @torch.no_grad()
 def evaluation_logits(network: nn.Module, choice: DeviceChoice, images: Tensor) -> Tensor:
-    """Normalised pictures (N, 3, H, W) -> logits (N, classes) in float32. Leaves the network in evaluation mode."""
+    """Normalised images (N, 3, H, W) -> logits (N, classes) in float32. Leaves the network in evaluation mode."""
     network.eval()
     with choice.autocast():
         return network(images).float()

@@ -19,7 +19,7 @@ from resnet_demo.training.trainer import Trainer, TrainingError
 
 STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."
 TORCHVISION_STEM = "imagenet"
-UNCHECKED = "The weights it starts from are an earlier version's, without a checksum: damage would not be noticed."
+RAW_INPUTS = "The weights it starts from are an earlier version's, without a checksum: damage would not be noticed."
 
 
 def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Iterator[LoadProgress]:
@@ -34,7 +34,7 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
         weights, info = load_weights(parent.model_path)
         stem, classes = info.stem, info.classes
         warnings = (*_held_out_warning(config, parent.config()), *_test_warning(trainer, info))
-        warnings += () if info.digest else (UNCHECKED,)
+        warnings += () if info.digest else (RAW_INPUTS,)
     else:
         path = yield from _fetch(_torchvision_url(config.arch), data_dir)
         weights, stem, classes, warnings = _read(path), TORCHVISION_STEM, None, ()
@@ -44,7 +44,7 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
     if stem != trainer.model.spec.stem:
         weights = _without(weights, STEM)
         warnings += (f"The weights it starts from have the stem '{stem}', so the first layer is new.",)
-    trainer.begin_with(weights, warnings)
+    trainer.load_initial_weights(weights, warnings)
 
 
 def _without(weights: dict[str, Tensor], prefix: str | tuple[str, ...]) -> dict[str, Tensor]:
@@ -60,8 +60,8 @@ def _held_out_warning(config: TrainConfig, parent: TrainConfig) -> tuple[str, ..
     if config.data != parent.data or (same_draw and config.validation_images <= parent.validation_images):
         return ()
     return (
-        "Pictures that are held out here may have been trained on by the run it starts from, so the held-out accuracy "
-        "may flatter. It does not where seed, training and held-out pictures stay as they were.",
+        "Images that are held out here may have been trained on by the run it starts from, so the held-out accuracy "
+        "may flatter. It does not where seed, training and held-out images stay as they were.",
     )
 
 

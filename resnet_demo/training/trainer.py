@@ -21,8 +21,8 @@ from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.text import name_of_class
 from resnet_demo.training.cuda_graph import CapturedStep, CudaGraphError
 from resnet_demo.training.device import DeviceChoice
-from resnet_demo.training.distributed import ALONE, Processes
-from resnet_demo.training.ema import move_average, steps_to_average
+from resnet_demo.training.distributed import SINGLE_PROCESS, Processes
+from resnet_demo.training.ema import ema_steps_due, update_ema
 from resnet_demo.training.evaluation import (
     batches_in_order,
     count_batches,
@@ -31,7 +31,7 @@ from resnet_demo.training.evaluation import (
     evaluation_logits,
 )
 from resnet_demo.training.optimizer import load_optimizer_state, make_optimizer, optimizer_state, set_learning_rate
-from resnet_demo.training.whitening import PICTURES, whiten
+from resnet_demo.training.whitening import IMAGES, whiten
 
 STATE_FORMAT = 4
 WITHOUT_SETTINGS = 3  # the format of the states of before, which know neither the settings nor the machine
@@ -58,7 +58,7 @@ class Trainer:
     """
 
     def __init__(
-        self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice, processes: Processes = ALONE
+        self, config: TrainConfig, dataset: Dataset, choice: DeviceChoice, processes: Processes = SINGLE_PROCESS
     ) -> None:
         self.config, self.choice, self.processes = config, choice, processes
         self.classes, self.warnings = dataset.classes, dataset.warnings
@@ -70,13 +70,13 @@ class Trainer:
         self.steps_per_epoch = len(self.train) // config.batch_size
         if self.steps_per_epoch == 0:
             raise TrainingError(
-                f"{len(self.train)} training pictures do not fill one batch of {config.batch_size}. "
-                "Choose a smaller batch or more pictures."
+                f"{len(self.train)} training images do not fill one batch of {config.batch_size}. "
+                "Choose a smaller batch or more images."
             )
         if config.batch_size < 2 * self.processes.size:
             raise TrainingError(
                 f"A batch of {config.batch_size} is too small for {self.processes.size} processes: each needs at "
-                "least two pictures. Choose a larger batch or fewer processes."
+                "least two images. Choose a larger batch or fewer processes."
             )
         imagenet = config.normalisation == "imagenet"
         self.normalise = Normalise(
@@ -103,18 +103,18 @@ class Trainer:
         self.epochs_done = 0
         self.step = 0
         exact = torch.float32 if choice.device.type == "mps" else torch.float64  # Apple's GPUs know no float64
-        self.sums = torch.zeros(3, dtype=exact, device=choice.device)  # loss, correct, pictures
+        self.sums = torch.zeros(3, dtype=exact, device=choice.device)  # loss, correct, images
         self.elapsed_s, self._clock = 0.0, time.monotonic()
         self._resumed = False
         self._resume_warnings: tuple[str, ...] = ()
-        self.last_accuracy: float | None = None  # on the test pictures, after the last evaluated epoch
+        self.last_accuracy: float | None = None  # on the test images, after the last evaluated epoch
 
     def _whiten_stem(self) -> None:
         """Not where no norm takes out the filters' size, which is chosen for one that does."""
         if not isinstance(self.model.bn1, nn.BatchNorm2d):
             self.warnings += ("No norm follows this network's first convolution, so its filters start as noise.",)
             return
-        sample = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.config.seed))[:PICTURES]
+        sample = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.config.seed))[:IMAGES]
         whiten(self.model.conv1, self.normalise(self.train.images[sample.to(self.choice.device)]))
 
     @property
@@ -172,8 +172,8 @@ class Trainer:
                 f"A step could not be recorded as a CUDA graph ({error}). Turn CUDA graph off in a new run."
             ) from error
         self.step += 1
-        if config.averaging and (taken := steps_to_average(self.step, self.steps_per_epoch)):
-            move_average(self.averaged, self.model, config.averaging, self.step, taken)
+        if config.averaging and (taken := ema_steps_due(self.step, self.steps_per_epoch)):
+            update_ema(self.averaged, self.model, config.averaging, self.step, taken)
         return rate, gradient_norm
 
     def _compute_step(self, drawn: Drawn, is_logged: bool) -> Tensor | None:
@@ -188,7 +188,7 @@ class Trainer:
         with torch.no_grad():  # counted on the device: reading them every step would make the GPU wait
             correct = (logits.argmax(1) == labels).sum()
             counted = torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
-        self.processes.mean_gradients(self.model, len(labels) / self.config.batch_size, counted)
+        self.processes.all_reduce_gradients(self.model, len(labels) / self.config.batch_size, counted)
         if self.scaler.is_enabled():
             self.optimizer.lend_gradients()
             self.scaler.unscale_(self.optimizer)
@@ -216,7 +216,7 @@ class Trainer:
         size = evaluation_batch(self.config.batch_size, self.choice.device)
         total = sum(count_batches(part, size, self.processes) for part in (self.validation, self.test))
         results, done = [], 0
-        self.processes.copy_first(self.averaged.buffers())  # each has its own statistics of the norms
+        self.processes.broadcast_tensors(self.averaged.buffers())  # each has its own statistics of the norms
         for part in (self.validation, self.test):
             sums = torch.zeros_like(self.sums[:2])
             for images, labels in batches_in_order(part, size, self.normalise, self.processes):
@@ -224,7 +224,7 @@ class Trainer:
                     sums += evaluate_batch(self.averaged, self.choice, images, labels).to(sums.dtype)
                 done += 1
                 yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
-            self.processes.add(sums)
+            self.processes.all_reduce_sum(sums)
             loss, correct = sums.tolist()
             if not math.isfinite(loss):
                 raise self._astray("The network's answers are no longer numbers")
@@ -242,7 +242,7 @@ class Trainer:
         yield ended
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """What the averaged network makes of uint8 pictures (N, 3, H, W): (N, classes) on the CPU. Asking changes
+        """What the averaged network makes of uint8 images (N, 3, H, W): (N, classes) on the CPU. Asking changes
         nothing of the training."""
         was_training = self.averaged.training  # without averaging it is the network that trains
         logits = evaluation_logits(self.averaged, self.choice, self.normalise(images.to(self.choice.device)))
@@ -260,7 +260,7 @@ class Trainer:
             "format": STATE_FORMAT,
             "config": self.config.to_dict(),
             "machine": self.choice.facts(self.processes.size),
-            "data": self._data_facts(),
+            "data": self.data_fingerprint(),
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict() if self.config.averaging else None,
             "optimizer": optimizer_state(self.optimizer),
@@ -268,7 +268,7 @@ class Trainer:
             "epochs_done": self.epochs_done,
             "step": self.step,
             "sums": self.sums,
-            "elapsed_s": self.place()["elapsed_s"],
+            "elapsed_s": self.position()["elapsed_s"],
             "last_accuracy": self.last_accuracy,
         }
 
@@ -283,9 +283,9 @@ class Trainer:
             self._refuse_other_settings(TrainConfig.from_dict(state["config"]))
             self._resume_warnings = self.choice.changes_since(state["machine"], self.processes.size)
         facts = {**state["data"], "classes": [name_of_class(name) for name in state["data"]["classes"]]}
-        if facts != self._data_facts():
+        if facts != self.data_fingerprint():
             raise TrainingError(
-                "The pictures or their classes are not those that this run began with, so it cannot go on exactly. "
+                "The images or their classes are not those that this run began with, so it cannot go on exactly. "
                 "Put them back as they were, or start a new run."
             )
         try:
@@ -313,7 +313,7 @@ class Trainer:
                 "start a new run with the new settings."
             )
 
-    def begin_with(self, weights: dict[str, Tensor], warnings: tuple[str, ...]) -> None:
+    def load_initial_weights(self, weights: dict[str, Tensor], warnings: tuple[str, ...]) -> None:
         """Begin with these weights and buffers, and as initialised where there are none. The optimizer is new.
         Raises TrainingError where they do not fit the network."""
         try:
@@ -325,7 +325,7 @@ class Trainer:
             raise TrainingError(f"The weights to start from are another network's: this one has no '{unknown[0]}'.")
         self.warnings += warnings
 
-    def _data_facts(self) -> dict[str, Any]:
+    def data_fingerprint(self) -> dict[str, Any]:
         """By what a changed data set is noticed: batches are drawn by number from it."""
         counts = [len(part) for part in (self.train, self.validation, self.test)]
         return {"classes": list(self.classes), "counts": counts, "digest": self.data_digest}
@@ -351,9 +351,9 @@ class Trainer:
         return Diverged(f"{what} (step {self.step}). Lower the learning rate and start again.")
 
     def _event(self, kind: type[events.Event], **values) -> events.Event:
-        return kind(**{**self.place(), **values})
+        return kind(**{**self.position(), **values})
 
-    def place(self) -> dict[str, Any]:
+    def position(self) -> dict[str, Any]:
         """Where the run is now: the fields that every event has."""
         return {
             "time": time.time(),

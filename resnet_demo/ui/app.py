@@ -11,7 +11,7 @@ from resnet_demo.ui.tabs.evaluate import EvaluateTab
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S
-from resnet_demo.ui.wiring import AS_TEXT, QUIET, UNCHECKED
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS
 
 TICK_S = 2.0
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
@@ -21,7 +21,7 @@ QUEUE_REST_S = 0.05  # how late a button may be heard
 HIDDEN_BEAT = "setInterval(() => document.hidden && trigger('tick'), 10000);"
 HEADER = (
     '<header class="page-head"><h1>ResNet-50, opened</h1>'
-    "<p>Train a residual network and watch it learn, look inside it, then show it a picture.</p></header>"
+    "<p>Train a residual network and watch it learn, look inside it, then show it an image.</p></header>"
 )
 
 
@@ -55,11 +55,11 @@ def build_app(backend: Backend) -> gr.Blocks:
         listed = gr.Textbox("", visible="hidden", elem_id="listed")
         asking, words = [train.chosen, runs.picked], [*train.version, checkpoints, listed]
         beats = [page.load, gr.Timer(TICK_S).tick, hidden_beat.tick, train.chosen.input]
-        gr.on(beats, news, asking, words, api_name="news", **QUIET, **AS_TEXT)
+        gr.on(beats, news, asking, words, api_name="news", **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         for acted in train.acted:
-            acted.success(news, asking, words, **QUIET, **AS_TEXT)
-        listed.change(runs.refresh, runs.asking, runs.shown, api_name="refresh_runs", **QUIET, **UNCHECKED)
-        page.load(train.prepare, None, [*train.form.shown, train.plan], **QUIET)
+            acted.success(news, asking, words, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
+        listed.change(runs.refresh, runs.asking, runs.shown, api_name="refresh_runs", **POLL_EVENT, **RAW_INPUTS)
+        page.load(train.prepare, None, [*train.form.shown, train.plan], **POLL_EVENT)
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)

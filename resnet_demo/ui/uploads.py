@@ -16,7 +16,7 @@ from pathlib import Path
 from resnet_demo.errors import UserError
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # Gradio's own: where its files lie
-KEPT_S = 6 * 3600.0  # a photo may wait for the next run
+KEPT_S = 6 * 3600.0  # an image may wait for the next run
 SWEEP_EVERY_S = 3600.0
 MAX_BYTES_IN_ALL = 500_000_000
 LEAST_FREE_BYTES = 2_000_000_000  # a full disk stops the training, and a checkpoint of AdamW's takes half of this

@@ -9,7 +9,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.ui.html.curves import ChartChoice
 
 # Cheap, called often, and nothing for an API's users: no queue, no spinner, any number at once.
-QUIET = {
+POLL_EVENT = {
     "queue": False,
     "show_progress": "hidden",
     "api_visibility": "undocumented",
@@ -17,15 +17,15 @@ QUIET = {
 }
 
 # What a person asks for by a button that changes something: queued, so that Gradio can check the form first.
-ACT = {"show_progress": "hidden", "api_visibility": "undocumented"}
+ACTION_EVENT = {"show_progress": "hidden", "api_visibility": "undocumented"}
 
 # Values come to the handler as they were sent, and it checks them itself. Gradio's own check of a list knows only
-# what stood there at the start, and its preparation of a picture would decode it before our limits are asked.
-UNCHECKED = {"preprocess": False}
+# what stood there at the start, and its preparation of an image would decode it before our limits are asked.
+RAW_INPUTS = {"preprocess": False}
 
 # The same, where a handler gives texts alone, for what is asked again and again: Gradio hands every output to a thread
 # of its own to prepare it, and makes a component anew for every gr.skip().
-AS_TEXT = {**UNCHECKED, "postprocess": False}
+RAW_INPUTS_OUTPUTS = {**RAW_INPUTS, "postprocess": False}
 
 
 def chart_choice(smoothing: float, by: str) -> ChartChoice:

@@ -76,7 +76,7 @@ def _earlier_speed(config: TrainConfig, earlier: Sequence[Snapshot], choice: Dev
 
 
 def _sizes(config: TrainConfig) -> tuple[int, int] | None:
-    """Pictures trained on in an epoch, and evaluated after it; None where the folder tells nothing."""
+    """Images trained on in an epoch, and evaluated after it; None where the folder tells nothing."""
     moment = round(time.time() / COUNTED_S)
     known = KNOWN.get(config.data)
     counted = (known.train_images, known.test_images) if known else _folder_sizes(config.data, moment)
@@ -102,5 +102,5 @@ def _folder_sizes(source: str, moment: int) -> tuple[int, int] | None:
 
 @functools.cache
 def multiply_adds(network: NetworkSpec) -> int:
-    """Of one picture's forward pass."""
+    """Of one image's forward pass."""
     return describe(network, INPUT_SIZE).multiply_adds

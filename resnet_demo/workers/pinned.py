@@ -1,4 +1,4 @@
-"""Asks a trainer about its run's pinned picture while it learns."""
+"""Asks a trainer about its run's pinned image while it learns."""
 
 import math
 from dataclasses import fields
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from resnet_demo.data.framing import prepare
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.pinned import PinnedFile, PinnedPicture
+from resnet_demo.runs.pinned import PinnedFile, PinnedImage
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.training.trainer import Trainer
@@ -17,21 +17,21 @@ SHARE_OF_ELAPSED = 0.05  # minds change fastest at the beginning
 DIGITS = 5  # of a probability: more would only lengthen the log
 
 
-class PictureAsker:
-    """Asks a trainer about its run's pinned picture, when it is time: at once where the picture is new, after each
+class PinnedImagePredictor:
+    """Asks a trainer about its run's pinned image, when it is time: at once where the image is new, after each
     epoch, and by the clock in between."""
 
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
-        self._file = PinnedFile(run.picture_path)
-        self._last: events.PictureSeen | None = None
+        self._file = PinnedFile(run.pinned_path)
+        self._last: events.PredictionLogged | None = None
 
-    def ask(self, trainer: "Trainer", light_on_dark: bool, at: events.Event) -> events.PictureSeen | None:
+    def ask(self, trainer: "Trainer", light_on_dark: bool, at: events.Event) -> events.PredictionLogged | None:
         """The answer at the event `at`, where the trainer is at rest; None where there is nothing to ask (yet)."""
         if isinstance(at, events.MetricsLogged):  # stands between a step and its end, and would stop its clock
             return None
         if isinstance(at, events.RunResumed):
-            self._last = next(reversed(self.run.view().pictures), None)
+            self._last = next(reversed(self.run.view().predictions), None)
         pinned = self._file.look()
         if pinned is None or not self._is_due(pinned, at):
             return None
@@ -39,11 +39,11 @@ class PictureAsker:
         self._last = answer or self._last
         return answer
 
-    def _is_due(self, pinned: PinnedPicture, at: events.Event) -> bool:
+    def _is_due(self, pinned: PinnedImage, at: events.Event) -> bool:
         last = self._last
-        if pinned.picture is None:
+        if pinned.image is None:
             return False
-        if last is None or last.picture != pinned.id:
+        if last is None or last.image != pinned.id:
             return True
         if last.step == at.step:  # the same weights have the same answer
             return False
@@ -53,13 +53,13 @@ class PictureAsker:
 
     @staticmethod
     def _answer(
-        pinned: PinnedPicture, trainer: "Trainer", light_on_dark: bool, at: events.Event
-    ) -> events.PictureSeen | None:
+        pinned: PinnedImage, trainer: "Trainer", light_on_dark: bool, at: events.Event
+    ) -> events.PredictionLogged | None:
         from resnet_demo.data.batches import to_tensor
 
-        seen, _ = prepare(pinned.picture, light_on_dark)
+        seen, _ = prepare(pinned.image, light_on_dark)
         shares = [round(share, DIGITS) for share in trainer.probabilities(to_tensor([seen]))[0].tolist()]
         if not all(map(math.isfinite, shares)):  # the trainer says so itself, and ends the run, at its next point
             return None
         place = {field.name: getattr(at, field.name) for field in fields(events.Event)}
-        return events.PictureSeen(**place, picture=pinned.id, probabilities=tuple(shares))
+        return events.PredictionLogged(**place, image=pinned.id, probabilities=tuple(shares))

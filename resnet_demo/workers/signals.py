@@ -19,7 +19,7 @@ class PauseSignals:
         self._second = second
         self._heeded: list[signal.Signals] = []
 
-    def heed(self) -> None:
+    def install(self) -> None:
         self._heeded = [number for number in _THEN if signal.getsignal(number) is not signal.SIG_IGN]
         for number in self._heeded:
             signal.signal(number, self._on_signal)

@@ -17,11 +17,11 @@ from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, WRITTEN_BY_THE_PAGE, Progress, RunDirectory
 from resnet_demo.runs.store import SHIPPED, RunStore
-from resnet_demo.training.distributed import ALONE, ProcessLost, join
+from resnet_demo.training.distributed import SINGLE_PROCESS, ProcessLost, join
 from resnet_demo.workers.failures import disk_sentence, failure_sentence
 from resnet_demo.workers.machine_load import MachineLoad
 from resnet_demo.workers.meter import Meter
-from resnet_demo.workers.pinned import PictureAsker
+from resnet_demo.workers.pinned import PinnedImagePredictor
 from resnet_demo.workers.signals import PauseSignals
 
 STOPPED = "Stopped and saved on request."
@@ -44,11 +44,11 @@ class Worker:
         its images lie by now, kept in the run once they have proved to be the same."""
         self.run, self.data_dir, self.reopen, self.moved_to = run, data_dir, reopen, moved_to
         self.signals = PauseSignals()
-        self._processes = ALONE
+        self._processes = SINGLE_PROCESS
         self._trainer = None
         self._dataset = None
         self._meter, self._machine_load = Meter(), MachineLoad()
-        self._asker = PictureAsker(run)
+        self._asker = PinnedImagePredictor(run)
         self._reached = Progress(STARTING)  # what the last step has left to say
         self._last_progress = self._last_save = 0.0
         self._last_look = float("-inf")
@@ -63,7 +63,7 @@ class Worker:
             self._processes = join()
             view = run.view()
             if view.is_over and not (self.reopen and run.can_resume(view)):
-                self._processes.hear_first(STOP)
+                self._processes.broadcast_object(STOP)
             else:
                 yield from self._work()
             if run.wanted() == DISCARD:
@@ -95,7 +95,7 @@ class Worker:
         for loaded in loading:
             progress = Progress(loaded.phase, loaded.done, loaded.total)
             yield self._note(progress, always=loaded.phase == STARTING)
-            if (wanted := self._processes.hear_first(self._wanted())) != RUN:
+            if (wanted := self._processes.broadcast_object(self._wanted())) != RUN:
                 loading.close()
                 yield from self._leave_unloaded(wanted)
                 return
@@ -107,7 +107,7 @@ class Worker:
 
         from resnet_demo.data.sources import load_dataset
         from resnet_demo.training.device import prepare
-        from resnet_demo.training.distributed import Material
+        from resnet_demo.training.distributed import TrainingInputs
         from resnet_demo.training.first_weights import load_first_weights
         from resnet_demo.training.trainer import Trainer
         from resnet_demo.workers.environment import as_before, record_environment
@@ -127,7 +127,7 @@ class Worker:
             self.run.write_config(config, **self.run.environment())
         if state is None:  # also random ones: another machine may round otherwise
             weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}
-        self._processes.hear_first(Material(config, machine, self._dataset, state, weights))
+        self._processes.broadcast_object(TrainingInputs(config, machine, self._dataset, state, weights))
         self._trainer = trainer
 
     def _load_state(self) -> dict[str, Any] | None:
@@ -171,7 +171,7 @@ class Worker:
                 yield event
             else:
                 yield self._store(event)
-            wanted = self._processes.agree(self._wanted())
+            wanted = self._processes.agree_on_request(self._wanted())
             if wanted == DISCARD:
                 return
             if saved := self._save_where_due(event, wanted):
@@ -286,7 +286,7 @@ class Worker:
     def _place(self) -> dict:
         """Where the run is: by its trainer, before there is one by its log, and else at the beginning."""
         if self._trainer:
-            return self._trainer.place()
+            return self._trainer.position()
         last = self.run.view().last
         return _place_of(last) if last else _beginning()
 

@@ -146,7 +146,7 @@ def choose_tour(page) -> None:
 
 
 def drop(page, where: str, path: Path) -> None:
-    """A picture into `where`, the selector of a place for one."""
+    """An image into `where`, the selector of a place for one."""
     page.wait_for_selector(f"{where} input[type=file]", state="attached")
     page.set_input_files(f"{where} input[type=file]", path)
 

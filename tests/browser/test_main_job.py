@@ -26,9 +26,9 @@ def digit_on_disk(folder, digit: int = 3):
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    picture = digits.images[list(digits.target).index(digit)]
+    image = digits.images[list(digits.target).index(digit)]
     path = folder / f"digit-{digit}.png"
-    Image.fromarray((picture * 255 / 16).astype(np.uint8)).resize((200, 200)).save(path)
+    Image.fromarray((image * 255 / 16).astype(np.uint8)).resize((200, 200)).save(path)
     return path
 
 
@@ -55,7 +55,7 @@ def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
         page.wait_for_selector("text=23,528,522")
         wait_for(lambda: app.store.latest_model() is not None, "the first checkpoint")
         page.get_by_role("tab", name="Classify").click()
-        drop(page, "#classify-picture", digit_on_disk(tmp_path))
+        drop(page, "#classify-image", digit_on_disk(tmp_path))
         page.wait_for_selector("#classify-answer:has-text('probability')")
 
         page.get_by_role("tab", name="Train").click()
@@ -64,11 +64,11 @@ def test_train_watch_reload_look_inside_and_classify(app, open_page, tmp_path):
         assert hosts == {"127.0.0.1"}  # no fonts, no telemetry, no script from elsewhere
 
 
-def test_a_picture_that_came_before_any_checkpoint_is_answered_by_the_first(app, open_page, tmp_path):
+def test_an_image_that_came_before_any_checkpoint_is_answered_by_the_first(app, open_page, tmp_path):
     with app.running():
         page = open_page(app.url)
         page.get_by_role("tab", name="Classify").click()
-        drop(page, "#classify-picture", digit_on_disk(tmp_path))
+        drop(page, "#classify-image", digit_on_disk(tmp_path))
         page.wait_for_selector("#classify-answer:has-text('There is no trained checkpoint yet')")
         run = make_run(app.store, "20261124-101500-resnet18-digits", DIGITS)
         run.append(events.CheckpointSaved(time=1.0, epoch=1, step=3, images_seen=48, elapsed_s=2.0))

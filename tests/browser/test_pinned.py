@@ -1,4 +1,4 @@
-"""A photo is dropped into the Train tab, and the network makes up its mind about it before one's eyes."""
+"""An image is dropped into the Train tab, and the network makes up its mind about it before one's eyes."""
 
 from PIL import Image, ImageDraw
 
@@ -8,9 +8,9 @@ from tests.browser.conftest import drop, start_long, wait_for
 
 def seven_on_paper(folder):
     path = folder / "seven.png"
-    picture = Image.new("RGB", (240, 180), "white")
-    ImageDraw.Draw(picture).line([(80, 30), (160, 30), (110, 150)], fill="black", width=18)
-    picture.save(path)
+    image = Image.new("RGB", (240, 180), "white")
+    ImageDraw.Draw(image).line([(80, 30), (160, 30), (110, 150)], fill="black", width=18)
+    image.save(path)
     return path
 
 
@@ -20,15 +20,15 @@ def drawn_answers(page) -> int:
     return len(line.get_attribute("points").split()) if line else 0
 
 
-def test_a_dropped_photo_is_watched_reloaded_and_removed(app, open_page, tmp_path):
+def test_a_dropped_image_is_watched_reloaded_and_removed(app, open_page, tmp_path):
     with app.running():
         page = open_page(app.url)
-        page.wait_for_selector("#pinned:has-text('Pin a photo')")
-        drop(page, "#photo", seven_on_paper(tmp_path))
-        page.wait_for_selector("#photo img")  # waits here for the run
+        page.wait_for_selector("#pinned:has-text('Pin an image')")
+        drop(page, "#image", seven_on_paper(tmp_path))
+        page.wait_for_selector("#image img")  # waits here for the run
         start_long(page)
-        page.wait_for_selector("#pinned img.pinned-picture")
-        page.wait_for_selector("#photo img", state="detached")
+        page.wait_for_selector("#pinned img.pinned-image")
+        page.wait_for_selector("#image img", state="detached")
         wait_for(lambda: page.wait_for_timeout(200) or drawn_answers(page) > 1, "a curve of answers")
 
         page.reload()
@@ -44,16 +44,16 @@ def test_a_dropped_photo_is_watched_reloaded_and_removed(app, open_page, tmp_pat
         page.wait_for_selector("#status [data-status=stopped]")
         page.wait_for_selector("#pinned:has-text('In the end:')")
         (run,) = app.store.runs()
-        assert len(run.view().pictures) > 1 and PinnedFile(run.picture_path).look().picture
+        assert len(run.view().predictions) > 1 and PinnedFile(run.pinned_path).look().image
         page.click("[data-unpin]")
-        page.wait_for_selector("#pinned:has-text('Pin a photo')")
-        assert not run.picture_path.exists() and page.query_selector("#mind-chart polyline") is None
+        page.wait_for_selector("#pinned:has-text('Pin an image')")
+        assert not run.pinned_path.exists() and page.query_selector("#mind-chart polyline") is None
 
-        drop(page, "#photo", seven_on_paper(tmp_path))
-        page.wait_for_selector("#photo img")
+        drop(page, "#image", seven_on_paper(tmp_path))
+        page.wait_for_selector("#image img")
         page.get_by_role("tab", name="Runs").click()
         page.click(f"#runs input[data-run='{run.id}']")
         page.click("text=Rename, continue, delete")
         page.click("text=Continue as a new run")  # opens the Train tab
-        page.wait_for_selector("#pinned img.pinned-picture")
-        page.wait_for_selector("#photo img", state="detached")
+        page.wait_for_selector("#pinned img.pinned-image")
+        page.wait_for_selector("#image img", state="detached")

@@ -78,8 +78,8 @@ def test_another_sites_page_cannot_call_and_cannot_frame_the_app(app, chromium, 
 
 
 def test_the_owners_link_makes_the_owner_and_leaves_the_address(app, open_page, tmp_path):
-    picture = tmp_path / "grey.png"
-    Image.new("RGB", (40, 40), "grey").save(picture)
+    image = tmp_path / "grey.png"
+    Image.new("RGB", (40, 40), "grey").save(image)
     with app.running(RESNET_DEMO_TOKEN="a long secret"):
         page = open_page(f"{app.url}?token=a+long+secret&__theme=light")
         assert page.url == f"{app.url}?__theme=light"
@@ -87,7 +87,7 @@ def test_the_owners_link_makes_the_owner_and_leaves_the_address(app, open_page, 
         page.reload()
         page.wait_for_selector("#tour:not([disabled])")
         page.get_by_role("tab", name="Classify").click()
-        drop(page, "#classify-picture", picture)
+        drop(page, "#classify-image", image)
         page.wait_for_selector("text=There is no trained checkpoint yet")
         visitor = open_page(app.url)
         visitor.wait_for_selector("text=owner's link")

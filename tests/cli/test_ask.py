@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from resnet_demo.cli.main import main
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.images import load_image
 from resnet_demo.inference.predictor import Predictor
 from resnet_demo.models.checkpoint import save_model
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST
@@ -26,7 +26,7 @@ def runs(tmp_path):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def images(tmp_path):
     paths = [tmp_path / "red.png", tmp_path / "blue.jpg"]
     Image.new("RGB", (50, 40), "red").save(paths[0])
     Image.new("RGB", (32, 32), "blue").save(paths[1])
@@ -45,44 +45,44 @@ def wrong_call(*arguments) -> int:
         return ended.code
 
 
-def test_each_picture_is_a_line(runs, pictures, capsys):
-    assert run("classify", *pictures, "--runs", runs) == 0
+def test_each_image_is_a_line(runs, images, capsys):
+    assert run("classify", *images, "--runs", runs) == 0
     out, err = capsys.readouterr()
     lines = out.splitlines()
-    assert [line.split(": ")[0] for line in lines] == [str(path) for path in pictures]
+    assert [line.split(": ")[0] for line in lines] == [str(path) for path in images]
     assert all(line.count(" %") == 3 for line in lines)
     assert err == ("20260202-new: resnet18 on animals, step 34, test accuracy 62.5 % after epoch 2\n")
 
 
-def test_json_is_the_predictors_answer(runs, pictures, capsys):
-    assert run("classify", *pictures, "--runs", runs, "--json", "--top-k", 2) == 0
+def test_json_is_the_predictors_answer(runs, images, capsys):
+    assert run("classify", *images, "--runs", runs, "--json", "--top-k", 2) == 0
     out, err = capsys.readouterr()
     answers = [json.loads(line) for line in out.splitlines()]
     predictor = Predictor(RunStore(runs))
-    for path, answer in zip(pictures, answers, strict=True):
+    for path, answer in zip(images, answers, strict=True):
         assert answer.keys() == {"file", "run", "epoch", "accuracy", "inverted", "trimmed", "classes"}
-        assert answer == {"file": str(path), **predictor.classify(load_picture(path)).as_dict(2)}
+        assert answer == {"file": str(path), **predictor.classify(load_image(path)).as_dict(2)}
     assert err == ""
 
 
-def test_more_classes_than_there_are_means_all(runs, pictures, capsys):
-    assert run("classify", pictures[0], "--runs", runs, "--json", "--top-k", 99) == 0
+def test_more_classes_than_there_are_means_all(runs, images, capsys):
+    assert run("classify", images[0], "--runs", runs, "--json", "--top-k", 99) == 0
     assert len(json.loads(capsys.readouterr().out)["classes"]) == 4
 
 
-def test_a_broken_picture_does_not_keep_the_others_from_an_answer(runs, pictures, tmp_path, capsys):
+def test_a_broken_image_does_not_keep_the_others_from_an_answer(runs, images, tmp_path, capsys):
     broken, missing = tmp_path / "broken.png", tmp_path / "missing.png"
-    broken.write_bytes(pictures[0].read_bytes()[:60])
-    assert run("classify", pictures[0], broken, missing, pictures[1], "--runs", runs, "--json") == 1
+    broken.write_bytes(images[0].read_bytes()[:60])
+    assert run("classify", images[0], broken, missing, images[1], "--runs", runs, "--json") == 1
     out, err = capsys.readouterr()
-    assert [json.loads(line)["file"] for line in out.splitlines()] == [str(path) for path in pictures]
+    assert [json.loads(line)["file"] for line in out.splitlines()] == [str(path) for path in images]
     assert [line.split(": ")[:2] for line in err.splitlines()] == [
         ["resnet_demo", str(broken)],
         ["resnet_demo", str(missing)],
     ]
 
 
-def test_a_run_or_a_file_can_be_chosen(runs, pictures, capsys):
+def test_a_run_or_a_file_can_be_chosen(runs, images, capsys):
     checkpoint = runs / "20260101-old" / "model.safetensors"
     choices = (
         ["--runs", runs, "--run-id", "20260101-old"],
@@ -91,11 +91,11 @@ def test_a_run_or_a_file_can_be_chosen(runs, pictures, capsys):
     )
     answers = []
     for choice in choices:
-        assert run("classify", pictures[0], "--json", *choice) == 0
+        assert run("classify", images[0], "--json", *choice) == 0
         answers.append(json.loads(capsys.readouterr().out))
     assert [answer["run"] for answer in answers] == ["20260101-old", None, None]
     assert answers[0]["classes"] == answers[1]["classes"] == answers[2]["classes"]
-    assert run("classify", pictures[0], "--json", "--runs", runs) == 0
+    assert run("classify", images[0], "--json", "--runs", runs) == 0
     assert json.loads(capsys.readouterr().out)["classes"] != answers[0]["classes"]
 
 
@@ -110,10 +110,10 @@ def test_a_trimmed_border_is_said_and_can_be_kept(runs, tmp_path, capsys):
     assert ["(its uniform border was trimmed)" in line for line in lines] == [True, False]
 
 
-def test_an_inverted_picture_says_so(tmp_path, pictures, capsys):
+def test_an_inverted_image_says_so(tmp_path, images, capsys):
     make_run(RunStore(tmp_path / "digits"), "digits", replace(DIGITS, accuracy=None, epoch=0))
-    Image.new("RGB", (32, 32), "white").save(pictures[0])
-    assert run("classify", pictures[0], "--runs", tmp_path / "digits") == 0
+    Image.new("RGB", (32, 32), "white").save(images[0])
+    assert run("classify", images[0], "--runs", tmp_path / "digits") == 0
     out, err = capsys.readouterr()
     assert "(inverted: its border is light)" in out
     assert "test accuracy not yet measured" in err
@@ -128,10 +128,10 @@ def test_an_inverted_picture_says_so(tmp_path, pictures, capsys):
         (["--checkpoint", "pictured.safetensors"], "'pictured.safetensors' is not a whole safetensors file"),
     ],
 )
-def test_no_checkpoint_is_one_line_and_exit_1(runs, pictures, tmp_path, monkeypatch, capsys, arguments, sentence):
+def test_no_checkpoint_is_one_line_and_exit_1(runs, images, tmp_path, monkeypatch, capsys, arguments, sentence):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "pictured.safetensors").write_bytes(pictures[0].read_bytes())
-    assert run("classify", pictures[0], *arguments) == 1
+    (tmp_path / "pictured.safetensors").write_bytes(images[0].read_bytes())
+    assert run("classify", images[0], *arguments) == 1
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"resnet_demo: {sentence}") and err.count("\n") == 1
 
@@ -146,30 +146,30 @@ def flip_bit(path, name: str, bit: int) -> None:
 
 
 @pytest.mark.parametrize("bit", [7, 6], ids=["sign", "exponent"])
-def test_one_flipped_bit_of_the_weights_is_one_line_and_exit_1(runs, pictures, capsys, bit):
+def test_one_flipped_bit_of_the_weights_is_one_line_and_exit_1(runs, images, capsys, bit):
     flip_bit(runs / "20260202-new" / "model.safetensors", "layer1.0.conv1.weight", bit)
-    for command in (["classify", pictures[0]], ["evaluate"]):
+    for command in (["classify", images[0]], ["evaluate"]):
         assert run(*command, "--runs", runs) == 1
         said = capsys.readouterr()
         assert said.out == "" and said.err.count("\n") == 1 and "model.safetensors' is damaged" in said.err
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_an_answer_that_is_no_number_is_a_sentence_whatever_its_cause(tmp_path, pictures, capsys, value):
+def test_an_answer_that_is_no_number_is_a_sentence_whatever_its_cause(tmp_path, images, capsys, value):
     spoiled = make_run(RunStore(tmp_path / "runs"), "spoiled", DIGITS)
     model = copy.deepcopy(network(0, 10))
     model.fc.bias.data[3] = value
     save_model(spoiled.model_path, model, DIGITS)
-    for command in (["classify", pictures[0]], ["evaluate"]):
+    for command in (["classify", images[0]], ["evaluate"]):
         assert run(*command, "--json", "--runs", tmp_path / "runs") == 1
         said = capsys.readouterr()
         assert said.out == "" and "answer is not a number" in said.err and said.err.count("\n") == 1
 
 
-def test_a_checkpoint_without_a_checksum_answers_and_says_so_once(runs, pictures, capsys):
+def test_a_checkpoint_without_a_checksum_answers_and_says_so_once(runs, images, capsys):
     path = runs / "20260202-new" / "model.safetensors"
     save_file(network().state_dict(), path, metadata={**INFO.to_metadata(), "format": WITHOUT_DIGEST})
-    assert run("classify", *pictures, "--runs", runs) == 0
+    assert run("classify", *images, "--runs", runs) == 0
     said = capsys.readouterr()
     assert said.out.count("\n") == 2 and said.err.count("without a checksum") == 1
 
@@ -198,11 +198,11 @@ def test_evaluate_measures_on_the_data_it_learned_from(tmp_path, capsys):
     make_run(RunStore(tmp_path / "runs"), "digits", DIGITS)
     assert run("evaluate", "--runs", tmp_path / "runs", "--data-dir", tmp_path, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["run"], answer["epoch"], answer["pictures"]) == ("digits", 2, 297)
+    assert (answer["run"], answer["epoch"], answer["images"]) == ("digits", 2, 297)
     assert sum(map(sum, answer["confusion"])) == 297
     assert run("evaluate", "--runs", tmp_path / "runs", "--data-dir", tmp_path) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == f"accuracy {100 * answer['accuracy']:.1f} % on 297 test pictures"
+    assert out[0] == f"accuracy {100 * answer['accuracy']:.1f} % on 297 test images"
     assert [line.split()[0] for line in out[1:]] == list(DIGITS.classes)
 
 

@@ -46,9 +46,9 @@ def test_train_writes_the_run_the_page_reads(where, tmp_path, capsys):
     assert made.view().ended.outcome == "finished"
     shown = capsys.readouterr()
     assert shown.out == "" and "test accuracy" in shown.err and "Traceback" not in shown.err
-    picture = tmp_path / "curves.png"
-    assert run("curves", made.path, "--output", picture) == 0
-    assert Image.open(picture).size == (1100, 418)
+    image = tmp_path / "curves.png"
+    assert run("curves", made.path, "--output", image) == 0
+    assert Image.open(image).size == (1100, 418)
     assert run("curves", made.path, "--output", tmp_path / "curves.xyz") == 2
 
 

@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from resnet_demo.data.batches import (
     Augment,
+    LabelledImages,
     Normalise,
-    Pictures,
     _send,
     draw_epoch,
     make_batch,
@@ -21,71 +21,71 @@ KEEP = Normalise((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255))  # float32 values
 
 
 @pytest.fixture
-def pictures():
-    """70 pictures that carry their label in every pixel's first channel."""
+def labelled():
+    """70 images that carry their label in every pixel's first channel."""
     labels = torch.arange(70)
     images = torch.randint(0, 256, (70, 3, 32, 32), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
     images[:, 0] = labels[:, None, None].to(torch.uint8)
-    return Pictures(images, labels)
+    return LabelledImages(images, labels)
 
 
 SIZE = (32, 32)
 
 
-def epoch(pictures, augment=None, seed=0, number=1, first=0, shard=slice(None)):
+def epoch(labelled, augment=None, seed=0, number=1, first=0, shard=slice(None)):
     augment = augment or Augment(0, False)
-    drawn = draw_epoch(pictures, 16, augment, seed=seed, epoch=number, first_batch=first, shard=shard)
-    return [make_batch(pictures, batch, augment, KEEP) for batch in drawn]
+    drawn = draw_epoch(labelled, 16, augment, seed=seed, epoch=number, first_batch=first, shard=shard)
+    return [make_batch(labelled, batch, augment, KEEP) for batch in drawn]
 
 
-def augmented(pictures, augment, count, normalise=KEEP):
+def augmented(labelled, augment, count, normalise=KEEP):
     """The first `count` images, each augmented once."""
-    return augment(pictures.images, augment.draw(torch.arange(count), SIZE, seeded("test")), normalise)
+    return augment(labelled.images, augment.draw(torch.arange(count), SIZE, seeded("test")), normalise)
 
 
-def test_an_epoch_shows_each_picture_once_and_leaves_the_rest_out(pictures):
-    labels = torch.cat([labels for _, labels in epoch(pictures)])
+def test_an_epoch_shows_each_image_once_and_leaves_the_rest_out(labelled):
+    labels = torch.cat([labels for _, labels in epoch(labelled)])
     assert len(labels) == 64 and len(set(labels.tolist())) == 64
 
 
-def test_pictures_and_labels_stay_together(pictures):
-    for images, labels in epoch(pictures, Augment(4, True)):
+def test_images_and_labels_stay_together(labelled):
+    for images, labels in epoch(labelled, Augment(4, True)):
         assert torch.equal(images[:, 0, 5, 7], labels.float())
 
 
-def test_batches_are_channels_last_float32(pictures):
-    images, _ = epoch(pictures)[0]
+def test_batches_are_channels_last_float32(labelled):
+    images, _ = epoch(labelled)[0]
     assert images.dtype == torch.float32 and images.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_continuing_in_mid_epoch_gives_the_same_batches(pictures):
-    whole, rest = epoch(pictures, Augment(4, True)), epoch(pictures, Augment(4, True), first=2)
+def test_continuing_in_mid_epoch_gives_the_same_batches(labelled):
+    whole, rest = epoch(labelled, Augment(4, True)), epoch(labelled, Augment(4, True), first=2)
     for (images, labels), (expected, expected_labels) in zip(rest, whole[2:], strict=True):
         assert torch.equal(images, expected) and torch.equal(labels, expected_labels)
 
 
-def test_epochs_and_seeds_differ(pictures):
-    first = epoch(pictures)[0][1]
-    assert not torch.equal(first, epoch(pictures, number=2)[0][1])
-    assert not torch.equal(first, epoch(pictures, seed=1)[0][1])
+def test_epochs_and_seeds_differ(labelled):
+    first = epoch(labelled)[0][1]
+    assert not torch.equal(first, epoch(labelled, number=2)[0][1])
+    assert not torch.equal(first, epoch(labelled, seed=1)[0][1])
 
 
-def test_no_augmentation_leaves_pictures_as_they_are(pictures):
-    images, labels = epoch(pictures)[0]
-    assert torch.equal(images, pictures.images[labels].float())
+def test_no_augmentation_leaves_images_as_they_are(labelled):
+    images, labels = epoch(labelled)[0]
+    assert torch.equal(images, labelled.images[labels].float())
 
 
-def test_augmented_pictures_are_windows_of_the_reflected_picture(pictures):
+def test_augmented_images_are_windows_of_the_reflected_image(labelled):
     chosen = torch.arange(20)
-    padded = functional.pad(pictures.images[chosen].float(), (4, 4, 4, 4), mode="reflect")
+    padded = functional.pad(labelled.images[chosen].float(), (4, 4, 4, 4), mode="reflect")
     shifts = set()
-    for picture, source in zip(augmented(pictures, Augment(4, True), 20), padded, strict=True):
+    for image, source in zip(augmented(labelled, Augment(4, True), 20), padded, strict=True):
         found = [
             (top, left, flipped)
             for top in range(9)
             for left in range(9)
             for flipped in (False, True)
-            if torch.equal(picture, window(source, top, left, flipped))
+            if torch.equal(image, window(source, top, left, flipped))
         ]
         assert len(found) == 1
         shifts.add(found[0])
@@ -97,9 +97,9 @@ def window(source, top, left, flipped):
     return shifted.flip(2) if flipped else shifted
 
 
-def test_cutout_makes_one_whole_square_of_the_mean_colour_in_each_image(pictures):
-    pictures.images.clamp_(min=1)  # so that 0 is no pixel's value
-    plain, cut = augmented(pictures, Augment(4, True), 70), augmented(pictures, Augment(4, True, 8), 70)
+def test_cutout_makes_one_whole_square_of_the_mean_colour_in_each_image(labelled):
+    labelled.images.clamp_(min=1)  # so that 0 is no pixel's value
+    plain, cut = augmented(labelled, Augment(4, True), 70), augmented(labelled, Augment(4, True, 8), 70)
     corners = set()
     for image, source in zip(cut, plain, strict=True):
         gone = (image == 0).all(0)
@@ -111,32 +111,32 @@ def test_cutout_makes_one_whole_square_of_the_mean_colour_in_each_image(pictures
     assert len(corners) > 40 and max(map(max, corners)) > 20 and min(map(min, corners)) < 4
 
 
-def test_cutting_nothing_out_draws_what_was_always_drawn(pictures):
+def test_cutting_nothing_out_draws_what_was_always_drawn(labelled):
     """The numbers of an image's shift and flip come first, and are those of runs before there was cutout."""
     generator = seeded(0, "augment", 1, 0)
     shift, flipped = torch.randint(9, (2, 16, 1), generator=generator) - 4, torch.rand(16, 1, generator=generator) < 0.5
     for cutout in (0, 8):
-        drawn = draw_epoch(pictures, 16, Augment(4, True, cutout), seed=0, epoch=1)[0]
+        drawn = draw_epoch(labelled, 16, Augment(4, True, cutout), seed=0, epoch=1)[0]
         assert torch.equal(drawn.shift, shift.squeeze(2).T) and torch.equal(drawn.flipped, flipped.squeeze(1).long())
 
 
-def test_digits_are_never_mirrored(pictures):
-    assert torch.equal(augmented(pictures, Augment(0, False), 70), pictures.images.float())
+def test_digits_are_never_mirrored(labelled):
+    assert torch.equal(augmented(labelled, Augment(0, False), 70), labelled.images.float())
 
 
-def test_normalised_training_pictures_have_mean_zero_and_deviation_one(pictures):
-    values = pictures.images.float() / 255
+def test_normalised_training_images_have_mean_zero_and_deviation_one(labelled):
+    values = labelled.images.float() / 255
     mean, std = values.mean((0, 2, 3)), values.std((0, 2, 3), correction=0)
-    images = Normalise(tuple(mean.tolist()), tuple(std.tolist()))(pictures.images)
+    images = Normalise(tuple(mean.tolist()), tuple(std.tolist()))(labelled.images)
     torch.testing.assert_close(images.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(images.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
 
 
-def test_held_out_pictures_are_never_trained_on(tiny_dataset):
+def test_held_out_images_are_never_trained_on(tiny_dataset):
     parts = split(tiny_dataset, seed=0, train_images=100, validation_images=2000)
     assert (len(parts.train), len(parts.validation), len(parts.test)) == (90, 10, 30)
-    trained = {picture.numpy().tobytes() for picture in parts.train.images}
-    assert not trained & {picture.numpy().tobytes() for picture in parts.validation.images}
+    trained = {image.numpy().tobytes() for image in parts.train.images}
+    assert not trained & {image.numpy().tobytes() for image in parts.validation.images}
 
 
 def test_splits_depend_on_the_seed_alone(tiny_dataset):
@@ -150,13 +150,13 @@ def test_nothing_is_held_out_where_nothing_is_asked_for(tiny_dataset):
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_the_shards_of_a_batch_are_its_pictures_augmented_as_for_one(pictures, processes):
+def test_the_shards_of_a_batch_are_its_images_augmented_as_for_one(labelled, processes):
     def shard(rank):
         share = slice(rank, None, processes)
-        return epoch(pictures, Augment(4, True, 8), first=1, shard=share)
+        return epoch(labelled, Augment(4, True, 8), first=1, shard=share)
 
     shards = [shard(rank) for rank in range(processes)]
-    for (images, labels), *parts in zip(epoch(pictures, Augment(4, True, 8), first=1), *shards, strict=True):
+    for (images, labels), *parts in zip(epoch(labelled, Augment(4, True, 8), first=1), *shards, strict=True):
         for rank, (ours, our_labels) in enumerate(parts):
             assert torch.equal(ours, images[rank::processes]) and torch.equal(our_labels, labels[rank::processes])
 
@@ -180,9 +180,9 @@ def test_cuda_fetches_indices_from_pinned_memory():
     assert _send(Numbers(), torch.device("cpu")).said == [("cpu", False)]
 
 
-def test_pictures_become_a_tensor_of_their_bytes():
-    picture = Image.linear_gradient("L").resize((32, 32)).convert("RGB")
-    picture.putpixel((7, 5), (1, 2, 3))
-    tensor = to_tensor([picture, picture])
+def test_images_become_a_tensor_of_their_bytes():
+    image = Image.linear_gradient("L").resize((32, 32)).convert("RGB")
+    image.putpixel((7, 5), (1, 2, 3))
+    tensor = to_tensor([image, image])
     assert (tensor.shape, tensor.dtype) == ((2, 3, 32, 32), torch.uint8)
     assert tuple(tensor[0, :, 5, 7].tolist()) == (1, 2, 3)

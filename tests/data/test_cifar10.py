@@ -21,7 +21,7 @@ from resnet_demo.data.sources import load_dataset
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 NAMES = [name for name, _ in CIFAR10.train_list + CIFAR10.test_list]
-PICTURES = 20  # a batch
+IMAGES = 20  # a batch
 
 
 def md5(content: bytes) -> str:
@@ -33,8 +33,8 @@ def official_files() -> dict[str, bytes]:
     random = np.random.RandomState(0)
     files = {"batches.meta": pickle.dumps({"label_names": CLASSES})}
     for name in NAMES:
-        data = random.randint(0, 256, (PICTURES, 3072), dtype=np.uint8)
-        files[name] = pickle.dumps({"data": data, "labels": [index % 10 for index in range(PICTURES)]})
+        data = random.randint(0, 256, (IMAGES, 3072), dtype=np.uint8)
+        files[name] = pickle.dumps({"data": data, "labels": [index % 10 for index in range(IMAGES)]})
     return files
 
 
@@ -126,15 +126,15 @@ def part_of(data_dir: Path) -> Path:
     return data_dir / f"{CIFAR10.filename}.part"
 
 
-def test_pictures_and_labels_are_the_archives(server, tmp_path):
+def test_images_and_labels_are_the_archives(server, tmp_path):
     dataset, _ = load(tmp_path / "new" / "data")
     assert dataset.source == "cifar10" and dataset.classes == tuple(CLASSES)
-    assert dataset.train_images.shape == (5 * PICTURES, 3, 32, 32) and dataset.train_images.is_contiguous()
+    assert dataset.train_images.shape == (5 * IMAGES, 3, 32, 32) and dataset.train_images.is_contiguous()
     assert dataset.train_images.dtype == torch.uint8 and dataset.train_labels.dtype == torch.int64
     third = pickle.loads(FILES["data_batch_3"])["data"].reshape(-1, 3, 32, 32)
-    assert np.array_equal(dataset.train_images[2 * PICTURES : 3 * PICTURES], third)
+    assert np.array_equal(dataset.train_images[2 * IMAGES : 3 * IMAGES], third)
     assert np.array_equal(dataset.test_images, pickle.loads(FILES["test_batch"])["data"].reshape(-1, 3, 32, 32))
-    assert dataset.train_labels.tolist() == [index % 10 for index in range(PICTURES)] * 5
+    assert dataset.train_labels.tolist() == [index % 10 for index in range(IMAGES)] * 5
     assert dataset.may_flip and not dataset.light_on_dark
 
 
@@ -153,7 +153,7 @@ def test_a_second_start_asks_the_network_for_nothing(server, tmp_path):
 def test_an_archive_put_there_by_hand_is_used(server, tmp_path):
     (tmp_path / CIFAR10.filename).write_bytes(ARCHIVE)
     dataset, _ = load(tmp_path)
-    assert server.ranges == [] and len(dataset.test_images) == PICTURES
+    assert server.ranges == [] and len(dataset.test_images) == IMAGES
 
 
 def test_a_wrong_archive_put_there_by_hand_is_named_and_left_alone(server, tmp_path):
@@ -166,7 +166,7 @@ def test_a_cut_connection_is_taken_up_where_it_broke(server, tmp_path):
     server.cuts = 1
     dataset, _ = load(tmp_path)
     assert server.ranges == [None, f"bytes={server.bytes_before_cut}-"]
-    assert len(dataset.test_images) == PICTURES and not part_of(tmp_path).exists()
+    assert len(dataset.test_images) == IMAGES and not part_of(tmp_path).exists()
 
 
 def test_cuts_that_bring_new_bytes_are_never_too_many(server, tmp_path):
@@ -180,7 +180,7 @@ def test_a_server_without_ranges_is_asked_from_the_start(server, tmp_path):
     server.knows_ranges = False
     server.cuts = 1
     dataset, _ = load(tmp_path)
-    assert len(server.ranges) == 2 and len(dataset.test_images) == PICTURES
+    assert len(server.ranges) == 2 and len(dataset.test_images) == IMAGES
 
 
 def test_cuts_without_new_bytes_end_with_advice_and_keep_what_came(server, tmp_path):
@@ -283,7 +283,7 @@ def test_a_changed_batch_is_never_unpickled_but_unpacked_anew(server, tmp_path, 
     batch.write_bytes(pickle.dumps(Trap(tmp_path / "sprung")))
     dataset, _ = load(tmp_path)
     assert not (tmp_path / "sprung").exists() and batch.read_bytes() == FILES[name]
-    assert len(dataset.train_images) == 5 * PICTURES
+    assert len(dataset.train_images) == 5 * IMAGES
 
 
 def test_changed_class_names_are_never_unpickled_but_refused(server, tmp_path):

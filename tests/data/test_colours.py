@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.images import load_image
 
-PHOTOMETRIC, BITS, WHITE_IS_ZERO = 262, 258, 0
+IMAGEMETRIC, BITS, WHITE_IS_ZERO = 262, 258, 0
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def loaded(tmp_path):
 
     def load(image: Image.Image, form: str = "TIFF", **options) -> np.ndarray:
         image.save(tmp_path / "image", form, **options)
-        return np.asarray(load_picture(tmp_path / "image"))
+        return np.asarray(load_image(tmp_path / "image"))
 
     return load
 
@@ -38,7 +38,7 @@ def test_a_16_bit_tiff_spans_what_its_values_take(loaded, bits, compression):
 def test_white_is_zero_is_honoured(loaded, compression):
     paper = np.zeros((8, 8), dtype=np.uint16)
     paper[0] = 65535
-    tags = {"tiffinfo": {PHOTOMETRIC: WHITE_IS_ZERO}, "compression": compression}
+    tags = {"tiffinfo": {IMAGEMETRIC: WHITE_IS_ZERO}, "compression": compression}
     read = loaded(Image.fromarray(paper), **tags)
     assert read[4, 4].tolist() == [255, 255, 255] and read[0, 0].tolist() == [0, 0, 0]
     eight = Image.new("L", (8, 8), 200)  # which Pillow inverts as it writes, and as it reads
@@ -50,7 +50,7 @@ def colours_of_16_bits(top: int) -> bytes:
     red = np.linspace(0, top, 256).astype("<u2")
     data = np.stack([red, red // 2, red * 0], axis=1).tobytes()
     bits = struct.pack("<HHH", 16, 16, 16)
-    tags = [(256, 4, 1, 256), (257, 4, 1, 1), (BITS, 3, 3, 134), (259, 3, 1, 1), (PHOTOMETRIC, 3, 1, 2),
+    tags = [(256, 4, 1, 256), (257, 4, 1, 1), (BITS, 3, 3, 134), (259, 3, 1, 1), (IMAGEMETRIC, 3, 1, 2),
             (273, 4, 1, 140), (277, 3, 1, 3), (278, 4, 1, 1), (279, 4, 1, len(data)), (284, 3, 1, 1)]  # fmt: skip
     head = b"II*\0" + struct.pack("<IH", 8, len(tags))
     return (head + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)).ljust(134, b"\0") + bits + data
@@ -60,7 +60,7 @@ def colours_of_16_bits(top: int) -> bytes:
 def test_colours_of_12_or_14_bits_in_16_are_not_dark(tmp_path, bits):
     path = tmp_path / "colours.tif"
     path.write_bytes(colours_of_16_bits(2**bits - 1))
-    read = np.asarray(load_picture(path))[0].astype(int)
+    read = np.asarray(load_image(path))[0].astype(int)
     step = 255 / (2 ** (bits - 8) - 1)  # Pillow keeps the upper 8 of the 16 bits
     assert np.abs(read[:, 0] - np.arange(256)).max() <= step + 1 and read[255].tolist() == [255, *read[255, 1:]]
     assert np.abs(read[:, 1] - np.arange(256) / 2).max() <= step + 1 and (read[:, 2] == 0).all()

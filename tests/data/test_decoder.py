@@ -17,8 +17,8 @@ from resnet_demo.data import decoder, decoding
 from resnet_demo.data.dataset import DataError, LoadProgress, drain
 from resnet_demo.data.decoder import Decoder, DecoderDied, OneDecoder
 from resnet_demo.data.framing import fit
-from resnet_demo.data.headers import PictureError
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.headers import ImageError
+from resnet_demo.data.images import load_image
 from resnet_demo.data.sources import load_dataset
 
 ROOT = Path(decoder.__file__).parents[2]
@@ -98,15 +98,15 @@ def command_of(process: psutil.Process) -> list[str]:
 
 def test_a_file_gives_the_pixels_that_it_has_without_a_process(one, good):
     read = one.load(good)
-    assert read.image == fit(load_picture(good)) and read.image.mode == "RGB" and not read.trimmed
+    assert read.image == fit(load_image(good)) and read.image.mode == "RGB" and not read.trimmed
 
 
 def test_what_is_refused_has_the_same_sentence(one, good):
     good.write_bytes(good.read_bytes()[:100])
     for path in (good, good.with_name("missing.png")):
-        with pytest.raises(PictureError) as here:
-            load_picture(path)
-        with pytest.raises(PictureError) as there:
+        with pytest.raises(ImageError) as here:
+            load_image(path)
+        with pytest.raises(ImageError) as there:
             one.load(path)
         assert str(here.value) == str(there.value)
 
@@ -139,7 +139,7 @@ def test_a_file_that_meets_a_limit_is_a_sentence_and_the_next_is_read(one, good,
     code += "    from resnet_demo.data import decoder\n    decoder.WALL_S, decoder.CPU_S = 2.0, 1\n"
     hook(code)
     expected = one.load(good).image
-    with pytest.raises(PictureError, match=said) as caught:
+    with pytest.raises(ImageError, match=said) as caught:
         one.load(bad_file(good))
     assert str(caught.value).endswith(".") and str(good.parent) not in str(caught.value)
     assert one.load(good).image == expected
@@ -153,7 +153,7 @@ def test_memory_is_limited_whatever_takes_it(one, good, hook):
     process = psutil.Process(one._decoder.pid)
     assert process.rlimit(psutil.RLIMIT_AS)[0] - process.memory_info().vms <= decoder.MEMORY_BYTES
     assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
-    with pytest.raises(PictureError, match="more memory"):
+    with pytest.raises(ImageError, match="more memory"):
         one.load(bad_file(good))
 
 
@@ -184,7 +184,7 @@ def test_a_process_that_was_killed_while_nobody_asked_is_replaced(one, good):
 
 def test_a_process_that_is_killed_from_outside_is_not_called_the_files_fault(one, good, hook):
     hook(AT_BAD.format(what="os.kill(os.getpid(), signal.SIGKILL)"))
-    with pytest.raises(PictureError, match="ended from outside"):
+    with pytest.raises(ImageError, match="ended from outside"):
         one.load(bad_file(good))
 
 
@@ -194,14 +194,14 @@ def test_a_process_that_does_not_even_end_itself_is_ended(one, good, hook, monke
     pid = one._decoder.pid
     monkeypatch.setattr(decoder, "WALL_S", 0.2)
     monkeypatch.setattr(decoder, "GRACE_S", 0.2)
-    with pytest.raises(PictureError, match="too long"):
+    with pytest.raises(ImageError, match="too long"):
         one.load(bad_file(good))
     assert not psutil.pid_exists(pid)
 
 
 def test_a_process_that_cannot_start_is_a_sentence(one, good, hook):
     hook("import sys\nif 'resnet_demo.data.decoder_process' in sys.orig_argv: sys.exit('no')")
-    with pytest.raises(PictureError, match="could not be started"):
+    with pytest.raises(ImageError, match="could not be started"):
         one.load(good)
 
 
@@ -214,7 +214,7 @@ def test_a_process_that_used_up_its_memory_is_replaced(one, good, hook):
 
 
 def test_many_threads_may_ask(one, images):
-    expected = [fit(load_picture(Path(path))) for path in images]
+    expected = [fit(load_image(Path(path))) for path in images]
     found = [None] * len(images)
 
     def ask(place: int) -> None:
@@ -245,7 +245,7 @@ def drained(paths: list[str], in_processes: bool = True) -> tuple[np.ndarray, li
 def test_one_process_and_many_decode_what_no_process_does(images):
     paths = images * 20
     paths.insert(33, str(Path(images[0]).with_name("missing.png")))
-    expected = np.stack([np.asarray(fit(load_picture(Path(path)))) for path in images]).transpose(0, 3, 1, 2)
+    expected = np.stack([np.asarray(fit(load_image(Path(path)))) for path in images]).transpose(0, 3, 1, 2)
     for in_processes in (False, True):
         decoded, unreadable, events = drained(paths, in_processes)
         assert unreadable == [33] and not decoded[33].any()

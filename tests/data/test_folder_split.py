@@ -8,7 +8,7 @@ from resnet_demo.data.dataset import BY_NAME, BY_POSITION, Dataset
 from resnet_demo.data.image_names import draw, image_id, lowest_share
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.data.splits import Splits, split
-from tests.support.image_folders import fill, picture
+from tests.support.image_folders import fill, noise_image
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def pixels(part) -> set[bytes]:
 def grow(folder, names) -> None:
     for label, path in enumerate(sorted(folder.iterdir())):
         for number, name in enumerate(names):
-            picture(9000 + 1000 * label + number).save(path / f"{name}.png")
+            noise_image(9000 + 1000 * label + number).save(path / f"{name}.png")
 
 
 CHANGES = {
@@ -74,7 +74,7 @@ def test_a_folder_that_an_earlier_version_split_keeps_its_split(folder, tmp_path
     names = sorted(f"{c}/{p.name}" for c in ("heads", "tails") for p in (folder / c).iterdir())
     random = np.random.RandomState(0)
     tested = [random.permutation(np.arange(100) + 100 * label)[:10] for label in range(2)]
-    expected = {picture(1000 * (at // 100) + at % 100).tobytes() for part in tested for at in part}
+    expected = {noise_image(1000 * (at // 100) + at % 100).tobytes() for part in tested for at in part}
     dataset = drain(load_dataset(f"folder:{folder}", tmp_path / "data", BY_POSITION))
     found = {image.permute(1, 2, 0).contiguous().numpy().tobytes() for image in dataset.test_images}
     assert len(names) == 200 and found == expected and dataset.train_ids is None
@@ -110,7 +110,7 @@ def test_the_draws_are_even():
 def test_the_digest_of_the_test_part_changes_with_it_alone(load, folder):
     first: Dataset = load(folder)
     tested = {image.permute(1, 2, 0).contiguous().numpy().tobytes() for image in first.test_images}
-    files = [(picture(1000 * label + n).tobytes() in tested, folder / c / f"{n:03}.png")
+    files = [(noise_image(1000 * label + n).tobytes() in tested, folder / c / f"{n:03}.png")
              for label, c in enumerate(("heads", "tails")) for n in range(100)]  # fmt: skip
     next(path for is_tested, path in files if not is_tested).unlink()
     second = load(folder)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from resnet_demo.data import headers
-from resnet_demo.data.headers import PictureError, check_header, why_unidentified
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.headers import ImageError, check_header, why_unidentified
+from resnet_demo.data.images import load_image
 
 
 def encoded(form: str, **options) -> bytes:
@@ -21,18 +21,18 @@ def encoded(form: str, **options) -> bytes:
 
 
 def refusal(data: bytes) -> str:
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         check_header(data)
     return str(caught.value)
 
 
 def read(tmp_path, data: bytes) -> Image.Image:
     (tmp_path / "image").write_bytes(data)
-    return load_picture(tmp_path / "image")
+    return load_image(tmp_path / "image")
 
 
 def said_of(tmp_path, data: bytes) -> str:
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         read(tmp_path, data)
     return str(caught.value)
 
@@ -80,7 +80,7 @@ def test_a_jpeg_of_many_scans_is_refused(tmp_path):
 
 
 def test_what_follows_a_jpegs_end_is_not_counted():
-    """A phone keeps a film behind its photo, in which any bytes may stand."""
+    """A phone keeps a film behind its image, in which any bytes may stand."""
     check_header(encoded("JPEG") + b"\xff\xda\0\2" * 1000)
 
 
@@ -135,7 +135,7 @@ def test_a_header_cut_anywhere_raises_nothing(form):
         (b"\xff\x4f\xff\x51" + bytes(50), "JPEG 2000"),
         (b"%PDF-1.7\n" + bytes(50), "PDF"),
         (b"\0\0\1\0\1\0" + bytes(50), "ICO"),
-        (b"8BPS\0\1" + bytes(50), "Photoshop"),
+        (b"8BPS\0\1" + bytes(50), "Imageshop"),
         (b"\n <svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (b"\0\0\0\x20ftypisom" + bytes(50), "video"),
     ],

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.support.image_folders import fill, picture
+from tests.support.image_folders import fill, noise_image
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_notes_in_one_part_alone_are_no_class_either(load, tmp_path):
 def test_a_file_without_a_suffix_is_an_image_if_it_can_be_read(load, folder):
     (folder / "blue").mkdir()
     for number in range(2):
-        picture(number).save(folder / "blue" / f"image{number}", "PNG")
+        noise_image(number).save(folder / "blue" / f"image{number}", "PNG")
     assert load(folder).classes == ("blue", "green", "red")
 
 
@@ -71,7 +71,7 @@ def test_a_class_that_is_a_link_counts(load, folder, tmp_path):
 def test_a_third_part_and_loose_images_are_named(load, tmp_path):
     for part in ("train", "test", "validation"):
         fill(tmp_path / "p" / part, {"red": 4, "green": 4})
-    picture(1).save(tmp_path / "p" / "train" / "loose.png")
+    noise_image(1).save(tmp_path / "p" / "train" / "loose.png")
     assert load(tmp_path / "p").warnings == (
         "Only the folders train and test are used, not validation (8 files).",
         "1 image outside the class folders cannot be used: train/loose.png.",

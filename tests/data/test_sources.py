@@ -17,10 +17,10 @@ from sklearn import datasets
 from resnet_demo.data import decoded_cache, folder
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.data.framing import fit
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.images import load_image
 from resnet_demo.data.sources import DataError, LoadProgress, drain, load_dataset
 from resnet_demo.data.statistics import channel_statistics
-from tests.support.image_folders import fill, picture
+from tests.support.image_folders import fill, noise_image
 
 
 def drained(loading) -> tuple[Dataset, list[LoadProgress]]:
@@ -31,9 +31,9 @@ def drained(loading) -> tuple[Dataset, list[LoadProgress]]:
 
 @pytest.fixture
 def split_folder(tmp_path) -> Path:
-    fill(tmp_path / "pictures" / "train", {"dog": 4, "ant": 3})
-    fill(tmp_path / "pictures" / "test", {"ant": 2, "dog": 1})
-    return tmp_path / "pictures"
+    fill(tmp_path / "images" / "train", {"dog": 4, "ant": 3})
+    fill(tmp_path / "images" / "test", {"ant": 2, "dog": 1})
+    return tmp_path / "images"
 
 
 def test_a_folder_gives_tensors_classes_and_labels(load, split_folder):
@@ -56,12 +56,12 @@ def test_a_folder_keeps_the_pixels_of_pillows_own_decoding(load, tmp_path):
 
 def test_other_sizes_and_modes_are_fitted_as_uploads_are(load, split_folder):
     first = split_folder / "train" / "ant"
-    picture(1, (90, 50)).convert("CMYK").save(first / "000.tif")
-    picture(2, (20, 70)).convert("LA").save(first / "001.png")
+    noise_image(1, (90, 50)).convert("CMYK").save(first / "000.tif")
+    noise_image(2, (20, 70)).convert("LA").save(first / "001.png")
     Image.fromarray(np.full((40, 40), 30000, dtype=np.uint16)).save(first / "002.png")
     dataset = load(split_folder)
     for index, name in enumerate(["000.png", "000.tif", "001.png", "002.png"]):
-        expected = np.asarray(fit(load_picture(first / name)))
+        expected = np.asarray(fit(load_image(first / name)))
         assert np.array_equal(dataset.train_images[index].permute(1, 2, 0), expected)
     assert dataset.train_images[3].unique().tolist() == [round(30000 / 257)]
 
@@ -72,7 +72,7 @@ def test_one_level_of_classes_is_split_about_nine_to_one(load, tmp_path):
     assert (train + test).tolist() == [40, 20, 2] and 3 <= len(dataset.test_labels) <= 10
     assert train[2] == test[2] == 1, "a class of two has one in each part"
     both = torch.cat([dataset.train_images, dataset.test_images]).flatten(1)
-    assert len(both.unique(dim=0)) == 62, "a picture is in both parts"
+    assert len(both.unique(dim=0)) == 62, "an image is in both parts"
 
 
 def test_the_split_is_the_same_wherever_the_folder_lies(load, tmp_path):
@@ -82,7 +82,7 @@ def test_the_split_is_the_same_wherever_the_folder_lies(load, tmp_path):
 
 
 def test_unreadable_files_are_counted_named_and_left_out(load, split_folder):
-    (split_folder / "train" / "dog" / "notes.txt").write_text("not a picture")
+    (split_folder / "train" / "dog" / "notes.txt").write_text("not an image")
     dataset = load(split_folder)
     assert len(dataset.train_images) == 7 and dataset.train_labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert len(dataset.warnings) == 1
@@ -105,7 +105,7 @@ def test_unreadable_files_take_no_place_in_the_split(load, tmp_path):
     assert dataset.train_labels.bincount().tolist() == [1, 18]
 
 
-def test_a_class_without_a_readable_picture_is_a_warning(load, split_folder):
+def test_a_class_without_a_readable_image_is_a_warning(load, split_folder):
     (split_folder / "test" / "dog" / "000.png").write_text("broken")
     assert any("test on: dog" in warning for warning in load(split_folder).warnings)
 
@@ -124,7 +124,7 @@ def test_a_folder_that_is_not_there_is_named(refusal, tmp_path):
 
 def test_a_folder_without_classes_is_told_the_layout(refusal, tmp_path):
     (tmp_path / "p" / "empty class").mkdir(parents=True)
-    picture(0).save(tmp_path / "p" / "loose.png")
+    noise_image(0).save(tmp_path / "p" / "loose.png")
     assert "PATH/train/<class>/*" in refusal(tmp_path / "p")
 
 
@@ -144,7 +144,7 @@ def test_classes_that_differ_between_train_and_test_are_named(refusal, split_fol
     assert "only in train: elk" in said and "only in test: fox" in said
 
 
-def test_a_folder_without_one_readable_picture_is_refused(refusal, tmp_path):
+def test_a_folder_without_one_readable_image_is_refused(refusal, tmp_path):
     for name in ("a", "b"):
         (tmp_path / "p" / name).mkdir(parents=True)
         (tmp_path / "p" / name / "x.jpg").write_text("no")
@@ -204,10 +204,10 @@ def test_a_changed_folder_is_decoded_again_and_its_old_cache_goes(load, split_fo
     (old,) = cache_files(tmp_path)
     path = split_folder / "train" / "ant" / "001.png"
     if change == "content":
-        picture(77).save(path)
+        noise_image(77).save(path)
         os.utime(path, ns=(1, 1))
     elif change == "added":
-        picture(77).save(path.with_name("900.png"))
+        noise_image(77).save(path.with_name("900.png"))
     elif change == "removed":
         path.unlink()
     else:
@@ -329,7 +329,7 @@ def test_a_constant_channel_has_a_floor_under_its_deviation():
 @pytest.mark.parametrize("colour", [None, (0, 0, 0)])
 def test_images_that_are_all_equal_are_a_sentence(refusal, tmp_path, colour):
     root = fill(tmp_path / "p", {"a": 20, "b": 20})
-    same = Image.new("RGB", (32, 32), colour) if colour else picture(1)
+    same = Image.new("RGB", (32, 32), colour) if colour else noise_image(1)
     for path in root.rglob("*.png"):
         same.save(path)
     assert "All training images are equal" in refusal(root)

@@ -1,4 +1,4 @@
-"""How often a checkpoint is right, counted class by class on the test pictures."""
+"""How often a checkpoint is right, counted class by class on the test images."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from resnet_demo.inference.evaluate import evaluate, evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, ModelInfo
 from tests.support.checkpoints import DIGITS, INFO, network
-from tests.support.image_folders import fill, picture
+from tests.support.image_folders import fill, noise_image
 
 
 def drained(work):
@@ -22,7 +22,7 @@ def drained(work):
     return steps, result
 
 
-def test_every_test_picture_is_counted_once_as_the_network_answers(tiny_dataset):
+def test_every_test_image_is_counted_once_as_the_network_answers(tiny_dataset):
     classifier = Classifier(network(classes=3), replace(INFO, classes=tiny_dataset.classes))
     steps, evaluation = drained(evaluate_dataset(classifier, tiny_dataset))
     answers = classifier.logits(tiny_dataset.test_images).argmax(1)
@@ -82,7 +82,7 @@ def test_the_same_test_images_need_no_word(coins, tmp_path):
 def test_other_test_images_are_told(coins, tmp_path):
     folder, info = coins
     for number in range(40):
-        picture(5000 + number).save(folder / "heads" / f"more {number}.png")
+        noise_image(5000 + number).save(folder / "heads" / f"more {number}.png")
     _, evaluation = drained(evaluate(Classifier(network(classes=2), info), tmp_path))
     assert "not those that this checkpoint was tested on" in evaluation.warnings[0]
     assert evaluation.as_dict()["warnings"] == list(evaluation.warnings)

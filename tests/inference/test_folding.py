@@ -75,8 +75,8 @@ def test_a_file_is_read_folded_by_who_answers_and_by_nobody_else(tmp_path):
     assert not any(isinstance(module, nn.BatchNorm2d) for module in classifier.model.modules())
     model, _ = load_model(path)
     assert sum(isinstance(module, nn.BatchNorm2d) for module in model.modules()) == 20
-    pictures = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)
+    images = torch.randint(0, 256, (9, 3, 32, 32), dtype=torch.uint8)
     torch.testing.assert_close(
-        classifier.logits(pictures).softmax(1), Classifier(model, INFO).logits(pictures).softmax(1), rtol=0, atol=1e-5
+        classifier.logits(images).softmax(1), Classifier(model, INFO).logits(images).softmax(1), rtol=0, atol=1e-5
     )
     assert path.read_bytes() == written

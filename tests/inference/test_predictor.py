@@ -25,9 +25,9 @@ def noise(seed: int = 0, size: tuple[int, int] = (32, 32)) -> Image.Image:
 
 
 def written_seven(ink: str, paper: str) -> Image.Image:
-    picture = Image.new("RGB", (64, 64), paper)
-    ImageDraw.Draw(picture).line([(16, 12), (48, 12), (28, 54)], fill=ink, width=6)
-    return picture
+    image = Image.new("RGB", (64, 64), paper)
+    ImageDraw.Draw(image).line([(16, 12), (48, 12), (28, 54)], fill=ink, width=6)
+    return image
 
 
 @pytest.fixture
@@ -45,21 +45,21 @@ def test_every_class_is_ranked_by_its_probability(classifier):
 
 
 def test_it_answers_what_training_evaluates(classifier):
-    """The same numbers as the trainer's way: uint8 pictures, Normalise, the network."""
-    pictures = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    """The same numbers as the trainer's way: uint8 images, Normalise, the network."""
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
     with torch.no_grad():
-        shares = network()(Normalise(INFO.mean, INFO.std)(pictures)).softmax(1)
-    files = [Image.fromarray(picture.permute(1, 2, 0).numpy()) for picture in pictures]
+        shares = network()(Normalise(INFO.mean, INFO.std)(images)).softmax(1)
+    files = [Image.fromarray(image.permute(1, 2, 0).numpy()) for image in images]
     for prediction, wanted in zip(classifier.classify_batch(files), shares, strict=True):
         found = dict(prediction.ranked)
         assert [found[name] for name in INFO.classes] == pytest.approx(wanted.tolist(), abs=1e-6)
 
 
-def test_a_batch_gives_the_answers_of_its_pictures(classifier):
-    pictures = [noise(seed, (40 + seed, 32)) for seed in range(5)]
-    batch = classifier.classify_batch(pictures)
-    for picture, prediction in zip(pictures, batch, strict=True):
-        alone = classifier.classify(picture)
+def test_a_batch_gives_the_answers_of_its_images(classifier):
+    images = [noise(seed, (40 + seed, 32)) for seed in range(5)]
+    batch = classifier.classify_batch(images)
+    for image, prediction in zip(images, batch, strict=True):
+        alone = classifier.classify(image)
         assert [name for name, _ in alone.ranked] == [name for name, _ in prediction.ranked]
         assert dict(alone.ranked) == pytest.approx(dict(prediction.ranked), abs=1e-5)
     assert classifier.classify_batch([]) == []
@@ -104,8 +104,8 @@ def test_ink_of_any_colour_is_grey_for_the_digits():
 
 
 def test_colours_and_light_borders_stay_for_other_data(classifier):
-    picture = written_seven("blue", "white")
-    prediction = classifier.classify(picture)
+    image = written_seven("blue", "white")
+    prediction = classifier.classify(image)
     assert not prediction.inverted
     assert prediction.seen.getpixel((0, 0)) == (255, 255, 255)
 

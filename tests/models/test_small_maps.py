@@ -82,11 +82,11 @@ def test_maps_of_any_form(kernel_size, stride, size):
 
 @pytest.mark.parametrize("kernel_size", [1, 3])
 @pytest.mark.parametrize("weights", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("pictures", [torch.contiguous_format, torch.channels_last])
-def test_memory_formats(kernel_size, weights, pictures):
+@pytest.mark.parametrize("images", [torch.contiguous_format, torch.channels_last])
+def test_memory_formats(kernel_size, weights, images):
     ours, theirs = pair(4, 6, kernel_size)
     ours = ours.to(memory_format=weights)
-    assert_equal(ours, theirs, torch.randn(BATCH, 4, 2, 2, dtype=torch.float64), memory_format=pictures)
+    assert_equal(ours, theirs, torch.randn(BATCH, 4, 2, 2, dtype=torch.float64), memory_format=images)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3])
@@ -160,7 +160,7 @@ class Sizes(TorchDispatchMode):
 
 @pytest.mark.parametrize("kernel_size", [1, 3])
 @pytest.mark.parametrize("stride", [1, 2])
-def test_nothing_is_copied_for_each_picture_where_no_gradient_is_asked_for(kernel_size, stride):
+def test_nothing_is_copied_for_each_image_where_no_gradient_is_asked_for(kernel_size, stride):
     """linear would do that with the weight: such an evaluation took nine times as long as it has to."""
     convolution = SmallMapConv2d(16, 64, kernel_size, stride).to(memory_format=torch.channels_last)
     convolution.requires_grad_(False)  # as is, under no_grad, the copy of the weight that autocast makes

@@ -43,7 +43,7 @@ def test_article_is_the_articles_recipe():
 
 
 def test_paper_is_the_papers_recipe_for_small_networks():
-    """arXiv:1512.03385, section 4.2: 64k steps of 128 pictures, a tenth of the rate at 32k and 48k."""
+    """arXiv:1512.03385, section 4.2: 64k steps of 128 images, a tenth of the rate at 32k and 48k."""
     config = preset_config("paper")
     assert config.network() == NetworkSpec("resnet20", "cifar", 10, "A")
     assert (config.optimizer, config.momentum, config.weight_decay, config.batch_size) == ("sgd", 0.9, 1e-4, 128)

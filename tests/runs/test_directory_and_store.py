@@ -64,7 +64,7 @@ def test_a_named_run_takes_an_empty_folder_and_leaves_another_alone(store, tiny_
 def test_a_run_that_never_said_a_word_is_discarded_and_another_is_not(store, run, tiny_config):
     spoken = store.create(tiny_config)
     spoken.append(events.RunPaused(**PLACE))
-    loading = store.create(tiny_config)  # killed while it downloaded: its title and its photo are worth something
+    loading = store.create(tiny_config)  # killed while it downloaded: its title and its image are worth something
     loading.write_config(tiny_config, device="CPU")
     for refused in (run, spoken, loading):
         store.discard_unborn(refused)

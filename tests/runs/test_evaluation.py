@@ -26,7 +26,7 @@ def test_it_is_counted_by_true_class_and_answer(evaluation):
     assert evaluation.accuracy == 3 / 5
     assert evaluation.confusion.tolist() == [[1, 1, 0], [1, 2, 0], [0, 0, 0]]
     assert evaluation.class_accuracy == (1 / 2, 2 / 3, None)
-    assert evaluation.as_dict()["classes"][2] == {"class": "frog", "pictures": 0, "accuracy": None}
+    assert evaluation.as_dict()["classes"][2] == {"class": "frog", "images": 0, "accuracy": None}
 
 
 def test_the_surest_mistakes_and_the_least_sure_right_answers_come_first(evaluation):

@@ -33,8 +33,8 @@ def epoch_ended(epoch, accuracy=0.5):
     )
 
 
-def seen(step, picture="a", probabilities=(0.25, 0.75)):
-    return events.PictureSeen(**PLACE | {"step": step}, picture=picture, probabilities=probabilities)
+def seen(step, image="a", probabilities=(0.25, 0.75)):
+    return events.PredictionLogged(**PLACE | {"step": step}, image=image, probabilities=probabilities)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_resuming_drops_what_was_logged_after_the_saved_point():
 def test_resuming_drops_the_answers_that_its_weights_have_not_given():
     resumed = events.RunResumed(**PLACE | {"step": 10})
     view = events.fold([started(), seen(0), seen(10), seen(11, "b"), resumed, seen(12, "b")])
-    assert [(answer.step, answer.picture) for answer in view.pictures] == [(0, "a"), (10, "a"), (12, "b")]
-    assert events.fold([started(), seen(0), started()]).pictures == ()
+    assert [(answer.step, answer.image) for answer in view.predictions] == [(0, "a"), (10, "a"), (12, "b")]
+    assert events.fold([started(), seen(0), started()]).predictions == ()
 
 
 def test_resuming_before_an_evaluation_drops_its_result():
@@ -152,3 +152,10 @@ def test_points_that_are_passed_over_may_be_damaged(monkeypatch):
         folding.add_lines([*lines, lines[0][:cut]])
         assert folding.view().last == logged(29) or folding.view().last.step < 29
         assert all(isinstance(point, events.MetricsLogged) for point in folding.view().metrics)
+
+
+def test_an_answer_of_an_earlier_version_is_read_by_its_old_name():
+    now = events.to_line(seen(7, "a", (0.25, 0.75)))
+    before = now.replace("PredictionLogged", "PictureSeen").replace('"image":', '"picture":')
+    assert before != now
+    assert events.from_line(before) == events.from_line(now) == seen(7, "a", (0.25, 0.75))

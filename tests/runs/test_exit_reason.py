@@ -4,7 +4,7 @@ import pytest
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.exit_reason import MAX_CHARACTERS, last_words
+from resnet_demo.runs.exit_reason import MAX_CHARACTERS, exit_reason
 from resnet_demo.runs.store import RunStore
 
 PLACE = {"time": 1.0, "epoch": 1, "images_seen": 160, "elapsed_s": 65.0}
@@ -51,19 +51,19 @@ def run(tmp_path):
 )  # fmt: skip
 def test_the_last_line_that_tells_something_is_found(run, said, words):
     run.log_path.write_text(f"{events.to_line(BEFORE)}\nanother death\n{events.to_line(LAST)}\n{said}")
-    assert last_words(run, LAST) == words
+    assert exit_reason(run, LAST) == words
 
 
 def test_a_worker_that_said_nothing_yet_and_one_that_wrote_no_log_at_all(run):
-    assert last_words(run, None) == last_words(run, LAST) == ""
+    assert exit_reason(run, None) == exit_reason(run, LAST) == ""
     run.log_path.write_text("No module named torch\n")
-    assert last_words(run, None) == "No module named torch"
+    assert exit_reason(run, None) == "No module named torch"
 
 
 def test_words_of_before_the_last_event_are_another_deaths(run):
     """After them it went on in a terminal, whose words are in no log."""
     run.log_path.write_text(f"{events.to_line(BEFORE)}\nKilled\n")
-    assert last_words(run, BEFORE) == "Killed" and last_words(run, LAST) == ""
+    assert exit_reason(run, BEFORE) == "Killed" and exit_reason(run, LAST) == ""
 
 
 def test_bytes_that_are_no_text_and_a_long_log_are_read_from_its_end(run, monkeypatch):
@@ -71,4 +71,4 @@ def test_bytes_that_are_no_text_and_a_long_log_are_read_from_its_end(run, monkey
         log.truncate(10_000_000_000)  # takes no space: nobody has written there
         log.seek(0, 2)
         log.write(b"\nDied of \xff\xfe\n")
-    assert last_words(run, None) == "Died of \ufffd\ufffd"
+    assert exit_reason(run, None) == "Died of \ufffd\ufffd"

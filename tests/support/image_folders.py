@@ -6,15 +6,15 @@ import numpy as np
 from PIL import Image
 
 
-def picture(seed: int, size: tuple[int, int] = (32, 32)) -> Image.Image:
+def noise_image(seed: int, size: tuple[int, int] = (32, 32)) -> Image.Image:
     pixels = np.random.RandomState(seed).randint(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
 def fill(parent: Path, classes: dict[str, int], form: str = "png") -> Path:
-    """Class folders with so many pictures each, all different."""
+    """Class folders with so many images each, all different."""
     for number, (name, count) in enumerate(classes.items()):
         (parent / name).mkdir(parents=True)
         for index in range(count):
-            picture(1000 * number + index).save(parent / name / f"{index:03}.{form}")
+            noise_image(1000 * number + index).save(parent / name / f"{index:03}.{form}")
     return parent

@@ -54,9 +54,9 @@ def test_a_model_comes_back_as_it_was(saved):
 def test_channels_last_weights_are_saved_too(tmp_path):
     model = network(seed=1).to(memory_format=torch.channels_last)
     save_model(tmp_path / "m.safetensors", model, INFO)
-    pictures = torch.randn(2, 3, 32, 32)
+    images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
-        assert torch.allclose(load_model(tmp_path / "m.safetensors")[0](pictures), model(pictures), atol=1e-5)
+        assert torch.allclose(load_model(tmp_path / "m.safetensors")[0](images), model(images), atol=1e-5)
 
 
 def test_not_yet_measured_stays_unknown(tmp_path):

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from resnet_demo.data.batches import draw_epoch, make_batch
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.images import load_image
 from resnet_demo.data.sources import load_dataset
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import load_model
@@ -24,7 +24,7 @@ from resnet_demo.runs.pinned import pin
 from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.training.device import DeviceError, choose_device
-from resnet_demo.training.distributed import ALONE, torchrun_command
+from resnet_demo.training.distributed import SINGLE_PROCESS, torchrun_command
 from resnet_demo.training.optimizer import set_learning_rate
 from resnet_demo.training.trainer import Trainer, TrainingError
 from resnet_demo.workers.launcher import Launcher
@@ -33,7 +33,7 @@ from tests.support.waiting import wait_for
 ROOT = Path(__file__).parents[2]
 LONG = 120.0  # seconds; a bound for a busy machine, never a measure
 LETTERS = {"RunStarted": "S", "MetricsLogged": "m", "EpochEnded": "E", "CheckpointSaved": "c", "RunPaused": "p"}
-LETTERS |= {"RunResumed": "R", "RunEnded": ".", "PictureSeen": "a"}
+LETTERS |= {"RunResumed": "R", "RunEnded": ".", "PredictionLogged": "a"}
 
 
 @pytest.fixture
@@ -135,16 +135,16 @@ def test_two_processes_train_as_one_and_leave_one_run(store, config, tmp_path):
     assert run.view().epochs[0].test_accuracy == ended.test_accuracy
 
 
-def test_the_first_process_alone_is_asked_about_the_pinned_picture(store, config, tmp_path):
+def test_the_first_process_alone_is_asked_about_the_pinned_image(store, config, tmp_path):
     """Were the others to wait for it, or it for them, the run would not end. Its weights are all that it takes: the
     checkpoint of the same step gives the same answer."""
     run = store.create(replace(config, epochs=2))
     pin(run, Image.linear_gradient("L").resize((32, 32)).convert("RGB"))
     assert end(start(run, tmp_path)) == 0
     assert told(run).replace("a", "") == "SmmmmEcmmmmEc."
-    answers = {answer.step: answer for answer in run.view().pictures}
-    assert {0, 4, 8} <= answers.keys() and len(answers) == len(run.view().pictures)
-    ranked = dict(Classifier.from_file(run.model_path).classify(load_picture(run.picture_path)).ranked)
+    answers = {answer.step: answer for answer in run.view().predictions}
+    assert {0, 4, 8} <= answers.keys() and len(answers) == len(run.view().predictions)
+    ranked = dict(Classifier.from_file(run.model_path).classify(load_image(run.pinned_path)).ranked)
     assert answers[8].probabilities == pytest.approx([ranked[str(digit)] for digit in range(10)], abs=2e-5)
 
 
@@ -210,11 +210,15 @@ def test_the_command_that_shares_a_batch():
 
 
 def test_alone_every_exchange_is_with_nobody():
-    assert (ALONE.agree("pause"), ALONE.hear_first(7), list(range(5))[ALONE.shard]) == ("pause", 7, [0, 1, 2, 3, 4])
+    assert (
+        SINGLE_PROCESS.agree("pause"),
+        SINGLE_PROCESS.broadcast_object(7),
+        list(range(5))[SINGLE_PROCESS.shard],
+    ) == ("pause", 7, [0, 1, 2, 3, 4])
 
 
 def test_what_cannot_be_shared_is_a_sentence(config, tiny_dataset, monkeypatch):
-    class Eight(type(ALONE)):
+    class Eight(type(SINGLE_PROCESS)):
         rank, size = 3, 8
 
     with pytest.raises(TrainingError, match="A batch of 15 is too small for 8 processes"):

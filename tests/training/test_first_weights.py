@@ -171,7 +171,7 @@ def test_a_small_network_names_what_it_is_and_goes_on_as_it(store, folder):
         ({"seed": 1, "validation_images": 0}, False),
     ],
 )
-def test_held_out_pictures_that_the_parent_has_seen_are_told(store, parent, folder, changes, flattered):
+def test_held_out_images_that_the_parent_has_seen_are_told(store, parent, folder, changes, flattered):
     from resnet_demo.data.digits import load_digits
 
     loading = load_digits()

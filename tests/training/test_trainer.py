@@ -182,7 +182,7 @@ def test_a_state_of_another_network_is_refused(make_trainer):
 
 
 @pytest.mark.parametrize("part", ["train_images", "test_labels"])
-def test_a_state_of_other_pictures_is_refused_however_alike_they_are(make_trainer, colours_config, tiny_dataset, part):
+def test_a_state_of_other_images_is_refused_however_alike_they_are(make_trainer, colours_config, tiny_dataset, part):
     other = getattr(tiny_dataset, part).clone()
     other.flatten()[-1] += 1
     state = make_trainer().state_dict()
@@ -223,8 +223,8 @@ def test_a_constant_colour_channel_can_be_trained_on(colours_config, tiny_datase
     assert len(losses) == 6 and all(math.isfinite(loss) for loss in losses)
 
 
-def test_too_few_pictures_for_a_batch_is_a_sentence(make_trainer):
-    with pytest.raises(TrainingError, match="162 training pictures do not fill one batch of 256"):
+def test_too_few_images_for_a_batch_is_a_sentence(make_trainer):
+    with pytest.raises(TrainingError, match="162 training images do not fill one batch of 256"):
         make_trainer(batch_size=256)
 
 
@@ -320,7 +320,7 @@ def test_a_step_that_is_not_logged_waits_for_nothing(make_trainer, optimizer):
 
 
 @pytest.mark.parametrize(("averaging", "compile"), [(0.9, False), (0.0, False), (0.0, True)])
-def test_asking_about_a_picture_changes_nothing_of_the_training(
+def test_asking_about_an_image_changes_nothing_of_the_training(
     make_trainer, tiny_dataset, monkeypatch, averaging, compile
 ):
     """Without averaging it is the network that trains which is asked; compiled, by the compiler's front end."""
@@ -351,6 +351,6 @@ def test_the_scale_of_the_loss_is_part_of_the_state(make_trainer):
     second.load_state_dict({name: value for name, value in state.items() if name != "scaler"})
 
 
-def test_a_gpu_is_asked_for_many_pictures_at_once():
+def test_a_gpu_is_asked_for_many_images_at_once():
     assert evaluation_batch(256, torch.device("cuda")) == 2048
     assert evaluation_batch(16, torch.device("cuda")) == evaluation_batch(256, torch.device("cpu")) == 250

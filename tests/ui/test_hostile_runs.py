@@ -19,7 +19,7 @@ from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import comparison, present, runs_table
 from resnet_demo.ui.html.curves import ChartChoice, run_charts
-from resnet_demo.ui.html.pinned_card import mind_chart, pinned_html
+from resnet_demo.ui.html.pinned_card import pinned_html, probability_chart
 from tests.support.checkpoints import INFO, make_run
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -41,7 +41,7 @@ def good(tmp_path_factory):
     )  # fmt: skip
     run.append(said.MetricsLogged(**PLACE, train_loss=1.0, train_accuracy=0.5, learning_rate=0.1, images_per_s=9.0))
     run.append(said.EpochEnded(**PLACE, test_loss=1.0, test_accuracy=0.5))
-    run.append(said.PictureSeen(**PLACE, picture="a", probabilities=(0.1, 0.2, 0.3, 0.4)))
+    run.append(said.PredictionLogged(**PLACE, image="a", probabilities=(0.1, 0.2, 0.3, 0.4)))
     run.append(said.CheckpointSaved(**PLACE))
     run.append(said.RunEnded(**PLACE, outcome="failed", message="Full."))
     run.request("pause")
@@ -105,7 +105,7 @@ CASES |= {
     for field in (
         "time", "step", "epoch", "elapsed_s", "images_seen", "train_loss", "train_accuracy", "learning_rate",
         "images_per_s", "test_loss", "test_accuracy", "steps_per_epoch", "epochs", "outcome", "message", "classes",
-        "warnings", "probabilities", "device", "picture", "event",
+        "warnings", "probabilities", "device", "image", "event",
     )
     for value in (
         "x", None, float("nan"), float("inf"), -1, 0, int(HUGE), [], [[1]], {"a": 1}, ["\udce9"], True, [None] * 4,
@@ -121,7 +121,7 @@ CASES |= {
 CASES |= {
     "class not utf-8": model(classes=json.dumps(["caf\udce9", *INFO.classes[1:]])),
     "class that acts": model(classes=json.dumps(["\x1b]0;x\x07", *INFO.classes[1:]])),
-    "data not utf-8": config(data="folder:/pictures/\udce9"),
+    "data not utf-8": config(data="folder:/images/\udce9"),
     "message not utf-8": events(message="\udce9"),
     "title not utf-8": text("title.json", '{"title": "\\udce9"}'),
     "mean nan": model(mean="[NaN,NaN,NaN]"),
@@ -149,7 +149,7 @@ def show(look: watcher.Look) -> None:
     parts += [present.run_choices(look), present.parent_choices(look), look.checkpoints]
     for run in look.runs:
         parts += [present.status_html(run), present.log_html(run), look.version_of(run), pinned_html(run)]
-        parts += [mind_chart(run), present.announcement(run, True), present.tab_title(run)]
+        parts += [probability_chart(run), present.announcement(run, True), present.tab_title(run)]
         for by in ("epoch", "step", "time"):
             parts += run_charts(run, ChartChoice(0.6, by))
         picked = runs_table.picked_runs(look, json.dumps([run.run.id, GOOD]))

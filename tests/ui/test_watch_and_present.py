@@ -214,10 +214,10 @@ def test_last_words_that_come_late_are_news(run, tmp_path):
     silent = watcher.look(now=True)
     run.log_path.write_text("Killed\n")
     told = watcher.look(now=True)
-    assert silent.current.last_words == "" and told.current.last_words == "Killed"
+    assert silent.current.exit_reason == "" and told.current.exit_reason == "Killed"
     assert changed(silent, told) == {"states", "points", "status"}
     run.append(events.RunPaused(**PLACE))
-    assert watcher.look(now=True).current.last_words == ""
+    assert watcher.look(now=True).current.exit_reason == ""
 
 
 def test_what_a_log_says_is_escaped(run):
@@ -323,13 +323,13 @@ def test_the_checkpoints_version_changes_with_a_save_or_another_run_and_not_with
     assert len({before, saved, saved_again, watcher.look(now=True).checkpoints}) == 4
 
 
-def test_a_version_changes_with_the_pinned_photo_and_its_answers(run, tmp_path):
+def test_a_version_changes_with_the_pinned_image_and_its_answers(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
     looks = [watcher.look(now=True)]
     for colour in ("red", "green"):
         pin(run, Image.new("RGB", (32, 32), colour))
         looks.append(watcher.look(now=True))
-    run.append(events.PictureSeen(**PLACE, picture="a", probabilities=(0.4, 0.6)))
+    run.append(events.PredictionLogged(**PLACE, image="a", probabilities=(0.4, 0.6)))
     looks.append(watcher.look(now=True))
     unpin(run)
     looks.append(watcher.look(now=True))

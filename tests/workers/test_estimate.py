@@ -90,7 +90,7 @@ def test_an_unreadable_run_does_not_spoil_the_estimate(store, cpu):
     assert guessed(preset_config("fast"), store, cpu).about
 
 
-def test_a_folders_pictures_are_counted_and_an_empty_one_has_no_duration(store, cpu, tmp_path):
+def test_a_folders_images_are_counted_and_an_empty_one_has_no_duration(store, cpu, tmp_path):
     for part, count in (("train", 40), ("test", 12)):
         (tmp_path / "pics" / part / "cat").mkdir(parents=True)
         for index in range(count):

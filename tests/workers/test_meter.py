@@ -54,8 +54,8 @@ def test_once_an_evaluation_has_been_seen_the_remaining_time_is_exact(monkeypatc
     assert run.meter.images_per_s == 8.0
 
 
-def test_before_the_first_evaluation_its_time_is_guessed_by_its_pictures(monkeypatch):
-    """120 pictures, three for one of training: 2.5 steps of 2 s are 5 s, for each of three epochs."""
+def test_before_the_first_evaluation_its_time_is_guessed_by_its_images(monkeypatch):
+    """120 images, three for one of training: 2.5 steps of 2 s are 5 s, for each of three epochs."""
     run = Run(monkeypatch)
     event, _, _ = next(beat for beat in run.drive() if beat[0].step == 6)
     assert run.meter.epoch_remaining_s(event) == pytest.approx(4 * 2 + 5)

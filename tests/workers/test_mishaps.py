@@ -71,18 +71,18 @@ def test_a_clock_that_jumps_changes_no_curve(store, tiny_config, train, monkeypa
 
 
 def test_a_data_folder_that_vanishes_before_a_resume_costs_nothing(store, tiny_config, train, tmp_path):
-    pictures = tmp_path / "pictures"
+    images = tmp_path / "images"
     for index in range(80):
-        path = pictures / ("light" if index % 2 else "dark") / f"{index}.png"
+        path = images / ("light" if index % 2 else "dark") / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (32, 32), 200 if index % 2 else index).save(path)
-    run = store.create(replace(tiny_config, data=f"folder:{pictures}", train_images=0, test_images=0))
+    run = store.create(replace(tiny_config, data=f"folder:{images}", train_images=0, test_images=0))
     assert train(run, {2: lambda: run.request(PAUSE)})[0] == 130
-    pictures.rename(tmp_path / "elsewhere")
+    images.rename(tmp_path / "elsewhere")
     status, said = train(run, {})
-    assert status == 1 and f"There is no folder {pictures}" in said and said.count("\n") == 1
+    assert status == 1 and f"There is no folder {images}" in said and said.count("\n") == 1
     assert run.view().ended.message in said and load_state(run.state_path)["step"] == 2
-    (tmp_path / "elsewhere").rename(pictures)
+    (tmp_path / "elsewhere").rename(images)
     assert train(run, {})[0] == 0 and run.view().ended.outcome == "finished"
 
 

@@ -9,7 +9,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import PAUSE
 from resnet_demo.workers.worker import Worker
-from tests.support.image_folders import fill, picture
+from tests.support.image_folders import fill, noise_image
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_other_images_are_refused_and_the_run_stays_what_it_was(moved, tmp_path,
     run, after = moved
     settings = run.config()
     assert resume(run, tmp_path) == 1 and "--data folder:PATH" in capsys.readouterr().err
-    picture(99).save(after / "heads" / "000.png")
+    noise_image(99).save(after / "heads" / "000.png")
     assert resume(run, tmp_path, "--data", f"folder:{after}") == 1
     assert "not those that this run began with" in capsys.readouterr().err
     assert run.config() == settings and run.state_path.exists()

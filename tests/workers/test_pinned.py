@@ -1,4 +1,4 @@
-"""The pinned picture is asked about when it is time, and training never notices."""
+"""The pinned image is asked about when it is time, and training never notices."""
 
 import os
 from dataclasses import replace
@@ -26,12 +26,12 @@ def never_by_the_clock(monkeypatch):
 
 def drawn(colour="black") -> Image.Image:
     """A seven, written on white paper."""
-    picture = Image.new("RGB", (120, 90), "white")
-    ImageDraw.Draw(picture).line([(40, 15), (80, 15), (55, 75)], fill=colour, width=9)
-    return picture
+    image = Image.new("RGB", (120, 90), "white")
+    ImageDraw.Draw(image).line([(40, 15), (80, 15), (55, 75)], fill=colour, width=9)
+    return image
 
 
-def work(run, tmp_path, at=None, act=None) -> list[events.PictureSeen]:
+def work(run, tmp_path, at=None, act=None) -> list[events.PredictionLogged]:
     """Drain a worker, `act()` once the step `at` has ended; returns its answers."""
     told = []
     for event in Worker(run, tmp_path / "data").work():
@@ -39,25 +39,25 @@ def work(run, tmp_path, at=None, act=None) -> list[events.PictureSeen]:
         if act and isinstance(event, events.StepEnded) and event.phase == "training" and event.step == at:
             act()
     assert isinstance(told[-1], events.RunEnded | events.RunPaused)
-    return [event for event in told if isinstance(event, events.PictureSeen)]
+    return [event for event in told if isinstance(event, events.PredictionLogged)]
 
 
 def steps(run) -> list[int]:
-    return [answer.step for answer in run.view().pictures]
+    return [answer.step for answer in run.view().predictions]
 
 
 # --- the file ---------------------------------------------------------------------------------------------------
 
 
-def test_a_picture_is_kept_as_the_network_sees_it_and_can_be_replaced_and_removed(run):
-    file = PinnedFile(run.picture_path)
+def test_an_image_is_kept_as_the_network_sees_it_and_can_be_replaced_and_removed(run):
+    file = PinnedFile(run.pinned_path)
     assert file.look() is None
     pin(run, drawn())
     first = file.look()
-    assert first.picture == fit(drawn()) and file.look() is first  # not decoded again
+    assert first.image == fit(drawn()) and file.look() is first  # not decoded again
     pin(run, drawn("red"))
     second = file.look()
-    assert second.picture == fit(drawn("red")) and second.id != first.id
+    assert second.image == fit(drawn("red")) and second.id != first.id
     unpin(run)
     unpin(run)
     assert file.look() is None
@@ -68,8 +68,8 @@ def test_a_picture_is_kept_as_the_network_sees_it_and_can_be_replaced_and_remove
 
 def test_a_damaged_file_is_told_from_none(run):
     pin(run, drawn())
-    run.picture_path.write_bytes(run.picture_path.read_bytes()[:200])
-    assert PinnedFile(run.picture_path).look().picture is None
+    run.pinned_path.write_bytes(run.pinned_path.read_bytes()[:200])
+    assert PinnedFile(run.pinned_path).look().image is None
 
 
 # --- when it is asked -------------------------------------------------------------------------------------------
@@ -78,8 +78,8 @@ def test_a_damaged_file_is_told_from_none(run):
 def test_the_untrained_network_is_asked_and_then_after_each_epoch(run, tmp_path, never_by_the_clock):
     pin(run, drawn())
     answers = work(run, tmp_path)
-    assert [answer.step for answer in answers] == [0, 9, 18] and answers == list(run.view().pictures)
-    assert {answer.picture for answer in answers} == {PinnedFile(run.picture_path).look().id}
+    assert [answer.step for answer in answers] == [0, 9, 18] and answers == list(run.view().predictions)
+    assert {answer.image for answer in answers} == {PinnedFile(run.pinned_path).look().id}
     assert all(len(a.probabilities) == 10 and sum(a.probabilities) == pytest.approx(1, abs=1e-3) for a in answers)
     assert answers[0].probabilities != answers[-1].probabilities
 
@@ -106,7 +106,7 @@ def test_it_is_asked_by_the_clock_in_between(run, tmp_path, monkeypatch):
     monkeypatch.setattr("resnet_demo.training.trainer.time.monotonic", clock)
     pin(run, drawn())
     work(run, tmp_path)
-    answers = run.view().pictures
+    answers = run.view().predictions
     between = [a for a in answers if a.step not in (0, 9, 18)]
     assert between and len(set(steps(run))) == len(answers)  # never twice at one step
     waits = [b.elapsed_s - a.elapsed_s for a, b in pairwise(answers) if b in between]
@@ -116,7 +116,7 @@ def test_it_is_asked_by_the_clock_in_between(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("elapsed_s", "waited_s"), [(1, 2), (40, 2), (200, 10), (600, 30), (36_000, 30)])
 def test_answers_come_densest_at_the_beginning_and_at_least_every_30_s(run, elapsed_s, waited_s):
     pin(run, drawn())
-    asker = module.PictureAsker(run)
+    asker = module.PinnedImagePredictor(run)
     trainer = _Oracle()
 
     def at(step, elapsed_s):
@@ -131,7 +131,7 @@ def test_answers_come_densest_at_the_beginning_and_at_least_every_30_s(run, elap
 def test_numbers_that_are_none_are_no_answer(run):
     pin(run, drawn())
     begun = events.RunPaused(time=0.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0)
-    assert module.PictureAsker(run).ask(_Oracle(float("nan")), False, begun) is None
+    assert module.PinnedImagePredictor(run).ask(_Oracle(float("nan")), False, begun) is None
 
 
 class _Oracle:
@@ -148,33 +148,33 @@ class _Oracle:
 # --- during a run -----------------------------------------------------------------------------------------------
 
 
-def test_a_picture_that_comes_during_the_run_is_asked_about_within_one_step(run, tmp_path, never_by_the_clock):
+def test_an_image_that_comes_during_the_run_is_asked_about_within_one_step(run, tmp_path, never_by_the_clock):
     work(run, tmp_path, at=3, act=lambda: pin(run, drawn()))
     assert steps(run) == [3, 9, 18]
 
 
-def test_a_replaced_picture_is_asked_about_at_once_and_a_removed_one_no_more(run, tmp_path, never_by_the_clock):
+def test_a_replaced_image_is_asked_about_at_once_and_a_removed_one_no_more(run, tmp_path, never_by_the_clock):
     pin(run, drawn())
-    first = PinnedFile(run.picture_path).look().id
+    first = PinnedFile(run.pinned_path).look().id
     work(run, tmp_path, at=3, act=lambda: pin(run, drawn("red")))
-    second = PinnedFile(run.picture_path).look().id
-    assert [(a.step, a.picture) for a in run.view().pictures] == [
+    second = PinnedFile(run.pinned_path).look().id
+    assert [(a.step, a.image) for a in run.view().predictions] == [
         (0, first), (3, second), (9, second), (18, second),
     ]  # fmt: skip
 
 
-def test_a_removed_picture_is_asked_about_no_more(run, tmp_path, never_by_the_clock):
+def test_a_removed_image_is_asked_about_no_more(run, tmp_path, never_by_the_clock):
     pin(run, drawn())
     work(run, tmp_path, at=3, act=lambda: unpin(run))
     assert steps(run) == [0]
 
 
-def test_a_damaged_picture_does_not_disturb_the_run(run, tmp_path):
-    run.picture_path.write_bytes(os.urandom(300))
+def test_a_damaged_image_does_not_disturb_the_run(run, tmp_path):
+    run.pinned_path.write_bytes(os.urandom(300))
     assert work(run, tmp_path) == [] and run.view().ended.outcome == "finished"
 
 
-def test_a_resumed_run_keeps_its_picture_and_no_answer_twice(run, tmp_path, never_by_the_clock):
+def test_a_resumed_run_keeps_its_image_and_no_answer_twice(run, tmp_path, never_by_the_clock):
     pin(run, drawn())
     work(run, tmp_path, at=9, act=lambda: run.request(PAUSE))
     assert steps(run) == [0]  # it pauses at once

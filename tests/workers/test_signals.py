@@ -20,7 +20,7 @@ def handlers():
 @pytest.mark.parametrize("number", ALL)
 def test_the_first_asks_to_pause_and_only_a_hangup_may_come_again(number):
     signals = PauseSignals()
-    signals.heed()
+    signals.install()
     signal.raise_signal(number)
     assert signals.came
     assert [signal.getsignal(one) for one in ALL] == [signal.SIG_DFL, signal.SIG_DFL, signal.SIG_IGN]
@@ -31,7 +31,7 @@ def test_the_first_asks_to_pause_and_only_a_hangup_may_come_again(number):
 def test_what_was_ignored_stays_ignored(number):
     signal.signal(number, signal.SIG_IGN)
     signals = PauseSignals()
-    signals.heed()
+    signals.install()
     signal.raise_signal(number)
     assert not signals.came
     signal.raise_signal(next(one for one in ALL if one != number))
@@ -41,7 +41,7 @@ def test_what_was_ignored_stays_ignored(number):
 def test_the_second_does_what_it_is_told_to():
     seconds = []
     signals = PauseSignals(second=lambda number, frame: seconds.append(number))
-    signals.heed()
+    signals.install()
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.raise_signal(number)
     assert seconds == [signal.SIGINT]

@@ -234,7 +234,7 @@ def test_pausing_while_a_resumed_run_loads_keeps_its_place(run, tmp_path):
 
 
 def test_changed_data_are_noticed_before_they_spoil_a_run(store, tiny_config, tmp_path):
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     for index in range(80):
         path = folder / ("light" if index % 2 else "dark") / f"{index}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

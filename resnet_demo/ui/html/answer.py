@@ -1,4 +1,4 @@
-"""What a checkpoint says of a picture, in words and HTML: pure functions. Imports neither gradio nor torch."""
+"""What a checkpoint says of an image, in words and HTML: pure functions. Imports neither gradio nor torch."""
 
 from collections.abc import Sequence
 from html import escape
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.text import accuracy_text, checkpoint_text
 from resnet_demo.text import percent
-from resnet_demo.ui.pictures import data_url
+from resnet_demo.ui.images import data_url
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.predictor import Prediction
@@ -31,16 +31,16 @@ def known_html(info: ModelInfo | None) -> str:
         return '<p class="classify-known">The classes that the network knows will be listed here.</p>'
     chips = "".join(f"<li>{escape(name)}</li>" for name in info.classes)
     return (
-        f'<div class="classify-known"><p>It knows these {len(info.classes)} classes, and takes every picture for one '
+        f'<div class="classify-known"><p>It knows these {len(info.classes)} classes, and takes every image for one '
         f'of them:</p><ul tabindex="0" aria-label="classes">{chips}</ul></div>'
     )
 
 
-# --- the card beside the picture: one height in every state ---------------------------------------------------
+# --- the card beside the image: one height in every state ---------------------------------------------------
 
 
 def answer_html(prediction: "Prediction", run: str) -> str:
-    """The likeliest class, the run that says so, the picture as the network saw it, and a bar for each class."""
+    """The likeliest class, the run that says so, the image as the network saw it, and a bar for each class."""
     name, share = prediction.ranked[0]
     probability = _unbroken(percent(share))
     note = (
@@ -56,28 +56,28 @@ def answer_html(prediction: "Prediction", run: str) -> str:
         f'probability</span></p><p class="classify-who">answered by <b>{escape(run)}</b><br>'
         f"{_unbroken(escape(checkpoint_text(prediction.info)))}</p>{note}"
     )
-    picture = (
-        f'<img src="{data_url(prediction.seen)}" alt="The picture at 32 by 32 pixels, as the network saw it">'
+    image = (
+        f'<img src="{data_url(prediction.seen)}" alt="The image at 32 by 32 pixels, as the network saw it">'
         "<figcaption>What the network saw:<br>32 × 32 pixels</figcaption>"
     )
     more = len(prediction.ranked) - SHOWN
     rest = f'<p class="classify-more">and {more} less likely classes</p>' if more > 0 else ""
-    return _card(picture, verdict, _bars(prediction.ranked[:SHOWN]) + rest)
+    return _card(image, verdict, _bars(prediction.ranked[:SHOWN]) + rest)
 
 
 def empty_html(info: ModelInfo | None) -> str:
-    """Before a picture: what will stand here, and how to make it appear."""
+    """Before an image: what will stand here, and how to make it appear."""
     if info is None:
         return _card(
-            _no_picture(),
+            _no_image(),
             f'<p class="classify-title">No checkpoint yet</p><p>{NO_CHECKPOINT} Start a training: it saves its first '
-            "checkpoint within a minute, and from then on a picture is answered here.</p>"
+            "checkpoint within a minute, and from then on an image is answered here.</p>"
             '<button class="classify-to-train" data-to-train>Go to Train</button>',
             '<p class="classify-space">Each class and its probability will stand here, the likeliest first.</p>',
         )
     return _card(
-        _no_picture(),
-        '<p class="classify-title">Show it a picture</p><p>Drop, paste or photograph one: the '
+        _no_image(),
+        '<p class="classify-title">Show it an image</p><p>Drop, paste or photograph one: the '
         "classes will be ranked here, the likeliest first.</p>",
         _unanswered(info),
     )
@@ -86,12 +86,12 @@ def empty_html(info: ModelInfo | None) -> str:
 def problem_html(sentence: str, info: ModelInfo | None) -> str:
     """What went wrong, in place of an answer."""
     verdict = f'<p class="classify-title">✕ No answer</p><p role="alert">{escape(sentence)}</p>'
-    return _card(_no_picture(), verdict, _unanswered(info) if info else "")
+    return _card(_no_image(), verdict, _unanswered(info) if info else "")
 
 
-def _card(picture: str, verdict: str, bars: str) -> str:
+def _card(image: str, verdict: str, bars: str) -> str:
     return (
-        f'<div class="classify-card"><div class="classify-head"><figure class="classify-seen">{picture}</figure>'
+        f'<div class="classify-card"><div class="classify-head"><figure class="classify-seen">{image}</figure>'
         f'<div class="classify-verdict">{verdict}</div></div>{bars}</div>'
     )
 
@@ -101,7 +101,7 @@ def _unbroken(text: str) -> str:
     return text.replace(" %", "\u00a0%")
 
 
-def _no_picture() -> str:
+def _no_image() -> str:
     return '<div class="classify-blank"></div><figcaption>What the network sees:<br>32 × 32 pixels</figcaption>'
 
 

@@ -22,7 +22,7 @@ Point = tuple[float, float]
 @dataclass(frozen=True)
 class Series:
     """A named curve of (x, y) points in data units. `kind` is its CSS class, which says colour and dashes; `dotted`
-    marks its points; `noisy` is measured on few pictures at a time, so that smoothing helps to see where it goes;
+    marks its points; `noisy` is measured on few images at a time, so that smoothing helps to see where it goes;
     `mark` is a letter that stands where the curve ends; `labelled` writes its name at its highest point instead of in
     the legend."""
 

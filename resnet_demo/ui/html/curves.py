@@ -104,7 +104,7 @@ def logged(view: events.RunView, along: Along, name: str, label: str, noisy: boo
 
 
 def measured(view: events.RunView, along: Along, name: str, label: str) -> Series:
-    """One number of the evaluations after the epochs; not noisy: it is the mean over all test pictures."""
+    """One number of the evaluations after the epochs; not noisy: it is the mean over all test images."""
     values = ((ended, getattr(ended, name)) for ended in view.epochs)
     return Series(label, "test", [(along.of(e), value) for e, value in values if value is not None], dotted=True)
 
@@ -122,12 +122,12 @@ def _rate_of(config: TrainConfig, step: int, total_steps: int) -> float:
 
 
 def schedule_chart(config: TrainConfig | None = None, steps_per_epoch: int | None = None) -> str:
-    """The learning rate that a run with this config would have. Empty axes without a config, and where the pictures
+    """The learning rate that a run with this config would have. Empty axes without a config, and where the images
     have not been counted yet."""
     epochs, peak = (config.epochs, config.learning_rate) if config else (1, 1.0)
     series = [planned(config, Along("epoch", epochs, steps_per_epoch), "")] if config and steps_per_epoch else []
     y = from_zero("learning rate", series, peak)
-    x, empty = Axis("epoch", 0.0, epochs), "drawn once the pictures are counted"
+    x, empty = Axis("epoch", 0.0, epochs), "drawn once the images are counted"
     return line_chart("Planned learning rate", x, y, series, empty=empty, height=SCHEDULE_HEIGHT)
 
 

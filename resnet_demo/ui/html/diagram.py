@@ -25,7 +25,7 @@ SLAB_HEIGHT, SLAB_LENGTH, SLANT = 58, 74, 0.34  # of the largest feature map, in
 
 SCALE_NOTE = (
     "Each slab is a <b>feature map</b>, what one part of the network hands to the next: as tall and deep as it "
-    "has pixels, as long as it has <b>channels</b> (one channel is one picture, made by one learned filter; the "
+    "has pixels, as long as it has <b>channels</b> (one channel is one image, made by one learned filter; the "
     "input’s three are red, green and blue). Lengths grow with the square root of the numbers, so that the "
     "smallest can still be seen. <b>Stride</b> is how many pixels a layer moves at each step: stride 2 halves "
     "the side."
@@ -76,11 +76,11 @@ def summary_html(network: NetworkDescription) -> str:
         (plural(layers, "layer"), f"with weights on the main path; {inside} of them inside the blocks"),
         (plural(len(blocks), "block"), escape(counted(block.kind for block in blocks))),
         (f"{rounded_text(network.parameters)} parameters", "the numbers that training adjusts"),
-        (f"{rounded_text(network.multiply_adds)} multiply-adds", "the work of looking at one picture once"),
+        (f"{rounded_text(network.multiply_adds)} multiply-adds", "the work of looking at one image once"),
     ]
     items = "".join(f"<li><strong>{figure}</strong><span>{hint}</span></li>" for figure, hint in figures)
     title = (
-        f"{escape(network.label)}: a picture of {shape_text(network.in_shape)} in, "
+        f"{escape(network.label)}: an image of {shape_text(network.in_shape)} in, "
         f"{plural(network.head[-1].out_shape[0], 'score')} out"
     )
     return f'<h2 class="arch-title">{title}</h2><ul class="arch-figures">{items}</ul>'
@@ -99,7 +99,7 @@ def network_html(network: NetworkDescription) -> str:
         *(_stage(number, stage, slab) for number, stage in enumerate(network.stages, start=1)),
         _part("head", "Head", slab.svg(head[-1].out_shape), _change(head), _layer_list(head)),
     ]
-    label = f"{escape(network.label)}, from the picture to the classes"
+    label = f"{escape(network.label)}, from the image to the classes"
     return (
         f'<ol class="arch-network" style="--stages: {len(network.stages)}" aria-label="{label}">{"".join(parts)}</ol>'
         f'{_legend(network)}<p class="arch-note">{SCALE_NOTE}</p>'

@@ -1,4 +1,4 @@
-"""The pinned picture on the page, and how the network made up its mind about it: pure functions from plain data to
+"""The pinned image on the page, and how the network made up its mind about it: pure functions from plain data to
 HTML. Imports neither gradio nor torch."""
 
 from collections import Counter
@@ -12,7 +12,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.ui.html.chart import Axis, Series, line_chart
 from resnet_demo.ui.html.curves import Along
-from resnet_demo.ui.pictures import data_url
+from resnet_demo.ui.images import data_url
 
 COLOURED = 5  # curves with a colour and a name; more cannot be told apart
 FAINT = 10  # and those behind them that came closest
@@ -24,7 +24,7 @@ WHAT_IT_IS = "Watch the network make up its mind about it while it learns."
 class Answer:
     """The classes by their probability (0..1), the likeliest first, where the run was."""
 
-    at: events.PictureSeen
+    at: events.PredictionLogged
     ranked: tuple[tuple[str, float], ...]
 
     @property
@@ -33,44 +33,44 @@ class Answer:
 
 
 def answers_of(snapshot: Snapshot | None) -> list[Answer]:
-    """What the network made of the picture that is pinned now, from the first answer on."""
+    """What the network made of the image that is pinned now, from the first answer on."""
     if snapshot is None or snapshot.pinned is None or snapshot.view.started is None:
         return []
     classes, wanted = snapshot.view.started.classes, snapshot.pinned.id
-    seen = [s for s in snapshot.view.pictures if s.picture == wanted and len(s.probabilities) == len(classes)]
+    seen = [s for s in snapshot.view.predictions if s.image == wanted and len(s.probabilities) == len(classes)]
     return [
         Answer(s, tuple(sorted(zip(classes, s.probabilities, strict=True), key=lambda pair: -pair[1]))) for s in seen
     ]
 
 
-# --- the picture and the words --------------------------------------------------------------------------------
+# --- the image and the words --------------------------------------------------------------------------------
 
 
 def pinned_html(snapshot: Snapshot | None, owner: bool = True) -> str:
-    """The picture, what the network says of it now, and how it came to that."""
+    """The image, what the network says of it now, and how it came to that."""
     if snapshot is None or snapshot.pinned is None:
         return _empty(owner)
     remove = (
-        '<button class="pinned-remove" data-unpin>Remove the photo</button>'
+        '<button class="pinned-remove" data-unpin>Remove the image</button>'
         if owner and not snapshot.run.is_shipped
         else ""
     )
-    picture = snapshot.pinned.picture
-    if picture is None:
+    image = snapshot.pinned.image
+    if image is None:
         words = _words(
-            "The photo is damaged", f"Its file in the run cannot be read. {'Pin it again.' if owner else ''}"
+            "The image is damaged", f"Its file in the run cannot be read. {'Pin it again.' if owner else ''}"
         )
         return _card(_blank(), words + remove)
     answers = answers_of(snapshot)
     words = _opinion(snapshot, answers) if answers else _words("Not asked yet", _not_asked(snapshot))
-    return _card(_shown(picture), words + remove)
+    return _card(_shown(image), words + remove)
 
 
 def _empty(owner: bool) -> str:
     if not owner:
-        return _card(_blank(), _words("No photo is pinned", "Where its owner pins one to a run, one sees here how the "
+        return _card(_blank(), _words("No image is pinned", "Where its owner pins one to a run, one sees here how the "
                                       "network makes up its mind about it."))  # fmt: skip
-    return _card(_blank(), _words("Pin a photo", WHAT_IT_IS, "Drop one below, before a run or during it."))
+    return _card(_blank(), _words("Pin an image", WHAT_IT_IS, "Drop one below, before a run or during it."))
 
 
 def _not_asked(snapshot: Snapshot) -> str:
@@ -113,27 +113,27 @@ def _words(title: str, *sentences: str) -> str:
     return f'<p class="pinned-title">{title}</p>' + "".join(f"<p>{sentence}</p>" for sentence in sentences)
 
 
-def _card(picture: str, words: str) -> str:
-    return f'<div class="pinned-card">{picture}<div class="pinned-words">{words}</div></div>'
+def _card(image: str, words: str) -> str:
+    return f'<div class="pinned-card">{image}<div class="pinned-words">{words}</div></div>'
 
 
 def _blank() -> str:
-    return '<div class="pinned-picture"></div>'
+    return '<div class="pinned-image"></div>'
 
 
-def _shown(picture: Image.Image) -> str:
-    return f'<img class="pinned-picture" src="{data_url(picture)}" alt="The pinned photo, at 32 by 32 pixels">'
+def _shown(image: Image.Image) -> str:
+    return f'<img class="pinned-image" src="{data_url(image)}" alt="The pinned image, at 32 by 32 pixels">'
 
 
-def photo_label(training: bool) -> str:
-    """What will become of a photo that is dropped."""
+def drop_label(training: bool) -> str:
+    """What will become of an image that is dropped."""
     return "For the run shown, which is training" if training else "For the next run you start or resume"
 
 
 # --- the curves -----------------------------------------------------------------------------------------------
 
 
-def mind_chart(snapshot: Snapshot | None, by: str = "epoch") -> str:
+def probability_chart(snapshot: Snapshot | None, by: str = "epoch") -> str:
     """The probability of each class over the run: those that were ever the likeliest in colour and named, the others
     faint behind them."""
     answers = answers_of(snapshot)

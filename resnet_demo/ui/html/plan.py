@@ -26,11 +26,11 @@ def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) 
     download = f"Downloads {fetched} first. " if fetched else ""
     about = "about " if guess.about else ""
     if guess.steps_per_epoch == 0:
-        time = "The training pictures do not fill one batch: choose a smaller batch, or more pictures."
+        time = "The training images do not fill one batch: choose a smaller batch, or more images."
     elif guess.images_per_s is None:
         time = "How long it takes shows as soon as it trains: no run like it has told its speed on this device yet."
     elif guess.seconds is None:
-        time = "How long it takes shows once the pictures are counted."
+        time = "How long it takes shows once the images are counted."
     else:
         takes = duration(guess.seconds)
         if guess.about and guess.least_s and guess.most_s:
@@ -41,6 +41,6 @@ def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) 
 
 
 def download_size(config: TrainConfig, data_dir: Path) -> int:
-    """Bytes of pictures that Start will fetch before the first step."""
+    """Bytes of images that Start will fetch before the first step."""
     known = KNOWN.get(config.data)
     return known.download_bytes(data_dir) if known else 0

@@ -17,7 +17,7 @@ from resnet_demo.text import duration, percent, rate
 
 CURVES_HINT = (
     "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
-    "while the weights move, on shifted and mirrored pictures and with label smoothing; test on pictures never trained "
+    "while the weights move, on shifted and mirrored images and with label smoothing; test on images never trained "
     "on, with averaged weights. So test may well look better."
 )
 
@@ -108,7 +108,7 @@ def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
                 "in Classify, or start your own."
             )
         case "finished":
-            return f"Test accuracy {percent(view.test_accuracy)}. Drop a picture into Classify to ask it something."
+            return f"Test accuracy {percent(view.test_accuracy)}. Drop an image into Classify to ask it something."
         case "failed" if not owner:
             return "The training failed; its owner is told why."
         case "stopped" if snapshot.is_kept:
@@ -119,7 +119,7 @@ def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
 
 def _end(snapshot: Snapshot, owner: bool) -> str:
     """How the process ended that has left no ending itself."""
-    exit, said = snapshot.exit, snapshot.last_words if owner else ""
+    exit, said = snapshot.exit, snapshot.exit_reason if owner else ""
     words = f", with the last words “{said}”" if said else ""
     if exit is None:
         return f"The training process is gone{words}"

@@ -10,7 +10,7 @@ import gradio as gr
 
 from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS, NetworkSpec
 from resnet_demo.ui.html import block_diagram, diagram
-from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
 
 INPUT_SIZES = (32, 64, 128, 224)
 MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
@@ -22,7 +22,7 @@ WHY = """
 of making it anew.</p>
 <div class="arch-why">
 <div><h3>The problem</h3><p>Deeper should be better, but a plain stack of layers gets worse: on CIFAR-10, 56
-plain layers make more errors than 20, even on the pictures they were trained on. They have not learned
+plain layers make more errors than 20, even on the images they were trained on. They have not learned
 these by heart; they are harder to train. This is called <b>degradation</b>.</p></div>
 <div><h3>The idea</h3><p>A <b>residual block</b> does not learn what should come out, H(x), but what must be
 added to what came in: the <b>residual</b> <span class="arch-orange">F(x) = H(x) − x</span>. The input <span
@@ -61,7 +61,7 @@ element.addEventListener('click', (event) => {
 
 # A drawing takes milliseconds once torch is there. The handler checks its values: its sentence is a better answer
 # than Gradio's.
-HANDLER = {**QUIET, **UNCHECKED}
+HANDLER = {**POLL_EVENT, **RAW_INPUTS}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def build_architecture_tab() -> ArchitectureTab:
             _labelled(STEMS, FIRST.architecture.stems),
             value=FIRST.stem,
             label="Stem",
-            info="The first layers: they shrink the picture for the blocks.",
+            info="The first layers: they shrink the image for the blocks.",
             min_width=300,
         )
         shortcut = gr.Radio(

@@ -1,4 +1,4 @@
-"""The Classify tab: drop in a picture, and the newest checkpoint, or a chosen run's, ranks its classes.
+"""The Classify tab: drop in an image, and the newest checkpoint, or a chosen run's, ranks its classes.
 
 Torch is imported by the first answer, never by this module.
 """
@@ -17,8 +17,8 @@ from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
 from resnet_demo.runs.text import run_name
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.html import answer
-from resnet_demo.ui.pictures import uploaded_picture
-from resnet_demo.ui.wiring import QUIET, UNCHECKED, import_torch
+from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction, Predictor
@@ -30,9 +30,9 @@ element.addEventListener('click', (event) => {
 });
 """
 
-# Unchecked, since Gradio's own preparation of a picture would also turn 16 bits white, and take a path from a request
+# Unchecked, since Gradio's own preparation of an image would also turn 16 bits white, and take a path from a request
 # that leaves out its 'meta'.
-ASK = {"concurrency_limit": 2, "concurrency_id": "classify", **UNCHECKED}
+ASK = {"concurrency_limit": 2, "concurrency_id": "classify", **RAW_INPUTS}
 
 
 class Checkpoint(NamedTuple):
@@ -62,14 +62,14 @@ class ClassifyTab:
         self.first = gr.Textbox("", visible="hidden")  # changes when the first checkpoint has come
         with gr.Row(elem_classes="classify-row"):  # three parts, placed by the style sheet
             with gr.Column(elem_classes="classify-ask"):
-                self.picture = gr.Image(
+                self.image = gr.Image(
                     type="filepath",
                     sources=["upload", "clipboard", "webcam"],
-                    label="Picture",
+                    label="Image",
                     height=340,
                     buttons=[],
-                    placeholder="Drop a picture here\n- or -\nClick to choose one",
-                    elem_id="classify-picture",
+                    placeholder="Drop an image here\n- or -\nClick to choose one",
+                    elem_id="classify-image",
                 )
                 self.trim = gr.Checkbox(
                     True,
@@ -91,9 +91,9 @@ class ClassifyTab:
                 self.again = gr.Button("Ask again", visible=info is not None)
 
     def _wire(self) -> None:
-        question = [self.picture, self.run, self.trim]
+        question = [self.image, self.run, self.trim]
         gr.on(
-            [self.picture.change, self.run.input, self.trim.input, self.again.click, self.first.change],
+            [self.image.change, self.run.input, self.trim.input, self.again.click, self.first.change],
             self.show_answer,
             question,
             self.answer,
@@ -103,14 +103,14 @@ class ClassifyTab:
             api_visibility="undocumented",
             **ASK,
         )
-        self.run.change(self.show_known, self.run, self.known, api_name="show_known", **QUIET, **UNCHECKED)
+        self.run.change(self.show_known, self.run, self.known, api_name="show_known", **POLL_EVENT, **RAW_INPUTS)
         gr.on(
             [],
             self.classify,
             question,
             gr.JSON(label="Answer", visible=False),
             api_name="classify",
-            api_description="Rank the classes for a picture, by the newest checkpoint or by a run's. The picture is a "
+            api_description="Rank the classes for an image, by the newest checkpoint or by a run's. The image is a "
             "file that you upload (at most 25 MB); a web address is not fetched.",
             **ASK,
         )
@@ -119,22 +119,22 @@ class ClassifyTab:
 
     def lead_to_train(self, tabs: gr.Tabs, train_id: str = "train") -> None:
         """Let the button that stands here before the first checkpoint open the Train tab."""
-        self.answer.click(lambda: gr.Tabs(selected=train_id), None, tabs, api_name="to_train", **QUIET)
+        self.answer.click(lambda: gr.Tabs(selected=train_id), None, tabs, api_name="to_train", **POLL_EVENT)
 
     def refresh_on(self, *events) -> None:
         """Keep the list of runs as it is on disk: call once, with what tells of a new checkpoint."""
         gr.on(
             events,
             self.refresh,
-            [self.seen, self.run, self.picture],
+            [self.seen, self.run, self.image],
             [self.seen, self.first, self.run, self.known, self.answer, self.again],
             api_name="refresh_classify",
-            **QUIET,
-            **UNCHECKED,
+            **POLL_EVENT,
+            **RAW_INPUTS,
         )
 
-    def refresh(self, seen: Any, chosen: Any, picture: Any) -> list:
-        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and a picture that
+    def refresh(self, seen: Any, chosen: Any, image: Any) -> list:
+        """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and an image that
         was dropped before there was any checkpoint is asked about now."""
         checkpoints = self._checkpoints()
         version = checksum(checkpoints)
@@ -147,7 +147,7 @@ class ClassifyTab:
             version if seen == checksum({}) else gr.skip(),
             gr.Dropdown(choices=_choices(checkpoints, self._info(checkpoints, NEWEST)), value=kept),
             answer.known_html(info),
-            answer.empty_html(info) if picture is None else gr.skip(),
+            answer.empty_html(info) if image is None else gr.skip(),
             gr.Button(visible=info is not None),
         ]
 
@@ -169,20 +169,20 @@ class ClassifyTab:
 
     # --- answers ----------------------------------------------------------------------------------------------
 
-    def show_answer(self, picture: Any, chosen: Any, trim: Any = True) -> str:
-        """The card beside the picture; what goes wrong is said in it."""
-        if picture is None:
+    def show_answer(self, image: Any, chosen: Any, trim: Any = True) -> str:
+        """The card beside the image; what goes wrong is said in it."""
+        if image is None:
             return answer.empty_html(self._info(self._checkpoints(), chosen))
         try:
-            prediction = self._ask(picture, chosen, trim)
+            prediction = self._ask(image, chosen, trim)
             return answer.answer_html(prediction, _name(self.store.get(prediction.run_id)))
         except UserError as error:
             return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
 
-    def classify(self, picture: Any, run: Any = NEWEST, trim: Any = True) -> dict[str, Any]:
+    def classify(self, image: Any, run: Any = NEWEST, trim: Any = True) -> dict[str, Any]:
         """The public endpoint: every class with its probability, and the checkpoint that answered."""
         try:
-            return self._ask(picture, run, trim).as_dict()
+            return self._ask(image, run, trim).as_dict()
         except UserError as error:
             raise gr.Error(str(error), title="No answer", print_exception=False) from error
 
@@ -190,7 +190,7 @@ class ClassifyTab:
         """Raises UserError."""
         if not isinstance(chosen, str):
             raise RunError(NO_SUCH_RUN)
-        decoded = uploaded_picture(upload, self.picture.GRADIO_CACHE, trim is not False)
+        decoded = uploaded_image(upload, self.image.GRADIO_CACHE, trim is not False)
         prediction = self._predictor().classify(decoded.image, None if chosen == NEWEST else chosen)
         return replace(prediction, trimmed=decoded.trimmed)
 

@@ -14,7 +14,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, SHOWN, UNSURE_RIGHT
 from resnet_demo.ui.tabs.classify import checkpoint_choices
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS
 
 TICK_S = 1.0  # while an evaluation is under way
 OPEN_CELL = """
@@ -26,7 +26,7 @@ element.addEventListener('click', (event) => {
 });
 """
 _BUTTON = {"size": "md", "min_width": 130}
-_QUIET = {**QUIET, **UNCHECKED}
+_QUIET = {**POLL_EVENT, **RAW_INPUTS}
 
 
 class EvaluateTab:
@@ -57,8 +57,8 @@ class EvaluateTab:
         self.run.input(lambda: "", None, self.gallery, **_QUIET)
         self.timer.tick(self.show, self.run, shown, api_name="evaluation_progress", **_QUIET)
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
-        self.start.click(self.evaluate, self.run, shown, api_name="start_evaluation", **ACT, **UNCHECKED)
-        self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACT, **UNCHECKED)
+        self.start.click(self.evaluate, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
+        self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.mistakes.click(self.show_mistakes, self.run, self.gallery, api_name="evaluation_mistakes", **_QUIET)
         self.unsure.click(self.show_unsure, self.run, self.gallery, api_name="evaluation_unsure", **_QUIET)
         self.report.click(self.show_cell, self.run, self.gallery, api_name="evaluation_cell", **_QUIET)

@@ -14,7 +14,7 @@ ADVANCED = {
     "Network": ("arch", "stem", "shortcut", "zero_init_residual", "whiten_stem", "start_from"),
     "Optimizer": ("optimizer", "schedule", "warmup", "norm_rate_factor", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "averaging", "crop_padding", "cutout", "flip"),
-    "Pictures": ("train_images", "test_images", "validation_images", "split", "normalisation"),
+    "Images": ("train_images", "test_images", "validation_images", "split", "normalisation"),
     "Machine": (
         "seed",
         "device",

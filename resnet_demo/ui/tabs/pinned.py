@@ -1,15 +1,15 @@
-"""The part of the Train tab where a photo is pinned to a run. What is shown of it stands in `pinned_card`."""
+"""The part of the Train tab where an image is pinned to a run. What is shown of it stands in `pinned_card`."""
 
 from typing import Any
 
 import gradio as gr
 
-from resnet_demo.data.headers import PictureError
+from resnet_demo.data.headers import ImageError
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html.pinned_card import mind_chart, photo_label, pinned_html
-from resnet_demo.ui.pictures import uploaded_picture
-from resnet_demo.ui.wiring import ACT, UNCHECKED
+from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
+from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.wiring import ACTION_EVENT, RAW_INPUTS
 
 # The button is part of the card, and is there only where it can be pressed.
 _UNPIN = """
@@ -17,59 +17,59 @@ element.addEventListener('click', (event) => {
   if (event.target.closest('[data-unpin]')) trigger('click');
 });
 """
-_ACTING = {**ACT, **UNCHECKED}
+_ACTING = {**ACTION_EVENT, **RAW_INPUTS}
 
 
-class PinnedPhoto:
-    """Built where it is called. A photo that is dropped while no run trains waits until the page starts one."""
+class PinnedImagePanel:
+    """Built where it is called. An image that is dropped while no run trains waits until the page starts one."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         with gr.Row():
             with gr.Column(min_width=300):
                 self.card = gr.HTML(pinned_html(None), elem_id="pinned", js_on_load=_UNPIN)
-                self.photo = gr.Image(
+                self.image = gr.Image(
                     type="filepath",
                     sources=["upload", "clipboard"],
-                    label=photo_label(training=False),
-                    height=190,  # the label lies over the photo
+                    label=drop_label(training=False),
+                    height=190,  # the label lies over the image
                     buttons=[],
-                    placeholder="Drop a photo here, or click to choose one",
+                    placeholder="Drop an image here, or click to choose one",
                     visible=backend.access.token is None,
-                    elem_id="photo",
+                    elem_id="image",
                 )
             with gr.Column(min_width=300):
-                self.mind = gr.HTML(mind_chart(None), elem_id="mind-chart")
+                self.mind = gr.HTML(probability_chart(None), elem_id="mind-chart")
 
     def wire(self, begun: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
         """`begun` are the buttons' events after which a run trains, `chosen` says which run the page shows. Returns the
         events after which it has something new to show."""
         self._chosen = chosen
-        dropped = self.photo.change(self.pin_photo, [self.photo, chosen], self.photo, api_name="pin", **_ACTING)
-        removed = self.card.click(self.unpin_photo, chosen, None, api_name="unpin", **_ACTING)
+        dropped = self.image.change(self.pin_image, [self.image, chosen], self.image, api_name="pin", **_ACTING)
+        removed = self.card.click(self.unpin_image, chosen, None, api_name="unpin", **_ACTING)
         return [dropped, *map(self.hand_over_after, begun), removed]
 
     def hand_over_after(self, begun: gr.events.Dependency) -> gr.events.Dependency:
-        """Pin a photo that waits to the run that has begun."""
-        return begun.success(self.pin_photo, [self.photo, self._chosen], self.photo, **_ACTING)
+        """Pin an image that waits to the run that has begun."""
+        return begun.success(self.pin_image, [self.image, self._chosen], self.image, **_ACTING)
 
-    def pin_photo(self, upload: Any, chosen: str, request: gr.Request) -> Any:
+    def pin_image(self, upload: Any, chosen: str, request: gr.Request) -> Any:
         """Pin it to the run that the page shows, where that trains: then it leaves the place where it was dropped."""
         self.backend.access.require_owner(request)
         if upload is None:
             return gr.skip()
         try:
-            picture = uploaded_picture(upload, self.photo.GRADIO_CACHE).image
-        except PictureError as error:
+            image = uploaded_image(upload, self.image.GRADIO_CACHE).image
+        except ImageError as error:
             raise gr.Error(str(error), title="Not pinned", print_exception=False) from error
         shown = self.backend.watcher.look(now=True).shown(chosen)
         if shown is None or not shown.status.is_live:
             return gr.skip()
-        self.backend.act(lambda: pin(shown.run, picture))
+        self.backend.act(lambda: pin(shown.run, image))
         return None
 
-    def unpin_photo(self, chosen: str, request: gr.Request) -> None:
-        """Take the photo out of the run that the page shows."""
+    def unpin_image(self, chosen: str, request: gr.Request) -> None:
+        """Take the image out of the run that the page shows."""
         self.backend.access.require_owner(request)
         shown = self.backend.watcher.look(now=True).shown(chosen)
         if shown is not None:

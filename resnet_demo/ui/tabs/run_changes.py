@@ -14,7 +14,7 @@ from resnet_demo.text import size
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import Picked, picked_runs
 from resnet_demo.ui.tabs.train import TrainTab
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS
 
 _FURTHER_EPOCHS = 8
 _BUTTON = {"interactive": False, "size": "md", "min_width": 120}
@@ -49,8 +49,8 @@ class RunChanges:
 
     def wire(self, tabs: gr.Tabs, train: TrainTab) -> list:
         """Connect the widgets; returns the events after which the page has something new to show. A continued run is
-        shown in the Train tab and takes the photo that waits there."""
-        quiet, acting = {**QUIET, **UNCHECKED}, {**ACT, **UNCHECKED}
+        shown in the Train tab and takes the image that waits there."""
+        quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
         asked = [self.doomed, self.confirm, self.question]
         self.delete.click(self.ask, self.picked, asked, api_name="ask_delete", **quiet)
         self.no.click(self.keep, None, [self.doomed, self.confirm], api_name="keep", **quiet)

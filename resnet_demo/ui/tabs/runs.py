@@ -16,7 +16,7 @@ from resnet_demo.ui.html.curves import X_AXES, ChartChoice
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, Picked, picked_runs, version_of
 from resnet_demo.ui.tabs.run_changes import RunChanges, one_picked
 from resnet_demo.ui.tabs.train import TrainTab
-from resnet_demo.ui.wiring import ACT, QUIET, UNCHECKED, chart_choice
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice
 
 # The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
 # its place, and so its colour and letter, while others come and go.
@@ -113,7 +113,7 @@ class RunsTab:
         return [self.seen, self.table, self.curves, self.differences, *buttons, *self.changes.shown]
 
     def _wire(self) -> None:
-        quiet, acting = {**QUIET, **UNCHECKED}, {**ACT, **UNCHECKED}
+        quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
         ticked = [self.picked, *self.changes.prefilled]
         self.table.select(self.pick, None, ticked, api_name="pick", trigger_mode="always_last", **quiet)
         self.table.click(self.sort, self.order, self.order, api_name="sort", **quiet)
@@ -218,7 +218,7 @@ class RunsTab:
         self.backend.access.require_owner(request)
         config, form = one_picked(self.backend.watcher, picked).config, self.train.form
         if config.data not in form.sources:
-            problem = "The pictures of this run are not offered here: start the app with --data folder:PATH."
+            problem = "The images of this run are not offered here: start the app with --data folder:PATH."
             raise gr.Error(problem, title="Not filled in", print_exception=False)
         return [gr.Tabs(selected="train"), *form.show(config)]
 

@@ -13,11 +13,11 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import present
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
 from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
-from resnet_demo.ui.html.pinned_card import mind_chart, photo_label, pinned_html
+from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
 from resnet_demo.ui.tabs.form import START_CHOICES, TrainForm
-from resnet_demo.ui.tabs.pinned import PinnedPhoto
-from resnet_demo.ui.wiring import ACT, AS_TEXT, QUIET, UNCHECKED, chart_choice, import_torch
+from resnet_demo.ui.tabs.pinned import PinnedImagePanel
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, chart_choice, import_torch
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
@@ -91,7 +91,7 @@ class TrainTab:
             elem_id="moved",
         )
         self._build_curves()
-        self.pinned = PinnedPhoto(self.backend)
+        self.pinned = PinnedImagePanel(self.backend)
         with gr.Accordion("Log", open=False):
             self.log = gr.HTML(present.log_html(None))
 
@@ -127,8 +127,8 @@ class TrainTab:
 
     def _wire(self) -> None:
         form = self.form.widgets
-        self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **QUIET).then(
-            self.plan_text, form, self.plan, **QUIET
+        self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **POLL_EVENT).then(
+            self.plan_text, form, self.plan, **POLL_EVENT
         )
         gr.on(
             [*(self.form[name].change for name in PLANNED_BY), self.ended.change],  # by then data and speed are known
@@ -137,12 +137,14 @@ class TrainTab:
             self.plan,
             trigger_mode="always_last",
             js=_PLANNING,
-            **QUIET,
+            **POLL_EVENT,
         ).then(None, js=_PLANNED)
-        acting, in_front = {**ACT, **UNCHECKED}, self.chosen
+        acting, in_front = {**ACTION_EVENT, **RAW_INPUTS}, self.chosen
         begun = [
-            self.start.click(self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACT),
-            self.tour.click(self.start_tour, None, in_front, api_name="tour", **ACT),
+            self.start.click(
+                self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACTION_EVENT
+            ),
+            self.tour.click(self.start_tour, None, in_front, api_name="tour", **ACTION_EVENT),
             self.resume.click(
                 self.resume_run, [self.chosen, self.moved], in_front, api_name="resume", js=RESUMED_RUN, **acting
             ),
@@ -156,15 +158,17 @@ class TrainTab:
         ]
         # Off from the press on, and as they should be once it is known what came of it.
         starters, buttons = [self.start, self.tour, self.resume], self._buttons
-        gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **QUIET)
+        gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **POLL_EVENT)
         for event in begun:
-            event.then(self.show_buttons, self.chosen, buttons, **QUIET, **UNCHECKED)
+            event.then(self.show_buttons, self.chosen, buttons, **POLL_EVENT, **RAW_INPUTS)
         self.acted = [*begun, *halted, *self.pinned.wire(begun, self.chosen)]
         self._wire_looking()
 
     def _wire_looking(self) -> None:
         """Each part is asked for by itself: of a step that is done, a page fetches the status and nothing else."""
-        self.version.status.change(self.show_status, self.chosen, self.status, api_name="status", **QUIET, **AS_TEXT)
+        self.version.status.change(
+            self.show_status, self.chosen, self.status, api_name="status", **POLL_EVENT, **RAW_INPUTS_OUTPUTS
+        )
         gr.on(
             [self.version.points.change, self.smoothing.change, self.axis.change],
             self.show_points,
@@ -172,20 +176,20 @@ class TrainTab:
             [*self.charts, self.log, self.pinned.card],
             api_name="points",
             trigger_mode="always_last",
-            **QUIET,
-            **AS_TEXT,
+            **POLL_EVENT,
+            **RAW_INPUTS_OUTPUTS,
         )
         lists = [self.chosen, self.form["start_from"]]
         self.version.states.change(
             self.show_states,
             [self.known_states, self.chosen],
-            [self.known_states, *lists, self.pinned.photo, self.ended, self.moved, *self._buttons],
+            [self.known_states, *lists, self.pinned.image, self.ended, self.moved, *self._buttons],
             api_name="states",
-            **QUIET,
-            **UNCHECKED,
+            **POLL_EVENT,
+            **RAW_INPUTS,
         )
         self.status.change(None, self.status, js=_SET_TITLE)
-        self.ended.change(self.announce, self.ended, api_name="announce", **ACT)
+        self.ended.change(self.announce, self.ended, api_name="announce", **ACTION_EVENT)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -197,7 +201,7 @@ class TrainTab:
         return present.visitor_html(owner) + present.lost_html(look) + card
 
     def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
-        """The curves as the page wants them, the log and the pinned photo."""
+        """The curves as the page wants them, the log and the pinned image."""
         look, owner = self.backend.watcher.look(), self._is_owner(request)
         shown = look.shown(chosen)
         charts = self._curves.of(look.version_of(shown).points, shown, chart_choice(smoothing, axis))
@@ -212,7 +216,7 @@ class TrainTab:
             look.version_of(shown).states,
             gr.Dropdown(choices=present.run_choices(look), **({} if look.has(chosen) else {"value": NEWEST})),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
-            gr.Image(visible=owner, label=photo_label(shown is not None and shown.status.is_live)),
+            gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
             *self.show_buttons(chosen, request),
@@ -331,4 +335,4 @@ class TrainTab:
 
 
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
-    return (*run_charts(shown, choice), mind_chart(shown, choice.by))
+    return (*run_charts(shown, choice), probability_chart(shown, choice.by))

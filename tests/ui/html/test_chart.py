@@ -40,7 +40,7 @@ def test_points_stand_where_the_axes_say():
     assert [x for x, _ in line(svg, "train")] == [LEFT, WIDTH - RIGHT]
 
 
-def test_nothing_is_drawn_outside_the_picture():
+def test_nothing_is_drawn_outside_the_image():
     for x, y in line(drawn(Series("train", "train", [(1, 99.0), (2, -1.0)])), "train"):
         assert 0 <= x <= WIDTH and 0 <= y <= HEIGHT
 
@@ -118,7 +118,7 @@ def test_numbers_are_written_in_the_axis_unit(axis, value, written):
     assert axis.write(value) == written
 
 
-def test_labels_stand_at_their_highest_points_in_the_picture_and_not_on_each_other():
+def test_labels_stand_at_their_highest_points_in_the_image_and_not_on_each_other():
     names = ["airplane", "automobile", "bird", "cat", "deer"]
     flat = [Series(name, name, [(0, 1.0), (1, 2.5 - i / 100)], labelled=True) for i, name in enumerate(names)]
     lone = Series("a long name", "lone", [(0, 0.5), (2, 1.0)], labelled=True)

@@ -59,7 +59,7 @@ def test_a_run_is_drawn_where_it_was_measured(tmp_path):
 
 @pytest.mark.parametrize("by", X_AXES)
 def test_the_axis_spans_the_whole_planned_run(tmp_path, by):
-    """Half of 3,000 steps are done: the curves end in the middle of the picture."""
+    """Half of 3,000 steps are done: the curves end in the middle of the image."""
     charts = run_charts(snapshot(tmp_path, points=1500), ChartChoice(by=by))
     assert all(line(html, "train")[-1][0] == pytest.approx(LEFT + INNER / 2, abs=1) for html in charts)
     label = svg_of(charts[0]).find(".//text[@class='label']").text
@@ -97,7 +97,7 @@ def test_before_start_the_form_alone_draws_the_schedule():
     assert highest[0] == pytest.approx(LEFT + 0.2 * INNER, abs=2)  # the peak stands where the warm-up ends
     flat = line(schedule_chart(preset_config("article"), 375), "planned")
     assert len({y for _, y in flat}) == 1
-    assert "once the pictures are counted" in schedule_chart(preset_config("fast"), None)
+    assert "once the images are counted" in schedule_chart(preset_config("fast"), None)
 
 
 def test_a_log_without_gradient_norms_says_so(tmp_path):

@@ -1,4 +1,4 @@
-"""The pinned picture in words and curves, in each state of a run, for owner and visitor."""
+"""The pinned image in words and curves, in each state of a run, for owner and visitor."""
 
 from xml.etree import ElementTree
 
@@ -8,12 +8,12 @@ from PIL import Image
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import Progress
-from resnet_demo.runs.pinned import PinnedPicture
+from resnet_demo.runs.pinned import PinnedImage
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
-from resnet_demo.ui.html.pinned_card import mind_chart, pinned_html, whole_percent
+from resnet_demo.ui.html.pinned_card import pinned_html, probability_chart, whole_percent
 
-PHOTO = PinnedPicture("a", Image.new("RGB", (32, 32), "teal"))
+IMAGE = PinnedImage("a", Image.new("RGB", (32, 32), "teal"))
 PLACE = {"time": 1.0, "epoch": 1, "images_seen": 0, "elapsed_s": 0.0}
 
 
@@ -29,9 +29,9 @@ def started(classes=("cat", "dog", "ship")):
     )  # fmt: skip
 
 
-def seen(step, *probabilities, picture="a"):
-    return events.PictureSeen(
-        **PLACE | {"elapsed_s": step * 2.0}, step=step, picture=picture, probabilities=probabilities
+def seen(step, *probabilities, image="a"):
+    return events.PredictionLogged(
+        **PLACE | {"elapsed_s": step * 2.0}, step=step, image=image, probabilities=probabilities
     )
 
 
@@ -39,7 +39,7 @@ def ended(outcome):
     return events.RunEnded(**PLACE, step=80, outcome=outcome)
 
 
-def snapshot(run, *log, pinned=PHOTO, alive=False):
+def snapshot(run, *log, pinned=IMAGE, alive=False):
     return Snapshot(
         run, run.config(), events.fold(log), alive, Progress("training") if alive else None, "run", pinned=pinned
     )
@@ -55,11 +55,11 @@ def curves(chart):
 # --- in words ---------------------------------------------------------------------------------------------------
 
 
-def test_before_a_photo_is_pinned_it_is_said_what_will_appear_and_how(run):
+def test_before_an_image_is_pinned_it_is_said_what_will_appear_and_how(run):
     for nothing in (None, snapshot(run, started(), pinned=None)):
         assert "Drop one below" in pinned_html(nothing) and "make up its mind" in pinned_html(nothing)
         assert "Drop" not in pinned_html(nothing, owner=False) and "make" in pinned_html(nothing, owner=False)
-        assert "its answers, one by one" in mind_chart(nothing)
+        assert "its answers, one by one" in probability_chart(nothing)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_before_a_photo_is_pinned_it_is_said_what_will_appear_and_how(run):
         ([started()], False, "when the run goes on"),
         ([started(), events.RunPaused(**PLACE, step=1)], False, "when the run goes on"),
         ([started(), ended("finished")], False, "ended before the network was asked"),
-        ([started(), seen(1, 0.5, 0.3, 0.2, picture="an earlier one")], True, "asked from its next step on"),
+        ([started(), seen(1, 0.5, 0.3, 0.2, image="an earlier one")], True, "asked from its next step on"),
     ],
 )
 def test_before_the_first_answer_it_is_said_when_it_comes(run, log, alive, words):
@@ -97,20 +97,20 @@ def test_a_mind_that_never_changed(run):
     assert "changed its mind once" in pinned_html(snapshot(run, started(), *CHANGING[:2]))
 
 
-def test_a_visitor_sees_the_photo_inside_the_page_and_cannot_remove_it(run):
+def test_a_visitor_sees_the_image_inside_the_page_and_cannot_remove_it(run):
     seen_by = {owner: pinned_html(snapshot(run, started(), *CHANGING), owner) for owner in (True, False)}
     assert all('src="data:image/png;base64,' in html and str(run.path) not in html for html in seen_by.values())
     assert "data-unpin" in seen_by[True] and "data-unpin" not in seen_by[False]
 
 
 def test_a_damaged_file_is_one_sentence_and_can_be_removed(run):
-    html = pinned_html(snapshot(run, started(), pinned=PinnedPicture("damaged", None)))
+    html = pinned_html(snapshot(run, started(), pinned=PinnedImage("damaged", None)))
     assert "cannot be read" in html and "<img" not in html and "data-unpin" in html
 
 
 def test_names_of_classes_are_escaped(run):
     log = [started(("<b>a", "<i>b")), seen(0, 0.9, 0.1), seen(1, 0.1, 0.9)]
-    for html in (pinned_html(snapshot(run, *log)), mind_chart(snapshot(run, *log))):
+    for html in (pinned_html(snapshot(run, *log)), probability_chart(snapshot(run, *log))):
         assert "<b>a" not in html and "<i>b" not in html and "&lt;b&gt;a" in html
 
 
@@ -125,17 +125,17 @@ def test_shares_are_whole_and_nothing_uncertain_is_called_certain(share, text):
 
 
 def test_what_was_ever_on_top_has_a_colour_and_its_name_and_the_rest_is_faint(run):
-    chart = mind_chart(snapshot(run, started(), *CHANGING))
+    chart = probability_chart(snapshot(run, started(), *CHANGING))
     assert set(curves(chart)) == {"curve class-1", "curve class-2 now", "curve faint"}
     names = {text.text: text.get("class") for text in ElementTree.fromstring(chart).findall(".//text") if text.text}
     assert names["cat"] == "name class-1" and names["dog"] == "name class-2 now" and "ship" not in names
     assert all(len(line.get("points").split()) == 4 for line in curves(chart).values())
 
 
-def test_only_the_picture_that_is_pinned_now_is_drawn(run):
-    log = [started(), seen(1, 0.1, 0.1, 0.8, picture="an earlier one"), *CHANGING]
-    assert mind_chart(snapshot(run, *log)) == mind_chart(snapshot(run, started(), *CHANGING))
-    assert curves(mind_chart(snapshot(run, *log, pinned=None))) == {}
+def test_only_the_image_that_is_pinned_now_is_drawn(run):
+    log = [started(), seen(1, 0.1, 0.1, 0.8, image="an earlier one"), *CHANGING]
+    assert probability_chart(snapshot(run, *log)) == probability_chart(snapshot(run, started(), *CHANGING))
+    assert curves(probability_chart(snapshot(run, *log, pinned=None))) == {}
 
 
 def test_at_most_five_have_a_colour_and_the_present_one_is_among_them(run):
@@ -145,7 +145,7 @@ def test_at_most_five_have_a_colour_and_the_present_one_is_among_them(run):
         return seen(step, *(0.5 if i == best else 0.5 / 39 for i in range(40)))
 
     log = [on_top(step, step // 3) for step in range(1, 30)] + [on_top(30, 39)]
-    chart = mind_chart(snapshot(run, started(classes), *log))
+    chart = probability_chart(snapshot(run, started(classes), *log))
     drawn = ElementTree.fromstring(chart).findall(".//polyline")
     kinds = [line.get("class") for line in drawn]
     assert len([kind for kind in kinds if "class-" in kind]) == 5 and kinds.count("curve faint") == 10
@@ -154,14 +154,14 @@ def test_at_most_five_have_a_colour_and_the_present_one_is_among_them(run):
 
 def test_a_class_keeps_its_colour_while_the_run_goes_on(run):
     for answers in range(2, 5):
-        chart = mind_chart(snapshot(run, started(), *CHANGING[:answers]))
+        chart = probability_chart(snapshot(run, started(), *CHANGING[:answers]))
         assert any(text.get("class").startswith("name class-1") and text.text == "cat"
                    for text in ElementTree.fromstring(chart).findall(".//text"))  # fmt: skip
 
 
 @pytest.mark.parametrize("by", ["epoch", "step", "time"])
 def test_the_axis_grows_with_the_run(run, by):
-    early, late = (mind_chart(snapshot(run, started(), *CHANGING[:n]), by) for n in (2, 4))
+    early, late = (probability_chart(snapshot(run, started(), *CHANGING[:n]), by) for n in (2, 4))
     across = [[float(p.split(",")[0]) for p in curves(c)["curve faint"].get("points").split()] for c in (early, late)]
     assert across[0][1] > across[1][1] and max(across[0]) > 250 and max(across[1]) > 250
 

@@ -13,7 +13,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.images import load_image
 from resnet_demo.inference.predictor import Predictor
 from resnet_demo.models.checkpoint import save_model
 from resnet_demo.runs.store import RunStore
@@ -63,8 +63,8 @@ def store(folder):
 
 
 @pytest.fixture
-def picture(tmp_path):
-    path = tmp_path / "picture.png"
+def image(tmp_path):
+    path = tmp_path / "image.png"
     Image.radial_gradient("L").convert("RGB").crop((0, 0, 200, 90)).save(path)
     return path
 
@@ -104,18 +104,18 @@ def test_the_page_is_built_without_torch(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
 
 
-def test_without_a_checkpoint_the_page_leads_to_train(client, picture):
+def test_without_a_checkpoint_the_page_leads_to_train(client, image):
     _, _, _, known, answer = client.predict("", NEWEST, None, api_name="/refresh_classify")
     assert "No checkpoint yet" in answer and "data-to-train" in answer
     assert "will be listed here" in known
-    assert "There is no trained checkpoint yet" in refused(client, handle_file(picture), NEWEST)
-    card = client.predict(handle_file(picture), NEWEST, True, api_name="/show_answer")
+    assert "There is no trained checkpoint yet" in refused(client, handle_file(image), NEWEST)
+    card = client.predict(handle_file(image), NEWEST, True, api_name="/show_answer")
     assert "✕ No answer" in card and "There is no trained checkpoint yet" in card
 
 
-def test_a_picture_gets_the_predictors_answer(client, store, picture):
+def test_an_image_gets_the_predictors_answer(client, store, image):
     make_run(store, "run-1")
-    assert classify(client, picture) == Predictor(store).classify(load_picture(picture)).as_dict()
+    assert classify(client, image) == Predictor(store).classify(load_image(image)).as_dict()
 
 
 def test_a_wide_uniform_border_is_trimmed_unless_that_is_switched_off(client, store, tmp_path):
@@ -125,7 +125,7 @@ def test_a_wide_uniform_border_is_trimmed_unless_that_is_switched_off(client, st
     product.save(tmp_path / "product.png")
     answers = [classify(client, tmp_path / "product.png", NEWEST, trim) for trim in (True, False)]
     assert [answer["trimmed"] for answer in answers] == [True, False]
-    assert answers[1] == Predictor(store).classify(load_picture(tmp_path / "product.png")).as_dict()
+    assert answers[1] == Predictor(store).classify(load_image(tmp_path / "product.png")).as_dict()
     assert answers[0]["classes"] != answers[1]["classes"]
     cards = [
         client.predict(handle_file(tmp_path / "product.png"), NEWEST, trim, api_name="/show_answer")
@@ -134,19 +134,19 @@ def test_a_wide_uniform_border_is_trimmed_unless_that_is_switched_off(client, st
     assert ["uniform border was trimmed" in card for card in cards] == [True, False]
 
 
-def test_a_chosen_run_answers(client, store, picture):
+def test_a_chosen_run_answers(client, store, image):
     make_run(store, "run-1")
     make_run(store, "run-2", seed=1)
-    answers = [classify(client, picture, run) for run in ("run-1", "run-2", NEWEST)]
+    answers = [classify(client, image, run) for run in ("run-1", "run-2", NEWEST)]
     assert [answer["run"] for answer in answers] == ["run-1", "run-2", "run-2"]
     assert answers[0]["classes"] != answers[1]["classes"] == answers[2]["classes"]
 
 
-def test_the_next_answer_is_the_newer_checkpoints(client, store, picture):
+def test_the_next_answer_is_the_newer_checkpoints(client, store, image):
     run = make_run(store, "run-1")
-    assert "step 34, test accuracy 62.5" in client.predict(handle_file(picture), NEWEST, True, api_name="/show_answer")
+    assert "step 34, test accuracy 62.5" in client.predict(handle_file(image), NEWEST, True, api_name="/show_answer")
     save_model(run.model_path, network(1), replace(INFO, epoch=3, step=51, accuracy=0.75))
-    card = client.predict(handle_file(picture), NEWEST, True, api_name="/show_answer")
+    card = client.predict(handle_file(image), NEWEST, True, api_name="/show_answer")
     assert "run-1" in card and "step 51, test accuracy 75.0" in card and "after epoch 3" in card
 
 
@@ -157,21 +157,21 @@ def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(clien
     assert [value for _, value in choices["choices"]] == [NEWEST, "20260202-b", "20260101-a"]
     assert choices["choices"][1][0] == "20260202-b · test accuracy not yet measured"
     assert choices["value"] == NEWEST
-    assert "these 2 classes" in known and "Show it a picture" in answer
+    assert "these 2 classes" in known and "Show it an image" in answer
     page = client.predict(seen, NEWEST, None, api_name="/refresh_classify")
     assert "choices" not in str(page) and "classify-card" not in str(page)
 
 
-def test_a_chosen_run_stays_chosen_and_a_shown_answer_stays(client, store, picture):
+def test_a_chosen_run_stays_chosen_and_a_shown_answer_stays(client, store, image):
     make_run(store, "run-1")
     make_run(store, "run-2", replace(INFO, classes=("x", "y")))
-    _, _, choices, known, answer = client.predict("", "run-1", handle_file(picture), api_name="/refresh_classify")
+    _, _, choices, known, answer = client.predict("", "run-1", handle_file(image), api_name="/refresh_classify")
     assert choices["value"] == "run-1"
     assert "cat" in known
     assert "classify-card" not in str(answer)
 
 
-def test_the_first_checkpoint_and_no_other_asks_about_a_picture_that_waits(client, store):
+def test_the_first_checkpoint_and_no_other_asks_about_an_image_that_waits(client, store):
     """What `refresh` changes then triggers the answer, queued like any other."""
 
     def refreshed(seen):
@@ -193,16 +193,16 @@ def test_the_classes_of_the_chosen_run_are_shown(client, store):
     assert "will be listed here" in client.predict("../run-1", api_name="/show_known")
 
 
-def test_without_a_picture_the_card_says_what_to_do(client, store):
+def test_without_an_image_the_card_says_what_to_do(client, store):
     make_run(store, "run-1")
-    assert "Show it a picture" in client.predict(None, NEWEST, True, api_name="/show_answer")
-    assert "no uploaded picture" in refused(client, None, NEWEST)
+    assert "Show it an image" in client.predict(None, NEWEST, True, api_name="/show_answer")
+    assert "no uploaded image" in refused(client, None, NEWEST)
 
 
 # --- what is not trusted --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\nhalf"])
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\nhalf"])
 def test_a_broken_upload_is_one_sentence(client, store, tmp_path, content):
     make_run(store, "run-1")
     broken = tmp_path / "broken.png"
@@ -214,17 +214,17 @@ def test_a_broken_upload_is_one_sentence(client, store, tmp_path, content):
 
 
 @pytest.mark.parametrize("run", ["../run-1", "/etc/passwd", "..", "", "nothing", ["run-1"], {"a": 1}, 7, None])
-def test_a_foreign_run_is_one_sentence(client, store, picture, run):
+def test_a_foreign_run_is_one_sentence(client, store, image, run):
     make_run(store, "run-1")
-    assert "There is no such run (any more). Choose one from the list." in refused(client, handle_file(picture), run)
+    assert "There is no such run (any more). Choose one from the list." in refused(client, handle_file(image), run)
 
 
 @pytest.mark.parametrize("endpoint", ["classify", "show_answer"])
-def test_a_path_outside_the_uploads_is_refused(server, store, picture, folder, endpoint):
+def test_a_path_outside_the_uploads_is_refused(server, store, image, folder, endpoint):
     make_run(store, "run-1")
     climbing = f"{folder}/cache/../outside.png"
-    Path(climbing).resolve().write_bytes(picture.read_bytes())
-    for path in (str(picture), climbing, "/etc/passwd"):
+    Path(climbing).resolve().write_bytes(image.read_bytes())
+    for path in (str(image), climbing, "/etc/passwd"):
         for mark in ({}, {"meta": MARK}, {"meta": {}}):
             reply = raw(server, endpoint, {"path": path, **mark}, NEWEST, True)
             assert "probability" not in reply
@@ -239,7 +239,7 @@ def test_a_path_outside_the_uploads_is_refused(server, store, picture, folder, e
     [
         {"path": None, "url": "data:image/png;base64,AAAA"},
         {"url": "data:image/png;base64,AAAA", "meta": MARK},
-        {"path": "http://127.0.0.1:1/picture.png"},
+        {"path": "http://127.0.0.1:1/image.png"},
         {"path": "a\0b"},
         {},
         {"path": ["/etc/passwd"]},
@@ -248,7 +248,7 @@ def test_a_path_outside_the_uploads_is_refused(server, store, picture, folder, e
     ],
     ids=str,
 )
-def test_only_an_upload_is_a_picture(server, store, upload):
+def test_only_an_upload_is_an_image(server, store, upload):
     """A data: URL would pass by the limit on the size of uploads, and a web address is not ours to fetch."""
     make_run(store, "run-1")
     reply = raw(server, "classify", upload, NEWEST, True)
@@ -258,16 +258,16 @@ def test_only_an_upload_is_a_picture(server, store, upload):
 def test_only_classify_is_public(client):
     named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert list(named) == ["/classify"]
-    assert [parameter["parameter_name"] for parameter in named["/classify"]["parameters"]] == ["picture", "run", "trim"]
+    assert [parameter["parameter_name"] for parameter in named["/classify"]["parameters"]] == ["image", "run", "trim"]
 
 
 # --- the card -------------------------------------------------------------------------------------------------
 
 
-def test_class_names_and_run_names_are_text_not_html(store, picture):
+def test_class_names_and_run_names_are_text_not_html(store, image):
     info = replace(INFO, classes=("<script>x</script>", "b", "c", "d"), data='folder:/a/"><img>')
     make_run(store, "run-1", info)
-    card = answer_html(Predictor(store).classify(load_picture(picture)), "<script>")
+    card = answer_html(Predictor(store).classify(load_image(image)), "<script>")
     for html in (card, known_html(info), empty_html(info)):
         assert "<script" not in html and '"><img>' not in html
 
@@ -286,9 +286,9 @@ def test_the_card_shows_what_the_network_saw_and_says_when_it_inverted(store, tm
     assert 'src="data:image/png;base64,' in card and card.count("<li>") == 10
 
 
-def test_many_classes_are_cut_to_the_likeliest(store, picture):
+def test_many_classes_are_cut_to_the_likeliest(store, image):
     make_run(store, "many", replace(INFO, classes=tuple(f"class {n}" for n in range(25))))
-    prediction = Predictor(store).classify(load_picture(picture))
+    prediction = Predictor(store).classify(load_image(image))
     card = answer_html(prediction, "many")
     assert card.count("<li>") == SHOWN and "and 15 less likely classes" in card
     assert json.dumps(prediction.as_dict()).count("probability") == 25

@@ -73,7 +73,7 @@ def test_ticked_runs_are_drawn_over_each_other_and_titles_are_escaped(look):
     assert "<b>Second" not in runs_table.table_html(look, "test ascending")
 
 
-def test_in_a_picture_a_run_has_the_colour_and_letter_of_the_page(look):
+def test_in_an_image_a_run_has_the_colour_and_letter_of_the_page(look):
     picked = runs_table.picked_runs(look, json.dumps([None, "first", None, None, "second"]))
     figure = draw_curves([(place, run.name, run.view) for place, run in picked])
     loss = figure.axes[0]

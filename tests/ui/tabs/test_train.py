@@ -11,7 +11,7 @@ from gradio_client import Client
 from PIL import Image
 
 from resnet_demo.data.framing import fit
-from resnet_demo.data.images import load_picture
+from resnet_demo.data.images import load_image
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.pinned import PinnedFile
@@ -117,7 +117,7 @@ def test_settings_that_do_not_go_together_get_a_verdict_at_the_widget():
     assert verdicts(arch="plain20", shortcut="A", epochs=0).keys() == {"epochs"}
 
 
-def test_nobody_is_sent_where_the_server_keeps_its_pictures(tmp_path):
+def test_nobody_is_sent_where_the_server_keeps_its_images(tmp_path):
     """Whoever opens the page gets its whole config; what is chosen there leads to the folder all the same."""
     sources = ["folder:/srv/one/flowers", "folder:/srv/two/flowers"]
     page = build_app(Backend.over(RunStore(tmp_path / "runs"), tmp_path / "data", sources, Access("secret")))
@@ -302,12 +302,12 @@ def test_the_owners_token_can_be_set(monkeypatch):
     assert Access.for_address("127.0.0.1", False).token == "chosen"  # as behind a reverse proxy
 
 
-# --- the pinned photo -------------------------------------------------------------------------------------------
+# --- the pinned image -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "photo.png"
+def image(tmp_path):
+    path = tmp_path / "image.png"
     Image.radial_gradient("L").convert("RGB").crop((0, 0, 200, 90)).save(path)
     return path
 
@@ -320,25 +320,25 @@ def upload(url, path):
 
 
 def pinned(run):
-    return PinnedFile(run.picture_path).look()
+    return PinnedFile(run.pinned_path).look()
 
 
-def test_a_photo_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny_config, photo):
+def test_an_image_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny_config, image):
     with serve(Access("secret")) as (url, backend):
-        waiting = upload(url, photo)
+        waiting = upload(url, image)
         assert post(url, "pin", [waiting, "newest"], "secret")[0] == "complete" and backend.store.runs() == []
         assert post(url, "start", list(replace(tiny_config, epochs=50).to_dict().values()), "secret")[0] == "complete"
         assert post(url, "pin", [waiting, "newest"], "secret") == ("complete", "[null]")
         (run,) = backend.store.runs()
-        assert pinned(run).picture == fit(load_picture(photo))
+        assert pinned(run).image == fit(load_image(image))
         assert "data:image/png" in ask(url, "points", *PLAIN)[CARD]
 
 
-def test_a_pinned_photo_is_seen_by_everyone_and_changed_by_the_owner_alone(serve, tiny_config, photo):
+def test_a_pinned_image_is_seen_by_everyone_and_changed_by_the_owner_alone(serve, tiny_config, image):
     with serve(Access("secret")) as (url, backend):
         run = backend.store.create(tiny_config)
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
-        dropped = upload(url, photo)
+        dropped = upload(url, image)
         assert post(url, "resume", [run.id, ""], "secret")[0] == "complete"
         assert REFUSAL in post(url, "pin", [dropped, run.id])[1] and pinned(run) is None
         assert post(url, "pin", [dropped, run.id], "secret")[0] == "complete" and pinned(run)
@@ -348,27 +348,27 @@ def test_a_pinned_photo_is_seen_by_everyone_and_changed_by_the_owner_alone(serve
         assert post(url, "unpin", [run.id], "secret")[0] == "complete" and pinned(run) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\nhalf", "large", "path"], ids=str)
-def test_what_is_no_picture_is_one_sentence(serve, photo, tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\nhalf", "large", "path"], ids=str)
+def test_what_is_no_image_is_one_sentence(serve, image, tmp_path, content):
     if content == "large":
-        Image.new("1", (10_000, 6_000)).save(photo)
+        Image.new("1", (10_000, 6_000)).save(image)
     elif content != "path":
-        photo.write_bytes(content)
+        image.write_bytes(content)
     with serve() as (url, _):
-        kind, answer = post(url, "pin", [{"path": str(photo)} if content == "path" else upload(url, photo), "newest"])
+        kind, answer = post(url, "pin", [{"path": str(image)} if content == "path" else upload(url, image), "newest"])
         said = json.loads(answer)["error"]
         assert kind == "error" and said.endswith(".") and "Traceback" not in said and str(tmp_path) not in said
 
 
-def test_a_photo_goes_to_the_run_that_the_page_shows_and_to_no_other(serve, tiny_config, photo):
+def test_an_image_goes_to_the_run_that_the_page_shows_and_to_no_other(serve, tiny_config, image):
     with serve() as (url, backend):
         shown, trains = backend.store.create(tiny_config), backend.store.create(tiny_config)
         shown.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
         with trains.lock:
-            assert post(url, "pin", [upload(url, photo), shown.id])[0] == "complete"
+            assert post(url, "pin", [upload(url, image), shown.id])[0] == "complete"
             assert pinned(shown) is None and pinned(trains) is None  # it waits in the page, whose label says so
             assert "next run you start" in str(ask(url, "states", "", shown.id))
-            assert post(url, "pin", [upload(url, photo), trains.id]) == ("complete", "[null]")
+            assert post(url, "pin", [upload(url, image), trains.id]) == ("complete", "[null]")
             assert pinned(trains)
 
 

@@ -1,4 +1,4 @@
-"""Pictures on their way into the page and out of it. Imports neither gradio nor torch."""
+"""Images on their way into the page and out of it. Imports neither gradio nor torch."""
 
 import base64
 import io
@@ -9,27 +9,27 @@ from typing import Any
 from PIL import Image
 
 from resnet_demo.data.decoder import DecodedImage, load_image
-from resnet_demo.data.headers import PictureError
+from resnet_demo.data.headers import ImageError
 
 
-def uploaded_picture(upload: Any, kept_in: str, trim: bool = True) -> DecodedImage:
+def uploaded_image(upload: Any, kept_in: str, trim: bool = True) -> DecodedImage:
     """The image that a request brings, which Gradio keeps in the folder `kept_in`, as a network sees images; with
     `trim` without a wide uniform border.
 
-    Raises PictureError for what is no picture, and for any other path: Gradio checks only requests that carry its
+    Raises ImageError for what is no image, and for any other path: Gradio checks only requests that carry its
     'meta' mark, so that without it a request could name every file of the server.
     """
     path = upload.get("path") if isinstance(upload, dict) else None
     if not isinstance(path, str) or "\0" in path:
-        raise PictureError("There is no uploaded picture. Choose one.")
+        raise ImageError("There is no uploaded image. Choose one.")
     file = Path(os.path.realpath(path))
     if not file.is_relative_to(os.path.realpath(kept_in)):
-        raise PictureError("This file was not uploaded here. Upload the picture itself.")
+        raise ImageError("This file was not uploaded here. Upload the image itself.")
     return load_image(file, trim)
 
 
-def data_url(picture: Image.Image) -> str:
-    """The picture inside the page itself: nothing is left on the server's disk, and no path of it is told."""
+def data_url(image: Image.Image) -> str:
+    """The image inside the page itself: nothing is left on the server's disk, and no path of it is told."""
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -9,10 +9,10 @@ from resnet_demo.training.trainer import Trainer
 from resnet_demo.workers.signals import PauseSignals
 
 
-def follow(processes: Processes, signals: PauseSignals) -> None:
+def run_nonzero_rank(processes: Processes, signals: PauseSignals) -> None:
     """Train with the first process until the run ends or one of them wants to pause or stop. Raises ProcessLost,
     and what the first process's trainer raises at the same place."""
-    while isinstance(said := processes.hear_first(None), str):  # what is wanted, while the first process loads
+    while isinstance(said := processes.broadcast_object(None), str):  # what is wanted, while the first process loads
         if said != RUN:
             return
     choice = prepare(said.machine, processes.size)
@@ -20,7 +20,7 @@ def follow(processes: Processes, signals: PauseSignals) -> None:
     if said.state is not None:
         trainer.load_state_dict(said.state)
     elif said.weights is not None:
-        trainer.begin_with(said.weights, warnings=())
+        trainer.load_initial_weights(said.weights, warnings=())
     for event in trainer.run():
-        if isinstance(event, RunEnded) or processes.agree(PAUSE if signals.came else RUN) != RUN:
+        if isinstance(event, RunEnded) or processes.agree_on_request(PAUSE if signals.came else RUN) != RUN:
             return
