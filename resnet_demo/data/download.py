@@ -142,5 +142,5 @@ def _reason(error: Exception) -> str:
 def _unwritable(path: Path, error: OSError) -> DataError:
     return DataError(
         f"{path} cannot be written: {error.strerror or error}. "
-        "Make room or mend its permissions, or name another data folder."
+        "Make room or fix its permissions, or name another data folder."
     )

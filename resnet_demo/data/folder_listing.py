@@ -96,7 +96,7 @@ def list_folder(root: Path, sort_as_read: bool = True) -> Listing:
             left_out.parts = {other.name: count for other in others if (count := _count_files(other.path))}
     except OSError as error:
         name = printable(str(error.filename))
-        raise DataError(f"{name} cannot be read: {error.strerror}. Mend that and start again.") from error
+        raise DataError(f"{name} cannot be read: {error.strerror}. Fix that and start again.") from error
     names = dict.fromkeys(file.class_name for file in train)
     listing = Listing(root, tuple(sorted(names) if sort_as_read else names), train, test, is_split, left_out)
     if is_split:

@@ -136,7 +136,7 @@ def _check_bmp(data: bytes) -> None:
     compression = struct.unpack_from("<I", data, 30)[0]
     if compression in (1, 2) and abs(width) * (abs(height) + 256) > MAX_RUN_LENGTH_PIXELS:
         raise ImageError(
-            "The BMP is compressed by run lengths and has too many pixels; of such the most that is taken is "
+            "The BMP is compressed by run lengths and has too many pixels; of such the limit is "
             f"{MAX_RUN_LENGTH_PIXELS // 1_000_000} million. Save it as a PNG and try that."
         )
 
@@ -150,8 +150,7 @@ def _check_tiff(data: bytes) -> None:
         values[tag] = value
     if values.get(322, 0) * values.get(323, 0) > MAX_PIXELS:
         raise ImageError(
-            f"The TIFF has tiles of too many pixels; the most that is taken is {MAX_PIXELS // 1_000_000} million. "
-            f"{TOO_COSTLY}"
+            f"The TIFF has tiles of too many pixels; the limit is {MAX_PIXELS // 1_000_000} million. {TOO_COSTLY}"
         )
 
 

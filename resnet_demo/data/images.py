@@ -92,14 +92,14 @@ def _read(path: Path) -> bytes:
         raise ImageError("The file is empty. Choose another image.")
     if size > MAX_FILE_BYTES:
         raise ImageError(
-            f"The file has {size / 2**20:,.0f} MB; the most that is taken is {MAX_FILE_BYTES / 2**20:.0f} MB. "
+            f"The file has {size / 2**20:,.0f} MB; the limit is {MAX_FILE_BYTES / 2**20:.0f} MB. "
             "Make the image smaller and try again."
         )
     try:
         with path.open("rb") as file:
             return file.read(size)
     except PermissionError as error:
-        raise ImageError("The file may not be read. Mend its permissions, or choose another image.") from error
+        raise ImageError("The file may not be read. Fix its permissions, or choose another image.") from error
     except OSError as error:
         raise ImageError("The file is not there or cannot be read. Choose it again.") from error
 
@@ -152,10 +152,7 @@ def _drafted(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _too_many_pixels(most: int) -> str:
-    return (
-        f"The image has too many pixels; the most that is taken is {most / 1e6:.0f} million. "
-        "Make it smaller and try again."
-    )
+    return f"The image has too many pixels; the limit is {most / 1e6:.0f} million. Make it smaller and try again."
 
 
 def _orientation(image: Image.Image) -> int | None:

@@ -21,7 +21,7 @@ def load_dataset(source: str, data_dir: Path, split: str = BY_NAME) -> Loading:
         return (yield from _load(source, data_dir, split))
     except PermissionError as error:
         raise DataError(
-            f"{printable(str(error.filename))} may not be read. Mend its permissions, then start again."
+            f"{printable(str(error.filename))} may not be read. Fix its permissions, then start again."
         ) from error
 
 

@@ -72,12 +72,12 @@ class TrainConfig:
     )
     zero_init_residual: bool = setting(
         True,
-        "Start blocks as their shortcut",
+        "Zero-init residual",
         "The last norm of each residual branch starts at zero. A plain network has none.",
     )
     whiten_stem: bool = setting(
         True,
-        "Start the stem with patterns",
+        "Whitened stem initialisation",
         "Its filters start as the patterns by which patches of the training images vary most, instead of as noise.",
         absent=False,
     )
@@ -90,10 +90,10 @@ class TrainConfig:
     epochs: int = setting(5, "Epochs", "Passes over all images.", minimum=1, maximum=1000)
     batch_size: int = setting(128, "Batch size", "Images per step.", minimum=2, maximum=8192)
     optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
-    learning_rate: float = setting(3e-3, "Learning rate", "Size of a step.", minimum=1e-7, maximum=10.0)
+    learning_rate: float = setting(3e-3, "Learning rate", "Peak learning rate.", minimum=1e-7, maximum=10.0)
     norm_rate_factor: float = setting(
         8.0,
-        "Norms' factor",
+        "LR multiplier for norms and biases",
         "Norms and biases take so many times the learning rate.",
         minimum=0.0,
         maximum=1000.0,
@@ -112,9 +112,7 @@ class TrainConfig:
     weight_decay: float = setting(
         0.05, "Weight decay", "Pulls weights towards zero at each step.", minimum=0.0, maximum=1.0
     )
-    momentum: float = setting(
-        0.8, "Momentum", "How much of earlier steps carries on (beta 1 of Adam).", minimum=0.0, maximum=0.999
-    )
+    momentum: float = setting(0.8, "Momentum", "Momentum (beta1 for Adam).", minimum=0.0, maximum=0.999)
     beta2: float = setting(
         0.99, "Beta 2", "Memory of Adam's estimate of the gradients' size.", minimum=0.0, maximum=0.9999
     )

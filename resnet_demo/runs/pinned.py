@@ -1,5 +1,5 @@
-"""The pinned image: a run is asked about it again and again while it learns, so that one sees the network make up
-its mind.
+"""The pinned image: a run is asked about it again and again, so that one can follow the prediction for it while the
+network learns.
 
 It is a file of the run: the page writes it at any time, the worker notices within a step. Imports no torch.
 """

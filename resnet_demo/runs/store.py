@@ -211,7 +211,7 @@ class RunStore:
                 active = self.active()
                 name = f"'{active.id}'" if active else "another run"
                 raise RunError(
-                    f"{name} is training in this folder already, and one at a time is all a machine can do well. Stop "
+                    f"{name} is training in this folder already, and only one training can run at a time. Stop "
                     "or pause it first."
                 ) from error
             except OSError as error:

@@ -166,7 +166,7 @@ class Body:
 
 
 def too_long(most_bytes: int) -> str:
-    return f"The request is too long; the most that is taken is {most_bytes / 2**20:.0f} MB."
+    return f"The request is too long; the limit is {most_bytes / 2**20:.0f} MB."
 
 
 class Protection:

@@ -16,7 +16,7 @@ def test_discard_asks_first(app, open_page):
         page.on("dialog", lambda dialog: asked.append(dialog.message) or getattr(dialog, answers.pop(0))())
         page.click("#discard")
         page.wait_for_timeout(3000)
-        assert len(asked) == 1 and asked[0].startswith("Discard the run of ")
+        assert len(asked) == 1 and asked[0].startswith("Delete the run of ")
         assert run.is_alive() and run.wanted() == "run"
         page.click("#discard")
         wait_for(lambda: not run.path.exists(), "the end of the run's folder")

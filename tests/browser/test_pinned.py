@@ -1,4 +1,4 @@
-"""An image is dropped into the Train tab, and the network makes up its mind about it before one's eyes."""
+"""An image is dropped into the Train tab, and one follows the prediction for it."""
 
 from PIL import Image, ImageDraw
 
@@ -16,7 +16,7 @@ def seven_on_paper(folder):
 
 def drawn_answers(page) -> int:
     """Points of the likeliest class's curve on the page."""
-    line = page.query_selector("#mind-chart polyline.now")
+    line = page.query_selector("#probability-chart polyline.now")
     return len(line.get_attribute("points").split()) if line else 0
 
 
@@ -32,12 +32,12 @@ def test_a_dropped_image_is_watched_reloaded_and_removed(app, open_page, tmp_pat
         wait_for(lambda: page.wait_for_timeout(200) or drawn_answers(page) > 1, "a curve of answers")
 
         page.reload()
-        page.wait_for_selector("#mind-chart polyline.now")
+        page.wait_for_selector("#probability-chart polyline.now")
         page.wait_for_selector("#pinned:has-text('Now:')")
-        along = page.text_content("#mind-chart text.label")
+        along = page.text_content("#probability-chart text.label")
         page.click("text=More curves, smoothing, steps or time")
         page.click("#curves-axis label:has-text('step')")
-        page.wait_for_selector("#mind-chart text.label:has-text('step')")
+        page.wait_for_selector("#probability-chart text.label:has-text('step')")
         assert along == "epoch"
 
         page.click("#stop")
@@ -47,7 +47,7 @@ def test_a_dropped_image_is_watched_reloaded_and_removed(app, open_page, tmp_pat
         assert len(run.view().predictions) > 1 and PinnedFile(run.pinned_path).look().image
         page.click("[data-unpin]")
         page.wait_for_selector("#pinned:has-text('Pin an image')")
-        assert not run.pinned_path.exists() and page.query_selector("#mind-chart polyline") is None
+        assert not run.pinned_path.exists() and page.query_selector("#probability-chart polyline") is None
 
         drop(page, "#image", seven_on_paper(tmp_path))
         page.wait_for_selector("#image img")

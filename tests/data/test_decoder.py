@@ -268,7 +268,7 @@ def test_of_a_folder_only_the_file_that_ends_a_process_is_unreadable(images, hoo
 
 
 def test_a_killed_process_costs_no_file(images):
-    paths = images * 200
+    paths = images * 1500  # so many that they are not done before one is killed
     loading = decoding.decode(paths, in_processes=True)
     next(loading), next(loading)
     children_of()[0].kill()

@@ -110,14 +110,14 @@ def test_a_run_that_is_being_started_is_not_called_interrupted(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("began", "words"), [(True, "with exit code 3,"), (False, "with exit code 3 before it began,")]
+    ("began", "words"), [(True, "with exit code 3."), (False, "with exit code 3 before it began.")]
 )
 def test_how_a_worker_ended_is_told_with_its_exit_code(run, tmp_path, began, words):
     run.append(started())
     run.log_path.write_text("No space for shared memory\n")
     run.write_exit(Exit(3, time.time(), began))
     told = present.sentence(Watcher(RunStore(tmp_path)).look().current)
-    assert f"The training process ended {words} with the last words “No space for shared memory”." in told
+    assert f"The training process ended {words} Last log line: “No space for shared memory”." in told
     run.append(events.CheckpointSaved(**PLACE | {"time": time.time() + 60}))  # of a later worker, which nobody has seen
     assert "is gone" in present.sentence(Watcher(RunStore(tmp_path)).look().current)
 
@@ -202,7 +202,7 @@ def test_an_interrupted_runs_last_words_are_told_to_its_owner_alone(run, tmp_pat
     run.log_path.write_text(f"{events.to_line(METRIC)}\nOut of memory: <b>killed</b> 4711\n")
     seen = Watcher(RunStore(tmp_path)).look().current
     assert seen.status == "interrupted"
-    assert "is gone, with the last words “Out of memory: &lt;b&gt;killed&lt;/b&gt; 4711”." in present.status_html(seen)
+    assert "is gone. Last log line: “Out of memory: &lt;b&gt;killed&lt;/b&gt; 4711”." in present.status_html(seen)
     assert "4711" not in present.status_html(seen, owner=False) + present.announcement(seen, owner=False)
     assert "is gone. Its owner can let it go on" in present.sentence(seen, owner=False)
 
@@ -378,7 +378,7 @@ def test_a_run_that_is_discarded_while_it_trains_is_no_accident(run, tmp_path, a
         store.delete(run)
     seen = watcher.look(now=True)
     assert (seen.lost, seen.discarded) == ("", run.id)
-    assert "was discarded" in present.lost_html(seen) and "gone" not in present.lost_html(seen)
+    assert "was deleted" in present.lost_html(seen) and "gone" not in present.lost_html(seen)
 
 
 def test_a_run_that_is_deleted_at_rest_is_not_mourned(run, tmp_path):

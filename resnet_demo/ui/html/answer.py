@@ -53,7 +53,7 @@ def answer_html(prediction: "Prediction", run: str) -> str:
         note += '<p class="classify-note">Its uniform border was trimmed first.</p>'
     verdict = (
         f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> <span>with {probability} '
-        f'probability</span></p><p class="classify-who">answered by <b>{escape(run)}</b><br>'
+        f'probability</span></p><p class="classify-who">Checkpoint: <b>{escape(run)}</b><br>'
         f"{_unbroken(escape(checkpoint_text(prediction.info)))}</p>{note}"
     )
     image = (

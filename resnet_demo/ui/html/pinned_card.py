@@ -1,4 +1,4 @@
-"""The pinned image on the page, and how the network made up its mind about it: pure functions from plain data to
+"""The pinned image on the page, and how the prediction for it came about: pure functions from plain data to
 HTML. Imports neither gradio nor torch."""
 
 from collections import Counter
@@ -17,7 +17,7 @@ from resnet_demo.ui.images import data_url
 COLOURED = 5  # curves with a colour and a name; more cannot be told apart
 FAINT = 10  # and those behind them that came closest
 
-WHAT_IT_IS = "Watch the network make up its mind about it while it learns."
+WHAT_IT_IS = "Follow the prediction for it while the network learns."
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def pinned_html(snapshot: Snapshot | None, owner: bool = True) -> str:
 def _empty(owner: bool) -> str:
     if not owner:
         return _card(_blank(), _words("No image is pinned", "Where its owner pins one to a run, one sees here how the "
-                                      "network makes up its mind about it."))  # fmt: skip
+                                      "network comes to its prediction."))  # fmt: skip
     return _card(_blank(), _words("Pin an image", WHAT_IT_IS, "Drop one below, before a run or during it."))
 
 
@@ -98,10 +98,10 @@ def _story(answers: list[Answer], steps_per_epoch: int) -> str:
     """How it came to its present opinion."""
     turns = [next(group) for _, group in groupby(answers, key=lambda answer: answer.top)]
     if len(turns) == 1:
-        return "It has said so from the first answer on."
+        return "The prediction has been the same from the first answer on."
     changes = "once" if len(turns) == 2 else f"{len(turns) - 1} times"
     since = f"epoch {turns[-1].at.step / steps_per_epoch:.1f}"
-    return f"It changed its mind {changes}, and has said so since {since}; before that it said {escape(turns[-2].top)}."
+    return f"The prediction changed {changes}, last at {since}; before that it was {escape(turns[-2].top)}."
 
 
 def whole_percent(share: float) -> str:
@@ -151,7 +151,7 @@ def probability_chart(snapshot: Snapshot | None, by: str = "epoch") -> str:
         for place, name in enumerate(named, 1)
     ]
     return line_chart(
-        "What the network takes it for",
+        "Predicted class over training",
         _so_far(along, answers),
         Axis.share("probability"),
         series,

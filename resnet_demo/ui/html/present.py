@@ -120,7 +120,7 @@ def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
 def _end(snapshot: Snapshot, owner: bool) -> str:
     """How the process ended that has left no ending itself."""
     exit, said = snapshot.exit, snapshot.exit_reason if owner else ""
-    words = f", with the last words “{said}”" if said else ""
+    words = f". Last log line: “{said}”" if said else ""
     if exit is None:
         return f"The training process is gone{words}"
     begun = "" if exit.began else " before it began"
@@ -154,7 +154,7 @@ def _now(snapshot: Snapshot) -> str:
     if snapshot.wanted == STOP:
         return "Finishing: ends as soon as the step under way is done and saved…"
     if snapshot.wanted == DISCARD:
-        return "Discarding: ends as soon as the step under way is done, and is deleted…"
+        return "Deleting: ends as soon as the step under way is done, and is deleted…"
     progress = snapshot.progress
     if progress is None:
         return f"{PHASES['starting']}…" if snapshot.alive else "Starting: waiting for the training process…"
@@ -208,7 +208,7 @@ def lost_html(look: Look) -> str:
     if look.lost:
         told = f"The run of {started(look.lost)} is gone: its folder was deleted while it trained."
         return f'<p class="run-lost">{escape(told)}</p>'
-    return f'<p class="hint">The run of {escape(started(look.discarded))} was discarded.</p>' if look.discarded else ""
+    return f'<p class="hint">The run of {escape(started(look.discarded))} was deleted.</p>' if look.discarded else ""
 
 
 def visitor_html(owner: bool) -> str:

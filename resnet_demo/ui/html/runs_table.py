@@ -16,7 +16,7 @@ from resnet_demo.ui.html.present import MARKS
 
 NEWEST_FIRST = "run descending"
 
-CAPTION = "Tick runs to compare them. A press on a column's name sorts by it."
+CAPTION = "Tick runs to compare them. Click a column header to sort."
 EMPTY = (
     '<p class="runs-empty">No runs yet. Each run that you start in the <b>Train</b> tab will be listed here with what '
     "it reached; tick two of them, and their curves are drawn over each other.</p>"

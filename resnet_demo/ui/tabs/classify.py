@@ -84,11 +84,11 @@ class ClassifyTab:
                 self.run = gr.Dropdown(
                     _choices(checkpoints, info),
                     value=NEWEST,
-                    label="Who answers",
+                    label="Checkpoint",
                     info="A training in progress saves a newer checkpoint every minute: ask again.",
                     filterable=False,
                 )
-                self.again = gr.Button("Ask again", visible=info is not None)
+                self.again = gr.Button("Classify again", visible=info is not None)
 
     def _wire(self) -> None:
         question = [self.image, self.run, self.trim]

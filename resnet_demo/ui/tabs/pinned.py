@@ -39,7 +39,7 @@ class PinnedImagePanel:
                     elem_id="image",
                 )
             with gr.Column(min_width=300):
-                self.mind = gr.HTML(probability_chart(None), elem_id="mind-chart")
+                self.chart = gr.HTML(probability_chart(None), elem_id="probability-chart")
 
     def wire(self, begun: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
         """`begun` are the buttons' events after which a run trains, `chosen` says which run the page shows. Returns the

@@ -89,9 +89,9 @@ class RunsTab:
         gr.Markdown(HINT, elem_classes="hint")
         self.changes = RunChanges(self.backend, self.picked)
         with gr.Row():
-            self.by = gr.Radio(X_AXES, value="epoch", label="Along", min_width=220)
+            self.by = gr.Radio(X_AXES, value="epoch", label="X axis", min_width=220)
             self.smoothing = gr.Slider(
-                0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing of train", min_width=220, buttons=[]
+                0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing", min_width=220, buttons=[]
             )
         with gr.Row():
             with gr.Column(scale=7, min_width=320):

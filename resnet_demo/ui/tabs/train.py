@@ -31,7 +31,7 @@ SHOWN_RUN = """() => document.querySelector("#status .run-card").dataset.run || 
 RESUMED_RUN = """(chosen, moved) => [document.querySelector("#status .run-card").dataset.run || "", moved]"""
 CONFIRM_DISCARD = """() => {
     const { run, name } = document.querySelector("#status .run-card").dataset;
-    return confirm(`Discard the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
+    return confirm(`Delete the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
 }"""
 _RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
 _ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
@@ -81,7 +81,7 @@ class TrainTab:
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Finish now", variant="stop", elem_id="stop", **_RUN_BUTTON)
-            self.discard = gr.Button("Discard", elem_id="discard", **_RUN_BUTTON)
+            self.discard = gr.Button("Delete run", elem_id="discard", **_RUN_BUTTON)
         self.moved = gr.Dropdown(
             self.form.folder_choices,
             value="",
@@ -105,7 +105,7 @@ class TrainTab:
         gr.Markdown(present.CURVES_HINT, elem_classes="hint")
         with gr.Accordion("More curves, smoothing, steps or time", open=False):
             with gr.Row():
-                self.axis = gr.Radio(X_AXES, value="epoch", label="Along", elem_id="curves-axis")
+                self.axis = gr.Radio(X_AXES, value="epoch", label="X axis", elem_id="curves-axis")
                 self.smoothing = gr.Slider(0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing")
             with gr.Row():
                 with gr.Column(min_width=300):
@@ -123,7 +123,7 @@ class TrainTab:
     @property
     def charts(self) -> list[gr.HTML]:
         """In the order of `_all_charts`."""
-        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.mind]
+        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.chart]
 
     def _wire(self) -> None:
         form = self.form.widgets

@@ -57,7 +57,7 @@ def curves(chart):
 
 def test_before_an_image_is_pinned_it_is_said_what_will_appear_and_how(run):
     for nothing in (None, snapshot(run, started(), pinned=None)):
-        assert "Drop one below" in pinned_html(nothing) and "make up its mind" in pinned_html(nothing)
+        assert "Drop one below" in pinned_html(nothing) and "Follow the prediction" in pinned_html(nothing)
         assert "Drop" not in pinned_html(nothing, owner=False) and "make" in pinned_html(nothing, owner=False)
         assert "its answers, one by one" in probability_chart(nothing)
 
@@ -89,12 +89,12 @@ def test_before_the_first_answer_it_is_said_when_it_comes(run, log, alive, words
 def test_the_opinion_and_how_it_came_about(run, last, alive, when):
     html = pinned_html(snapshot(run, started(), *CHANGING, *last, alive=alive))
     assert f"{when}: <b>dog</b>, 71\u00a0%" in html and "Then ship with 19\u00a0%, cat with 10\u00a0%." in html
-    assert "changed its mind 3 times, and has said so since epoch 2.1; before that it said cat" in html
+    assert "prediction changed 3 times, last at epoch 2.1; before that it was cat" in html
 
 
-def test_a_mind_that_never_changed(run):
+def test_a_prediction_that_never_changed(run):
     assert "from the first answer on" in pinned_html(snapshot(run, started(), CHANGING[0]))
-    assert "changed its mind once" in pinned_html(snapshot(run, started(), *CHANGING[:2]))
+    assert "prediction changed once" in pinned_html(snapshot(run, started(), *CHANGING[:2]))
 
 
 def test_a_visitor_sees_the_image_inside_the_page_and_cannot_remove_it(run):
