@@ -13,7 +13,15 @@ from resnet_demo.cli.command import DATA_DIR, POLL_S, RUNS_DIR, CommandError, ad
 from resnet_demo.cli.progress_line import ProgressLine
 from resnet_demo.cli.terminal import OutputError
 from resnet_demo.runs import events
-from resnet_demo.runs.config import PRESETS, TrainConfig, absolute_source, preset_config
+from resnet_demo.runs.config import (
+    FORMER_NAMES,
+    FORMER_SCHEDULES,
+    PRESETS,
+    TrainConfig,
+    absolute_source,
+    by_todays_names,
+    preset_config,
+)
 from resnet_demo.runs.directory import PAUSE, Progress, RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import event_line
@@ -43,14 +51,17 @@ def add_foreground_flags(command: argparse.ArgumentParser) -> None:
 
 def _add_setting(command: argparse.ArgumentParser, setting) -> None:
     """A flag for a field of TrainConfig; absent means: as the preset says."""
-    flag = "--" + setting.name.replace("_", "-")
+    former = [name for name, today in FORMER_NAMES.items() if today == setting.name]
+    flags = [f"--{name.replace('_', '-')}" for name in (setting.name, *former)]
     default = "fast" if setting.name == "preset" else "the preset's"
     help = f"{setting.metadata['help']} (default: {default})".replace("%", "%%")
     if isinstance(setting.default, bool):
-        command.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=help)
+        command.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=help)
     else:
         choices = tuple(PRESETS) if setting.name == "preset" else setting.metadata["choices"]
-        command.add_argument(flag, type=type(setting.default), default=None, choices=choices, help=help)
+        if setting.name == "schedule":
+            choices = (*choices, *FORMER_SCHEDULES)
+        command.add_argument(*flags, type=type(setting.default), default=None, choices=choices, help=help)
 
 
 def train_command(options: argparse.Namespace) -> int:
@@ -124,7 +135,7 @@ def train_nonzero_rank() -> int:
 
 def _open_or_create(options: argparse.Namespace) -> RunDirectory:
     given = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = by_todays_names({name: value for name, value in given.items() if value is not None})
     if "data" in given:
         given["data"] = absolute_source(given["data"])
     run = RunDirectory.at(options.run) if options.run else None

@@ -23,6 +23,10 @@ PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
 ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article reports after 100 epochs
 
 
+FORMER_NAMES = {"averaging": "ema_decay", "norm_rate_factor": "norm_bias_lr_mult"}  # of settings
+FORMER_SCHEDULES = {"one_cycle": "linear_warmup_decay"}
+
+
 class ConfigError(UserError):
     """Settings that cannot be trained with; `problems` maps a field's name to a sentence."""
 
@@ -91,7 +95,7 @@ class TrainConfig:
     batch_size: int = setting(128, "Batch size", "Images per step.", minimum=2, maximum=8192)
     optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
     learning_rate: float = setting(3e-3, "Learning rate", "Peak learning rate.", minimum=1e-7, maximum=10.0)
-    norm_rate_factor: float = setting(
+    norm_bias_lr_mult: float = setting(
         8.0,
         "LR multiplier for norms and biases",
         "Norms and biases take so many times the learning rate.",
@@ -100,11 +104,11 @@ class TrainConfig:
         absent=1.0,
     )
     schedule: str = setting(
-        "one_cycle",
+        "linear_warmup_decay",
         "Schedule",
-        "one_cycle rises to the peak, then falls to zero; step falls to a tenth at half and at three quarters of the "
-        "run; constant stays.",
-        choices=("one_cycle", "step", "constant"),
+        "linear_warmup_decay rises to the peak, then falls to zero; step falls to a tenth at half and at three "
+        "quarters of the run; constant stays.",
+        choices=("linear_warmup_decay", "step", "constant"),
     )
     warmup: float = setting(
         0.2, "Warm-up", "The share of all steps in which the learning rate rises.", minimum=0.0, maximum=0.9
@@ -119,10 +123,10 @@ class TrainConfig:
     label_smoothing: float = setting(
         0.1, "Label smoothing", "Share of the answer spread over all classes.", minimum=0.0, maximum=0.5
     )
-    averaging: float = setting(
+    ema_decay: float = setting(
         0.995,
-        "Averaging",
-        "Decay of the running average of the weights, which is what is evaluated and saved; 0 turns it off.",
+        "Weight EMA decay",
+        "Of the exponential moving average of the weights, which is what is evaluated and saved; 0 turns it off.",
         minimum=0.0,
         maximum=0.99999,
     )
@@ -228,6 +232,7 @@ class TrainConfig:
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
         """As it was meant when it was written: what came later is what its absence meant. Raises ConfigError where a
         name is unknown (a file of a newer version) or missing, or a value is out of bounds."""
+        values = by_todays_names(values)
         unknown = sorted(set(values) - {f.name for f in fields(cls)})
         if unknown:
             raise ConfigError(
@@ -237,6 +242,14 @@ class TrainConfig:
         if missing := [name for name, meant in absent.items() if meant is MISSING]:
             raise ConfigError({name: f"The setting '{name}' is missing, so the file is damaged." for name in missing})
         return cls(**absent, **values)
+
+
+def by_todays_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Settings as earlier versions named them, by the names that they have now."""
+    values = {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+    if isinstance(schedule := values.get("schedule"), str):
+        values["schedule"] = FORMER_SCHEDULES.get(schedule, schedule)
+    return values
 
 
 def problems_with(values: dict[str, Any]) -> dict[str, str]:
@@ -328,10 +341,10 @@ PRESETS = {
             "batch_size": 256,
             "optimizer": "sgd",
             "learning_rate": 0.2,
-            "norm_rate_factor": 1.0,
+            "norm_bias_lr_mult": 1.0,
             "weight_decay": 5e-4,
             "momentum": 0.9,
-            "averaging": 0.999,
+            "ema_decay": 0.999,
             "crop_padding": 4,
         },
     ),
@@ -344,10 +357,10 @@ PRESETS = {
             "batch_size": 512,
             "optimizer": "sgd",
             "learning_rate": 0.4,
-            "norm_rate_factor": 1.0,
+            "norm_bias_lr_mult": 1.0,
             "weight_decay": 5e-4,
             "momentum": 0.9,
-            "averaging": 0.99,
+            "ema_decay": 0.99,
             "crop_padding": 4,
             "cutout": 8,
         },
@@ -360,14 +373,14 @@ PRESETS = {
             "epochs": 100,
             "optimizer": "adam",
             "learning_rate": 1e-3,
-            "norm_rate_factor": 1.0,
+            "norm_bias_lr_mult": 1.0,
             "schedule": "constant",
             "warmup": 0.0,
             "weight_decay": 0.0,
             "momentum": 0.9,
             "beta2": 0.999,
             "label_smoothing": 0.0,
-            "averaging": 0.0,
+            "ema_decay": 0.0,
             "crop_padding": 0,
             "flip": False,
             "normalisation": "imagenet",
@@ -383,20 +396,20 @@ PRESETS = {
             "epochs": 164,
             "optimizer": "sgd",
             "learning_rate": 0.1,
-            "norm_rate_factor": 1.0,
+            "norm_bias_lr_mult": 1.0,
             "schedule": "step",
             "warmup": 0.0,
             "weight_decay": 1e-4,
             "momentum": 0.9,
             "label_smoothing": 0.0,
-            "averaging": 0.0,
+            "ema_decay": 0.0,
             "crop_padding": 4,
             "validation_images": 0,
         },
     ),
     "tour": Preset(
         "Handwritten digits: everything moves, nothing is downloaded.",
-        {"data": "digits", "batch_size": 64, "averaging": 0.95, "log_every_steps": 2},
+        {"data": "digits", "batch_size": 64, "ema_decay": 0.95, "log_every_steps": 2},
     ),
 }
 

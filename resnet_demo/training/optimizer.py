@@ -83,11 +83,11 @@ def _as_stored(tensor: Tensor) -> Tensor:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, config: TrainConfig, rate: float) -> None:
-    """`rate` for the weights, `config.norm_rate_factor` times as much for norms and biases: each of these few numbers
+    """`rate` for the weights, `config.norm_bias_lr_mult` times as much for norms and biases: each of these few numbers
     moves a whole channel, and starts from where it says nothing (as the biases of Jordan 2024,
     arXiv:2404.00498)."""
     weights, others = optimizer.param_groups  # as `make_optimizer` made them
-    for group, own_rate in ((weights, rate), (others, rate * config.norm_rate_factor)):
+    for group, own_rate in ((weights, rate), (others, rate * config.norm_bias_lr_mult)):
         if isinstance(group["lr"], Tensor):
             group["lr"].fill_(own_rate)
         else:

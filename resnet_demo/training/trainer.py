@@ -90,7 +90,7 @@ class Trainer:
         )
         if config.whiten_stem:
             self._whiten_stem()
-        self.averaged = copy.deepcopy(self.model).eval() if config.averaging else self.model
+        self.averaged = copy.deepcopy(self.model).eval() if config.ema_decay else self.model
         # Compiled, the same module is called in another way: its parameters and their names stay.
         self.network = torch.compile(self.model) if config.compile else self.model
         self.optimizer = make_optimizer(config, self.model)
@@ -172,8 +172,8 @@ class Trainer:
                 f"A step could not be recorded as a CUDA graph ({error}). Turn CUDA graph off in a new run."
             ) from error
         self.step += 1
-        if config.averaging and (taken := ema_steps_due(self.step, self.steps_per_epoch)):
-            update_ema(self.averaged, self.model, config.averaging, self.step, taken)
+        if config.ema_decay and (taken := ema_steps_due(self.step, self.steps_per_epoch)):
+            update_ema(self.averaged, self.model, config.ema_decay, self.step, taken)
         return rate, gradient_norm
 
     def _compute_step(self, drawn: Drawn, is_logged: bool) -> Tensor | None:
@@ -262,7 +262,7 @@ class Trainer:
             "machine": self.choice.facts(self.processes.size),
             "data": self.data_fingerprint(),
             "model": self.model.state_dict(),
-            "averaged": self.averaged.state_dict() if self.config.averaging else None,
+            "averaged": self.averaged.state_dict() if self.config.ema_decay else None,
             "optimizer": optimizer_state(self.optimizer),
             "scaler": self.scaler.state_dict(),  # empty but for float16
             "epochs_done": self.epochs_done,
@@ -290,7 +290,7 @@ class Trainer:
             )
         try:
             self.model.load_state_dict(state["model"])
-            if self.config.averaging:
+            if self.config.ema_decay:
                 self.averaged.load_state_dict(state["averaged"])
             load_optimizer_state(self.optimizer, state["optimizer"])
             if self.scaler.is_enabled() and state.get("scaler"):

@@ -39,7 +39,7 @@ def test_article_is_the_articles_recipe():
     config = preset_config("article")
     assert (config.optimizer, config.learning_rate, config.batch_size, config.epochs) == ("adam", 1e-3, 128, 100)
     assert (config.schedule, config.normalisation, config.validation_images) == ("constant", "imagenet", 0)
-    assert (config.flip, config.crop_padding, config.averaging, config.label_smoothing) == (False, 0, 0, 0)
+    assert (config.flip, config.crop_padding, config.ema_decay, config.label_smoothing) == (False, 0, 0, 0)
 
 
 def test_paper_is_the_papers_recipe_for_small_networks():
@@ -47,7 +47,7 @@ def test_paper_is_the_papers_recipe_for_small_networks():
     config = preset_config("paper")
     assert config.network() == NetworkSpec("resnet20", "cifar", 10, "A")
     assert (config.optimizer, config.momentum, config.weight_decay, config.batch_size) == ("sgd", 0.9, 1e-4, 128)
-    assert (config.flip, config.crop_padding, config.averaging, config.zero_init_residual) == (True, 4, 0, False)
+    assert (config.flip, config.crop_padding, config.ema_decay, config.zero_init_residual) == (True, 4, 0, False)
     per_epoch = (50_000 - config.validation_images) // config.batch_size
     total = config.epochs * per_epoch
     rates = [learning_rate(step, total, config.learning_rate, config.schedule, config.warmup) for step in range(total)]
@@ -125,3 +125,11 @@ def test_settings_of_a_newer_version_are_refused():
 def test_unknown_preset_is_refused_with_the_choices():
     with pytest.raises(ConfigError, match="fast, half_hour, accurate, minute, article, paper, tour"):
         preset_config("slow")
+
+
+def test_settings_by_their_former_names_are_read():
+    config = TrainConfig(ema_decay=0.5, norm_bias_lr_mult=2.0, schedule="linear_warmup_decay")
+    before = config.to_dict()
+    before |= {"averaging": before.pop("ema_decay"), "norm_rate_factor": before.pop("norm_bias_lr_mult")}
+    before["schedule"] = "one_cycle"
+    assert TrainConfig.from_dict(before) == config

@@ -118,7 +118,7 @@ def emulated(config, dataset) -> tuple[list[float], Trainer]:
 
 
 def test_two_processes_train_as_one_and_leave_one_run(store, config, tmp_path):
-    config = replace(config, epochs=1, averaging=0.0)
+    config = replace(config, epochs=1, ema_decay=0.0)
     run = store.create(config)
     assert end(start(run, tmp_path)) == 0
     assert told(run) == "SmmmmEc." and run.view().ended.outcome == "finished"

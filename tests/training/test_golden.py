@@ -34,7 +34,7 @@ def losses(plain: bool) -> list[float]:
         epochs=6,
         learning_rate=2e-3,
         momentum=0.9,
-        norm_rate_factor=1.0,
+        norm_bias_lr_mult=1.0,
     )
     trainer = Trainer(config, drain(load_dataset("digits", Path())), choose_device("cpu", "float32"))
     for model in (trainer.model, trainer.averaged):

@@ -23,7 +23,7 @@ KINDS = ["adamw", "adam", "sgd"]
 @pytest.mark.parametrize("optimizer", KINDS)
 def test_norms_and_biases_do_not_decay_and_learn_faster(optimizer):
     model = ResNet(NetworkSpec("resnet18"))
-    config = TrainConfig(optimizer=optimizer, weight_decay=0.02, norm_rate_factor=4.0)
+    config = TrainConfig(optimizer=optimizer, weight_decay=0.02, norm_bias_lr_mult=4.0)
     ours = make_optimizer(config, model)
     set_learning_rate(ours, config, 0.01)
     treated = {

@@ -239,7 +239,7 @@ def test_evaluation_is_of_the_averaged_network(make_trainer):
 
 
 def test_averaging_is_the_running_mean_of_weights_and_buffers(make_trainer):
-    trainer = make_trainer(averaging=0.5, epochs=2)
+    trainer = make_trainer(ema_decay=0.5, epochs=2)
     name, moved, began = "bn1.running_mean", [], 0
     expected = trainer.model.state_dict()[name].clone()
     for event in trainer.run():
@@ -254,7 +254,7 @@ def test_averaging_is_the_running_mean_of_weights_and_buffers(make_trainer):
 
 
 def test_without_averaging_the_network_itself_is_evaluated(make_trainer):
-    trainer = make_trainer(averaging=0.0)
+    trainer = make_trainer(ema_decay=0.0)
     assert trainer.averaged is trainer.model
     assert trainer.state_dict()["averaged"] is None
 
@@ -319,13 +319,13 @@ def test_a_step_that_is_not_logged_waits_for_nothing(make_trainer, optimizer):
     assert [(type(event), event.step) for event in told] == [(events.StepEnded, step) for step in (3, 4, 5, 6)]
 
 
-@pytest.mark.parametrize(("averaging", "compile"), [(0.9, False), (0.0, False), (0.0, True)])
+@pytest.mark.parametrize(("ema_decay", "compile"), [(0.9, False), (0.0, False), (0.0, True)])
 def test_asking_about_an_image_changes_nothing_of_the_training(
-    make_trainer, tiny_dataset, monkeypatch, averaging, compile
+    make_trainer, tiny_dataset, monkeypatch, ema_decay, compile
 ):
     """Without averaging it is the network that trains which is asked; compiled, by the compiler's front end."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    asked, alone = (make_trainer(averaging=averaging, compile=compile) for _ in range(2))
+    asked, alone = (make_trainer(ema_decay=ema_decay, compile=compile) for _ in range(2))
     answers = []
     for _ in asked.run():
         random, modes = torch.get_rng_state(), [module.training for module in asked.averaged.modules()]

@@ -12,8 +12,8 @@ from resnet_demo.runs.config import PRESETS, TORCHVISION, TrainConfig, preset_co
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
     "Network": ("arch", "stem", "shortcut", "zero_init_residual", "whiten_stem", "start_from"),
-    "Optimizer": ("optimizer", "schedule", "warmup", "norm_rate_factor", "weight_decay", "momentum", "beta2"),
-    "Regularisation": ("label_smoothing", "averaging", "crop_padding", "cutout", "flip"),
+    "Optimizer": ("optimizer", "schedule", "warmup", "norm_bias_lr_mult", "weight_decay", "momentum", "beta2"),
+    "Regularisation": ("label_smoothing", "ema_decay", "crop_padding", "cutout", "flip"),
     "Images": ("train_images", "test_images", "validation_images", "split", "normalisation"),
     "Machine": (
         "seed",
