@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -105,6 +106,7 @@ def main() -> None:
     leave(backend.launcher, options.keep_training)
     backend.evaluations.end()
     page.close(verbose=False)
+    end_process()
 
 
 def bindable(host: str) -> str:
@@ -176,6 +178,14 @@ def leave(launcher: Launcher, keep_training: bool) -> None:
     print(f"Saving '{run.id}'. The next start offers Resume.", flush=True)
     if not launcher.wait_until_idle(SAVE_TIMEOUT_S):
         print("It is still saving and will end by itself.", flush=True)
+
+
+def end_process() -> None:
+    """Not by returning: while a handler's thread is inside of torch, as in the seconds of its import, C++ aborts a
+    process that ends in the usual way. All that was to be saved is saved."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -215,3 +215,17 @@ def test_ctrl_c_while_gradio_is_imported_says_nothing():
     pressed = "sys.meta_path.insert(0, type('', (), {'find_spec': lambda self, name, *_: signal.raise_signal(2) if name == 'gradio' else None})())"  # noqa: E501
     process = run_python("-c", STARTED.format(pressed))
     assert process.communicate(timeout=LONG)[0] == "" and process.returncode == -signal.SIGINT
+
+
+def test_the_app_ends_well_while_torch_is_being_imported(tmp_path):
+    port = free_port()
+    with answering(port, "--port", port, "--runs", tmp_path) as process:
+        url = f"http://127.0.0.1:{port}/"
+        handlers = httpx.get(f"{url}config", timeout=LONG).json()["dependencies"]
+        prepare = next(handler["id"] for handler in handlers if handler["api_name"] == "prepare")
+        asked = {"fn_index": prepare, "data": [], "session_hash": "test"}
+        with suppress(httpx.ReadTimeout):
+            httpx.post(f"{url}gradio_api/run/predict", json=asked, timeout=2)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=LONG)
+    assert process.returncode == 0 and "terminate" not in said

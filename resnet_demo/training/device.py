@@ -72,11 +72,17 @@ def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 
     return choice if processes == 1 else _shared(choice, processes)
 
 
+def available_devices() -> list[str]:
+    """Of cuda, mps and cpu those that are here, the one that `auto` takes first."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    return [kind for kind, is_there in there.items() if is_there]
+
+
 def find_device(wanted: str = "auto") -> str:
     """cuda, mps or cpu. Raises DeviceError where the wanted one is absent."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    kind = next(k for k, there in available.items() if there) if wanted == "auto" else wanted
-    if not available[kind]:
+    available = available_devices()
+    kind = available[0] if wanted == "auto" else wanted
+    if kind not in available:
         raise DeviceError(
             f"PyTorch finds no {kind.upper()} device here. Choose 'auto', or install a PyTorch build for it."
         )

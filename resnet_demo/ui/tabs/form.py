@@ -107,6 +107,13 @@ class TrainForm:
         values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
         return [*(values[name] for name in FIELDS), config.preset]
 
+    @staticmethod
+    def with_devices(shown: list, devices: Sequence[str]) -> list:
+        """What `show` or nothing but skips says, and offers no device that is not there."""
+        choices = [(name, name) for name in ("auto", *devices)]
+        at = FIELDS.index("device")
+        return [*shown[:at], gr.update(choices=choices), *shown[at + 1 :]]
+
     @property
     def folder_choices(self) -> list[tuple[str, str]]:
         """(label, name) of the folders that are offered, after the choice of none."""

@@ -260,12 +260,12 @@ class TrainTab:
         """The form and its plan as this machine's first choice: `accurate` where there is a GPU, and all of them. On a
         CPU the form stands at `fast` already, and what somebody has typed meanwhile stays."""
         import_torch()  # after the first paint
-        from resnet_demo.training.device import choose_device, count_gpus
+        from resnet_demo.training.device import available_devices, choose_device, count_gpus
 
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
         config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
         filled = [gr.skip()] * len(self.form.shown) if preset == "fast" else self.form.show(config)
-        return [*filled, self._plan(config)]
+        return [*self.form.with_devices(filled, available_devices()), self._plan(config)]
 
     def plan_text(self, *values) -> str:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""

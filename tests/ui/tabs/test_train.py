@@ -129,6 +129,14 @@ def test_nobody_is_sent_where_the_server_keeps_its_images(tmp_path):
     assert "/srv" not in str(shown) and form.config(shown) == preset_config("accurate", data=sources[1])
 
 
+def test_only_devices_that_are_here_are_offered(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("resnet_demo.training.device.available_devices", lambda: ["cpu"])
+    with gr.Blocks():
+        tab = TrainTab(Backend.over(store, tmp_path / "data"))
+    update = tab.prepare()[FIELDS.index("device")]
+    assert [value for _, value in update["choices"]] == ["auto", "cpu"]
+
+
 def test_the_digits_come_and_go_with_the_tour():
     folder = "folder:/srv/flowers"
     with gr.Blocks():
