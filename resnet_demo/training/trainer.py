@@ -304,9 +304,9 @@ class Trainer:
 
     def _refuse_other_settings(self, saved: TrainConfig) -> None:
         """The state is proved by its digest, config.json is not. The folder that the images lie in may be another:
-        their own digest says whether they are the same."""
+        their own digest says whether they are the same. A CUDA graph replays the same steps."""
         before, now = saved.to_dict(), self.config.to_dict()
-        if others := [name for name in now if name != "data" and now[name] != before[name]]:
+        if others := [name for name in now if name not in ("data", "cuda_graph") and now[name] != before[name]]:
             changes = ", ".join(f"{name} {now[name]!r} instead of {before[name]!r}" for name in others)
             raise TrainingError(
                 f"config.json now says {changes}, with which this run was trained so far. Put it back as it was, or "

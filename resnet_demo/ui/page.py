@@ -72,7 +72,9 @@ def _refuse_wrong(named: str, kind: str, value: Any) -> None:
 
 
 def _json_kind(component: gr.components.Component) -> str:
-    """As the API's description has it."""
+    """As the API's description has it; that calls every choice a text, also one of numbers."""
+    if isinstance(component, gr.Radio) and any(isinstance(value, int | float) for _, value in component.choices):
+        return "number"
     try:
         kind = component.api_info().get("type")
     except NotImplementedError:  # a button

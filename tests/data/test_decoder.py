@@ -159,6 +159,7 @@ def test_memory_is_limited_whatever_takes_it(one, good, hook):
 
 WATCH = """
 import sys
+import time
 from resnet_demo.data import decoder_process
 sys.platform = "darwin"
 decoder_process.decoder.MEMORY_BYTES = 50_000_000
@@ -166,6 +167,7 @@ decoder_process._limit()
 hoard = []
 while True:
     hoard.append(b"x" * 1_000_000)
+    time.sleep(0.001)  # the watch is a thread of this process, and must get its turn
 """
 
 

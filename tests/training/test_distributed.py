@@ -211,7 +211,7 @@ def test_the_command_that_shares_a_batch():
 
 def test_alone_every_exchange_is_with_nobody():
     assert (
-        SINGLE_PROCESS.agree("pause"),
+        SINGLE_PROCESS.agree_on_request("pause"),
         SINGLE_PROCESS.broadcast_object(7),
         list(range(5))[SINGLE_PROCESS.shard],
     ) == ("pause", 7, [0, 1, 2, 3, 4])
