@@ -2,12 +2,16 @@
 
 import json
 
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from resnet_demo.ui.page import MAX_TEXT, NO_WEB_ADDRESS
+from resnet_demo.runs.store import RunStore
+from resnet_demo.ui.app import build_app
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.page import MAX_TEXT, NO_WEB_ADDRESS, checked
 from resnet_demo.ui.protection import FAILED, NOT_UNDERSTOOD
 from tests.support.asking import post, run_now
 
@@ -95,3 +99,16 @@ def test_a_fault_of_ours_is_one_line_with_its_place(serve, capfd, monkeypatch):
         assert answer.status_code == 500 and answer.json()["error"] == FAILED
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("status: ZeroDivisionError: division by zero (") and "test_page.py:" in line
+
+
+def test_every_choice_that_the_page_offers_is_taken(tmp_path):
+    page = build_app(Backend.over(RunStore(tmp_path / "runs"), tmp_path / "data"))
+    offered = [
+        (component, value)
+        for component in page.blocks.values()
+        if isinstance(component, gr.Radio | gr.Dropdown)
+        for _, value in component.choices
+    ]
+    assert {type(value) for _, value in offered} == {str, int}
+    for component, value in offered:
+        assert checked([component], [value]) == [value]
