@@ -144,6 +144,7 @@ def test_a_gpu_goes_first_and_computes_in_bfloat16_where_it_has_it(monkeypatch, 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H100")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (6, 1))  # older than float16 in matrix products
     choice = choose_device()
     assert (choice.device.type, choice.name, choice.precision) == ("cuda", "NVIDIA H100", expected)
 

@@ -48,7 +48,8 @@ def test_pause_resume_and_stop_go_through_a_process_of_its_own(launcher, tiny_co
     launcher.stop(run)
     assert launcher.wait_until_idle(LONG)
     assert run.view().ended.outcome == "stopped" and run.model_path.is_file()
-    wait_for(lambda: run.exit(), "how the worker ended")
+    ended = run.view().ended.time
+    wait_for(lambda: run.exit() and run.exit().time >= ended, "how the second worker ended")
     assert run.exit().code == 0 and run.exit().began
     step = run.view().last.step
     launcher.resume(run)  # a person thinks again

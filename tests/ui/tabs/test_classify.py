@@ -157,7 +157,7 @@ def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(clien
     assert [value for _, value in choices["choices"]] == [NEWEST, "20260202-b", "20260101-a"]
     assert choices["choices"][1][0] == "20260202-b · test accuracy not yet measured"
     assert choices["value"] == NEWEST
-    assert "these 2 classes" in known and "Show it an image" in answer
+    assert "these 4 classes" in known and "Show it an image" in answer  # of the one whose accuracy is measured
     page = client.predict(seen, NEWEST, None, api_name="/refresh_classify")
     assert "choices" not in str(page) and "classify-card" not in str(page)
 

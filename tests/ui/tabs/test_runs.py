@@ -80,7 +80,7 @@ def test_in_an_image_a_run_has_the_colour_and_letter_of_the_page(look):
     assert [line.get_color() for line in loss.lines[::2]] == [RUNS[1], RUNS[4]]
     assert [note.get_text() for note in loss.texts] == ["B", "E"]
     assert [text.get_text()[0] for text in figure.legends[0].get_texts()] == ["B", "E"]
-    light = (Path(comparison.__file__).parent / "page.css").read_text().partition("--run-0:")[2].partition("}")[0]
+    light = (Path(comparison.__file__).parents[1] / "page.css").read_text().partition("--run-0:")[2].partition("}")[0]
     assert all(colour in light for colour in RUNS)
 
 
