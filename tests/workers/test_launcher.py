@@ -121,8 +121,9 @@ def test_a_worker_never_asks_for_more_of_the_processor_than_the_app_has(launcher
             asked.append(value)
             return 10
 
-    monkeypatch.setattr("resnet_demo.workers.launcher.psutil.Process", Nice)
-    launcher.start(tiny_config)
+    with monkeypatch.context() as patch:  # the fixture's end looks for processes, too
+        patch.setattr("resnet_demo.workers.launcher.psutil.Process", Nice)
+        launcher.start(tiny_config)
     assert asked == [None, 10]
 
 
