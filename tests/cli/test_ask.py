@@ -129,6 +129,7 @@ def test_an_inverted_image_says_so(tmp_path, images, capsys):
     ],
 )
 def test_no_checkpoint_is_one_line_and_exit_1(runs, images, tmp_path, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.setattr("resnet_demo.cli.checkpoint.SHIPPED", None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictured.safetensors").write_bytes(images[0].read_bytes())
     assert run("classify", images[0], *arguments) == 1

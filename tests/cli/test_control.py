@@ -55,6 +55,7 @@ def test_pause_resume_and_stop_another_process(store, tiny_config, train, capsys
     assert control("stop", run.path) == 0
     assert f"'{run.id}' is stopped at step" in capsys.readouterr().err
     assert run.view().ended.step > step and worker.wait(LONG) == 0
+    run.state_path.unlink()  # what a stopped run can go on from
     assert control("resume", run.path) == 1
     said = capsys.readouterr().err
     assert "nothing to resume" in said and f"train --start-from run:{run.id}" in said
