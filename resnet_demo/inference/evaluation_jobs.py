@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet_demo.data.dataset import LoadProgress
+from resnet_demo.data.dataset import LoadProgress, drain
 from resnet_demo.errors import UserError
 from resnet_demo.runs.directory import Progress, RunDirectory
 from resnet_demo.runs.evaluation import save_evaluation
@@ -92,14 +92,12 @@ class EvaluationJobs:
     def _test_images(self, source: str, split: str) -> "Tensor":
         from resnet_demo.data.sources import load_dataset
 
+        def refuse_download(progress: LoadProgress) -> None:
+            if progress.phase == "downloading":
+                raise EvaluationError("The test images are not on this machine. Evaluate again to fetch them.")
+
         with closing(load_dataset(source, self.data_dir, split)) as loading:
-            while True:
-                try:
-                    progress = next(loading)
-                except StopIteration as done:
-                    return done.value.test_images
-                if progress.phase == "downloading":
-                    raise EvaluationError("The test images are not on this machine. Evaluate again to fetch them.")
+            return drain(loading, refuse_download).test_images
 
     def _work(self, run: RunDirectory) -> None:
         problem = ""

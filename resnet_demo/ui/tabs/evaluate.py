@@ -8,7 +8,7 @@ from PIL import Image
 from resnet_demo.data.known import FOLDER
 from resnet_demo.errors import UserError
 from resnet_demo.inference.evaluation_jobs import EvaluationError
-from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.evaluation import Evaluation, load_evaluation
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
@@ -114,8 +114,11 @@ class EvaluateTab:
         return report.gallery_html(found, title, places, images)
 
     def _run(self, chosen: Any) -> RunDirectory | None:
-        runs = {run.id: run for run in self.backend.store.all_runs()}
-        return runs.get(chosen) if isinstance(chosen, str) else None
+        """Looked up without reading the others: this is asked each second while an evaluation is under way."""
+        try:
+            return self.backend.store.get(chosen)
+        except RunError:
+            return None
 
     # --- acting: each checks by itself who asks -----------------------------------------------------------------
 
