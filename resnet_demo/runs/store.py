@@ -190,10 +190,10 @@ class RunStore:
         before one of a training that has just begun; then the one that was trained last in this store, by the numbers
         that `training` gives: a copy of the folder changes the files' times, and a clock may have been wrong. One
         that came with the project answers where no other can."""
-        runs = self.runs() if any(run.model_info() for run in self.runs()) else self.all_runs()
-        found = [(info, run.order(), run) for run in runs if (info := run.model_info())]
-        best = max((checkpoint_key(info, order, 0.0) for info, order, _ in found), default=None)
-        equal = [run for info, order, run in found if checkpoint_key(info, order, 0.0) == best]
+        infos = ((run, run.model_info()) for run in self.all_runs())
+        found = [((not run.is_shipped, *checkpoint_key(info, run.order(), 0.0)), run) for run, info in infos if info]
+        best = max((key for key, _ in found), default=None)
+        equal = [run for key, run in found if key == best]
         return equal[0] if len(equal) == 1 else max(equal, key=_saved_at, default=None)
 
     @contextmanager
