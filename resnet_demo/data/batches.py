@@ -61,8 +61,10 @@ class Normalise:
 
 @functools.cache  # for ever: a recorded step reads it where it is
 def _per_channel(values: tuple[float, float, float], device: torch.device) -> Tensor:
-    """(1, 3, 1, 1) on a scale of 0..255. Made once for each device: a GPU would stop and wait for every copy."""
-    return torch.tensor(values, device=device).view(1, 3, 1, 1) * 255
+    """(1, 3, 1, 1) on a scale of 0..255. Made once for each device: a GPU would stop and wait for every copy.
+    An ordinary tensor even where inference asks first: one that is made in inference mode is of no use to gradients."""
+    with torch.inference_mode(False):
+        return torch.tensor(values, device=device).view(1, 3, 1, 1) * 255
 
 
 class Drawn(NamedTuple):
