@@ -160,8 +160,10 @@ def test_memory_is_limited_whatever_takes_it(one, good, hook):
 WATCH = """
 import sys
 import time
+import psutil
 from resnet_demo.data import decoder_process
 sys.platform = "darwin"
+decoder_process._resident = lambda: psutil.Process().memory_info().rss  # Linux counts the parent's from before exec
 decoder_process.decoder.MEMORY_BYTES = 50_000_000
 decoder_process._limit()
 hoard = []

@@ -43,7 +43,7 @@ def test_every_test_image_is_counted_once_as_the_network_answers(tiny_dataset):
 def test_the_data_it_learned_from_are_found_by_name(tmp_path):
     classifier = Classifier(network(classes=10), DIGITS)
     steps, evaluation = drained(evaluate(classifier, tmp_path))
-    assert {step.phase for step in steps} == {"decoding", "evaluating"}
+    assert {step.phase for step in steps} == {"starting", "evaluating"}
     assert evaluation.classes == DIGITS.classes
     assert evaluation.images == 297
     digits = drain(load_digits())

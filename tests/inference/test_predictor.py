@@ -1,6 +1,5 @@
 """The newest checkpoint answers, as training evaluates; what is broken or gone is one sentence."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -131,9 +130,10 @@ def test_without_a_checkpoint_it_says_so(store):
         Predictor(store).classify(noise())
 
 
-def test_the_newest_file_answers_whatever_the_runs_age(store):
+def test_the_run_that_was_trained_last_answers_whatever_its_age(store):
     older_run, newer_run = make_run(store, "20260101-old"), make_run(store, "20260202-new", seed=1)
-    os.utime(newer_run.model_path, (1_000, 1_000))
+    older_run.write_order(2)
+    newer_run.write_order(1)
     assert Predictor(store).classify(noise()).run_id == older_run.id
 
 

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -236,6 +237,12 @@ def test_one_file_of_the_largest_size_is_taken(client):
     assert client().post("/gradio_api/upload", content=body, headers=headers).json() == [MAX_FILE_BYTES]
 
 
+def in_a_loop(coroutine):
+    """asyncio.run in a thread of its own: the main thread may have a browser's loop."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, coroutine).result()
+
+
 def asgi(serving, app, messages):
     """Run one upload through the middleware as a server does; returns what was sent."""
     sent = []
@@ -255,7 +262,7 @@ def asgi(serving, app, messages):
         "type": "http", "method": "POST", "path": "/gradio_api/upload", "query_string": b"", "scheme": "http",
         "headers": [(b"host", b"localhost"), (b"content-type", headers["content-type"].encode())],
     }  # fmt: skip
-    asyncio.run(Protection(app, serving)(scope, receive, send))
+    in_a_loop(Protection(app, serving)(scope, receive, send))
     return sent
 
 
@@ -318,20 +325,20 @@ async def hold(kept, *lengths):
 def test_the_oldest_files_make_room_and_those_in_use_do_not(kept, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_BYTES_IN_ALL", 10_000_000)
     oldest, older, new = put(kept, "a", 4_000_000, 900), put(kept, "b", 4_000_000, 600), put(kept, "c", 1_000_000)
-    asyncio.run(hold(kept, 3_000_000))
+    in_a_loop(hold(kept, 3_000_000))
     assert not oldest.exists() and older.exists() and new.exists()
-    asyncio.run(hold(kept, 4_000_000, 5_000_000))  # at once: what is promised counts
+    in_a_loop(hold(kept, 4_000_000, 5_000_000))  # at once: what is promised counts
     assert not older.exists() and new.exists()
     with pytest.raises(UploadsError, match="Try again in a minute"):
-        asyncio.run(hold(kept, 5_000_000, 5_000_000))
+        in_a_loop(hold(kept, 5_000_000, 5_000_000))
     assert new.exists()
-    asyncio.run(hold(kept, 9_000_000))  # what was held is free again
+    in_a_loop(hold(kept, 9_000_000))  # what was held is free again
 
 
 def test_small_files_are_bounded_in_number(kept, monkeypatch):
     monkeypatch.setattr(uploads, "MAX_BYTES_IN_ALL", 1_000_000)
     files = [put(kept, str(n), 1, 900) for n in range(50)]
-    asyncio.run(hold(kept, 1))
+    in_a_loop(hold(kept, 1))
     assert 10 <= sum(file.exists() for file in files) <= 16
 
 
@@ -363,7 +370,7 @@ def test_the_sweep_runs_when_the_server_starts(kept):
             while old.exists():
                 await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(serve(), 30))
+    in_a_loop(asyncio.wait_for(serve(), 30))
 
 
 # --- where uploads lie ------------------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ def test_the_card_says_where_the_run_is(run):
 
 def test_a_request_is_acknowledged_before_the_worker_obeys(run):
     assert "Pausing" in present.sentence(snapshot(run, [started()], True, wanted=PAUSE))
-    assert "Discarding" in present.sentence(snapshot(run, [started()], True, wanted=DISCARD))
+    assert "Deleting" in present.sentence(snapshot(run, [started()], True, wanted=DISCARD))
 
 
 def test_a_download_says_how_far_it_is(run):

@@ -58,7 +58,7 @@ def curves(chart):
 def test_before_an_image_is_pinned_it_is_said_what_will_appear_and_how(run):
     for nothing in (None, snapshot(run, started(), pinned=None)):
         assert "Drop one below" in pinned_html(nothing) and "Follow the prediction" in pinned_html(nothing)
-        assert "Drop" not in pinned_html(nothing, owner=False) and "make" in pinned_html(nothing, owner=False)
+        assert "Drop" not in pinned_html(nothing, owner=False) and "owner pins" in pinned_html(nothing, owner=False)
         assert "its answers, one by one" in probability_chart(nothing)
 
 

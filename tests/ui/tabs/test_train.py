@@ -222,8 +222,9 @@ def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
             )
         plain, chosen = ask(url, "points", *PLAIN), ask(url, "points", "newest", 0.5, "time")
         assert "raw" in chosen[0] and "time (s)" in chosen[0] and "raw" not in plain[0] and "epoch" in plain[0]
-        for wrong in ([2, "epoch"], [0, "moon"], ["a", "epoch"], [None, None]):
+        for wrong in ([2, "epoch"], [0, "moon"], [None, None]):
             assert "Smoothing goes from 0 to 0.9" in run_now(url, "points", ["newest", *wrong]).text
+        assert "“Smoothing” must be a number" in run_now(url, "points", ["newest", "a", "epoch"]).text
 
 
 def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tiny_config):
