@@ -18,6 +18,7 @@ from resnet_demo.runs.text import run_name
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.html import answer
 from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
 
 if TYPE_CHECKING:
@@ -68,9 +69,11 @@ class ClassifyTab:
                     label="Image",
                     height=340,
                     buttons=[],
+                    format="png",  # of an example: not changed by a lossy codec on its way
                     placeholder="Drop an image here\n- or -\nClick to choose one",
                     elem_id="classify-image",
                 )
+                self.examples = ExamplesPanel(lambda chosen: self._info(self._checkpoints(), chosen))
                 self.trim = gr.Checkbox(
                     True,
                     label="Trim a uniform border",
@@ -132,6 +135,7 @@ class ClassifyTab:
             **POLL_EVENT,
             **RAW_INPUTS,
         )
+        self.examples.wire(self.run, self.image, [self.run.change, *events])
 
     def refresh(self, seen: Any, chosen: Any, image: Any) -> list:
         """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and an image that

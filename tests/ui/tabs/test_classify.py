@@ -199,6 +199,49 @@ def test_without_an_image_the_card_says_what_to_do(client, store):
     assert "no uploaded image" in refused(client, None, NEWEST)
 
 
+# --- images to click ------------------------------------------------------------------------------------------
+
+
+def test_the_examples_are_those_of_the_chosen_checkpoint(client, store):
+    assert client.predict(NEWEST, api_name="/show_examples") == ""  # nobody could answer
+    make_run(store, "run-1", replace(INFO, classes=("cat", "dog", "frog", "<truck>")))
+    make_run(store, "run-2", DIGITS)
+    animals = client.predict("run-1", api_name="/show_examples")
+    digits = client.predict("run-2", api_name="/show_examples")
+    assert all(f'data-example="drawn-{name}"' in animals for name in ("cat", "dog", "frog"))
+    assert "digit-" not in animals and "truck" not in animals
+    assert all(f'data-example="digit-{number}"' in digits for number in range(10)) and "drawn-" not in digits
+    assert all('data-example="foreign-flower"' in page for page in (animals, digits))
+
+
+def test_an_example_is_put_where_an_upload_goes_and_classified_as_it_is(store):
+    make_run(store, "run-1", DIGITS)
+    tab = page_of(store)
+    chosen = tab.examples.choose("run-1", sent({"example": "digit-7"}))
+    prediction = Predictor(store).classify(chosen)
+    stored = tab.image.postprocess(chosen)
+    assert load_image(Path(stored.path)).tobytes() == chosen.tobytes()  # lossless on its way to the answer
+    assert prediction.seen.tobytes() == chosen.tobytes()
+
+
+@pytest.mark.parametrize("data", [None, "digit-7", {}, {"example": "drawn-cat"}, {"example": "../x"}, {"example": [1]}])
+def test_what_is_no_example_of_the_checkpoint_is_refused(store, data):
+    make_run(store, "run-1", DIGITS)
+    with pytest.raises(gr.Error, match="no such example"):
+        page_of(store).examples.choose("run-1", sent(data))
+
+
+def page_of(store) -> ClassifyTab:
+    with gr.Blocks(analytics_enabled=False):
+        return ClassifyTab(store)
+
+
+def sent(data) -> gr.EventData:
+    event = gr.EventData(None, None)
+    event._data = data
+    return event
+
+
 # --- what is not trusted --------------------------------------------------------------------------------------
 
 

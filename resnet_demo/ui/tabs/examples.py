@@ -1,0 +1,61 @@
+"""The part of the Classify tab with images to click. An example goes where a dropped image goes, and is classified as
+that is: no answer is kept."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from resnet_demo.data.dataset import DataError
+from resnet_demo.data.examples import DIGITS_SOURCE, Example, foreign_examples, known_examples
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.ui.html.examples import examples_html
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
+
+CHOOSE = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-example]');
+  if (!button) return;
+  trigger('click', {example: button.dataset.example});
+  document.getElementById('classify-answer')?.scrollIntoView({block: 'nearest'});
+});
+"""
+
+
+class ExamplesPanel:
+    """Built where it is called; then call `wire`. `info_of` gives what a choice of checkpoint says of itself."""
+
+    def __init__(self, info_of: Callable[[Any], ModelInfo | None]) -> None:
+        self.info_of = info_of
+        self.shown = gr.HTML("", elem_id="classify-examples", elem_classes="classify-html", js_on_load=CHOOSE)
+
+    def wire(self, chosen: gr.Dropdown, image: gr.Image, changes: list) -> None:
+        """`changes` happen where other examples may be due."""
+        gr.on(changes, self.show, chosen, self.shown, api_name="show_examples", **POLL_EVENT, **RAW_INPUTS)
+        self.shown.click(self.choose, chosen, image, api_name="choose_example", **POLL_EVENT, **RAW_INPUTS)
+
+    def show(self, chosen: Any) -> str:
+        """Buttons for what the chosen checkpoint knows, and for what it does not; '' where nobody can answer."""
+        if self.info_of(chosen) is None:
+            return ""
+        return examples_html(self._known(chosen), foreign_examples())
+
+    def choose(self, chosen: Any, event: gr.EventData) -> Image.Image:
+        """The image that was clicked; a raw request may name anything."""
+        sent = event._data if isinstance(event._data, dict) else {}
+        for example in [*self._known(chosen), *foreign_examples()]:
+            if example.name == sent.get("example"):
+                return example.image
+        raise gr.Error("There is no such example. Click one of those shown.", print_exception=False)
+
+    def _known(self, chosen: Any) -> list[Example]:
+        info = self.info_of(chosen)
+        if info is None:
+            return []
+        if info.data == DIGITS_SOURCE:
+            import_torch()
+        try:
+            return known_examples(info.data, info.classes)
+        except DataError:  # without scikit-learn there are no digits to click, and Train says how to install it
+            return []
