@@ -1,9 +1,9 @@
-"""What a look costs over many runs, and the first look at a long log.
+"""What a snapshot costs over many runs, and the first one of a long log.
 
     python -m benchmarks.many_runs [--runs 1000] [--points 2000000] [--write TABLE.md]
 
 All but one of the runs have ended; in the second row the last one is held by a living worker, here by this process. A
-tick is what a page asks every two seconds: the look, and the words for each part of the page.
+tick is what a page asks every two seconds: the snapshot, and the versions of each part of the page.
 """
 
 import argparse
@@ -57,9 +57,9 @@ def cost_ms(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def tick(watcher: Watcher) -> None:
-    look = watcher.look(now=True)
-    look.version_of(look.shown(NEWEST))
-    assert look.checkpoints and version_of(look, "")
+    snapshot = watcher.snapshot(now=True)
+    snapshot.version_of(snapshot.shown(NEWEST))
+    assert snapshot.checkpoints and version_of(snapshot, "")
 
 
 def many(folder: Path, count: int) -> list[str]:
@@ -68,7 +68,7 @@ def many(folder: Path, count: int) -> list[str]:
     run = store.create(preset_config("tour"))
     watcher = Watcher(store)
     lines = [f"| {count:,} runs | CPU, ms | wall time, ms |", "|---|---|---|"]
-    lines.append("| the first look | {:.0f} | {:.0f} |".format(*cost_ms(lambda: tick(watcher))))
+    lines.append("| the first snapshot | {:.0f} | {:.0f} |".format(*cost_ms(lambda: tick(watcher))))
     lines.append(row(f"a tick, all at rest, median of {TICKS}", [cost_ms(lambda: tick(watcher)) for _ in range(TICKS)]))
     with store.training(run):
         costs = []
@@ -95,12 +95,12 @@ def long_log(folder: Path, points: int) -> list[str]:
         log.writelines(POINT % (1.7e9 + step, step * 10, step * 640, float(step)) for step in range(1, points + 1))
     before, watcher = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, Watcher(store)
     cpu_s, start, waits = time.process_time(), time.perf_counter(), []
-    while not waits or watcher.look().shown(run.id).is_partial:
-        waits.append(cost_ms(lambda: watcher.look(now=True))[1])
+    while not waits or watcher.snapshot().shown(run.id).is_partial:
+        waits.append(cost_ms(lambda: watcher.snapshot(now=True))[1])
         threading.Event().wait(0.1)
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_s
     more_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3
-    kept = len(watcher.look(now=True).shown(run.id).view.metrics)
+    kept = len(watcher.snapshot(now=True).shown(run.id).view.metrics)
     return [
         f"| a log of {points:,} points, {run.events_path.stat().st_size / 1e6:.0f} MB | |",
         "|---|---|",
@@ -108,7 +108,7 @@ def long_log(folder: Path, points: int) -> list[str]:
         f"| wall time until then, s | {seconds:.1f} |",
         f"| points kept | {kept:,} |",
         f"| memory more at the peak, MB | {more_mb:.0f} |",
-        f"| the first look waits, ms | {waits[0]:.0f} |",
+        f"| the first snapshot waits, ms | {waits[0]:.0f} |",
         f"| the other looks meanwhile ({len(waits) - 1}) wait, ms, median and longest "
         f"| {statistics.median(waits[1:] or waits):.1f}, {max(waits[1:] or waits):.0f} |",
     ]

@@ -75,7 +75,7 @@ store = RunStore(Path({str(tmp_path)!r}))
 store.create(preset_config("tour"))
 backend = Backend.over(store, Path("data"))
 page = build_app(backend)
-assert len(backend.watcher.look().runs) == 1
+assert len(backend.watcher.snapshot().runs) == 1
 print(sorted(name for name in ("torch", "torchvision", "matplotlib", "sklearn") if name in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -19,17 +19,17 @@ def add_runs(commands) -> None:
 
 def runs_command(options: argparse.Namespace) -> int:
     """Runs that cannot be opened are named on stderr, and the exit status is 1."""
-    look = Watcher(RunStore(options.runs)).look()
+    snapshot = Watcher(RunStore(options.runs)).snapshot()
     if options.json:
-        for snapshot in look.runs:
-            print(json.dumps(_facts(snapshot)))
+        for run in snapshot.runs:
+            print(json.dumps(_facts(run)))
     else:
-        _print_table([_cells(snapshot) for snapshot in look.runs])
-    for problem in look.unreadable:
+        _print_table([_cells(run) for run in snapshot.runs])
+    for problem in snapshot.unreadable:
         print(f"resnet_demo: {problem}", file=sys.stderr)
-    if not look.runs and not look.unreadable:
+    if not snapshot.runs and not snapshot.unreadable:
         print(f"There are no runs in '{options.runs}'.", file=sys.stderr)
-    return 1 if look.unreadable else 0
+    return 1 if snapshot.unreadable else 0
 
 
 def _facts(snapshot: Snapshot) -> dict:

@@ -63,7 +63,7 @@ class Exit:
 
 
 def _file(name: str) -> functools.cached_property:
-    """The path of a run's file, made when it is first asked for: a look lists a thousand runs."""
+    """The path of a run's file, made when it is first asked for: a snapshot lists a thousand runs."""
     return functools.cached_property(lambda run: run.path / name)
 
 
@@ -313,7 +313,7 @@ class RunDirectory:
         except (OSError, CheckpointError):
             return None
 
-    def last_word_at(self) -> float:
+    def last_logged_at(self) -> float:
         """When the log last grew, in Unix seconds; 0 where there is none."""
         try:
             return self.events_path.stat().st_mtime

@@ -43,14 +43,14 @@ class PinnedImage:
 
 
 class PinnedFile:
-    """Follows a run's pinned.png. To look costs a stat: it is decoded again only where it has changed."""
+    """Follows a run's pinned.png. To read it again costs a stat: it is decoded again only where it has changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._version: tuple[int, int, int] | None = None
         self._pinned: PinnedImage | None = None
 
-    def look(self) -> PinnedImage | None:
+    def read(self) -> PinnedImage | None:
         """The image as it is now, None where there is none. Raises OSError where that cannot be found out."""
         try:
             stat = self.path.stat()
@@ -59,12 +59,12 @@ class PinnedFile:
             return None
         version = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
         if version != self._version:
-            self._pinned = _read(self.path)
+            self._pinned = _decoded(self.path)
             self._version = version
         return self._pinned
 
 
-def _read(path: Path) -> PinnedImage:
+def _decoded(path: Path) -> PinnedImage:
     """Under the limits of an upload, whoever put the file there."""
     try:
         image = load_image(path).image

@@ -1,4 +1,4 @@
-"""One run as it stands, read from its files: the only place where a look reads them. Imports no torch."""
+"""One run as it stands, read from its files: the only place where they are read for that. Imports no torch."""
 
 import os
 import time
@@ -81,18 +81,18 @@ class Snapshot:
         return self.run.size_bytes()
 
     @cached_property
-    def state_word(self) -> str:
+    def state_version(self) -> str:
         """Changes with how the run stands."""
         state = self.run.id, self.status.value, self.wanted, len(self.view.epochs), self.title, self.exit_reason
         return checksum(state, self.exit, self.is_kept)
 
     @cached_property
-    def checkpoint_word(self) -> str:
+    def checkpoint_version(self) -> str:
         """Changes whenever its checkpoint has come, been replaced or been named anew."""
         return checksum(self.run.id, self.title, self.view.saved and self.view.saved.time)
 
     @cached_property
-    def row_word(self) -> str:
+    def row_version(self) -> str:
         """Changes with the run's row in a table. A living run's speed, time and size are shown anew each half minute,
         however long its epochs are."""
         clock = int(self.view.elapsed_s // CLOCK_S) if self.status.is_live else None
@@ -100,7 +100,7 @@ class Snapshot:
 
 
 def checksum(*values: object) -> str:
-    """A short word that changes with the values."""
+    """A short text that changes with the values."""
     return str(zlib.crc32(repr(values).encode()))
 
 
@@ -108,8 +108,8 @@ class RunReader:
     """Reads one run's files for whoever looks: its log as far as it has grown, and of a run at rest nothing at all
     while its folder and its log keep their times and sizes.
 
-    `in_background` folds a log that is too long to be waited for; until that is done a look tells how the run stands
-    from the log's two ends.
+    `in_background` folds a log that is too long to be waited for; until that is done a snapshot tells how the run
+    stands from the log's two ends.
     """
 
     def __init__(self, run: RunDirectory, in_background: Callable[[Callable[[], None]], Future]) -> None:
@@ -136,7 +136,7 @@ class RunReader:
         """Whatever replaces a file changes the folder's time. Two files grow by themselves, and only before the end:
         the log, and what the worker's processes say."""
         try:
-            folder = os.stat(self._path)  # noqa: PTH116 - a thousand times a look: half the cost of Path.stat
+            folder = os.stat(self._path)  # noqa: PTH116 - a thousand times a snapshot: half the cost of Path.stat
         except OSError:
             return None
         if self._remembered and self._remembered.view.is_over:
@@ -158,7 +158,7 @@ class RunReader:
         except (LogError, OSError) as error:
             why = getattr(error, "strerror", None)
             self.problem = f"The run '{self.run.id}' cannot be read ({why})." if why else str(error)
-            self._config = None  # with the next look everything anew
+            self._config = None  # with the next snapshot everything anew
             return None
         if snapshot is not None and self._folding and self._folding.wrong:
             left_out = plural(self._folding.wrong, "line")
@@ -184,7 +184,7 @@ class RunReader:
             progress=progress,
             wanted=run.wanted() if alive else RUN,
             title=run.title(),
-            pinned=self._pinned.look(),
+            pinned=self._pinned.read(),
             starting=can_resume and not alive and run.is_starting(),
             quiet_s=now - progress.time if is_stalled(progress, self._config.batch_size, now) else None,
             is_kept=can_resume and view.is_over,

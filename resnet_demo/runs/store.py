@@ -182,8 +182,8 @@ class RunStore:
         """The run that is training now, if any."""
         if not is_held(self.folder / ".training.lock"):
             return None
-        by_last_word = sorted(self.folders(), key=RunDirectory.last_word_at, reverse=True)
-        return next((run for run in by_last_word if run.exists() and run.is_alive()), None)
+        by_last_logged = sorted(self.folders(), key=RunDirectory.last_logged_at, reverse=True)
+        return next((run for run in by_last_logged if run.exists() and run.is_alive()), None)
 
     def latest_model(self) -> RunDirectory | None:
         """The run whose checkpoint answers where nobody has chosen one. One whose accuracy has been measured comes

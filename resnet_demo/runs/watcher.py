@@ -1,4 +1,4 @@
-"""Looks at the runs folder once for all open pages: what is read of a run is shared, see `snapshot.py`."""
+"""Reads the runs folder once for all open pages: what is read of a run is shared, see `snapshot.py`."""
 
 import operator
 import threading
@@ -16,12 +16,12 @@ from resnet_demo.runs.store import RunStore, checkpoint_key
 from resnet_demo.runs.text import run_name
 
 NEWEST = "newest"  # the choice that follows the run in front
-CACHE_TTL_S = 0.5  # pages that ask within this time get the same look
+CACHE_TTL_S = 0.5  # pages that ask within this time get the same snapshot
 QUIET_TOLD_S = 5  # how often it is told anew for how long a stalled worker has been quiet
 
 
 @dataclass(frozen=True)
-class Look:
+class RunsSnapshot:
     """All runs, newest first, and the one in front: who trains, else who spoke last (None before the first run)."""
 
     current: Snapshot | None = None
@@ -53,22 +53,22 @@ class Look:
             return ""
         return run_name(parent, next((s.title for s in self.runs if s.run.id == parent), ""))
 
-    # All pages ask the same look.
+    # All pages ask the same snapshot.
 
     @cached_property
     def checkpoints(self) -> str:
         """Changes whenever a run's checkpoint has come, been replaced, been named anew or gone."""
-        return checksum([s.checkpoint_word for s in self.runs])
+        return checksum([s.checkpoint_version for s in self.runs])
 
     @cached_property
     def rows(self) -> str:
         """Changes whenever a table of all runs has something new to show."""
-        return checksum([s.row_word for s in self.runs], self.unreadable)
+        return checksum([s.row_version for s in self.runs], self.unreadable)
 
     @cached_property
     def _everything(self) -> str:
         """Changes with how any of the runs stands."""
-        return checksum([s.state_word for s in self.runs], self.unreadable, self.lost, self.discarded)
+        return checksum([s.state_version for s in self.runs], self.unreadable, self.lost, self.discarded)
 
     def version_of(self, shown: Snapshot | None) -> "Version":
         """Of a page that shows this run."""
@@ -96,7 +96,7 @@ _LIVE = {status for status in RunStatus if status.is_live}
 
 
 class Version(NamedTuple):
-    """One word for each part of a page, short, since every page asks for them every two seconds. A word changes
+    """One short text for each part of a page, since every page polls for them every two seconds. It changes
     whenever its part has something new to show, and each with the one before it."""
 
     states: str  # which run is shown and how it stands, and how all runs do: the lists and the buttons
@@ -112,18 +112,18 @@ class Watcher:
         self._readers: dict[str, RunReader] = {}
         self._background: ThreadPoolExecutor | None = None
         self._guard = threading.Lock()
-        self._look = Look()
-        self._looked_at = float("-inf")
+        self._snapshot = RunsSnapshot()
+        self._taken_at = float("-inf")
 
-    def look(self, now: bool = False) -> Look:
+    def snapshot(self, now: bool = False) -> RunsSnapshot:
         """The runs as they are, at most half a second old; with `now`, as of this moment."""
         with self._guard:
-            if now or time.monotonic() - self._looked_at > CACHE_TTL_S:
-                self._look = self._read()
-                self._looked_at = time.monotonic()
-            return self._look
+            if now or time.monotonic() - self._taken_at > CACHE_TTL_S:
+                self._snapshot = self._read()
+                self._taken_at = time.monotonic()
+            return self._snapshot
 
-    def _read(self) -> Look:
+    def _read(self) -> RunsSnapshot:
         known = self._readers
         self._readers = {
             run.id: known.get(run.id) or RunReader(run, self._in_background) for run in self.store.all_folders()
@@ -132,15 +132,15 @@ class Watcher:
         unreadable = tuple(sorted(reader.problem for reader, _ in seen if reader.problem))
         snapshots = [snapshot for _, snapshot in seen if snapshot is not None]
         snapshots.sort(key=lambda s: (not s.run.is_shipped, s.created, s.run.id), reverse=True)
-        before = self._look
+        before = self._snapshot
         same = len(snapshots) == len(before.runs) and all(map(operator.is_, snapshots, before.runs))
         if same and unreadable == before.unreadable:
             return before  # with all that is derived from it
         training = next((s for s in snapshots if s.status.is_live), None)
         if training:
-            return Look(training, tuple(snapshots), unreadable)
+            return RunsSnapshot(training, tuple(snapshots), unreadable)
         gone = self._gone({reader.run.id for reader, snapshot in seen if snapshot or reader.problem})
-        return Look(max(snapshots, key=_last_word, default=None), tuple(snapshots), unreadable, *gone)
+        return RunsSnapshot(max(snapshots, key=_trained_last, default=None), tuple(snapshots), unreadable, *gone)
 
     def _in_background(self, work: Callable[[], None]) -> Future:
         """One long log after the other."""
@@ -151,15 +151,15 @@ class Watcher:
     def _gone(self, runs: Container[str]) -> tuple[str, str]:
         """The run that was deleted while it trained, by an accident or on request. Remembered until another run
         trains: the folder that could say it is gone."""
-        trained = (s for s in self._look.runs if s.status.is_live)
+        trained = (s for s in self._snapshot.runs if s.status.is_live)
         gone = next((s for s in trained if s.run.id not in runs), None)
         if gone is None:
-            return self._look.lost, self._look.discarded
-        asked = gone.wanted == DISCARD or gone.run.id in self.store.deleted()  # a worker may obey before a look sees it
+            return self._snapshot.lost, self._snapshot.discarded
+        asked = gone.wanted == DISCARD or gone.run.id in self.store.deleted()  # a worker may obey before it is seen
         return ("", gone.run.id) if asked else (gone.run.id, "")
 
 
-def _last_word(snapshot: Snapshot) -> tuple[bool, int, float]:
+def _trained_last(snapshot: Snapshot) -> tuple[bool, int, float]:
     """Runs of one's own come before those that came with the project. Clocks decide where nothing else does: between
     runs of before, and those that have not been trained."""
     return (

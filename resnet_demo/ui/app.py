@@ -32,8 +32,8 @@ def build_app(backend: Backend) -> gr.Blocks:
         """The words that say what there is to show: of the chosen run, of the checkpoints, and of the table of runs
         with the ticked ones' curves. Sent each time, since the page sees by itself which have changed, in under 300
         bytes."""
-        look = backend.watcher.look()
-        return [*look.version_of(look.shown(chosen)), look.checkpoints, version_of(look, picked)]
+        snapshot = backend.watcher.snapshot()
+        return [*snapshot.version_of(snapshot.shown(chosen)), snapshot.checkpoints, version_of(snapshot, picked)]
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         gr.HTML(HEADER)

@@ -39,4 +39,4 @@ class Backend:
         try:
             act(action)
         finally:
-            self.watcher.look(now=True)
+            self.watcher.snapshot(now=True)

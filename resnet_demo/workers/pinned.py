@@ -32,7 +32,7 @@ class PinnedImagePredictor:
             return None
         if isinstance(at, events.RunResumed):
             self._last = next(reversed(self.run.view().predictions), None)
-        pinned = self._file.look()
+        pinned = self._file.read()
         if pinned is None or not self._is_due(pinned, at):
             return None
         answer = self._answer(pinned, trainer, light_on_dark, at)

@@ -70,16 +70,16 @@ def test_the_page_can_send_a_run_and_data_of_such_names(store, tiny_config):
         load_weights(run.model_path)
     run.append(started(classes=(BYTES, "b"), warnings=(f"left out: {BYTES}",)))
     assert store.get(run.id) == run and run.path.name == BYTES
-    look = Watcher(store).look()
-    shown = look.runs[0]
-    for text in (status_html(shown), log_html(shown), str(run_choices(look)), data_label(f"folder:/srv/{BYTES}")):
+    snapshot = Watcher(store).snapshot()
+    shown = snapshot.runs[0]
+    for text in (status_html(shown), log_html(shown), str(run_choices(snapshot)), data_label(f"folder:/srv/{BYTES}")):
         text.encode("utf-8")
 
 
 def test_what_the_data_lack_stands_on_the_card_outside_the_log(store, tiny_config):
     run = store.create(tiny_config)
     run.append(started(warnings=("Folders without a file are no classes: <blue>.",)))
-    shown = Watcher(store).look().runs[0]
+    shown = Watcher(store).snapshot().runs[0]
     told = warnings_html(shown.view.started.warnings)
     assert "&lt;blue&gt;" in told and told in status_html(shown) and told not in status_html(shown, owner=False)
 

@@ -235,14 +235,14 @@ def test_the_checkpoint_that_answers_is_the_one_trained_last_whose_accuracy_is_m
     """Not one of step 1 of a training that has just begun; in a copy, whose files have other times, the same; and
     whatever the clock said."""
     first, last, begun = checkpoint(store, "b", 0.5), checkpoint(store, "a", 0.4), checkpoint(store, "c", None)
-    assert store.latest_model() == last and Watcher(store).look().newest_checkpoint().run == last
+    assert store.latest_model() == last and Watcher(store).snapshot().newest_checkpoint().run == last
     copy = RunStore(tmp_path / "copy")
     for run in (begun, last, first):
         shutil.copytree(run.path, copy.folder / run.id, copy_function=shutil.copyfile)
     assert copy.latest_model().id == last.id
     with copy.training(copy.get(first.id)):
         copy.get(first.id).append(events.CheckpointSaved(**PLACE | {"time": 0.5}))  # the clock was put back
-    assert copy.latest_model().id == first.id == Watcher(copy).look().newest_checkpoint().run.id
+    assert copy.latest_model().id == first.id == Watcher(copy).snapshot().newest_checkpoint().run.id
 
 
 def test_of_checkpoints_of_before_the_log_says_which_is_the_newest(store):
@@ -251,7 +251,7 @@ def test_of_checkpoints_of_before_the_log_says_which_is_the_newest(store):
     newer.append(events.CheckpointSaved(**PLACE | {"time": 2.0}))
     for run in (newer, older):
         (run.path / "order.json").unlink()
-    assert store.latest_model() == newer == Watcher(store).look().newest_checkpoint().run
+    assert store.latest_model() == newer == Watcher(store).snapshot().newest_checkpoint().run
 
 
 def test_a_run_deleted_while_it_is_looked_at_reads_as_empty(run):

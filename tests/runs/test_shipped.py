@@ -41,11 +41,11 @@ def test_a_shipped_checkpoint_answers_until_there_is_one_of_ones_own(store):
 
 def test_the_page_shows_the_shipped_run_first_where_there_is_no_other(store):
     watcher = Watcher(store)
-    assert watcher.look().shown(NEWEST).run.is_shipped
-    assert watcher.look().newest_checkpoint().run.id == "gift"
+    assert watcher.snapshot().shown(NEWEST).run.is_shipped
+    assert watcher.snapshot().newest_checkpoint().run.id == "gift"
     make_run(store, "mine", replace(INFO, accuracy=None))
-    look = watcher.look(now=True)
-    assert look.shown(NEWEST).run.id == look.newest_checkpoint().run.id == store.latest_model().id == "mine"
+    snapshot = watcher.snapshot(now=True)
+    assert snapshot.shown(NEWEST).run.id == snapshot.newest_checkpoint().run.id == store.latest_model().id == "mine"
 
 
 def test_a_shipped_run_is_never_changed(store):

@@ -196,7 +196,7 @@ def outcome(run: RunDirectory, saved_step: int) -> str:
 
 def look(run: RunDirectory) -> None:
     """What a page would show: never an error, and a run that cannot be opened is named."""
-    seen = Watcher(RunStore(run.path.parent)).look()
+    seen = Watcher(RunStore(run.path.parent)).snapshot()
     present.status_html(seen.shown(NEWEST))
     present.log_text(seen.shown(NEWEST))
     run.log_tail()

@@ -155,7 +155,7 @@ def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(s
     kill_second(torchrun)
     assert end(torchrun) != 0
     assert not run.is_alive() and run.view().ended is None and not run.view().paused
-    assert Watcher(store).look().current.status == "interrupted"
+    assert Watcher(store).snapshot().current.status == "interrupted"
     assert "Another process of this run has gone" in run.log_path.read_text()
 
     saved, alone = run.view().saved.step, start(run, tmp_path, processes=1)

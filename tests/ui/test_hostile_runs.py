@@ -143,16 +143,16 @@ def make(good: Path, folder: Path, case: str, name: str = EVIL) -> None:
     CASES[case](folder / name)
 
 
-def show(look: watcher.Look) -> None:
+def show(snapshot: watcher.RunsSnapshot) -> None:
     """Every part of the page that is made of runs, of each of them."""
-    parts = [runs_table.table_html(look, f"{name} ascending") for name in runs_table.COLUMNS]
-    parts += [present.run_choices(look), present.parent_choices(look), look.checkpoints]
-    for run in look.runs:
-        parts += [present.status_html(run), present.log_html(run), look.version_of(run), pinned_html(run)]
+    parts = [runs_table.table_html(snapshot, f"{name} ascending") for name in runs_table.COLUMNS]
+    parts += [present.run_choices(snapshot), present.parent_choices(snapshot), snapshot.checkpoints]
+    for run in snapshot.runs:
+        parts += [present.status_html(run), present.log_html(run), snapshot.version_of(run), pinned_html(run)]
         parts += [probability_chart(run), present.announcement(run, True), present.tab_title(run)]
         for by in ("epoch", "step", "time"):
             parts += run_charts(run, ChartChoice(0.6, by))
-        picked = runs_table.picked_runs(look, json.dumps([run.run.id, GOOD]))
+        picked = runs_table.picked_runs(snapshot, json.dumps([run.run.id, GOOD]))
         parts += [comparison.curves_html(picked, ChartChoice()), comparison.differences_html(picked)]
         parts += [run.run.model_info() and run.run.model_info().classes, run.run.size_bytes(), run.run.saved_epochs()]
     orjson.dumps(parts, default=str)
@@ -164,11 +164,11 @@ def test_one_hostile_run_costs_the_others_nothing(good, tmp_path, case):
     store = RunStore(tmp_path)
     looking = watcher.Watcher(store)
     for _ in range(2):
-        look = looking.look(now=True)
-        assert GOOD in [run.run.id for run in look.runs]
-        show(look)
+        snapshot = looking.snapshot(now=True)
+        assert GOOD in [run.run.id for run in snapshot.runs]
+        show(snapshot)
     assert store.active() is None and store.latest_model() is not None
-    assert len(look.unreadable) <= 1
+    assert len(snapshot.unreadable) <= 1
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_one_hostile_run_costs_the_others_nothing(good, tmp_path, case):
 )
 def test_it_is_said_in_a_sentence(good, tmp_path, case, words):
     make(good, tmp_path, case)
-    (sentence,) = watcher.Watcher(RunStore(tmp_path)).look().unreadable
+    (sentence,) = watcher.Watcher(RunStore(tmp_path)).snapshot().unreadable
     assert words in sentence
 
 
@@ -197,7 +197,7 @@ def test_a_page_is_built_over_all_of_them(good, tmp_path):
 
 def test_what_a_diverged_run_has_measured_is_read(good, tmp_path):
     make(good, tmp_path, "train_loss is nan")
-    evil = next(run for run in watcher.Watcher(RunStore(tmp_path)).look().runs if run.run.id == EVIL)
+    evil = next(run for run in watcher.Watcher(RunStore(tmp_path)).snapshot().runs if run.run.id == EVIL)
     assert len(evil.view.metrics) == 1
 
 

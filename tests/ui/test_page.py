@@ -94,7 +94,7 @@ def test_too_few_values_and_unknown_functions_are_sentences(serve, capfd):
 
 def test_a_fault_of_ours_is_one_line_with_its_place(serve, capfd, monkeypatch):
     with serve() as (url, backend):
-        monkeypatch.setattr(type(backend.watcher), "look", lambda *_, **__: 1 / 0)
+        monkeypatch.setattr(type(backend.watcher), "snapshot", lambda *_, **__: 1 / 0)
         answer = run_now(url, "status", ["newest"])
         assert answer.status_code == 500 and answer.json()["error"] == FAILED
     (line,) = capfd.readouterr().err.splitlines()

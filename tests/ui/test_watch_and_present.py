@@ -24,7 +24,7 @@ from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import NEWEST, Look, Watcher
+from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Watcher
 from resnet_demo.ui.html import present
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html
 
@@ -81,9 +81,9 @@ def snapshot(run, log, alive=False, progress=None, wanted="run", **more):
 def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
     seen = snapshot(run, log, alive)
     assert seen.status == status and status in present.MARKS
-    can = present.controls(look(seen), seen, owner=True)
+    can = present.controls(runs_snapshot(seen), seen, owner=True)
     assert " ".join(name for name, on in vars(can).items() if on) == live
-    assert not any(vars(present.controls(look(seen), seen, owner=False)).values())
+    assert not any(vars(present.controls(runs_snapshot(seen), seen, owner=False)).values())
 
 
 def test_a_run_that_is_being_started_is_not_called_interrupted(run, tmp_path):
@@ -93,20 +93,20 @@ def test_a_run_that_is_being_started_is_not_called_interrupted(run, tmp_path):
     run.append(started())
     run.write_progress(Progress("training", 5, 20, step=5, time=time.time()))
     with FileLock(run.start_path):
-        pressed = watcher.look(now=True)
+        pressed = watcher.snapshot(now=True)
     with store.training(run):
-        held = watcher.look(now=True)
+        held = watcher.snapshot(now=True)
         run.write_progress(Progress("decoding", 5, 20, time=time.time()))
-        loads = watcher.look(now=True)
+        loads = watcher.snapshot(now=True)
         run.write_progress(Progress("training", 6, 20, step=6, time=time.time()))
-        assert watcher.look(now=True).current.status == "training"
+        assert watcher.snapshot(now=True).current.status == "training"
     for seen in (pressed, held, loads):
         assert seen.current.status == "starting" and seen.training
         can = present.controls(seen, seen.current, owner=True)
         assert not can.start and not can.resume and can.stop
         assert "gone" not in present.status_html(seen.current) and "◔ starting" in present.status_html(seen.current)
     assert "waiting for the training process" in present.sentence(pressed.current)
-    assert watcher.look(now=True).current.status == "interrupted"
+    assert watcher.snapshot(now=True).current.status == "interrupted"
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,10 @@ def test_how_a_worker_ended_is_told_with_its_exit_code(run, tmp_path, began, wor
     run.append(started())
     run.log_path.write_text("No space for shared memory\n")
     run.write_exit(Exit(3, time.time(), began))
-    told = present.sentence(Watcher(RunStore(tmp_path)).look().current)
+    told = present.sentence(Watcher(RunStore(tmp_path)).snapshot().current)
     assert f"The training process ended {words} Last log line: “No space for shared memory”." in told
     run.append(events.CheckpointSaved(**PLACE | {"time": time.time() + 60}))  # of a later worker, which nobody has seen
-    assert "is gone" in present.sentence(Watcher(RunStore(tmp_path)).look().current)
+    assert "is gone" in present.sentence(Watcher(RunStore(tmp_path)).snapshot().current)
 
 
 def test_a_killed_workers_signal_is_named():
@@ -134,13 +134,13 @@ def test_a_worker_without_a_word_is_stalled_and_it_is_said_for_how_long(run, tmp
         run.append(events.CheckpointSaved(**PLACE))
         told = Progress("training", 5, 20, step=5, images_per_s=160.0, process_id=4711, time=time.time() - 75)
         run.write_progress(told)
-        stalled = watcher.look(now=True)
+        stalled = watcher.snapshot(now=True)
         run.write_progress(replace(told, time=time.time() - 95))
-        later = watcher.look(now=True)
+        later = watcher.snapshot(now=True)
         run.write_progress(replace(told, time=time.time() - 75, images_per_s=None))  # compiles, perhaps
-        assert watcher.look(now=True).current.status == "training"
+        assert watcher.snapshot(now=True).current.status == "training"
         run.write_progress(replace(told, time=time.time() - 75, images_per_s=10.0))  # ten steps take longer
-        assert watcher.look(now=True).current.status == "training"
+        assert watcher.snapshot(now=True).current.status == "training"
     card = present.status_html(stalled.current)
     assert "△ stalled" in card and "No word from the training process for 1 min 15 s." in card
     assert "end the process (number 4711)" in card and "Resume then goes on from step 10." in card
@@ -153,7 +153,7 @@ def test_a_worker_without_a_word_is_stalled_and_it_is_said_for_how_long(run, tmp
 def test_a_failure_that_comes_again_is_not_resumed(run):
     diverged = events.RunEnded(**PLACE, outcome="failed", message="The loss is no number.", comes_again=True)
     seen = snapshot(run, [started(), diverged])
-    can = present.controls(look(seen), seen, owner=True)
+    can = present.controls(runs_snapshot(seen), seen, owner=True)
     assert seen.status == "failed" and not can.resume and can.discard and can.start
 
 
@@ -161,17 +161,17 @@ def test_a_stopped_run_can_go_on_while_its_state_is_kept(run, tmp_path):
     for event in (started(), events.CheckpointSaved(**PLACE), ENDED["stopped"]):
         run.append(event)
     run.state_path.touch()
-    kept = Watcher(RunStore(tmp_path)).look()
+    kept = Watcher(RunStore(tmp_path)).snapshot()
     assert kept.current.status == "stopped" and present.controls(kept, kept.current, owner=True).resume
     assert "Press Resume to go on" in present.sentence(kept.current)
     run.state_path.unlink()
-    freed = Watcher(RunStore(tmp_path)).look()
+    freed = Watcher(RunStore(tmp_path)).snapshot()
     assert not present.controls(freed, freed.current, owner=True).resume
     assert "Resume" not in present.sentence(freed.current)
 
 
 def test_before_the_first_run_only_start_can_be_pressed():
-    assert present.controls(Look(), None, owner=True) == present.Controls(True, False, False, False, False)
+    assert present.controls(RunsSnapshot(), None, owner=True) == present.Controls(True, False, False, False, False)
 
 
 def test_the_card_says_where_the_run_is(run):
@@ -200,7 +200,7 @@ def test_an_interrupted_run_says_from_where_it_resumes(run):
 def test_an_interrupted_runs_last_words_are_told_to_its_owner_alone(run, tmp_path):
     run.append(METRIC)
     run.log_path.write_text(f"{events.to_line(METRIC)}\nOut of memory: <b>killed</b> 4711\n")
-    seen = Watcher(RunStore(tmp_path)).look().current
+    seen = Watcher(RunStore(tmp_path)).snapshot().current
     assert seen.status == "interrupted"
     assert "is gone. Last log line: “Out of memory: &lt;b&gt;killed&lt;/b&gt; 4711”." in present.status_html(seen)
     assert "4711" not in present.status_html(seen, owner=False) + present.announcement(seen, owner=False)
@@ -211,13 +211,13 @@ def test_last_words_that_come_late_are_news(run, tmp_path):
     """torchrun tells of a death once the dead has let go of its lock."""
     watcher = Watcher(RunStore(tmp_path))
     run.append(METRIC)
-    silent = watcher.look(now=True)
+    silent = watcher.snapshot(now=True)
     run.log_path.write_text("Killed\n")
-    told = watcher.look(now=True)
+    told = watcher.snapshot(now=True)
     assert silent.current.exit_reason == "" and told.current.exit_reason == "Killed"
     assert changed(silent, told) == {"states", "points", "status"}
     run.append(events.RunPaused(**PLACE))
-    assert watcher.look(now=True).current.exit_reason == ""
+    assert watcher.snapshot(now=True).current.exit_reason == ""
 
 
 def test_what_a_log_says_is_escaped(run):
@@ -245,9 +245,9 @@ def test_a_visitor_is_not_told_what_a_failure_says_of_the_server(run):
 def test_while_one_trains_another_run_cannot_be_resumed(run, tmp_path):
     trains = snapshot(run, [started()], alive=True)
     waits = snapshot(RunStore(tmp_path).create(preset_config("tour")), [started(), events.RunPaused(**PLACE)])
-    can = present.controls(Look(trains, (trains, waits)), waits, owner=True)
+    can = present.controls(RunsSnapshot(trains, (trains, waits)), waits, owner=True)
     assert can == present.Controls(start=False, pause=False, resume=False, stop=False, discard=True)  # all of `waits`
-    assert present.controls(Look(waits, (waits,)), waits, owner=True).resume
+    assert present.controls(RunsSnapshot(waits, (waits,)), waits, owner=True).resume
 
 
 @pytest.mark.parametrize(
@@ -274,8 +274,8 @@ def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
     assert not is_cifar10(events.fold([started(("cat", "dog"))])) and not is_cifar10(events.fold([]))
 
 
-def look(current):
-    return Look(current, (current,))
+def runs_snapshot(current):
+    return RunsSnapshot(current, (current,))
 
 
 # --- watching ---------------------------------------------------------------------------------------------------
@@ -283,14 +283,14 @@ def look(current):
 
 def changed(before, after):
     """Which parts of a page that shows the run in front have something new to show."""
-    old, new = (look.version_of(look.current)._asdict() for look in (before, after))
+    old, new = (runs.version_of(runs.current)._asdict() for runs in (before, after))
     return {part for part in new if new[part] != old[part]}
 
 
 def test_each_part_of_a_page_is_told_when_it_has_something_new_to_show_and_only_then(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
     with run.lock:
-        looks = [watcher.look(now=True), watcher.look(now=True)]
+        snapshots = [watcher.snapshot(now=True), watcher.snapshot(now=True)]
         for tell in (
             lambda: run.append(started()),
             lambda: run.write_progress(Progress("training", 1, 10, time=5.0)),
@@ -300,10 +300,10 @@ def test_each_part_of_a_page_is_told_when_it_has_something_new_to_show_and_only_
             lambda: run.append(EPOCH),
         ):
             tell()
-            looks.append(watcher.look(now=True))
-    looks.append(watcher.look(now=True))  # its process is gone
+            snapshots.append(watcher.snapshot(now=True))
+    snapshots.append(watcher.snapshot(now=True))  # its process is gone
     everything = {"states", "points", "status"}
-    assert [changed(*pair) for pair in pairwise(looks)] == [
+    assert [changed(*pair) for pair in pairwise(snapshots)] == [
         set(), {"status"}, everything, {"points", "status"}, {"status"}, {"points", "status"}, everything, everything
     ]  # fmt: skip
 
@@ -311,87 +311,87 @@ def test_each_part_of_a_page_is_told_when_it_has_something_new_to_show_and_only_
 def test_the_checkpoints_version_changes_with_a_save_or_another_run_and_not_with_progress(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
     run.append(started())
-    before = watcher.look(now=True).checkpoints
+    before = watcher.snapshot(now=True).checkpoints
     run.append(METRIC)
     run.write_progress(Progress("training", time=5.0))
-    assert watcher.look(now=True).checkpoints == before
+    assert watcher.snapshot(now=True).checkpoints == before
     run.append(events.CheckpointSaved(**PLACE))
-    saved = watcher.look(now=True).checkpoints
+    saved = watcher.snapshot(now=True).checkpoints
     run.append(events.CheckpointSaved(**PLACE | {"time": 2.0}))
-    saved_again = watcher.look(now=True).checkpoints
+    saved_again = watcher.snapshot(now=True).checkpoints
     RunStore(tmp_path).create(preset_config("tour"))
-    assert len({before, saved, saved_again, watcher.look(now=True).checkpoints}) == 4
+    assert len({before, saved, saved_again, watcher.snapshot(now=True).checkpoints}) == 4
 
 
 def test_a_version_changes_with_the_pinned_image_and_its_answers(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
-    looks = [watcher.look(now=True)]
+    snapshots = [watcher.snapshot(now=True)]
     for colour in ("red", "green"):
         pin(run, Image.new("RGB", (32, 32), colour))
-        looks.append(watcher.look(now=True))
+        snapshots.append(watcher.snapshot(now=True))
     run.append(events.PredictionLogged(**PLACE, image="a", probabilities=(0.4, 0.6)))
-    looks.append(watcher.look(now=True))
+    snapshots.append(watcher.snapshot(now=True))
     unpin(run)
-    looks.append(watcher.look(now=True))
-    assert all("points" in changed(*pair) for pair in pairwise(looks))
-    assert changed(looks[-1], watcher.look(now=True)) == set()
+    snapshots.append(watcher.snapshot(now=True))
+    assert all("points" in changed(*pair) for pair in pairwise(snapshots))
+    assert changed(snapshots[-1], watcher.snapshot(now=True)) == set()
 
 
 def test_looks_within_half_a_second_are_shared(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
-    assert watcher.look() is watcher.look()
+    assert watcher.snapshot() is watcher.snapshot()
 
 
 def test_a_run_that_is_deleted_while_shown_disappears(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
-    assert watcher.look(now=True).current.run == run
+    assert watcher.snapshot(now=True).current.run == run
     for path in run.path.iterdir():
         path.unlink()
     run.path.rmdir()
-    assert watcher.look(now=True).current is None
+    assert watcher.snapshot(now=True).current is None
 
 
 def test_a_run_that_is_deleted_while_it_trains_is_told_until_another_trains(run, tmp_path):
     store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
     with run.lock:
-        seen = [watcher.look(now=True)]
+        seen = [watcher.snapshot(now=True)]
         shutil.rmtree(run.path)
-        seen += [watcher.look(now=True), watcher.look(now=True)]
-    assert [look.lost for look in seen] == ["", run.id, run.id] and "states" in changed(*seen[:2])
+        seen += [watcher.snapshot(now=True), watcher.snapshot(now=True)]
+    assert [runs.lost for runs in seen] == ["", run.id, run.id] and "states" in changed(*seen[:2])
     told = present.lost_html(seen[1])
     assert f"The run of {run_text.started(run.id)} is gone: its folder was deleted while it trained." in told
     other = store.create(CONFIG)
-    waiting = watcher.look(now=True)
+    waiting = watcher.snapshot(now=True)
     assert waiting.lost == run.id and waiting.current.run == other
     with other.lock:
-        assert watcher.look(now=True).lost == "" == present.lost_html(watcher.look())
+        assert watcher.snapshot(now=True).lost == "" == present.lost_html(watcher.snapshot())
 
 
-@pytest.mark.parametrize("asked", [True, False], ids=["a look sees what is asked", "the worker is quicker"])
+@pytest.mark.parametrize("asked", [True, False], ids=["a snapshot sees what is asked", "the worker is quicker"])
 def test_a_run_that_is_discarded_while_it_trains_is_no_accident(run, tmp_path, asked):
     store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
     with run.lock:
-        watcher.look(now=True)
+        watcher.snapshot(now=True)
         if asked:
             run.request(DISCARD)
-            watcher.look(now=True)
+            watcher.snapshot(now=True)
         store.delete(run)
-    seen = watcher.look(now=True)
+    seen = watcher.snapshot(now=True)
     assert (seen.lost, seen.discarded) == ("", run.id)
     assert "was deleted" in present.lost_html(seen) and "gone" not in present.lost_html(seen)
 
 
 def test_a_run_that_is_deleted_at_rest_is_not_mourned(run, tmp_path):
     watcher = Watcher(RunStore(tmp_path))
-    watcher.look(now=True)
+    watcher.snapshot(now=True)
     shutil.rmtree(run.path)
-    assert watcher.look(now=True).lost == ""
+    assert watcher.snapshot(now=True).lost == ""
 
 
 def test_a_run_of_a_newer_version_does_not_hide_the_others(run, tmp_path):
     other = RunStore(tmp_path).create(preset_config("tour"))
     (other.path / "config.json").write_text('{"config": {"warp": 9}}')
-    seen = Watcher(RunStore(tmp_path)).look()
+    seen = Watcher(RunStore(tmp_path)).snapshot()
     assert [snapshot.run for snapshot in seen.runs] == [run]
     assert "cannot be opened. This version knows no setting" in table_html(seen, NEWEST_FIRST)
 
@@ -401,14 +401,14 @@ def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(ru
     other = store.create(preset_config("tour"))
     run.append(events.RunPaused(**PLACE | {"time": 2.0}))
     other.append(events.RunPaused(**PLACE | {"time": 3.0}))
-    seen = Watcher(store).look()
+    seen = Watcher(store).snapshot()
     assert seen.current.run == other and seen.shown(NEWEST).run == other
     assert seen.shown(run.id).run == run and seen.shown("gone").run == other
     here, there = seen.version_of(seen.shown(run.id)), seen.version_of(seen.shown(other.id))
     assert not set(here) & set(there)  # a page that turns to the other run asks for all of it
     with store.training(run):  # by a clock that has gone back meanwhile
         run.append(events.RunResumed(**PLACE | {"time": 1.0}))
-    assert Watcher(store).look().current.run == run
+    assert Watcher(store).snapshot().current.run == run
 
 
 def test_of_runs_of_before_the_one_that_spoke_last_is_in_front(run, tmp_path):
@@ -418,7 +418,7 @@ def test_of_runs_of_before_the_one_that_spoke_last_is_in_front(run, tmp_path):
     for old, said in ((run, 3.0), (other, 2.0)):
         old.append(events.RunPaused(**PLACE | {"time": said}))
         (old.path / "order.json").unlink()
-    assert Watcher(store).look().current.run == run
+    assert Watcher(store).snapshot().current.run == run
 
 
 # --- it stays light -----------------------------------------------------------------------------------------------
@@ -439,7 +439,7 @@ def opened(monkeypatch):
 
 
 def test_a_run_at_rest_is_read_once(tmp_path, opened):
-    """Whatever its end; another that trains beside it is read at each look."""
+    """Whatever its end; another that trains beside it is read each time."""
     store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
     ends = [ENDED["finished"], ENDED["stopped"], ENDED["failed"], events.RunPaused(**PLACE), METRIC]
     runs = [store.create(CONFIG) for _ in ends]
@@ -451,18 +451,18 @@ def test_a_run_at_rest_is_read_once(tmp_path, opened):
             os.utime(path, (time.time() - 60, time.time() - 60))
     trains = store.create(CONFIG)
     with trains.lock:
-        watcher.look(now=True)
-        first = watcher.look(now=True)
+        watcher.snapshot(now=True)
+        first = watcher.snapshot(now=True)
         opened.clear()
-        second = watcher.look(now=True)
+        second = watcher.snapshot(now=True)
     assert set(opened) <= {"progress.json", "title.json", "order.json", "control.json"}
     assert [a is b for a, b in zip(first.runs, second.runs, strict=True)] == [s.run != trains for s in second.runs]
-    after = watcher.look(now=True)
+    after = watcher.snapshot(now=True)
     opened.clear()
     for path in (*trains.path.iterdir(), trains.path):
         os.utime(path, (time.time() - 60, time.time() - 60))
-    watcher.look(now=True), watcher.look(now=True)
-    assert watcher.look(now=True) is watcher.look(now=True) and len(after.runs) == 6
+    watcher.snapshot(now=True), watcher.snapshot(now=True)
+    assert watcher.snapshot(now=True) is watcher.snapshot(now=True) and len(after.runs) == 6
 
 
 @pytest.mark.parametrize("what", ["renamed", "resumed", "spoke", "pinned", "gone", "torchrun spoke"])
@@ -472,8 +472,8 @@ def test_a_run_at_rest_that_changes_is_read_again(run, tmp_path, what):
     run.log_path.write_text("")
     for path in (*run.path.iterdir(), run.path):
         os.utime(path, (time.time() - 60, time.time() - 60))
-    before = watcher.look(now=True)
-    assert watcher.look(now=True) is before
+    before = watcher.snapshot(now=True)
+    assert watcher.snapshot(now=True) is before
     match what:
         case "renamed":
             run.rename("Mother")
@@ -488,11 +488,11 @@ def test_a_run_at_rest_that_changes_is_read_again(run, tmp_path, what):
         case "torchrun spoke":
             with run.log_path.open("a") as log:
                 log.write("Killed\n")
-    assert watcher.look(now=True) is not before
+    assert watcher.snapshot(now=True) is not before
 
 
 def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
-    """Until it is folded a look knows from its two ends how the run stands; and another run is all there."""
+    """Until it is folded a snapshot tells from its two ends how the run stands; and another run is all there."""
     monkeypatch.setattr(snapshot_module, "SLOW_BYTES", 1000)
     monkeypatch.setattr(event_log, "END_BYTES", 800)
     work = []
@@ -502,7 +502,7 @@ def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
     other.append(METRIC)
     for event in (started(), *(replace(METRIC, step=step) for step in range(10, 500, 10)), ENDED["finished"]):
         run.append(event)
-    first = watcher.look(now=True)
+    first = watcher.snapshot(now=True)
     glimpse, whole = first.shown(run.id), first.shown(other.id)
     assert glimpse.status == "finished" and glimpse.is_partial and glimpse.view.started
     assert len(glimpse.view.metrics) < 10 and len(whole.view.metrics) == 1 and not whole.is_partial
@@ -510,7 +510,7 @@ def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
     ((fold, future),) = work
     fold()
     future.set_result(None)
-    second = watcher.look(now=True)
+    second = watcher.snapshot(now=True)
     assert len(second.shown(run.id).view.metrics) == 49 and not second.shown(run.id).is_partial
     assert first.version_of(glimpse).points != second.version_of(second.shown(run.id)).points and len(work) == 1
 
@@ -521,19 +521,19 @@ def states_of(seen):
 
 @pytest.mark.parametrize("outcome", ["finished", "stopped", "failed"])
 def test_an_end_is_told_to_who_saw_the_run_training(run, outcome):
-    before = states_of(look(snapshot(run, [started()], alive=True)))
+    before = states_of(runs_snapshot(snapshot(run, [started()], alive=True)))
     ended = snapshot(run, [started(), ENDED[outcome]])
-    after = look(ended)
+    after = runs_snapshot(ended)
     assert after.ended_since(before) is ended
     assert after.ended_since(states_of(after)) is None and after.ended_since("") is None
 
 
 def test_a_pause_is_no_end_and_a_death_is(run):
-    before = states_of(look(snapshot(run, [started()], alive=True)))
-    assert look(snapshot(run, [started(), events.RunPaused(**PLACE)])).ended_since(before) is None
-    assert look(snapshot(run, [started()])).ended_since(before).status == "interrupted"
-    assert look(snapshot(run, [started(), METRIC], alive=True)).ended_since(before) is None
-    assert Look().ended_since(before) is None  # deleted meanwhile
+    before = states_of(runs_snapshot(snapshot(run, [started()], alive=True)))
+    assert runs_snapshot(snapshot(run, [started(), events.RunPaused(**PLACE)])).ended_since(before) is None
+    assert runs_snapshot(snapshot(run, [started()])).ended_since(before).status == "interrupted"
+    assert runs_snapshot(snapshot(run, [started(), METRIC], alive=True)).ended_since(before) is None
+    assert RunsSnapshot().ended_since(before) is None  # deleted meanwhile
 
 
 @pytest.mark.parametrize(
@@ -561,7 +561,7 @@ def test_a_download_is_not_taken_for_the_run(run):
 
 def test_a_new_title_is_news_for_who_lists_checkpoints(run):
     named = replace(snapshot(run, [started()]), title="Mother")
-    assert look(named).checkpoints != look(snapshot(run, [started()])).checkpoints
+    assert runs_snapshot(named).checkpoints != runs_snapshot(snapshot(run, [started()])).checkpoints
 
 
 def test_a_run_that_rests_says_whether_anything_is_saved(run):
@@ -606,13 +606,14 @@ def test_the_load_is_told_in_few_words(load, text):
 def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     store = RunStore(tmp_path)
     saved, unsaved = store.create(preset_config("tour"), name="20261124-101500-resnet50-digits"), store.create(CONFIG)
-    look = Look(None, (snapshot(saved, [started(), events.CheckpointSaved(**PLACE)]), snapshot(unsaved, [started()])))
-    assert present.parent_choices(look) == [
+    both = (snapshot(saved, [started(), events.CheckpointSaved(**PLACE)]), snapshot(unsaved, [started()]))
+    seen = RunsSnapshot(None, both)
+    assert present.parent_choices(seen) == [
         ("24 Nov 2026, 10:15, resnet50 on handwritten digits", "run:20261124-101500-resnet50-digits")
     ]
     child = Snapshot(unsaved, continued(CONFIG, saved.id, 3), events.fold([]), True, None, "run")
-    assert look.parent_name(child) == "24 Nov 2026, 10:15"
-    mother = replace(look.runs[0], title="<Mother>")
-    card = present.status_html(child, parent=Look(None, (mother, child)).parent_name(child))
+    assert seen.parent_name(child) == "24 Nov 2026, 10:15"
+    mother = replace(seen.runs[0], title="<Mother>")
+    card = present.status_html(child, parent=RunsSnapshot(None, (mother, child)).parent_name(child))
     assert "preset fast, from the run “&lt;Mother&gt;”<" in card
-    assert look.parent_name(look.runs[0]) == "" and "from the run" not in present.status_html(look.runs[0])
+    assert seen.parent_name(seen.runs[0]) == "" and "from the run" not in present.status_html(seen.runs[0])

@@ -18,7 +18,7 @@ from resnet_demo.workers.machine_speed import MatmulRate, matmul_rate
 
 
 def guessed(config, store, choice):
-    return estimate(config, Watcher(store).look().runs, choice, store.folder / "data")
+    return estimate(config, Watcher(store).snapshot().runs, choice, store.folder / "data")
 
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 1280, "elapsed_s": 5.0}

@@ -89,14 +89,14 @@ def test_another_launcher_adopts_and_buries(launcher, tiny_config):
     run = launcher.start(replace(tiny_config, epochs=50))
     store = RunStore(launcher.store.folder)
     restarted, watcher = Launcher(store, launcher.data_dir), Watcher(store)
-    assert watcher.look().current.status.is_live
+    assert watcher.snapshot().current.status.is_live
     with pytest.raises(LaunchError, match=f"'{run.id}' is training already"):
         restarted.start(tiny_config)
     kill_worker(run)
-    current = watcher.look(now=True).current
+    current = watcher.snapshot(now=True).current
     assert (current.run, current.status, current.progress) == (run, "interrupted", None)
     restarted.resume(run)
-    assert watcher.look(now=True).current.status.is_live
+    assert watcher.snapshot(now=True).current.status.is_live
 
 
 def test_sigterm_saves_and_leaves_a_run_to_resume(launcher, tiny_config):
@@ -146,7 +146,7 @@ def test_a_worker_that_never_comes_to_its_lock_is_ended(launcher, tiny_config, m
         launcher.start(tiny_config)
     (run,) = launcher.store.runs()  # kept, since it can say how its worker ended
     assert run.exit().code == -signal.SIGKILL and not run.exit().began and not run.start_path.exists()
-    current = Watcher(launcher.store).look().current
+    current = Watcher(launcher.store).snapshot().current
     assert "ended by SIGKILL" in present.sentence(current) and "I am waiting" in present.sentence(current)
     wait_for(
         lambda: not any(str(sleeper) in (p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])),

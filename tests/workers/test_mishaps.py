@@ -64,7 +64,7 @@ def test_a_clock_that_jumps_changes_no_curve(store, tiny_config, train, monkeypa
     assert curves(view) == curves(whole.view())
     elapsed = [event.elapsed_s for event in log]
     assert elapsed == sorted(elapsed) and elapsed[-1] < 3600
-    shown = Watcher(store).look().shown("jumped")
+    shown = Watcher(store).snapshot().shown("jumped")
     assert shown.status == "finished"
     steps = [int(step) for step in re.findall(r"step (\d+)", present.log_text(shown))]
     assert steps and steps == sorted(steps)
@@ -137,10 +137,10 @@ def test_a_lock_that_cannot_be_made_is_a_sentence(store, tiny_config):
         next(Worker(run, store.folder).work())
 
 
-def test_a_killed_worker_is_shown_as_interrupted_at_the_next_look(store, tiny_config, tmp_path):
+def test_a_killed_worker_is_shown_as_interrupted_in_the_next_snapshot(store, tiny_config, tmp_path):
     run = store.create(replace(tiny_config, epochs=100))
     worker, watcher = KillableWorker(run, tmp_path, save_every_s=60), Watcher(store)
     assert worker.wait_inside(TRAINING, 1)
-    assert watcher.look(now=True).shown(NEWEST).status.is_live
+    assert watcher.snapshot(now=True).shown(NEWEST).status.is_live
     worker.kill()
-    assert watcher.look(now=True).shown(NEWEST).status == "interrupted"
+    assert watcher.snapshot(now=True).shown(NEWEST).status == "interrupted"

@@ -143,7 +143,7 @@ def test_a_pause_while_loading_is_at_what_is_saved(run, tmp_path):
     for event in Worker(run, tmp_path / "data").work():
         if getattr(event, "phase", "") == "starting":
             run.request(PAUSE)
-    seen = Watcher(RunStore(run.path.parent)).look().current
+    seen = Watcher(RunStore(run.path.parent)).snapshot().current
     assert seen.view.last.step == 3 and "from the very step" in present.sentence(seen)
 
 
@@ -153,7 +153,7 @@ def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store,
     for _ in Worker(run, tmp_path / "data").work():
         run.request(PAUSE)
     assert names(run) == ["RunEnded", "RunPaused"]
-    assert Watcher(store).look().shown(run.id).status == "paused"
+    assert Watcher(store).snapshot().shown(run.id).status == "paused"
 
 
 @pytest.mark.parametrize("phase", ["starting", "training", "evaluating"])
@@ -348,7 +348,7 @@ def test_a_run_is_finished_by_its_files_whatever_became_of_the_logs_last_line(be
         work(run, tmp_path)
     run = RunDirectory(run.path)  # the line is missing, and nothing is left behind
     assert not run.state_path.exists() and names(run)[-1] == "CheckpointSaved"
-    (shown,) = Watcher(RunStore(run.path.parent)).look().runs
+    (shown,) = Watcher(RunStore(run.path.parent)).snapshot().runs
     assert shown.view.ended.outcome == "finished" and shown.view.ended.step == 18 and not shown.can_resume
     assert not run.can_resume(run.view()) and work(run, tmp_path) == []
     lines = run.events_path.read_bytes()

@@ -12,7 +12,7 @@ from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import PHASES, amount, event_line, machine_load, started
-from resnet_demo.runs.watcher import NEWEST, Look
+from resnet_demo.runs.watcher import NEWEST, RunsSnapshot
 from resnet_demo.text import duration, percent, rate
 
 CURVES_HINT = (
@@ -56,7 +56,7 @@ class Controls:
     discard: bool
 
 
-def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
+def controls(snapshot: RunsSnapshot, shown: Snapshot | None, owner: bool) -> Controls:
     """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains; the others act on
     the run that is shown."""
     if not owner:
@@ -64,9 +64,9 @@ def controls(look: Look, shown: Snapshot | None, owner: bool) -> Controls:
     live = shown is not None and shown.status.is_live
     waiting = shown is not None and shown.can_resume
     return Controls(
-        start=not look.training,
+        start=not snapshot.training,
         pause=live,
-        resume=waiting and not look.training,
+        resume=waiting and not snapshot.training,
         stop=live,
         discard=live or waiting or (shown is not None and shown.status == RunStatus.FAILED),
     )
@@ -203,12 +203,16 @@ def announcement(snapshot: Snapshot, owner: bool) -> str:
     return escape(f"{title}: {snapshot.status}. {sentence(snapshot, owner)}")
 
 
-def lost_html(look: Look) -> str:
+def lost_html(snapshot: RunsSnapshot) -> str:
     """Above the card, where a run went away while it trained: its folder was deleted, or the run on request."""
-    if look.lost:
-        told = f"The run of {started(look.lost)} is gone: its folder was deleted while it trained."
+    if snapshot.lost:
+        told = f"The run of {started(snapshot.lost)} is gone: its folder was deleted while it trained."
         return f'<p class="run-lost">{escape(told)}</p>'
-    return f'<p class="hint">The run of {escape(started(look.discarded))} was deleted.</p>' if look.discarded else ""
+    return (
+        f'<p class="hint">The run of {escape(started(snapshot.discarded))} was deleted.</p>'
+        if snapshot.discarded
+        else ""
+    )
 
 
 def visitor_html(owner: bool) -> str:
@@ -307,14 +311,14 @@ def _standing(snapshot: Snapshot) -> str:
     return f"{snapshot.status}{', came with resnet_demo' if snapshot.run.is_shipped else ''}"
 
 
-def run_choices(look: Look) -> list[tuple[str, str]]:
+def run_choices(snapshot: RunsSnapshot) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
-    runs = [(f"{s.name}, {data_label(s.config.data)}, {_standing(s)}", s.run.id) for s in look.runs]
+    runs = [(f"{s.name}, {data_label(s.config.data)}, {_standing(s)}", s.run.id) for s in snapshot.runs]
     return [("The newest", NEWEST), *runs]
 
 
-def parent_choices(look: Look) -> list[tuple[str, str]]:
+def parent_choices(snapshot: RunsSnapshot) -> list[tuple[str, str]]:
     """(label, what `start_from` then says) of the runs that have weights to start from."""
     label = "{}, {} on {}".format
-    saved = (s for s in look.runs if s.view.saved)
+    saved = (s for s in snapshot.runs if s.view.saved)
     return [(label(s.name, s.config.arch, data_label(s.config.data)), f"{PARENT}{s.run.id}") for s in saved]

@@ -10,7 +10,7 @@ from resnet_demo.data.known import data_label
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.runs.snapshot import Snapshot, checksum
 from resnet_demo.runs.text import started
-from resnet_demo.runs.watcher import Look
+from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.text import duration, percent, rate, size
 from resnet_demo.ui.html.present import MARKS
 
@@ -70,7 +70,7 @@ def sort_runs(runs: Sequence[Snapshot], order: str) -> list[Snapshot]:
     name, _, direction = order.partition(" ")
     if name not in COLUMNS or direction not in ("ascending", "descending"):
         name, _, direction = NEWEST_FIRST.partition(" ")
-    valued = [(COLUMNS[name].value(snapshot), snapshot) for snapshot in runs]
+    valued = [(COLUMNS[name].value(s), s) for s in runs]
     known = [pair for pair in valued if pair[0] is not None]
     known.sort(key=lambda pair: _fold(pair[0]), reverse=direction == "descending")
     return [snapshot for _, snapshot in known] + [snapshot for value, snapshot in valued if value is None]
@@ -80,14 +80,14 @@ def _fold(value):
     return value.casefold() if isinstance(value, str) else value
 
 
-def table_html(look: Look, order: str) -> str:
+def table_html(snapshot: RunsSnapshot, order: str) -> str:
     """The table, or what will stand here, and a sentence for each run that cannot be opened. Which runs are ticked, the
     browser knows."""
-    problems = "".join(f'<p class="hint">{escape(problem)}</p>' for problem in look.unreadable)
-    if not look.runs:
+    problems = "".join(f'<p class="hint">{escape(problem)}</p>' for problem in snapshot.unreadable)
+    if not snapshot.runs:
         return problems or EMPTY
     heads = "".join(_head(name, column, order) for name, column in COLUMNS.items())
-    rows = "".join(_row(snapshot, look.parent_name(snapshot)) for snapshot in sort_runs(look.runs, order))
+    rows = "".join(_row(s, snapshot.parent_name(s)) for s in sort_runs(snapshot.runs, order))
     return (
         f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{CAPTION}</caption><thead><tr>'
         f'<th class="runs-tick"></th>{heads}</tr></thead>'
@@ -133,7 +133,7 @@ def _right(column: Column) -> str:
 Picked = list[tuple[int, Snapshot]]  # (place, run): the place says which colour and letter, and stays while others go
 
 
-def picked_runs(look: Look, picked: Any) -> Picked:
+def picked_runs(snapshot: RunsSnapshot, picked: Any) -> Picked:
     """`picked` is a JSON list of run ids with null where a place is free, as the browser sends it. Ids of runs that
     are gone, and whatever else is in it, count as nothing."""
     try:
@@ -142,13 +142,13 @@ def picked_runs(look: Look, picked: Any) -> Picked:
         places = []
     if not isinstance(places, list) or not places:
         return []
-    runs = {snapshot.run.id: snapshot for snapshot in look.runs}
+    runs = {s.run.id: s for s in snapshot.runs}
     found = [(place, runs.pop(run_id, None)) for place, run_id in enumerate(places) if isinstance(run_id, str)]
-    return [(place, snapshot) for place, snapshot in found if snapshot]
+    return [(place, run) for place, run in found if run]
 
 
-def version_of(look: Look, picked: Any) -> str:
+def version_of(snapshot: RunsSnapshot, picked: Any) -> str:
     """Changes whenever the tab has something new to show. Two parts, by ' ': the table's, and that of the picked runs'
     curves."""
-    points = [(s.run.id, s.latest_curves, len(s.view.epochs)) for _, s in picked_runs(look, picked)]
-    return f"{look.rows} {checksum(points)}"
+    points = [(s.run.id, s.latest_curves, len(s.view.epochs)) for _, s in picked_runs(snapshot, picked)]
+    return f"{snapshot.rows} {checksum(points)}"

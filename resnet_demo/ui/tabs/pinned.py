@@ -62,7 +62,7 @@ class PinnedImagePanel:
             image = uploaded_image(upload, self.image.GRADIO_CACHE).image
         except ImageError as error:
             raise gr.Error(str(error), title="Not pinned", print_exception=False) from error
-        shown = self.backend.watcher.look(now=True).shown(chosen)
+        shown = self.backend.watcher.snapshot(now=True).shown(chosen)
         if shown is None or not shown.status.is_live:
             return gr.skip()
         self.backend.act(lambda: pin(shown.run, image))
@@ -71,6 +71,6 @@ class PinnedImagePanel:
     def unpin_image(self, chosen: str, request: gr.Request) -> None:
         """Take the image out of the run that the page shows."""
         self.backend.access.require_owner(request)
-        shown = self.backend.watcher.look(now=True).shown(chosen)
+        shown = self.backend.watcher.snapshot(now=True).shown(chosen)
         if shown is not None:
             self.backend.act(lambda: unpin(shown.run))

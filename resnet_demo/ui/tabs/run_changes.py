@@ -98,7 +98,7 @@ class RunChanges:
 
     def prefill(self, picked: str) -> list:
         """The title of the ticked run; a question about other runs is withdrawn."""
-        runs = picked_runs(self.backend.watcher.look(), picked)
+        runs = picked_runs(self.backend.watcher.snapshot(), picked)
         return [runs[0][1].title if len(runs) == 1 else "", gr.Column(visible=False), ""]
 
     def rename_run(self, title: str, picked: str, request: gr.Request) -> None:
@@ -116,7 +116,7 @@ class RunChanges:
     def ask(self, picked: str, request: gr.Request) -> list:
         """What would be deleted, to be confirmed: these runs, whatever is ticked by then."""
         self.backend.access.require_owner(request)
-        runs = [run for _, run in picked_runs(self.backend.watcher.look(), picked)]
+        runs = [run for _, run in picked_runs(self.backend.watcher.snapshot(), picked)]
         if not runs:
             raise gr.Error("Tick the runs to delete.", title="Not done", print_exception=False)
         names = ", ".join(f"“{escape(s.name)}”" for s in runs)
@@ -129,7 +129,7 @@ class RunChanges:
 
     def delete_runs(self, doomed: str, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
-        runs = [snapshot.run for _, snapshot in picked_runs(self.backend.watcher.look(now=True), doomed)]
+        runs = [snapshot.run for _, snapshot in picked_runs(self.backend.watcher.snapshot(now=True), doomed)]
 
         def delete() -> None:
             for run in runs:
@@ -141,7 +141,7 @@ class RunChanges:
 
 def one_picked(watcher: Watcher, picked: str) -> Snapshot:
     """Raises gr.Error where not exactly one run is ticked."""
-    runs = picked_runs(watcher.look(now=True), picked)
+    runs = picked_runs(watcher.snapshot(now=True), picked)
     if len(runs) != 1:
         raise gr.Error("Tick exactly one run.", title="Not done", print_exception=False)
     return runs[0][1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.runs.points import write_csv
-from resnet_demo.runs.watcher import Look
+from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import comparison, runs_table
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
@@ -81,7 +81,7 @@ class RunsTab:
         self.picked = gr.Textbox("", **hidden)
         self.order = gr.Textbox(NEWEST_FIRST, **hidden)
         self.file = gr.DownloadButton(**hidden)
-        self.table = gr.HTML(runs_table.table_html(Look(), NEWEST_FIRST), js_on_load=TICKS, elem_id="runs")
+        self.table = gr.HTML(runs_table.table_html(RunsSnapshot(), NEWEST_FIRST), js_on_load=TICKS, elem_id="runs")
         with gr.Row():
             self.again = gr.Button("Run again", elem_id="runs-again", **_BUTTON)
             self.csv = gr.Button("Curves as CSV", elem_id="runs-csv", **_BUTTON)
@@ -139,25 +139,25 @@ class RunsTab:
 
     def refresh(self, seen: str, order: str, picked: str, by: str, smoothing: float, request: gr.Request) -> list:
         """What has changed since the version that this tab shows."""
-        if seen == version_of(self.backend.watcher.look(), picked):
+        if seen == version_of(self.backend.watcher.snapshot(), picked):
             return gr.skip()
         return self.compare(seen, order, picked, by, smoothing, request)
 
     def compare(self, seen: str, order: str, picked: str, by: str, smoothing: float, request: gr.Request) -> list:
         """The curves over each other, what differs, which buttons can be pressed, and the table where it is new."""
-        look = self.backend.watcher.look()
-        version, runs = version_of(look, picked), picked_runs(look, picked)
+        snapshot = self.backend.watcher.snapshot()
+        version, runs = version_of(snapshot, picked), picked_runs(snapshot, picked)
         same_table = version.split(" ")[0] == seen.split(" ")[0]
         choice = chart_choice(smoothing, by)
         owner = self.backend.access.is_owner(request)
         drawable = any(run.view.metrics for _, run in runs)
         return [
             version,
-            gr.skip() if same_table else runs_table.table_html(look, order),
+            gr.skip() if same_table else runs_table.table_html(snapshot, order),
             comparison.curves_html(runs, choice),
             comparison.differences_html(runs),
             *(gr.Button(interactive=on) for on in (owner and len(runs) == 1, drawable, drawable)),
-            *self.changes.states(runs, look.training, owner),
+            *self.changes.states(runs, snapshot.training, owner),
         ]
 
     def pick(self, event: gr.EventData) -> list:
@@ -172,7 +172,7 @@ class RunsTab:
         return runs_table.next_order(order, column)
 
     def show_table(self, order: str) -> str:
-        return runs_table.table_html(self.backend.watcher.look(), order)
+        return runs_table.table_html(self.backend.watcher.snapshot(), order)
 
     # --- taking along -----------------------------------------------------------------------------------------
 
@@ -192,7 +192,7 @@ class RunsTab:
         return self._written("curves.png", lambda path: save_curves(runs, path))
 
     def _drawable(self, picked: str) -> Picked:
-        runs = [(place, run) for place, run in picked_runs(self.backend.watcher.look(), picked) if run.view.metrics]
+        runs = [(place, run) for place, run in picked_runs(self.backend.watcher.snapshot(), picked) if run.view.metrics]
         if not runs:
             raise gr.Error(
                 "Tick a run that has logged its first points.", title="Nothing to draw", print_exception=False

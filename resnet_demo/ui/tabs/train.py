@@ -8,7 +8,7 @@ import gradio as gr
 from resnet_demo.data.known import FOLDER
 from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.runs.watcher import NEWEST, Look, Version
+from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Version
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import present
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
@@ -59,7 +59,9 @@ class TrainTab:
                 self._build_form()
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
-        self.chosen = gr.Dropdown(present.run_choices(Look()), value=NEWEST, label="Run shown above", filterable=False)
+        self.chosen = gr.Dropdown(
+            present.run_choices(RunsSnapshot()), value=NEWEST, label="Run shown above", filterable=False
+        )
 
     def _build_form(self) -> None:
         sources = self.backend.sources
@@ -194,28 +196,28 @@ class TrainTab:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def show_status(self, chosen: str, request: gr.Request) -> str:
-        look, owner = self.backend.watcher.look(), self._is_owner(request)
-        shown = look.shown(chosen)
-        parent = look.parent_name(shown) if shown else ""
-        card = present.status_html(shown, owner, parent, busy=look.training)
-        return present.visitor_html(owner) + present.lost_html(look) + card
+        snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
+        shown = snapshot.shown(chosen)
+        parent = snapshot.parent_name(shown) if shown else ""
+        card = present.status_html(shown, owner, parent, busy=snapshot.training)
+        return present.visitor_html(owner) + present.lost_html(snapshot) + card
 
     def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
         """The curves as the page wants them, the log and the pinned image."""
-        look, owner = self.backend.watcher.look(), self._is_owner(request)
-        shown = look.shown(chosen)
-        charts = self._curves.of(look.version_of(shown).points, shown, chart_choice(smoothing, axis))
+        snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
+        shown = snapshot.shown(chosen)
+        charts = self._curves.of(snapshot.version_of(shown).points, shown, chart_choice(smoothing, axis))
         return [*charts, present.log_html(shown, owner), pinned_html(shown, owner)]
 
     def show_states(self, known: str, chosen: str, request: gr.Request) -> list:
         """The lists and the buttons. `known` are the states that the page has shown so far: a run that trained then
         and has ended is to be announced."""
-        look, owner = self.backend.watcher.look(), self._is_owner(request)
-        shown, ended = look.shown(chosen), look.ended_since(known)
+        snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
+        shown, ended = snapshot.shown(chosen), snapshot.ended_since(known)
         return [
-            look.version_of(shown).states,
-            gr.Dropdown(choices=present.run_choices(look), **({} if look.has(chosen) else {"value": NEWEST})),
-            gr.Dropdown(choices=START_CHOICES + present.parent_choices(look)),
+            snapshot.version_of(shown).states,
+            gr.Dropdown(choices=present.run_choices(snapshot), **({} if snapshot.has(chosen) else {"value": NEWEST})),
+            gr.Dropdown(choices=START_CHOICES + present.parent_choices(snapshot)),
             gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
@@ -235,14 +237,14 @@ class TrainTab:
 
     def show_buttons(self, chosen: str, request: gr.Request) -> list[gr.Button]:
         """Which can be pressed."""
-        look = self.backend.watcher.look()
-        can = present.controls(look, look.shown(chosen), self._is_owner(request))
+        snapshot = self.backend.watcher.snapshot()
+        can = present.controls(snapshot, snapshot.shown(chosen), self._is_owner(request))
         live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [gr.Button(interactive=on) for on in live]
 
     def announce(self, run_id: str, request: gr.Request) -> None:
         """Said once, to a page that saw the run training; queued, for only a queued handler can raise a message."""
-        ended = next((s for s in self.backend.watcher.look().runs if s.run.id == run_id), None)
+        ended = next((s for s in self.backend.watcher.snapshot().runs if s.run.id == run_id), None)
         if ended:
             say = {"finished": gr.Success, "stopped": gr.Info}.get(ended.status, gr.Warning)
             text = present.announcement(ended, self._is_owner(request))
@@ -283,7 +285,7 @@ class TrainTab:
             choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except DeviceError as error:
             return plan_problem(error) + schedule_chart()
-        guess = estimate(config, self.backend.watcher.look().runs, choice, self.backend.data_dir)
+        guess = estimate(config, self.backend.watcher.snapshot().runs, choice, self.backend.data_dir)
         plan = plan_html(choice.reason, guess, self._downloads(config))
         return plan + schedule_chart(config, guess.steps_per_epoch)
 

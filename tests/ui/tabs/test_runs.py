@@ -10,7 +10,7 @@ from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.events import fold
 from resnet_demo.runs.figures import RUNS, draw_curves
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import Look, Watcher
+from resnet_demo.runs.watcher import RunsSnapshot, Watcher
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.html import comparison, runs_table
 from resnet_demo.ui.html.curves import ChartChoice
@@ -31,25 +31,25 @@ def two_runs(store):
 
 
 @pytest.fixture
-def look(tmp_path):
+def snapshot(tmp_path):
     store = RunStore(tmp_path)
     two_runs(store)
-    return Watcher(store).look()
+    return Watcher(store).snapshot()
 
 
-def test_a_press_sorts_and_a_second_turns_it_round(look):
+def test_a_click_sorts_and_a_second_turns_it_round(snapshot):
     once = runs_table.next_order(runs_table.NEWEST_FIRST, "network")
-    names = [s.run.id for s in runs_table.sort_runs(look.runs, once)]
+    names = [s.run.id for s in runs_table.sort_runs(snapshot.runs, once)]
     turned = runs_table.next_order(once, "network")
-    assert [s.run.id for s in runs_table.sort_runs(look.runs, turned)] == names[::-1]
-    assert 'aria-sort="ascending"' in runs_table.table_html(look, once)
+    assert [s.run.id for s in runs_table.sort_runs(snapshot.runs, turned)] == names[::-1]
+    assert 'aria-sort="ascending"' in runs_table.table_html(snapshot, once)
 
 
-def test_the_row_of_a_living_run_is_shown_anew_each_half_minute(look):
+def test_the_row_of_a_living_run_is_shown_anew_each_half_minute(snapshot):
     def word(alive, elapsed_s):
-        first, *others = look.runs
+        first, *others = snapshot.runs
         view = fold([metric(2, 1.0), replace(metric(4, 1.0), elapsed_s=elapsed_s)])
-        return runs_table.version_of(Look(None, (replace(first, alive=alive, view=view), *others)), "")
+        return runs_table.version_of(RunsSnapshot(None, (replace(first, alive=alive, view=view), *others)), "")
 
     assert word(True, 31.0) == word(True, 59.0) != word(True, 61.0)
     assert word(False, 31.0) == word(False, 61.0)
@@ -59,22 +59,22 @@ def test_what_has_no_value_stands_last_both_ways(tmp_path):
     store = RunStore(tmp_path)
     two_runs(store)
     store.create(preset_config("tour"), "unborn")
-    runs = Watcher(store).look().runs
+    runs = Watcher(store).snapshot().runs
     for order in ("test ascending", "test descending"):
         assert runs_table.sort_runs(runs, order)[-1].run.id == "unborn"
 
 
-def test_ticked_runs_are_drawn_over_each_other_and_titles_are_escaped(look):
-    picked = runs_table.picked_runs(look, json.dumps(["first", None, "second", "gone", 7]))
+def test_ticked_runs_are_drawn_over_each_other_and_titles_are_escaped(snapshot):
+    picked = runs_table.picked_runs(snapshot, json.dumps(["first", None, "second", "gone", 7]))
     assert [place for place, _ in picked] == [0, 2]
     html = comparison.curves_html(picked, ChartChoice()) + comparison.differences_html(picked)
     assert html.count('class="curve train run-0"') == html.count('class="curve train run-2"') == 2
     assert "<td>1</td><td>2</td>" in html and "<b>Second" not in html and "&lt;b&gt;Second" in html
-    assert "<b>Second" not in runs_table.table_html(look, "test ascending")
+    assert "<b>Second" not in runs_table.table_html(snapshot, "test ascending")
 
 
-def test_in_an_image_a_run_has_the_colour_and_letter_of_the_page(look):
-    picked = runs_table.picked_runs(look, json.dumps([None, "first", None, None, "second"]))
+def test_in_an_image_a_run_has_the_colour_and_letter_of_the_page(snapshot):
+    picked = runs_table.picked_runs(snapshot, json.dumps([None, "first", None, None, "second"]))
     figure = draw_curves([(place, run.name, run.view) for place, run in picked])
     loss = figure.axes[0]
     assert [line.get_color() for line in loss.lines[::2]] == [RUNS[1], RUNS[4]]
@@ -91,8 +91,8 @@ def test_only_what_differs_is_listed():
 
 
 @pytest.mark.parametrize("picked", ["", "null", "{", '{"a": 1}', "[[]]", '["../first"]'])
-def test_what_is_no_list_of_runs_picks_nothing(look, picked):
-    assert runs_table.picked_runs(look, picked) == []
+def test_what_is_no_list_of_runs_picks_nothing(snapshot, picked):
+    assert runs_table.picked_runs(snapshot, picked) == []
 
 
 CHANGING = {

@@ -170,7 +170,7 @@ def test_the_page_offers_its_folders_where_a_waiting_runs_own_is_gone(store, tin
     run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
     with gr.Blocks():
         tab = TrainTab(backend)
-    shown = backend.watcher.look().shown(run.id)
+    shown = backend.watcher.snapshot().shown(run.id)
     assert tab.form.folder_choices == [("Where it was", ""), ("Folder after", "folder:0")]
     assert tab.form.source("folder:0") == f"folder:{tmp_path / 'after'}"
     assert tab._may_have_moved(shown)
@@ -206,7 +206,7 @@ def test_a_heartbeat_brings_a_word_for_each_part_and_no_more(serve, tiny_config)
         charts = ask(url, "points", *PLAIN)[CHARTS]
         assert len(charts) == 6 and all("<svg" in chart for chart in charts) and "interrupted" in status(url)
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
-        backend.watcher.look(now=True)
+        backend.watcher.snapshot(now=True)
         assert len({*ask(url, "news", "newest", ""), *again.json()["data"]}) == 9  # all but that of the checkpoints
 
 
@@ -235,12 +235,12 @@ def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tin
             saw_it, *_ = ask(url, "states", "", "newest")
             assert ask(url, "states", saw_it, "newest")[ENDED] == ""
         run.append(events.RunEnded(time=2.0, **place, outcome="failed", message="The disk is full."))
-        backend.watcher.look(now=True)
+        backend.watcher.snapshot(now=True)
         after = ask(url, "states", saw_it, "newest")
         assert after[ENDED] == run.id
         assert ask(url, "states", "", "newest")[ENDED] == ""  # a page opened afterwards
         backend.store.create(tiny_config)
-        backend.watcher.look(now=True)
+        backend.watcher.snapshot(now=True)
         assert ask(url, "states", after[0], "newest")[ENDED] == ""  # once
 
 
@@ -250,7 +250,7 @@ def test_a_page_that_shows_a_run_is_told_when_its_folder_is_gone(serve, tiny_con
         with run.lock:
             assert "starting" in status(url)
             shutil.rmtree(run.path)
-            backend.watcher.look(now=True)
+            backend.watcher.snapshot(now=True)
             assert "is gone: its folder was deleted" in status(url) and "no run yet" in status(url)
 
 
@@ -329,7 +329,7 @@ def upload(url, path):
 
 
 def pinned(run):
-    return PinnedFile(run.pinned_path).look()
+    return PinnedFile(run.pinned_path).read()
 
 
 def test_an_image_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny_config, image):
