@@ -1,4 +1,5 @@
-"""Evaluations in the background of the app: one at a time, with progress, and to be cancelled.
+"""Evaluations in the background of the app: one at a time, with progress, and to be cancelled. Of two kinds: what the
+checkpoint answers, and how often it is right without each of its blocks.
 
 A thread, not a process: the test images it has read are what the page then shows the mistakes from, and torch's kernels
 leave Python's interpreter to the page. Torch is imported in the thread.
@@ -13,15 +14,18 @@ from typing import TYPE_CHECKING
 
 from resnet_demo.data.dataset import LoadProgress, drain
 from resnet_demo.errors import UserError
+from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import Progress, RunDirectory
 from resnet_demo.runs.evaluation import save_evaluation
 
 END_TIMEOUT_S = 30.0  # one batch, on a machine that trains, too
+ANSWERS, BLOCKS = "answers", "blocks"  # the kinds of job
 
 if TYPE_CHECKING:  # brings torch
     from torch import Tensor
 
     from resnet_demo.data.dataset import Dataset
+    from resnet_demo.runs.block_removal import BlockRemoval
     from resnet_demo.runs.evaluation import Evaluation
 
 
@@ -37,6 +41,7 @@ class JobState:
     progress: Progress | LoadProgress | None = None
     running: bool = False
     problem: str = ""
+    kind: str = ANSWERS
 
 
 class EvaluationJobs:
@@ -55,14 +60,14 @@ class EvaluationJobs:
         with self._guard:
             return self._state
 
-    def start(self, run: RunDirectory) -> None:
+    def start(self, run: RunDirectory, kind: str = ANSWERS) -> None:
         """Evaluate the run's checkpoint on the test images of its data. Raises EvaluationError while another runs."""
         with self._guard:
             if self._state.running:
                 raise EvaluationError("An evaluation is under way. Wait for it, or cancel it.")
-            self._state = JobState(run.id, None, running=True)
+            self._state = JobState(run.id, None, running=True, kind=kind)
             self._cancelled.clear()
-        self._thread = threading.Thread(target=self._work, args=(run,), name="evaluation", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(run, kind), name="evaluation", daemon=True)
         self._thread.start()
 
     def cancel(self) -> None:
@@ -99,11 +104,12 @@ class EvaluationJobs:
         with closing(load_dataset(source, self.data_dir, split)) as loading:
             return drain(loading, refuse_download).test_images
 
-    def _work(self, run: RunDirectory) -> None:
+    def _work(self, run: RunDirectory, kind: str) -> None:
         problem = ""
         try:
-            if evaluation := self._evaluate(run):
-                save_evaluation(run, evaluation)
+            if found := self._evaluate(run, kind):
+                save = save_evaluation if kind == ANSWERS else save_block_removal
+                save(run, found)
         except UserError as error:
             problem = str(error)
         except OSError as error:
@@ -112,25 +118,27 @@ class EvaluationJobs:
             problem = "The memory is not enough for the test images. Close other programs, then try again."
         finally:
             with self._guard:
-                self._state = JobState(run.id, None, running=False, problem=problem)
+                self._state = JobState(run.id, None, running=False, problem=problem, kind=kind)
 
-    def _evaluate(self, run: RunDirectory) -> "Evaluation | None":
+    def _evaluate(self, run: RunDirectory, kind: str) -> "Evaluation | BlockRemoval | None":
         """None where it was cancelled."""
         from resnet_demo.data.sources import load_dataset
+        from resnet_demo.inference.block_removal import remove_each_block
         from resnet_demo.inference.evaluate import check_classes, evaluate_dataset
         from resnet_demo.inference.predictor import Classifier
 
         classifier = Classifier.from_file(run.model_path, run.id)
         info = classifier.info
-        dataset: Dataset | None = self._to_the_end(run, load_dataset(info.data, self.data_dir, info.split))
+        dataset: Dataset | None = self._to_the_end(run, kind, load_dataset(info.data, self.data_dir, info.split))
         if dataset is None:
             return None
         check_classes(classifier, dataset)
         with self._guard:
             self._images = ((dataset.source, info.split), dataset.test_images)
-        return self._to_the_end(run, evaluate_dataset(classifier, dataset))
+        ask = evaluate_dataset if kind == ANSWERS else remove_each_block
+        return self._to_the_end(run, kind, ask(classifier, dataset))
 
-    def _to_the_end(self, run: RunDirectory, work):
+    def _to_the_end(self, run: RunDirectory, kind: str, work):
         """What the generator returns; None where the job was cancelled meanwhile."""
         with closing(work):
             while not self._cancelled.is_set():
@@ -139,5 +147,5 @@ class EvaluationJobs:
                 except StopIteration as done:
                     return done.value
                 with self._guard:
-                    self._state = JobState(run.id, progress, running=True)
+                    self._state = JobState(run.id, progress, running=True, kind=kind)
         return None

@@ -15,6 +15,7 @@ PHASES = {
     "starting": "Starting: loading PyTorch and the images",
     "training": "Training",
     "evaluating": "Measuring on the test images",
+    "removing": "Measuring without each block in turn",
     "saving": "Saving",
 }
 

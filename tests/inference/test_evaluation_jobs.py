@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.inference import evaluate
-from resnet_demo.inference.evaluation_jobs import EvaluationError, EvaluationJobs
+from resnet_demo.inference import block_removal, evaluate
+from resnet_demo.inference.evaluation_jobs import BLOCKS, EvaluationError, EvaluationJobs
 from resnet_demo.inference.predictor import Classifier
+from resnet_demo.runs.block_removal import load_block_removal
 from resnet_demo.runs.evaluation import load_evaluation
 from tests.support.checkpoints import DIGITS, INFO, make_run
 from tests.support.waiting import wait_for
@@ -92,3 +93,32 @@ def test_images_of_another_number_are_refused(store, jobs):
     fewer = replace(found, **{name: getattr(found, name)[1:] for name in ("labels", "answers", "confidences")})
     with pytest.raises(EvaluationError, match="are others"):
         jobs.images(fewer, [0])
+
+
+def test_a_checkpoint_is_measured_without_each_of_its_blocks_and_the_result_names_its_weights(store, jobs):
+    run = make_run(store, "digits", DIGITS)
+    jobs.start(run, BLOCKS)
+    assert (jobs.state.running, jobs.state.kind) == (True, BLOCKS)
+    assert wait_until_done(jobs).problem == ""
+    found = load_block_removal(run)
+    assert found.is_of(run.model_info())
+    assert (found.images, len(found.without)) == (297, 8)
+    assert load_evaluation(run) is None
+
+
+def test_a_cancelled_measurement_of_blocks_leaves_nothing(store, jobs, monkeypatch):
+    run, began, may_go_on = make_run(store, "digits", DIGITS), threading.Event(), threading.Event()
+    original = block_removal.remove_each_block
+
+    def slow(classifier, dataset):
+        began.set()
+        assert may_go_on.wait(LIMIT_S)
+        yield from original(classifier, dataset)
+
+    monkeypatch.setattr(block_removal, "remove_each_block", slow)
+    jobs.start(run, BLOCKS)
+    assert began.wait(LIMIT_S)
+    jobs.cancel()
+    may_go_on.set()
+    assert wait_until_done(jobs).problem == ""
+    assert load_block_removal(run) is None

@@ -7,7 +7,7 @@ from PIL import Image
 
 from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.data.known import data_label
-from resnet_demo.inference.evaluation_jobs import JobState
+from resnet_demo.inference.evaluation_jobs import ANSWERS, JobState
 from resnet_demo.inference.metrics import (
     class_metrics,
     expected_calibration_error,
@@ -35,9 +35,10 @@ NOTHING = (
 GALLERY_HINT = "Click a cell of the confusion matrix to see its images here."
 
 
-def job_html(state: JobState, run_id: str) -> str:
-    """How far the evaluation of this run is; '' where there is nothing to say."""
-    if state.problem and state.run_id == run_id:
+def job_html(state: JobState, run_id: str, kind: str = ANSWERS) -> str:
+    """How far the job is, whatever its kind; why this run's last one of this kind has failed; '' where there is
+    nothing to say."""
+    if state.problem and (state.run_id, state.kind) == (run_id, kind):
         return f'<p class="evaluate-problem" role="alert">✕ {escape(state.problem)}</p>'
     if not state.running:
         return ""
