@@ -1,4 +1,4 @@
-"""The page: a header, the tabs, and the heartbeat that asks every two seconds whether anything is new."""
+"""The page: a header, the tabs, and the poll that asks every two seconds whether anything is new."""
 
 import gradio as gr
 
@@ -13,12 +13,12 @@ from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS
 
-TICK_S = 2.0
+POLL_INTERVAL_S = 2.0
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
 MAX_WAITING = 64  # calls in the queue; a page whose call is refused says that the application is busy
 QUEUE_REST_S = 0.05  # how late a button may be heard
 # gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
-HIDDEN_BEAT = "setInterval(() => document.hidden && trigger('tick'), 10000);"
+HIDDEN_POLL = "setInterval(() => document.hidden && trigger('tick'), 10000);"
 HEADER = (
     '<header class="page-head"><h1>ResNet-50, opened</h1>'
     "<p>Train a residual network and watch it learn, look inside it, then show it an image.</p></header>"
@@ -28,8 +28,8 @@ HEADER = (
 def build_app(backend: Backend) -> gr.Blocks:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
 
-    def news(chosen: str, picked: str) -> list[str]:
-        """The words that say what there is to show: of the chosen run, of the checkpoints, and of the table of runs
+    def poll_versions(chosen: str, picked: str) -> list[str]:
+        """Short texts that say what there is to show: of the chosen run, of the checkpoints, and of the table of runs
         with the ticked ones' curves. Sent each time, since the page sees by itself which have changed, in under 300
         bytes."""
         snapshot = backend.watcher.snapshot()
@@ -48,17 +48,27 @@ def build_app(backend: Backend) -> gr.Blocks:
                 classify = ClassifyTab(backend.store)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluate = EvaluateTab(backend)
-        # Only where a word differs does the part of the page that it concerns ask for what is new: while a run trains
-        # that is the status at each beat, the curves at every second one, and Classify once a minute.
-        hidden_beat = gr.HTML(visible="hidden", js_on_load=HIDDEN_BEAT)
+        # Where a version differs, its part of the page asks for what is new: while a run trains that is the status at
+        # each poll, the curves at every second one, and Classify once a minute.
+        hidden_poll = gr.HTML(visible="hidden", js_on_load=HIDDEN_POLL)
         checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
         listed = gr.Textbox("", visible="hidden", elem_id="listed")
-        asking, words = [train.chosen, runs.picked], [*train.version, checkpoints, listed]
-        beats = [page.load, gr.Timer(TICK_S).tick, hidden_beat.tick, train.chosen.input]
-        gr.on(beats, news, asking, words, api_name="news", **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
-        for acted in train.acted:
-            acted.success(news, asking, words, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
-        listed.change(runs.refresh, runs.asking, runs.shown, api_name="refresh_runs", **POLL_EVENT, **RAW_INPUTS)
+        poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, listed]
+        poll_triggers = [page.load, gr.Timer(POLL_INTERVAL_S).tick, hidden_poll.tick, train.chosen.input]
+        gr.on(
+            poll_triggers,
+            poll_versions,
+            poll_inputs,
+            versions,
+            api_name="poll_versions",
+            **POLL_EVENT,
+            **RAW_INPUTS_OUTPUTS,
+        )
+        for mutation in train.mutations:
+            mutation.success(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
+        listed.change(
+            runs.refresh, runs.refresh_inputs, runs.refresh_outputs, api_name="refresh_runs", **POLL_EVENT, **RAW_INPUTS
+        )
         page.load(train.prepare, None, [*train.form.shown, train.plan], **POLL_EVENT)
         architecture.draw_on_load(page)
         classify.lead_to_train(tabs)

@@ -120,7 +120,7 @@ def test_a_visitor_looks_and_the_owner_acts(app, open_page):
         visitor, owner = open_page(app.url), open_page(f"{app.url}?token=secret")
         start_long(owner)
         owner.wait_for_selector("#status [data-status=training]")
-        owner.wait_for_timeout(5000)  # some heartbeats: the token goes with them, too
+        owner.wait_for_timeout(5000)  # some polls: the token goes with them, too
         assert owner.is_enabled("#stop")
         visitor.wait_for_selector("#status [data-status=training]")
         for button in ("start", "tour", "pause", "resume", "stop"):

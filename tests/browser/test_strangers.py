@@ -54,7 +54,7 @@ def test_a_name_that_is_mapped_to_this_machine_owns_nothing(app, chromium, mine)
             answer = page.goto(f"http://evil.test:{app.port}/")
             assert answer.status == 403 and "answers to localhost" in page.text_content("body")
             rename = RENAME.replace("TYPE", "'application/json'")
-            for call in ("gradio_api/call/rename", "gradio_api/run/news", "gradio_api/queue/join"):
+            for call in ("gradio_api/call/rename", "gradio_api/run/poll_versions", "gradio_api/queue/join"):
                 assert page.evaluate(rename, f"http://evil.test:{app.port}/{call}") == 403
         finally:
             browser.close()

@@ -1,7 +1,7 @@
-"""Whatever happens to a page or to the app under it: within two heartbeats it shows what is true, with no click.
+"""Whatever happens to a page or to the app under it: within two polls it shows what is true, with no click.
 
-A heartbeat (`news` in ui/app.py) comes at the load and then every two seconds; what is counted is those that the app
-has answered, so that a slow machine makes a test longer and not wrong."""
+A poll (`poll_versions` in ui/app.py) comes at the load and then every two seconds; those that the app has
+answered are counted, so that a slow machine makes a test longer and not wrong."""
 
 from dataclasses import replace
 
@@ -12,31 +12,31 @@ from resnet_demo.runs.config import preset_config
 from resnet_demo.workers.launcher import Launcher
 from tests.browser.conftest import LONG, wait_for
 
-HEARTBEATS = 2
+POLLS = 2
 SHOWN = """([word, points]) => {
     const line = document.querySelector('#loss-chart polyline.train')
     const drawn = line ? line.getAttribute('points').split(' ').length : 0
     return document.querySelector(`#status [data-status=${word}]`) !== null && drawn >= points
 }"""
-# Seven pages cannot be asked at one moment from outside: each looks at itself, and counts its own heartbeats.
-LOOK_AT_YOURSELF = """([news, word, points]) => {
-    let beats = 0
+# Seven pages cannot be asked at one moment from outside: each looks at itself, and counts its own polls.
+COUNT_POLLS = """([pollId, word, points]) => {
+    let polls = 0
     const fetch = window.fetch
     window.fetch = async (address, options) => {
         const answer = await fetch(address, options)
-        beats += answer.ok && String(options?.body).includes(`"fn_index":${news},`)
+        polls += answer.ok && String(options?.body).includes(`"fn_index":${pollId},`)
         return answer
     }
-    window.beatsUntilShown = new Promise(resolve => {
-        const look = setInterval(() => {
+    window.pollsUntilShown = new Promise(resolve => {
+        const check = setInterval(() => {
             if (!(SHOWN)([word, points])) return
-            clearInterval(look)
+            clearInterval(check)
             window.fetch = fetch
-            resolve(beats)
+            resolve(polls)
         }, 20)
     })
 }""".replace("SHOWN", SHOWN)
-NEWS = "window.gradio_config.dependencies.find(one => one.api_name === 'news').id"
+POLL_ID = "window.gradio_config.dependencies.find(one => one.api_name === 'poll_versions').id"
 HIDE = """hidden => {
     Object.defineProperty(document, 'hidden', {get: () => hidden, configurable: true});
     Object.defineProperty(document, 'visibilityState', {get: () => hidden ? 'hidden' : 'visible', configurable: true});
@@ -44,23 +44,23 @@ HIDE = """hidden => {
 }"""
 
 
-class Heart:
-    """Counts the heartbeats that the app has answered to a page, over reloads, too."""
+class PollCounter:
+    """Counts the polls that the app has answered to a page, over reloads, too."""
 
     def __init__(self, page) -> None:
-        self.page, self.beats = page, 0
-        self._news = page.evaluate(NEWS)
+        self.page, self.polls = page, 0
+        self._poll_id = page.evaluate(POLL_ID)
         page.on("response", self._see)
 
     def _see(self, response) -> None:
         asked = response.request.post_data or ""
-        self.beats += response.ok and f'"fn_index":{self._news},' in asked.replace(" ", "")
+        self.polls += response.ok and f'"fn_index":{self._poll_id},' in asked.replace(" ", "")
 
-    def within_two_beats(self, word: str, points: int, what: str) -> None:
-        """From now on: the run's status is this word and so many points are drawn before the third heartbeat."""
-        self.beats = 0
+    def within_two_polls(self, word: str, points: int, what: str) -> None:
+        """From now on: the run's status is this word and so many points are drawn before the third poll."""
+        self.polls = 0
         wait_for(lambda: self._shows(word, points), what)
-        assert self.beats <= HEARTBEATS, f"{what} took {self.beats} heartbeats"
+        assert self.polls <= POLLS, f"{what} took {self.polls} polls"
 
     def _shows(self, word: str, points: int) -> bool:
         from playwright.sync_api import Error
@@ -87,21 +87,21 @@ def wait_until(page, word: str, points: int) -> None:
 
 
 def watched(page) -> tuple:
-    """The page once it shows the training, and its heart."""
-    heart = Heart(page)
+    """The page once it shows the training, and its counter."""
+    counter = PollCounter(page)
     wait_until(page, "training", 1)
-    wait_for(lambda: page.wait_for_timeout(200) or heart.beats, "a heartbeat")  # else none would ever be counted
-    return page, heart
+    wait_for(lambda: page.wait_for_timeout(200) or counter.polls, "a poll")  # else none would ever be counted
+    return page, counter
 
 
 def test_a_reload_in_mid_run(app, training, open_page):
     run, _ = training
     with app.running("--keep-training"):
-        page, heart = watched(open_page(app.url))
+        page, counter = watched(open_page(app.url))
         for _ in range(3):
             known = len(run.view().metrics)
             page.reload()
-            heart.within_two_beats("training", known, "the run and its curve")
+            counter.within_two_polls("training", known, "the run and its curve")
 
 
 def test_seven_tabs_at_once(app, training, open_page):
@@ -111,53 +111,53 @@ def test_seven_tabs_at_once(app, training, open_page):
         pages = [watched(first)[0], *(open_page(app.url, beside=first) for _ in range(6))]
         for page in pages:
             wait_until(page, "training", 1)
-        assert max(beats_until(pages, "training", len(run.view().metrics))) <= HEARTBEATS
+        assert max(polls_until(pages, "training", len(run.view().metrics))) <= POLLS
         launcher.pause(run)
         assert launcher.wait_until_idle(LONG)
-        assert max(beats_until(pages, "paused", len(run.view().metrics))) <= HEARTBEATS
+        assert max(polls_until(pages, "paused", len(run.view().metrics))) <= POLLS
 
 
-def beats_until(pages, word: str, points: int) -> list[int]:
-    """How many heartbeats from now each page needs to show this."""
+def polls_until(pages, word: str, points: int) -> list[int]:
+    """How many polls from now each page needs to show this."""
     for page in pages:
-        page.evaluate(LOOK_AT_YOURSELF, [page.evaluate(NEWS), word, min(points, 600)])
-    return [page.evaluate("window.beatsUntilShown") for page in pages]
+        page.evaluate(COUNT_POLLS, [page.evaluate(POLL_ID), word, min(points, 600)])
+    return [page.evaluate("window.pollsUntilShown") for page in pages]
 
 
 def test_a_hidden_tab_that_is_brought_back(app, training, open_page):
     run, launcher = training
     with app.running("--keep-training"):
-        page, heart = watched(open_page(app.url))
+        page, counter = watched(open_page(app.url))
         page.evaluate(HIDE, True)
         known = len(run.view().metrics)
         wait_for(lambda: page.wait_for_timeout(500) or len(run.view().metrics) > known + 5, "more points meanwhile")
         launcher.pause(run)
         assert launcher.wait_until_idle(LONG)
         page.evaluate(HIDE, False)
-        heart.within_two_beats("paused", len(run.view().metrics), "the pause and every point")
+        counter.within_two_polls("paused", len(run.view().metrics), "the pause and every point")
 
 
 def test_the_app_killed_and_restarted_under_an_open_page(app, training, open_page):
     run, _ = training
     with app.running("--keep-training") as process:
-        page, heart = watched(open_page(app.url))
+        page, counter = watched(open_page(app.url))
         process.kill()
         process.wait()
         known = len(run.view().metrics)
         wait_for(lambda: page.wait_for_timeout(500) or len(run.view().metrics) > known + 5, "points without an app")
     with app.running("--keep-training"):
         known = len(run.view().metrics)
-        heart.within_two_beats("training", known, "the run and the points of the time without an app")
+        counter.within_two_polls("training", known, "the run and the points of the time without an app")
 
 
 def test_a_worker_that_is_killed(app, training, open_page):
     run, _ = training
     with app.running("--keep-training"):
-        page, heart = watched(open_page(app.url))
+        page, counter = watched(open_page(app.url))
         for process in psutil.process_iter(["cmdline"]):
             if str(run.path) in (process.info["cmdline"] or []):
                 process.kill()
                 process.wait(LONG)
-        heart.within_two_beats("interrupted", 0, "the interruption")
+        counter.within_two_polls("interrupted", 0, "the interruption")
         page.wait_for_selector("#resume:not([disabled])")
         assert "Press Resume to go on from its last saved point" in page.inner_text("#status") or not run.view().saved

@@ -71,7 +71,7 @@ def test_no_web_address_is_fetched_wherever_it_stands(serve):
             client.predict(handle_file("https://192.0.2.1/image.png"), "newest", api_name="/classify")
         description = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/classify"]
         assert "a web address is not fetched" in description["description"]
-        for handler, values in [("status", [FILE]), ("news", ["newest", FILE]), ("show_known", [FILE])]:
+        for handler, values in [("status", [FILE]), ("poll_versions", ["newest", FILE]), ("show_known", [FILE])]:
             assert "must be a text" in run_now(url, handler, values).json()["error"]
 
 
@@ -87,7 +87,10 @@ def test_too_few_values_and_unknown_functions_are_sentences(serve, capfd):
         ]:
             answer = httpx.post(f"{url}gradio_api/{call}", json=body, timeout=30)
             assert answer.status_code in (400, 404) and answer.json()["detail"] == NOT_UNDERSTOOD, call
-        assert httpx.post(f"{url}gradio_api/run/news", content="[" * 100_000, timeout=30).status_code in (400, 422)
+        assert httpx.post(f"{url}gradio_api/run/poll_versions", content="[" * 100_000, timeout=30).status_code in (
+            400,
+            422,
+        )
     printed = capfd.readouterr()
     assert "Traceback" not in printed.err and len(printed.err.splitlines()) == 5
 

@@ -193,7 +193,7 @@ def test_what_the_page_never_asks_for_is_closed(client, method, path):
 
 
 def test_behind_a_proxy_the_page_is_the_same_with_and_without_its_folder(client):
-    for path in ("/gradio_api/run/news", "/resnet/gradio_api/run/news"):
+    for path in ("/gradio_api/run/poll_versions", "/resnet/gradio_api/run/poll_versions"):
         assert client(root_path="/resnet").post(path, json={}, headers={"host": "localhost"}).status_code == 200
 
 
@@ -208,7 +208,7 @@ def pieces(size, each=100_000):
 @pytest.mark.parametrize("declared", [True, False])
 def test_a_body_that_is_no_upload_ends_at_a_megabyte(client, declared):
     def post(size):
-        return client().post("/gradio_api/run/news", content=b"x" * size if declared else pieces(size))
+        return client().post("/gradio_api/run/poll_versions", content=b"x" * size if declared else pieces(size))
 
     assert post(MAX_JSON_BYTES).text == str(MAX_JSON_BYTES)
     answer = post(MAX_JSON_BYTES + 1)

@@ -41,17 +41,17 @@ class PinnedImagePanel:
             with gr.Column(min_width=300):
                 self.chart = gr.HTML(probability_chart(None), elem_id="probability-chart")
 
-    def wire(self, begun: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
-        """`begun` are the buttons' events after which a run trains, `chosen` says which run the page shows. Returns the
-        events after which it has something new to show."""
+    def wire(self, start_events: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
+        """`start_events` are the buttons' events after which a run trains, `chosen` says which run the page
+        shows. Returns the events after which it has something new to show."""
         self._chosen = chosen
         dropped = self.image.change(self.pin_image, [self.image, chosen], self.image, api_name="pin", **_ACTING)
         removed = self.card.click(self.unpin_image, chosen, None, api_name="unpin", **_ACTING)
-        return [dropped, *map(self.hand_over_after, begun), removed]
+        return [dropped, *map(self.hand_over_after, start_events), removed]
 
-    def hand_over_after(self, begun: gr.events.Dependency) -> gr.events.Dependency:
+    def hand_over_after(self, start_event: gr.events.Dependency) -> gr.events.Dependency:
         """Pin an image that waits to the run that has begun."""
-        return begun.success(self.pin_image, [self.image, self._chosen], self.image, **_ACTING)
+        return start_event.success(self.pin_image, [self.image, self._chosen], self.image, **_ACTING)
 
     def pin_image(self, upload: Any, chosen: str, request: gr.Request) -> Any:
         """Pin it to the run that the page shows, where that trains: then it leaves the place where it was dropped."""

@@ -102,12 +102,12 @@ class RunsTab:
     # --- wiring -----------------------------------------------------------------------------------------------
 
     @property
-    def asking(self) -> list[gr.components.Component]:
+    def refresh_inputs(self) -> list[gr.components.Component]:
         """What `refresh` is asked with: what the tab shows, and what of the runs it wants to show, and how."""
         return [self.seen, self.order, self.picked, self.by, self.smoothing]
 
     @property
-    def shown(self) -> list[gr.components.Component]:
+    def refresh_outputs(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
         buttons = [self.again, self.csv, self.png]
         return [self.seen, self.table, self.curves, self.differences, *buttons, *self.changes.shown]
@@ -121,8 +121,8 @@ class RunsTab:
         gr.on(
             [self.picked.change, self.by.change, self.smoothing.change],
             self.compare,
-            self.asking,
-            self.shown,
+            self.refresh_inputs,
+            self.refresh_outputs,
             api_name="compare",
             trigger_mode="always_last",
             **quiet,
@@ -133,7 +133,7 @@ class RunsTab:
         form = [self.tabs, *self.train.form.shown]
         self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
         for changed in self.changes.wire(self.tabs, self.train):
-            changed.then(self.refresh, self.asking, self.shown, **quiet)
+            changed.then(self.refresh, self.refresh_inputs, self.refresh_outputs, **quiet)
 
     # --- looking ----------------------------------------------------------------------------------------------
 

@@ -42,8 +42,8 @@ _SET_TITLE = """html => {
 
 
 class TrainTab:
-    """Built where it is called. Whoever builds the page fills `version`, at each beat and after what is in `acted`:
-    where one of its words has changed, its part of the tab asks for what is new."""
+    """Built where it is called. Whoever builds the page fills `version`, at each poll and after each of `mutations`:
+    where one of its versions has changed, its part of the tab asks for what is new."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
@@ -75,7 +75,9 @@ class TrainTab:
         )
 
     def _build_run(self) -> None:
-        self.version = Version(*(gr.Textbox("", visible="hidden", elem_id=f"{part}-word") for part in Version._fields))
+        self.version = Version(
+            *(gr.Textbox("", visible="hidden", elem_id=f"{part}-version") for part in Version._fields)
+        )
         self.known_states = gr.Textbox("", visible="hidden")
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.status = gr.HTML(present.status_html(None), elem_id="status")
@@ -142,7 +144,7 @@ class TrainTab:
             **POLL_EVENT,
         ).then(None, js=_PLANNED)
         acting, in_front = {**ACTION_EVENT, **RAW_INPUTS}, self.chosen
-        begun = [
+        start_events = [
             self.start.click(
                 self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACTION_EVENT
             ),
@@ -151,7 +153,7 @@ class TrainTab:
                 self.resume_run, [self.chosen, self.moved], in_front, api_name="resume", js=RESUMED_RUN, **acting
             ),
         ]
-        halted = [
+        stop_events = [
             self.pause.click(self.pause_run, self.chosen, None, api_name="pause", js=SHOWN_RUN, **acting),
             self.stop.click(self.stop_run, self.chosen, None, api_name="stop", js=SHOWN_RUN, **acting),
             self.discard.click(
@@ -161,9 +163,9 @@ class TrainTab:
         # Off from the press on, and as they should be once it is known what came of it.
         starters, buttons = [self.start, self.tour, self.resume], self._buttons
         gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **POLL_EVENT)
-        for event in begun:
+        for event in start_events:
             event.then(self.show_buttons, self.chosen, buttons, **POLL_EVENT, **RAW_INPUTS)
-        self.acted = [*begun, *halted, *self.pinned.wire(begun, self.chosen)]
+        self.mutations = [*start_events, *stop_events, *self.pinned.wire(start_events, self.chosen)]
         self._wire_looking()
 
     def _wire_looking(self) -> None:

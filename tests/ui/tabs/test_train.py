@@ -197,17 +197,19 @@ def test_a_chosen_run_that_is_gone_leaves_the_newest_chosen(serve, tiny_config):
         assert ask(url, "states", "", "deleted")[1]["value"] == "newest"
 
 
-def test_a_heartbeat_brings_a_word_for_each_part_and_no_more(serve, tiny_config):
+def test_a_poll_brings_a_version_for_each_part_and_no_more(serve, tiny_config):
     with serve() as (url, backend):
         run = backend.store.create(tiny_config)
-        first, again = (run_now(url, "news", ["newest", ""]) for _ in range(2))
+        first, again = (run_now(url, "poll_versions", ["newest", ""]) for _ in range(2))
         assert first.json()["data"] == again.json()["data"] and len(again.content) < 300
         assert first.json()["data"][0] == ask(url, "states", "", "newest")[0]
         charts = ask(url, "points", *PLAIN)[CHARTS]
         assert len(charts) == 6 and all("<svg" in chart for chart in charts) and "interrupted" in status(url)
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
         backend.watcher.snapshot(now=True)
-        assert len({*ask(url, "news", "newest", ""), *again.json()["data"]}) == 9  # all but that of the checkpoints
+        assert (
+            len({*ask(url, "poll_versions", "newest", ""), *again.json()["data"]}) == 9
+        )  # all but that of the checkpoints
 
 
 def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
