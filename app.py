@@ -1,4 +1,5 @@
-"""`python app.py`: read the flags, build the page, launch."""
+"""`python app.py`: read the flags, build the page, launch. Imported, `app.demo` is the same page, built when it is
+asked for; whoever imports it launches it, and hears Ctrl-C."""
 
 import argparse
 import os
@@ -24,8 +25,7 @@ try:
     from resnet_demo.ui.access import Access, AccessError
     from resnet_demo.ui.app import build_app
     from resnet_demo.ui.backend import Backend
-    from resnet_demo.ui.serving import launch_settings
-    from resnet_demo.ui.uploads import FOLDER_VARIABLE, Uploads, UploadsError, own_folder
+    from resnet_demo.ui.uploads import FOLDER_VARIABLE, UploadsError, own_folder
     from resnet_demo.workers.launcher import Launcher, LaunchError
     from resnet_demo.workers.signals import PauseSignals
 except ImportError as error:
@@ -38,7 +38,8 @@ POLL_S = 0.2
 ANSWER_ATTEMPTS = 5  # of 3 s
 
 
-def parse_flags() -> argparse.Namespace:
+def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Of the command line, where none are given."""
     flags = argparse.ArgumentParser(description="Train a ResNet-50, look inside it, classify.", allow_abbrev=False)
     flags.add_argument("--host", help="address to listen on (default 127.0.0.1, or GRADIO_SERVER_NAME)")
     flags.add_argument("--port", type=port, help="port (default the first free from 7860, or GRADIO_SERVER_PORT)")
@@ -49,7 +50,7 @@ def parse_flags() -> argparse.Namespace:
     flags.add_argument("--share", action="store_true", help="make a public link through Gradio's tunnel")
     flags.add_argument("--open", action="store_true", help="open the page in the browser")
     flags.add_argument("--keep-training", action="store_true", help="leave a run training when the app ends")
-    options = flags.parse_args()
+    options = flags.parse_args(arguments)
     for name, value in startup.WRONG_NUMBERS.items():
         if name != startup.PORT_VARIABLE or not options.port:  # flags win
             flags.error(startup.wrong_number(name, value))
@@ -73,32 +74,21 @@ def port(typed: str) -> int:
 def main() -> None:
     options = parse_flags()
     host = bindable(options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
-    os.environ["GRADIO_SERVER_NAME"] = "127.0.0.1" if ":" in host else host  # where Gradio looks for a free port
-    startup.pass_by_proxies(host)
-    store = RunStore(options.runs, None if options.no_shipped else SHIPPED)
     share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
-    behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
-    try:
-        access = Access.for_address(host, share or behind_proxy)
-        os.environ[FOLDER_VARIABLE] = str(own_folder())  # before the page is built
-    except (AccessError, UploadsError) as error:
-        raise SystemExit(f"app.py: {error}") from error
-    backend = Backend.over(store, options.data_dir, options.data, access)
+    backend = open_backend(options, host, share)
     page = build_app(backend)
     signals = PauseSignals()
     signals.install()
     _, local_url, public_url = launch(
         page,
-        access,
         server_name=f"[{host}]" if ":" in host else host,  # as an address of version 6 stands in a link
         server_port=options.port,
         share=share,
         inbrowser=options.open,
         prevent_thread_lock=True,
     )
-    if access.token:
-        link = f"{page_address(public_url, local_url)}?token={quote(access.token, safe='')}"
-        print(f"The owner's link, which may start and stop: {link}", flush=True)
+    if backend.access.token:
+        link = print_owners_link(backend.access, page_address(public_url, local_url))
         if host in ("0.0.0.0", "::") and "//localhost" in link:
             print("On another machine put this one's name or address in the place of localhost.", flush=True)
     while not signals.came:
@@ -107,6 +97,39 @@ def main() -> None:
     backend.evaluations.end()
     page.close(verbose=False)
     end_process()
+
+
+def open_backend(options: argparse.Namespace, host: str, share: bool) -> Backend:
+    """What the page stands on where it is served at this address. Ends the app with a sentence where it cannot be."""
+    os.environ["GRADIO_SERVER_NAME"] = "127.0.0.1" if ":" in host else host  # where Gradio looks for a free port
+    startup.pass_by_proxies(host)
+    store = RunStore(options.runs, None if options.no_shipped else SHIPPED)
+    behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
+    try:
+        access = Access.for_address(host, share or behind_proxy)
+        os.environ[FOLDER_VARIABLE] = str(own_folder())  # before the page is built
+    except (AccessError, UploadsError) as error:
+        raise SystemExit(f"app.py: {error}") from error
+    return Backend.over(store, options.data_dir, options.data, access)
+
+
+def __getattr__(name: str) -> Blocks:
+    """`demo`, the page for whoever imports this module, with no flags but Gradio's variables."""
+    if name != "demo":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    host = bindable(os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
+    backend = open_backend(parse_flags([]), host, share=False)
+    if backend.access.token:
+        port = os.environ.get(startup.PORT_VARIABLE, startup.FIRST_PORT)
+        print_owners_link(backend.access, page_address(None, f"http://localhost:{port}/"))
+    globals()["demo"] = page = build_app(backend)
+    return page
+
+
+def print_owners_link(access: Access, address: str) -> str:
+    link = f"{address}?token={quote(access.token, safe='')}"
+    print(f"The owner's link, which may start and stop: {link}", flush=True)
+    return link
 
 
 def bindable(host: str) -> str:
@@ -134,16 +157,15 @@ def page_address(public_url: str | None, local_url: str) -> str:
     return public_url or (f"{behind.rstrip('/')}/" if behind else local_url.replace("[::]", "localhost"))
 
 
-def launch(page: Blocks, access: Access, **how) -> tuple:
+def launch(page: Blocks, **how) -> tuple:
     """What `page.launch` returns. Ends the app with a sentence where there is no port or the page does not answer.
 
     Gradio asks the running server for the page and gives up after 3 s, which a busy machine may well need; launching
     a page that runs already is only asking once more.
     """
-    uploads = Uploads(Path(page.GRADIO_CACHE))
     for attempt in range(ANSWER_ATTEMPTS):
         try:
-            return page.launch(quiet=attempt > 0, **launch_settings(access, uploads), **how)
+            return page.launch(quiet=attempt > 0, **how)
         except OSError as error:  # Gradio's word for a port that is taken
             port = how.get("server_port")
             taken = f"port {port} is taken, or not allowed" if port else "none of Gradio's hundred ports is free"

@@ -10,6 +10,8 @@ from resnet_demo.runs.store import RunStore
 from resnet_demo.workers import worker
 
 NO_GPU = "needs a CUDA device, and PyTorch finds none here"
+NO_REGISTRY = "asks a package registry, and none answers here"
+MAY_SKIP = {"gpu": NO_GPU, "registry": NO_REGISTRY}  # the marks of tests that need what CI has not, and their reasons
 
 
 def pytest_collection_modifyitems(config, items):
@@ -36,12 +38,12 @@ def _skip_without_gpu(items):
 def pytest_runtest_logreport(report):
     if report.skipped:
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-        if not ("gpu" in report.keywords and why.endswith(NO_GPU)):
+        if not any(mark in report.keywords and why.endswith(reason) for mark, reason in MAY_SKIP.items()):
             _SKIPPED.append(f"{report.nodeid}: {why}")
 
 
 def pytest_sessionfinish(session):
-    """CI has everything that the tests need but a GPU, so there any other skip hides something."""
+    """CI has everything that the tests need but a GPU and perhaps a registry: any other skip there hides something."""
     if os.environ.get("RESNET_DEMO_REFUSE_SKIPS") and _SKIPPED:
         print("\nSkipped, which is refused here:", *_SKIPPED, sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -28,10 +28,10 @@ def start(*flags, **environment) -> subprocess.Popen:
     return run_python("app.py", *flags, **environment)
 
 
-def run_python(*arguments, **environment) -> subprocess.Popen:
+def run_python(*arguments, cwd=ROOT, **environment) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, *map(str, arguments)],
-        cwd=ROOT,
+        cwd=cwd,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

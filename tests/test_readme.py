@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from huggingface_hub import SpaceHardware, metadata_load
 from packaging.requirements import Requirement
-from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # also when run as a command
@@ -17,6 +17,7 @@ from resnet_demo.runs.config import PRESETS, TrainConfig  # noqa: E402
 
 README, SETTINGS = ROOT / "README.md", ROOT / "docs" / "settings.md"
 DOCS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
@@ -56,12 +57,17 @@ def test_every_image_is_small():
 
 
 def test_what_a_space_is_told_is_what_is_required():
-    head = README.read_text(encoding="utf-8").split("---\n")[1]
-    told = dict(line.split(": ", 1) for line in head.splitlines())
+    told = metadata_load(README)
     lines = (line.partition("#")[0] for line in (ROOT / "requirements.txt").read_text().splitlines())
     required = {one.name: one.specifier for one in map(Requirement, filter(str.strip, lines))}
     assert told["sdk"] == "gradio" and required["gradio"].contains(told["sdk_version"])
-    assert (ROOT / told["app_file"]).is_file() and Version(told["python_version"]) >= Version("3.11")
+    assert (ROOT / told["app_file"]).is_file() and told["license"] == "mit"
+    assert told["python_version"] == "3.12"  # a text: unquoted it would be a number, and ZeroGPU takes 3.12 or 3.10
+    assert told["emoji"] and {told["colorFrom"], told["colorTo"]} <= SPACE_COLOURS
+    assert 0 < len(told["short_description"]) <= 60
+    assert told["tags"] and told["datasets"] == ["uoft-cs/cifar10"]
+    assert told["suggested_hardware"] in {hardware.value for hardware in SpaceHardware}
+    assert re.fullmatch(r"\d+[mh]", told["startup_duration_timeout"])
 
 
 if __name__ == "__main__":

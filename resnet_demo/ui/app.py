@@ -1,16 +1,19 @@
 """The page: a header, the tabs, and the poll that asks every two seconds whether anything is new."""
 
+from pathlib import Path
+
 import gradio as gr
 
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
 from resnet_demo.ui.page import Page
+from resnet_demo.ui.serving import launch_settings
 from resnet_demo.ui.tabs.architecture import build_architecture_tab
 from resnet_demo.ui.tabs.classify import ClassifyTab
 from resnet_demo.ui.tabs.evaluate import EvaluateTab
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
-from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S
+from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS
 
 POLL_INTERVAL_S = 2.0
@@ -77,6 +80,7 @@ def build_app(backend: Backend) -> gr.Blocks:
     # Closed to calls that pass the queue by: they would pass by its limit of two answers at a time, too.
     page.queue(api_open=False, max_size=MAX_WAITING)
     _let_the_queue_rest(page)
+    page.launch_defaults = lambda: launch_settings(backend.access, Uploads(Path(page.GRADIO_CACHE)))
     return page
 
 

@@ -1,6 +1,7 @@
 """The page as Gradio's Blocks, which lets no call pass that its handlers were not made for, and no trace out."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -22,6 +23,12 @@ KINDS = {
 
 class Page(gr.Blocks):
     """All ways to a handler, queued or not, by the page or by hand, lead through `process_api`."""
+
+    launch_defaults: Callable[[], dict[str, Any]] = dict  # whoever launches the page serves it so
+
+    def launch(self, *args: Any, **settings: Any) -> tuple:
+        """As Gradio's, with what `launch_defaults` says."""
+        return super().launch(*args, **{**self.launch_defaults(), **settings})
 
     async def process_api(self, block_fn: Any, inputs: list, *args: Any, **named: Any) -> dict[str, Any]:
         try:

@@ -21,7 +21,7 @@ def serve(tmp_path, monkeypatch):
         store = RunStore(tmp_path / "runs")
         backend = Backend.over(store, tmp_path / "data", access=access)
         page = build_app(backend)
-        _, url, _ = launch(page, backend.access, server_name="127.0.0.1", prevent_thread_lock=True)
+        _, url, _ = launch(page, server_name="127.0.0.1", prevent_thread_lock=True)
         try:
             yield url, backend
         finally:
