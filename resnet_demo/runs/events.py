@@ -43,7 +43,7 @@ class RunStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class StepEnded(Event):
-    """A heartbeat, never stored. `done` of `total` counts batches of this epoch's training or evaluation."""
+    """Never stored. `done` of `total` counts batches of this epoch's training or evaluation."""
 
     phase: str  # "training" or "evaluating"
     done: int

@@ -73,9 +73,9 @@ class RunsSnapshot:
     def version_of(self, shown: Snapshot | None) -> "Version":
         """Of a page that shows this run."""
         if shown is None:
-            return Version(f"//{self._everything}", self._everything, self._everything)
+            return Version(self._everything, self._everything, self._everything)
         view, progress, pinned = shown.view, shown.progress, shown.pinned
-        states = f"{checksum(shown.run.id)}/{shown.status}/{self._everything}"
+        states = checksum(shown.run.id, self._everything)
         points = checksum(
             states, shown.latest_curves, len(view.epochs), len(view.predictions), pinned and pinned.id, shown.is_partial
         )
@@ -83,16 +83,10 @@ class RunsSnapshot:
         said = view.last and view.last.time, progress and progress.time, quiet
         return Version(states, points, checksum(points, *said))
 
-    def ended_since(self, states: str) -> Snapshot | None:
-        """The run that a page with these states saw training and that has ended since. A pause is no end."""
-        run, _, status = states.partition("/")
-        if status.partition("/")[0] not in _LIVE:
-            return None
-        shown = next((s for s in self.runs if checksum(s.run.id) == run), None)
-        return shown if shown and not shown.status.is_live and shown.status != RunStatus.PAUSED else None
-
-
-_LIVE = {status for status in RunStatus if status.is_live}
+    def ended(self, run_id: str) -> Snapshot | None:
+        """This run, which trained, if it has ended since. A pause is no end."""
+        seen = next((s for s in self.runs if s.run.id == run_id), None)
+        return seen if seen and not seen.status.is_live and seen.status != RunStatus.PAUSED else None
 
 
 class Version(NamedTuple):

@@ -515,25 +515,18 @@ def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
     assert first.version_of(glimpse).points != second.version_of(second.shown(run.id)).points and len(work) == 1
 
 
-def states_of(seen):
-    return seen.version_of(seen.current).states
-
-
 @pytest.mark.parametrize("outcome", ["finished", "stopped", "failed"])
 def test_an_end_is_told_to_who_saw_the_run_training(run, outcome):
-    before = states_of(runs_snapshot(snapshot(run, [started()], alive=True)))
     ended = snapshot(run, [started(), ENDED[outcome]])
     after = runs_snapshot(ended)
-    assert after.ended_since(before) is ended
-    assert after.ended_since(states_of(after)) is None and after.ended_since("") is None
+    assert after.ended(run.id) is ended
+    assert after.ended("") is None and RunsSnapshot().ended(run.id) is None  # deleted meanwhile
 
 
 def test_a_pause_is_no_end_and_a_death_is(run):
-    before = states_of(runs_snapshot(snapshot(run, [started()], alive=True)))
-    assert runs_snapshot(snapshot(run, [started(), events.RunPaused(**PLACE)])).ended_since(before) is None
-    assert runs_snapshot(snapshot(run, [started()])).ended_since(before).status == "interrupted"
-    assert runs_snapshot(snapshot(run, [started(), METRIC], alive=True)).ended_since(before) is None
-    assert RunsSnapshot().ended_since(before) is None  # deleted meanwhile
+    assert runs_snapshot(snapshot(run, [started(), events.RunPaused(**PLACE)])).ended(run.id) is None
+    assert runs_snapshot(snapshot(run, [started()])).ended(run.id).status == "interrupted"
+    assert runs_snapshot(snapshot(run, [started(), METRIC], alive=True)).ended(run.id) is None
 
 
 @pytest.mark.parametrize(

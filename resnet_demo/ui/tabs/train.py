@@ -78,7 +78,7 @@ class TrainTab:
         self.version = Version(
             *(gr.Textbox("", visible="hidden", elem_id=f"{part}-version") for part in Version._fields)
         )
-        self.known_states = gr.Textbox("", visible="hidden")
+        self.seen_training = gr.Textbox("", visible="hidden")  # the id of the run that this page saw training
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.status = gr.HTML(present.status_html(None), elem_id="status")
         with gr.Row():
@@ -186,8 +186,8 @@ class TrainTab:
         lists = [self.chosen, self.form["start_from"]]
         self.version.states.change(
             self.show_states,
-            [self.known_states, self.chosen],
-            [self.known_states, *lists, self.pinned.image, self.ended, self.moved, *self._buttons],
+            [self.seen_training, self.chosen],
+            [self.seen_training, *lists, self.pinned.image, self.ended, self.moved, *self._buttons],
             api_name="states",
             **POLL_EVENT,
             **RAW_INPUTS,
@@ -211,13 +211,13 @@ class TrainTab:
         charts = self._curves.of(snapshot.version_of(shown).points, shown, chart_choice(smoothing, axis))
         return [*charts, present.log_html(shown, owner), pinned_html(shown, owner)]
 
-    def show_states(self, known: str, chosen: str, request: gr.Request) -> list:
-        """The lists and the buttons. `known` are the states that the page has shown so far: a run that trained then
-        and has ended is to be announced."""
+    def show_states(self, seen_training: str, chosen: str, request: gr.Request) -> list:
+        """The lists and the buttons. `seen_training` is the run that trained when the page last asked: if it has
+        ended, that is to be announced."""
         snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
-        shown, ended = snapshot.shown(chosen), snapshot.ended_since(known)
+        shown, ended = snapshot.shown(chosen), snapshot.ended(seen_training)
         return [
-            snapshot.version_of(shown).states,
+            shown.run.id if shown and shown.status.is_live else "",
             gr.Dropdown(choices=present.run_choices(snapshot), **({} if snapshot.has(chosen) else {"value": NEWEST})),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(snapshot)),
             gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),

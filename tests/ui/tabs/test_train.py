@@ -202,7 +202,6 @@ def test_a_poll_brings_a_version_for_each_part_and_no_more(serve, tiny_config):
         run = backend.store.create(tiny_config)
         first, again = (run_now(url, "poll_versions", ["newest", ""]) for _ in range(2))
         assert first.json()["data"] == again.json()["data"] and len(again.content) < 300
-        assert first.json()["data"][0] == ask(url, "states", "", "newest")[0]
         charts = ask(url, "points", *PLAIN)[CHARTS]
         assert len(charts) == 6 and all("<svg" in chart for chart in charts) and "interrupted" in status(url)
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
