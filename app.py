@@ -20,9 +20,10 @@ try:
     from resnet_demo.ui import startup  # noqa: I001 - first: gradio reads its variables while it is imported
     from gradio import Blocks
 
+    from resnet_demo.owner_token import TokenError
     from resnet_demo.runs.config import absolute_source
     from resnet_demo.runs.store import SHIPPED, RunStore
-    from resnet_demo.ui.access import Access, AccessError
+    from resnet_demo.ui.access import Access
     from resnet_demo.ui.app import build_app
     from resnet_demo.ui.backend import Backend
     from resnet_demo.ui.uploads import FOLDER_VARIABLE, UploadsError, own_folder
@@ -76,7 +77,7 @@ def main() -> None:
     host = bindable(options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
     share = options.share or os.environ.get("GRADIO_SHARE", "").lower() in ("true", "1")
     backend = open_backend(options, host, share)
-    page = build_app(backend)
+    page = globals()["demo"] = build_app(backend)  # where Gradio's reloading on a Space looks for it
     signals = PauseSignals()
     signals.install()
     _, local_url, public_url = launch(
@@ -108,7 +109,7 @@ def open_backend(options: argparse.Namespace, host: str, share: bool) -> Backend
     try:
         access = Access.for_address(host, share or behind_proxy)
         os.environ[FOLDER_VARIABLE] = str(own_folder())  # before the page is built
-    except (AccessError, UploadsError) as error:
+    except (TokenError, UploadsError) as error:
         raise SystemExit(f"app.py: {error}") from error
     return Backend.over(store, options.data_dir, options.data, access)
 

@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     """Imports what the commands need, so that a package that is missing is said like any other failure."""
     from resnet_demo.cli.classify import add_classify
     from resnet_demo.cli.curves import add_curves
+    from resnet_demo.cli.deploy import add_deploy
     from resnet_demo.cli.describe import add_describe
     from resnet_demo.cli.discard import add_discard
     from resnet_demo.cli.evaluate import add_evaluate
@@ -62,6 +63,6 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     controls = (add_pause, add_resume, add_stop, add_discard)
     readers = (add_classify, add_evaluate, add_describe, add_curves, add_tensorboard)
-    for add in (add_train, add_runs, *controls, *readers):
+    for add in (add_train, add_runs, *controls, *readers, add_deploy):
         add(commands)
     return top

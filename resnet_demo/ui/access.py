@@ -2,21 +2,14 @@
 the link with the token. Every handler that changes something asks here itself: a raw request passes by the page."""
 
 import os
-import secrets
 from dataclasses import dataclass
 
 import gradio as gr
 
-from resnet_demo.errors import UserError
+from resnet_demo.owner_token import chosen_token, new_token
 from resnet_demo.ui.owner import OwnerToken, is_loopback_name
 
-TOKEN_VARIABLE = "RESNET_DEMO_TOKEN"
-TOKEN_MIN = 6  # characters: what guards a page that strangers reach is not guessed in an afternoon
 REFUSAL = "Only the owner can do this: open the page by the owner's link that the app printed when it started."
-
-
-class AccessError(UserError):
-    """A token that guards nothing: a sentence for people."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +23,11 @@ class Access:
         """Open on a loopback address. With `--share`, another host or on a Space the owner needs a token, and
         wherever RESNET_DEMO_TOKEN sets one: behind a reverse proxy the app listens on loopback, too.
 
-        Raises AccessError for a token that is too short."""
-        chosen = os.environ.get(TOKEN_VARIABLE)
-        if chosen and len(chosen) < TOKEN_MIN:
-            raise AccessError(
-                f"{TOKEN_VARIABLE} must have at least {TOKEN_MIN} characters, not {len(chosen)}. Without it the app "
-                "makes a token itself where one is needed."
-            )
+        Raises TokenError for a token that is too short."""
+        chosen = chosen_token()
         if not chosen and is_loopback_name(host) and not shared and "SPACE_ID" not in os.environ:
             return cls()
-        return cls(chosen or secrets.token_urlsafe(24))
+        return cls(chosen or new_token())
 
     @property
     def owner(self) -> OwnerToken | None:

@@ -18,8 +18,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from resnet_demo.data.images import MAX_FILE_BYTES
+from resnet_demo.owner_token import TokenError
 from resnet_demo.ui import protection, uploads
-from resnet_demo.ui.access import Access, AccessError
+from resnet_demo.ui.access import Access
 from resnet_demo.ui.owner import OwnerToken, is_loopback_name
 from resnet_demo.ui.protection import FOREIGN_PAGE, MAX_JSON_BYTES, MAX_UPLOAD_BYTES, NOT_THIS_NAME, Protection, Serving
 from resnet_demo.ui.serving import launch_settings
@@ -428,7 +429,7 @@ def test_no_other_link_does(client, token, headers):
 @pytest.mark.parametrize("token", ["x", "12345"])
 def test_a_token_that_guards_nothing_is_refused(monkeypatch, token):
     monkeypatch.setenv("RESNET_DEMO_TOKEN", token)
-    with pytest.raises(AccessError, match="at least 6 characters"):
+    with pytest.raises(TokenError, match="at least 6 characters"):
         Access.for_address("0.0.0.0", False)
 
 

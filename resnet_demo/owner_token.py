@@ -1,0 +1,28 @@
+"""The owner's token of a page that strangers reach: where it is chosen, and how one is made."""
+
+import os
+import secrets
+
+from resnet_demo.errors import UserError
+
+TOKEN_VARIABLE = "RESNET_DEMO_TOKEN"
+TOKEN_MIN = 6  # characters: what guards a page that strangers reach is not guessed in an afternoon
+
+
+class TokenError(UserError):
+    """A token that guards nothing: a sentence for people."""
+
+
+def chosen_token() -> str | None:
+    """The token that RESNET_DEMO_TOKEN sets, if any. Raises TokenError for one that is too short."""
+    chosen = os.environ.get(TOKEN_VARIABLE)
+    if chosen and len(chosen) < TOKEN_MIN:
+        raise TokenError(
+            f"{TOKEN_VARIABLE} must have at least {TOKEN_MIN} characters, not {len(chosen)}. Without it resnet_demo "
+            "makes a token itself where one is needed."
+        )
+    return chosen or None
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(24)

@@ -1,0 +1,16 @@
+"""Which files of a run are to be kept where the run goes elsewhere: what a living worker needs stays behind."""
+
+from pathlib import Path
+
+from resnet_demo.runs.directory import RunDirectory
+
+_FILES = (
+    "config.json", "order.json", "title.json", "pinned.png", "resume.pt", "model.safetensors", "evaluation.json",
+    "events.jsonl",
+)  # fmt: skip
+
+
+def lasting_files(run: RunDirectory) -> list[Path]:
+    """Those that are there, without locks, requests, progress and the worker's own log."""
+    epochs = [run.epoch_path(epoch) for epoch in run.saved_epochs()]
+    return [path for path in (*epochs, *(run.path / name for name in _FILES)) if path.is_file()]
