@@ -3,18 +3,20 @@
     python -m benchmarks.ship RUN_DIR --title "ResNet-20 on handwritten digits" [--output resnet_demo/shipped]
 
 What continuing takes, the worker's output and its locks stay behind, the weights are halved to bfloat16, and the
-checkpoint is evaluated, so that the page shows its mistakes without being asked. Run it from a machine that has the
-run's data.
+checkpoint is evaluated, whole and without each of its blocks, so that the page shows both without being asked. Run it
+from a machine that has the run's data.
 """
 
 import argparse
 import shutil
 from pathlib import Path
 
-from resnet_demo.data.sources import drain
-from resnet_demo.inference.evaluate import evaluate
+from resnet_demo.data.sources import drain, load_dataset
+from resnet_demo.inference.block_removal import remove_each_block
+from resnet_demo.inference.evaluate import evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import in_bfloat16, load_weights, save_weights
+from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import save_evaluation
 from resnet_demo.runs.store import SHIPPED
@@ -46,8 +48,16 @@ def ship(run: RunDirectory, output: Path, title: str, data_dir: Path) -> RunDire
     weights, info = load_weights(run.model_path)
     save_weights(shipped.model_path, in_bfloat16(weights), info)
     shipped.rename(title)
-    save_evaluation(shipped, drain(evaluate(Classifier.from_file(shipped.model_path), data_dir)))
+    measure(shipped, data_dir)
     return shipped
+
+
+def measure(shipped: RunDirectory, data_dir: Path) -> None:
+    """What the page tells of its checkpoint without being asked: its mistakes, and what it loses without each block."""
+    classifier = Classifier.from_file(shipped.model_path)
+    dataset = drain(load_dataset(classifier.info.data, data_dir, classifier.info.split))
+    save_evaluation(shipped, drain(evaluate_dataset(classifier, dataset)))
+    save_block_removal(shipped, drain(remove_each_block(classifier, dataset)))
 
 
 if __name__ == "__main__":

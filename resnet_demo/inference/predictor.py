@@ -5,11 +5,11 @@ Everything runs on the CPU: one image of 32 pixels takes milliseconds there, and
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
@@ -22,6 +22,8 @@ from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs.store import RunStore
+
+Result = TypeVar("Result")
 
 BATCH = 256
 KEPT = 2  # networks held in memory: the newest and one to compare it with
@@ -66,7 +68,7 @@ class Classifier:
 
     def classify(self, image: Image.Image) -> Prediction:
         """Rank the classes for an RGB image of any size."""
-        return _alone.submit(self.classify_batch, [image]).result()[0]
+        return on_one_core(self.classify_batch, [image])[0]
 
     def classify_batch(self, images: Sequence[Image.Image]) -> list[Prediction]:
         prepared = [prepare(image, self.info.light_on_dark) for image in images]
@@ -111,6 +113,11 @@ def _thread_on_one_core() -> ThreadPoolExecutor:
 
 
 _alone = _thread_on_one_core()
+
+
+def on_one_core(ask: Callable[..., Result], *given: Any) -> Result:
+    """What `ask(*given)` returns; who asks for one image waits for whoever asked before."""
+    return _alone.submit(ask, *given).result()
 
 
 class Predictor:

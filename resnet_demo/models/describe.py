@@ -1,6 +1,7 @@
 """A network as plain data, measured by running it on the meta device: no shape or count is typed in."""
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from math import prod
 
 import torch
@@ -115,8 +116,10 @@ class NetworkDescription:
         return asdict(self)
 
 
+@lru_cache(maxsize=256)
 def describe(spec: NetworkSpec, input_size: int) -> NetworkDescription:
-    """Build the network on the meta device and measure it with one image of (3, input_size, input_size)."""
+    """Build the network on the meta device and measure it with one image of (3, input_size, input_size); the second
+    time it is remembered."""
     model = build_on_meta(spec).eval()
     recorder = _Recorder(model)
     image = torch.empty(1, 3, input_size, input_size, device="meta")

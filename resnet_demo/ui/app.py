@@ -46,7 +46,7 @@ def build_app(backend: Backend) -> gr.Blocks:
             with gr.Tab("Runs", id="runs"):
                 runs = RunsTab(backend, train, tabs)
             with gr.Tab("Architecture", id="architecture"):
-                architecture = build_architecture_tab()
+                architecture = build_architecture_tab(backend)
             with gr.Tab("Classify", id="classify"):
                 classify = ClassifyTab(backend.store)
             with gr.Tab("Evaluate", id="evaluate"):
@@ -73,7 +73,7 @@ def build_app(backend: Backend) -> gr.Blocks:
             runs.refresh, runs.refresh_inputs, runs.refresh_outputs, api_name="refresh_runs", **POLL_EVENT, **RAW_INPUTS
         )
         page.load(train.prepare, None, [*train.form.shown, train.plan], **POLL_EVENT)
-        architecture.draw_on_load(page)
+        architecture.wire(page, checkpoints)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)
         evaluate.wire(page, checkpoints)

@@ -4,12 +4,13 @@ Torch is imported by the first drawing, never by this module: the page is served
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import gradio as gr
 
 from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS, NetworkSpec
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram
+from resnet_demo.ui.tabs.blocks import BlocksPanel
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
 
 INPUT_SIZES = (32, 64, 128, 224)
@@ -31,6 +32,10 @@ class="arch-blue">x</span> goes round by a <b>shortcut</b>, and the two are summ
 class="arch-orange">F</span> towards zero makes it the <b>identity</b>: what comes in goes out. That is
 easier than teaching layers to copy, so one more block does no harm.</p></div>
 </div>
+"""
+
+NETWORKS = """
+<h2 class="arch-title">Any network of the family, measured and drawn</h2>
 """
 
 PAIR_INTRO = """
@@ -66,19 +71,23 @@ HANDLER = {**POLL_EVENT, **RAW_INPUTS}
 
 @dataclass(frozen=True)
 class ArchitectureTab:
-    """The tab's components. Call `draw_on_load` once, inside the Blocks."""
+    """The tab's components. Call `wire` once, inside the Blocks."""
 
     choices: list[gr.Dropdown | gr.Radio]  # network, stem, shortcuts, input size, stage
     drawings: list[gr.HTML]  # figures, network, pair of blocks, table
+    blocks: BlocksPanel
 
-    def draw_on_load(self, demo: gr.Blocks) -> None:
-        """Fill the drawings once the page stands in the browser."""
+    def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
+        """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
         demo.load(draw_network, self.choices, self.drawings, api_name="architecture_load", **HANDLER)
+        self.blocks.wire(demo, checkpoints)
 
 
-def build_architecture_tab() -> ArchitectureTab:
+def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     """Lay out the tab inside the current `gr.Tab`. Imports no torch."""
     _html(WHY)
+    blocks = BlocksPanel(backend)
+    _html(NETWORKS)
     with gr.Row():
         arch = gr.Dropdown(
             [(architecture.label, name) for name, architecture in ARCHITECTURES.items()],
@@ -113,7 +122,7 @@ def build_architecture_tab() -> ArchitectureTab:
     table = _html('<div class="arch-space-table"></div>')
     _html(NEXT)
 
-    tab = ArchitectureTab([arch, stem, shortcut, size, stage], [summary, network, pair, table])
+    tab = ArchitectureTab([arch, stem, shortcut, size, stage], [summary, network, pair, table], blocks)
     latest = {"trigger_mode": "always_last", **HANDLER}
     parts = [stem, shortcut, stage, *tab.drawings]
     arch.input(draw_another, [arch, stem, size, stage], parts, api_name="architecture_another", **latest)
@@ -191,7 +200,6 @@ def _check(value, offered, noun: str):
     return value
 
 
-@lru_cache(maxsize=256)
 def _measure(spec: NetworkSpec, input_size: int):
     import_torch()
     from resnet_demo.models.describe import describe

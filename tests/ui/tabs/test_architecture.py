@@ -10,17 +10,20 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from resnet_demo.models.catalog import ARCHITECTURES
+from resnet_demo.runs.store import RunStore
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.tabs.architecture import INPUT_SIZES, build_architecture_tab
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def client():
+def client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("architecture")
     with gr.Blocks() as demo:
         with gr.Tab("Architecture", id="architecture"):
-            tab = build_architecture_tab()
-        tab.draw_on_load(demo)
+            tab = build_architecture_tab(Backend.over(RunStore(folder / "runs"), folder / "data"))
+        tab.wire(demo, gr.Textbox("", visible="hidden"))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
     yield Client(url, verbose=False)
     demo.close()
@@ -36,8 +39,13 @@ def sentence(client, *values, api_name):
 def test_the_page_is_built_without_torch():
     code = (
         "import sys, gradio as gr\n"
+        "from pathlib import Path\n"
+        "from resnet_demo.runs.store import SHIPPED, RunStore\n"
+        "from resnet_demo.ui.backend import Backend\n"
         "from resnet_demo.ui.tabs.architecture import build_architecture_tab\n"
-        "with gr.Blocks() as demo: build_architecture_tab().draw_on_load(demo)\n"
+        "backend = Backend.over(RunStore(Path('runs'), SHIPPED), Path('data'))\n"
+        "with gr.Blocks() as demo:\n"
+        "    build_architecture_tab(backend).wire(demo, gr.Textbox(visible='hidden'))\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)

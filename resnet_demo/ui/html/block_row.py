@@ -1,0 +1,192 @@
+"""A checkpoint's blocks as a row that an image passes: what each adds, what is lost without it, and the answer. Pure
+functions to HTML. Imports neither gradio nor torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from resnet_demo.data.examples import Example
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.text import percent
+from resnet_demo.ui.html.diagram import shape_text, tile_svg
+from resnet_demo.ui.images import data_url
+
+if TYPE_CHECKING:  # bring torch
+    from resnet_demo.inference.blocks import BlockPass, OpenedBlock, Pass
+    from resnet_demo.models.describe import BlockDescription, NetworkDescription
+
+SHOWN_CLASSES = 10
+MAP_SIDE = 72  # pixels on the page
+NO_CHECKPOINT = (
+    '<p class="arch-note">No run has a checkpoint yet. Train one, and its blocks can be switched off here.</p>'
+)
+HINT = (
+    '<p class="arch-note"><b>Click a block</b> to switch it off: its <span class="arch-orange">F(x)</span> becomes '
+    'zero and only the <span class="arch-blue">shortcut</span> is left.</p>'
+)
+LOOK_FOR = (
+    'The <span class="arch-orange">orange bar</span> is ‖F(x)‖ / ‖shortcut(x)‖ for this image: how much the block adds '
+    "beside what goes round it. The grey line is the same in a network of this shape with random weights. Look for the "
+    "low bars: such a block nearly hands on what it is given, and switching it off changes the answer least."
+)
+LOOK_FOR_PLAIN = (
+    "A plain block has no shortcut, so there is nothing to compare F(x) with. Switch any one off: nothing gets "
+    "through, and the answer is the same for every image. A plain network needs each of its blocks, useful or not."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockRow:
+    """All that is drawn of one image's way through one checkpoint."""
+
+    network: "NetworkDescription"
+    info: ModelInfo
+    passed: "Pass"
+    untrained: Sequence[float | None]  # ratios in the order of the blocks
+    removal: BlockRemoval | None
+    seen: Image.Image  # as the network saw it
+
+
+def row_html(row: BlockRow) -> str:
+    """The blocks, stage by stage, and beside them the answer. A block's button carries its name as `data-block`, and
+    is pressed where the block is off."""
+    ratios = [ratio for ratio in (*(block.ratio for block in row.passed.blocks), *row.untrained) if ratio is not None]
+    highest = max(ratios, default=1.0)
+    passed = {block.name: (block, ratio) for block, ratio in zip(row.passed.blocks, row.untrained, strict=True)}
+    stages = "".join(
+        f'<section class="blocks-stage"><h4>{escape(stage.name.capitalize())} '
+        f"<small>{shape_text(stage.out_shape)}</small></h4><div>"
+        f"{''.join(_block(row, block, *passed[block.name], highest) for block in stage.blocks)}</div></section>"
+        for stage in row.network.stages
+    )
+    is_plain = all(block.ratio is None for block in row.passed.blocks)
+    notes = [LOOK_FOR_PLAIN if is_plain else LOOK_FOR]
+    if row.removal:
+        notes.append(_removal_note(row.removal))
+    return (
+        f'<div class="blocks"><div class="blocks-net">{HINT}<div class="blocks-stages">{stages}</div>'
+        f'<p class="arch-note">{" ".join(notes)}</p></div>{_answer(row)}</div>'
+    )
+
+
+def _block(
+    row: BlockRow, block: "BlockDescription", passed: "BlockPass", untrained: float | None, highest: float
+) -> str:
+    meter = ""
+    if passed.ratio is not None:
+        meter = f'<span class="blocks-fill" style="height:{100 * passed.ratio / highest:.1f}%"></span>'
+    if untrained is not None:
+        meter += f'<span class="blocks-line" style="bottom:{100 * untrained / highest:.1f}%"></span>'
+    number = "–" if passed.ratio is None else f"{passed.ratio:.2f}"
+    opened = row.passed.opened is not None and row.passed.opened.name == block.name
+    label = f"{block.name}, {block.kind}" + ("" if passed.ratio is None else f", adds {number} times its shortcut")
+    return (
+        f'<button type="button" class="blocks-block{" blocks-opened" if opened else ""}" data-block="{block.name}" '
+        f'aria-pressed="{str(passed.is_off).lower()}" title="{escape(label)}" aria-label="Switch off {escape(label)}">'
+        f'<span class="blocks-meter">{meter}</span><b>{number}</b>{tile_svg(block.kind)}'
+        f"{_loss(row.removal, block.name)}</button>"
+    )
+
+
+def _loss(removal: BlockRemoval | None, name: str) -> str:
+    """What the accuracy loses without the block, in percentage points, as a bar that hangs and a number."""
+    if removal is None or name not in removal.without:
+        return ""
+    points = 100 * (removal.accuracy - removal.without[name])
+    text = "0.0" if abs(points) < 0.05 else f"{-points:+.1f}".replace("-", "−")
+    share = max(0.0, points) / max(1e-9, 100 * removal.accuracy)
+    return f'<span class="blocks-loss"><span style="height:{100 * share:.1f}%"></span></span><small>{text}</small>'
+
+
+def _removal_note(removal: BlockRemoval) -> str:
+    return (
+        "The grey bar that hangs below a block, and its number, is what the accuracy loses without it, in percentage "
+        f"points: with all blocks {percent(removal.accuracy)} of {removal.images:,} test images are right. Look for "
+        "long ones: those blocks the network needs, the others it could spare."
+    )
+
+
+# --- the answer ---------------------------------------------------------------------------------------------------
+
+
+def _answer(row: BlockRow) -> str:
+    """A bar for each class in its own place, so that it jumps where it stands; a mark says where it was with all on."""
+    passed, classes = row.passed, row.info.classes
+    order = range(len(classes))
+    if len(classes) > SHOWN_CLASSES:
+        order = sorted(order, key=lambda at: -max(passed.intact[at], passed.probabilities[at]))[:SHOWN_CLASSES]
+    best = max(range(len(classes)), key=passed.probabilities.__getitem__)
+    bars = "".join(
+        f'<li{" class=blocks-best" if at == best else ""}><span class="classify-name">{escape(classes[at])}</span>'
+        f'<span class="blocks-bar"><span style="width:{100 * passed.probabilities[at]:.2f}%"></span>'
+        f'<i style="left:{100 * passed.intact[at]:.2f}%"></i></span>'
+        f'<span class="classify-share">{percent(passed.probabilities[at])}</span></li>'
+        for at in order
+    )
+    return (
+        f'<div class="blocks-answer"><div class="blocks-head"><img src="{data_url(row.seen)}" alt="The image at 32 by '
+        f'32 pixels, as the network saw it">{_verdict(row, best)}</div><ol class="classify-bars">{bars}</ol>'
+        '<p class="arch-note">The thin mark is the answer with all blocks on.</p></div>'
+    )
+
+
+def _verdict(row: BlockRow, best: int) -> str:
+    classes, passed = row.info.classes, row.passed
+    first = max(range(len(classes)), key=passed.intact.__getitem__)
+    now = f"<strong>{escape(classes[best])}</strong> {percent(passed.probabilities[best])}"
+    off = [block.name for block in passed.blocks if block.is_off]
+    if not off:
+        return f'<p role="status">{now}<br><small>all {len(passed.blocks)} blocks are on</small></p>'
+    gone = f"without {off[0]}" if len(off) == 1 else f"without {len(off)} of {len(passed.blocks)} blocks"
+    was = f"with all of them {escape(classes[first])} {percent(passed.intact[first])}"
+    return f'<p role="status">{now}<br><small>{gone}; {was}</small></p>'
+
+
+def problem_html(sentence: str) -> str:
+    """Why no image can be sent through."""
+    return f'<p role="alert">✕ {escape(sentence)}</p>'
+
+
+# --- inside the clicked block ---------------------------------------------------------------------------------------
+
+
+def maps_html(opened: "OpenedBlock | None") -> str:
+    """The strongest channels of what the block adds, and the same channels of what leaves it; '' before a click."""
+    if opened is None:
+        return ""
+    residual, output = opened.residual.numpy(), opened.output.numpy()
+    span = max(float(np.abs(residual).max()), 1e-9)
+    added = "".join(map(_map, (residual / span + 1) / 2))
+    left = "".join(map(_map, output / max(float(output.max()), 1e-9)))
+    names = "".join(f"<span>channel {channel}</span>" for channel in opened.channels)
+    return (
+        f'<div class="blocks-maps" style="--maps: {len(opened.channels)}"><h4>{escape(opened.name)}: its '
+        f"{len(opened.channels)} strongest channels for this image</h4>"
+        f'<p class="arch-note"><span class="arch-orange">F(x)</span>, what the block adds: light adds, dark takes '
+        "away, mid-grey is nothing. Look for parts of the image that it picks out.</p>"
+        f'<div class="blocks-tiles">{added}</div>'
+        f'<p class="arch-note">The same channels as they leave the block, after the sum and ReLU: black is zero.</p>'
+        f'<div class="blocks-tiles">{left}</div><div class="blocks-tiles blocks-names">{names}</div></div>'
+    )
+
+
+def _map(values: np.ndarray) -> str:
+    """(h, w) in 0..1 as a grey image, its places as squares."""
+    image = Image.fromarray((255 * values.clip(0, 1)).round().astype(np.uint8))
+    return f'<img src="{data_url(image)}" alt="feature map" width="{MAP_SIDE}" height="{MAP_SIDE}">'
+
+
+def choices_html(examples: Sequence[Example], chosen: str) -> str:
+    """Images to send through; a button carries the example's name as `data-example`."""
+    buttons = "".join(
+        f'<button type="button" data-example="{escape(one.name)}" aria-pressed="{str(one.name == chosen).lower()}" '
+        f'title="{escape(one.label)}"><img src="{data_url(one.image.resize((48, 48)))}" alt="{escape(one.label)}">'
+        "</button>"
+        for one in examples
+    )
+    return f'<div class="blocks-examples">{buttons}</div>'

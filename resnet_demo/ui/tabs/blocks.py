@@ -1,0 +1,270 @@
+"""The part of the Architecture tab in which an image passes a checkpoint's blocks, and a click switches one off.
+
+Torch is imported by the first image, never by this module.
+"""
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+from PIL import Image
+
+from resnet_demo.data.dataset import DataError
+from resnet_demo.data.examples import DIGITS_SOURCE, Example, foreign_examples, known_examples
+from resnet_demo.errors import UserError
+from resnet_demo.inference.evaluation_jobs import BLOCKS
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.block_removal import load_block_removal
+from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html import block_row
+from resnet_demo.ui.html.evaluation import job_html
+from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.tabs.classify import checkpoint_choices
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, import_torch
+
+if TYPE_CHECKING:
+    from resnet_demo.inference.predictor import Predictor
+
+TICK_S = 1.0  # while the blocks are measured
+SEPARATOR = ","
+TITLE = '<h2 class="arch-title">Send an image through, and switch blocks off</h2>'
+# The page shows the press at once; what is off is sent whole, so that no click is lost while an answer is on its way.
+SWITCH = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-block]');
+  if (!button) return;
+  button.setAttribute('aria-pressed', button.getAttribute('aria-pressed') !== 'true');
+  const off = [...element.querySelectorAll('[data-block][aria-pressed=true]')].map((one) => one.dataset.block);
+  trigger('click', {off: off.join(','), opened: button.dataset.block});
+});
+"""
+CHOOSE = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-example]');
+  if (button) trigger('click', {example: button.dataset.example});
+});
+"""
+_QUIET = {**POLL_EVENT, **RAW_INPUTS, "trigger_mode": "always_last"}
+_ACTING = {**ACTION_EVENT, **RAW_INPUTS}
+
+
+class Asked(NamedTuple):
+    """What the page wants to see, as it was sent."""
+
+    run: Any
+    upload: Any
+    example: Any
+    off: Any
+    opened: Any
+
+
+class BlocksPanel:
+    """Built where it is called; then call `wire`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._guard = threading.Lock()
+        self._made: Predictor | None = None
+        choices = checkpoint_choices(backend.store)
+        gr.HTML(TITLE, elem_classes="arch-html", elem_id="blocks-title")
+        with gr.Row(elem_classes="blocks-ask"):
+            with gr.Column(scale=5, min_width=320):
+                self.run = gr.Dropdown(
+                    choices, value=_first(choices), label="Checkpoint", filterable=False, elem_id="blocks-run"
+                )
+                self.examples = gr.HTML("", elem_id="blocks-examples", elem_classes="arch-html", js_on_load=CHOOSE)
+            with gr.Column(scale=2, min_width=220):
+                self.upload = gr.Image(
+                    type="filepath",
+                    sources=["upload", "clipboard"],
+                    label="Or an image of yours",
+                    height=150,
+                    buttons=[],
+                    placeholder="Drop an image here",
+                    elem_id="blocks-image",
+                )
+        self.row = gr.HTML('<div class="blocks-space"></div>', elem_id="blocks-row", elem_classes="arch-html",
+                           js_on_load=SWITCH)  # fmt: skip
+        with gr.Row(elem_classes="blocks-buttons"):
+            self.all_on = gr.Button("Switch all blocks on", size="md", min_width=150, elem_id="blocks-all-on")
+            self.measure = gr.Button(
+                "Measure the accuracy without each block", size="md", min_width=150, elem_id="blocks-measure"
+            )
+            self.cancel = gr.Button("Cancel", size="md", min_width=100, interactive=False, elem_id="blocks-cancel")
+        self.job = gr.HTML("", elem_id="blocks-job")
+        self.maps = gr.HTML("", elem_id="blocks-maps", elem_classes="arch-html")
+        self.example, self.off, self.opened = (gr.Textbox("", visible="hidden") for _ in range(3))
+        self.timer = gr.Timer(TICK_S, active=False)
+
+    def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
+        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
+        asked = [self.run, self.upload, self.example, self.off, self.opened]
+        drawn, jobs = [self.row, self.maps], [self.job, self.measure, self.cancel, self.timer]
+        anew = [self.examples, self.off, self.opened, *drawn, *jobs]
+        gr.on([page.load, self.run.change], self.show_run, asked, anew, api_name="blocks_of_run", **_QUIET)
+        self.upload.change(self.show, asked, drawn, api_name="blocks_of_image", **_QUIET)
+        self.examples.click(
+            self.choose, asked, [self.example, self.upload, self.examples, *drawn], api_name="blocks_example", **_QUIET
+        )
+        self.row.click(self.switch, asked, [self.off, self.opened, *drawn], api_name="blocks_switch", **_QUIET)
+        self.all_on.click(self.switch_all_on, asked, [self.off, *drawn], api_name="blocks_all_on", **_QUIET)
+        checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_blocks", **POLL_EVENT, **RAW_INPUTS)
+        self.timer.tick(self.follow, asked, [self.row, *jobs], api_name="blocks_progress", **POLL_EVENT, **RAW_INPUTS)
+        self.measure.click(self.start, self.run, jobs, api_name="measure_blocks", **_ACTING)
+        self.cancel.click(self.stop, self.run, jobs, api_name="cancel_blocks", **_ACTING)
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def refresh(self, chosen: Any) -> Any:
+        """The list of checkpoints as it is now."""
+        choices = checkpoint_choices(self.backend.store)
+        kept = chosen if chosen in [run_id for _, run_id in choices] else _first(choices)
+        return gr.Dropdown(choices=choices, value=kept)
+
+    def show_run(self, request: gr.Request, *sent: Any) -> list:
+        """Another checkpoint, all of its blocks on."""
+        asked = Asked(*sent)._replace(off="", opened="")
+        examples = self._examples(self._info(asked.run))
+        chosen = self._example_name(asked, examples)
+        return [block_row.choices_html(examples, chosen), "", "", *self.show(*asked), *self._jobs(asked.run, request)]
+
+    def show(self, *sent: Any) -> list[str]:
+        """The row of blocks and the maps of the opened one; what goes wrong is said in their place."""
+        asked = Asked(*sent)
+        run, info = self._run(asked.run), self._info(asked.run)
+        if run is None or info is None:
+            return [block_row.NO_CHECKPOINT, ""]
+        try:
+            row = self._row(run, asked)
+        except UserError as error:
+            return [block_row.problem_html(str(error)), ""]
+        return [block_row.row_html(row), block_row.maps_html(row.passed.opened)]
+
+    def choose(self, event: gr.EventData, *sent: Any) -> list:
+        """Send the example through that was clicked; it takes the place of an image that was dropped."""
+        name = str(_sent(event).get("example", ""))
+        asked = Asked(*sent)._replace(example=name, upload=None)
+        examples = self._examples(self._info(asked.run))
+        return [name, None, block_row.choices_html(examples, name), *self.show(*asked)]
+
+    def switch(self, event: gr.EventData, *sent: Any) -> list[str]:
+        """Switch blocks as the page has them, and open the one that was clicked."""
+        data = _sent(event)
+        asked = Asked(*sent)._replace(off=str(data.get("off", "")), opened=str(data.get("opened", "")))
+        return [asked.off, asked.opened, *self.show(*asked)]
+
+    def switch_all_on(self, *sent: Any) -> list[str]:
+        return ["", *self.show(*Asked(*sent)._replace(off=""))]
+
+    def follow(self, request: gr.Request, *sent: Any) -> list:
+        """How far the measurement is; what it has found is drawn once it is there."""
+        running = self.backend.evaluations.state.running
+        row = gr.skip() if running else self.show(*sent)[0]
+        return [row, *self._jobs(sent[0], request)]
+
+    def _row(self, run: RunDirectory, asked: Asked) -> block_row.BlockRow:
+        """Raises UserError."""
+        import_torch()
+        from resnet_demo.data.batches import to_tensor
+        from resnet_demo.data.framing import prepare
+        from resnet_demo.inference.blocks import pass_through, untrained_ratios
+        from resnet_demo.inference.predictor import on_one_core
+        from resnet_demo.models.describe import describe
+
+        classifier = self._predictor().classifier(run.id)
+        info = classifier.info
+        seen, _ = prepare(self._image(asked, info), info.light_on_dark)
+        off = str(asked.off or "").split(SEPARATOR)
+        removal = load_block_removal(run)
+        return block_row.BlockRow(
+            network=describe(info.network(), seen.width),
+            info=info,
+            passed=on_one_core(pass_through, classifier, to_tensor([seen]), off, str(asked.opened or "")),
+            untrained=on_one_core(untrained_ratios, info.network()),
+            removal=removal if removal and removal.is_of(info) else None,
+            seen=seen,
+        )
+
+    def _image(self, asked: Asked, info: ModelInfo) -> Image.Image:
+        if asked.upload is not None:
+            return uploaded_image(asked.upload, self.upload.GRADIO_CACHE).image
+        examples = self._examples(info)
+        name = self._example_name(asked, examples)
+        return next(one.image for one in examples if one.name == name)
+
+    def _example_name(self, asked: Asked, examples: list[Example]) -> str:
+        """Of the example that is shown: the chosen one where it is among these; none beside an image of one's own."""
+        if asked.upload is not None or not examples:
+            return ""
+        return asked.example if asked.example in [one.name for one in examples] else examples[0].name
+
+    def _examples(self, info: ModelInfo | None) -> list[Example]:
+        """What the checkpoint knows; where nothing is at hand, what it never learned."""
+        if info is None:
+            return []
+        if info.data == DIGITS_SOURCE:
+            import_torch()
+        try:
+            return known_examples(info.data, info.classes) or foreign_examples()
+        except DataError:  # digits without scikit-learn
+            return foreign_examples()
+
+    def _run(self, chosen: Any) -> RunDirectory | None:
+        try:
+            return self.backend.store.get(chosen)
+        except RunError:
+            return None
+
+    def _info(self, chosen: Any) -> ModelInfo | None:
+        run = self._run(chosen)
+        return run.model_info() if run else None
+
+    def _predictor(self) -> "Predictor":
+        with self._guard:
+            if self._made is None:
+                import_torch()
+                from resnet_demo.inference.predictor import Predictor
+
+                self._made = Predictor(self.backend.store)
+            return self._made
+
+    # --- the accuracy without each block: each handler checks by itself who asks ----------------------------------
+
+    def start(self, chosen: Any, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        run = self._run(chosen)
+        if run is None or run.model_info() is None:
+            raise gr.Error("There is no checkpoint to measure. Train one first.", print_exception=False)
+        self.backend.act(lambda: self._start(run))
+        return self._jobs(chosen, request)
+
+    def _start(self, run: RunDirectory) -> None:
+        run.refuse_if_shipped()  # what was measured of it came with it
+        self.backend.evaluations.start(run, BLOCKS)
+
+    def stop(self, chosen: Any, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        self.backend.evaluations.cancel()
+        return self._jobs(chosen, request)
+
+    def _jobs(self, chosen: Any, request: gr.Request) -> list:
+        """How far the job is, and which of its buttons can be pressed."""
+        run, state = self._run(chosen), self.backend.evaluations.state
+        owner = self.backend.access.is_owner(request)
+        can_start = owner and run is not None and not run.is_shipped and run.model_info() is not None
+        return [
+            job_html(state, run.id if run else "", BLOCKS),
+            gr.Button(interactive=can_start and not state.running),
+            gr.Button(interactive=owner and state.running),
+            gr.Timer(active=state.running),
+        ]
+
+
+def _sent(event: gr.EventData) -> dict:
+    """A raw request may send anything."""
+    return event._data if isinstance(event._data, dict) else {}
+
+
+def _first(choices: list[tuple[str, str]]) -> str | None:
+    return choices[0][1] if choices else None

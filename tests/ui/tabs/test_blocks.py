@@ -1,0 +1,86 @@
+"""The blocks of a checkpoint over HTTP: a click switches one off, the owner measures, and foreign values do no harm."""
+
+import gradio as gr
+
+from resnet_demo.runs.block_removal import load_block_removal
+from resnet_demo.ui.access import Access
+from resnet_demo.ui.tabs.blocks import BlocksPanel
+from tests.support.asking import post, run_now
+from tests.support.checkpoints import DIGITS, INFO, make_run
+from tests.support.waiting import wait_for
+
+TOKEN = "a-token-for-the-owner"
+NOTHING = [None, "", "", ""]  # upload, example, off, opened
+
+
+def test_an_example_passes_the_checkpoints_blocks(serve):
+    with serve() as (url, backend):
+        run = make_run(backend.store, "digits", DIGITS)
+        answer = run_now(url, "blocks_of_run", [run.id, *NOTHING])
+        assert answer.status_code == 200
+        examples, off, opened, row, maps = answer.json()["data"][:5]
+        assert examples.count("data-example=") == 10 and examples.count('aria-pressed="true"') == 1
+        assert (off, opened, maps) == ("", "", "")
+        assert row.count("data-block=") == 8 and "all 8 blocks are on" in row
+        row, maps = run_now(url, "blocks_of_image", [run.id, None, "digit-3", "layer1.1,layer3.0", "layer2.0"]).json()[
+            "data"
+        ]
+        assert row.count('aria-pressed="true"') == 2 and "without 2 of 8 blocks" in row
+        assert maps.count("<img") == 16
+
+
+def test_a_press_in_the_row_switches_what_it_names(serve):
+    with serve() as (_, backend):
+        run = make_run(backend.store, "digits", DIGITS)
+        with gr.Blocks():
+            panel = BlocksPanel(backend)
+        event = gr.EventData(None, {"off": "layer1.0", "opened": "layer1.0"})
+        off, opened, row, maps = panel.switch(event, run.id, *NOTHING)
+        assert (off, opened) == ("layer1.0", "layer1.0")
+        assert 'data-block="layer1.0" aria-pressed="true"' in row and "layer1.0" in maps
+        off, row, maps = panel.switch_all_on(run.id, None, "", "layer1.0", "layer1.0")
+        assert off == "" and 'aria-pressed="true"' not in row and "layer1.0" in maps
+
+
+def test_only_the_owner_measures_and_the_row_then_tells(serve):
+    with serve(Access(TOKEN)) as (url, backend):
+        run = make_run(backend.store, "digits", DIGITS)
+        for handler in ("measure_blocks", "cancel_blocks"):
+            assert post(url, handler, [run.id])[0] == "error"
+        assert not backend.evaluations.state.running
+        assert post(url, "measure_blocks", [run.id], token=TOKEN)[0] == "complete"
+        wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
+        assert load_block_removal(run).images == 297
+        row, _ = run_now(url, "blocks_of_image", [run.id, *NOTHING]).json()["data"]
+        assert row.count('class="blocks-loss"') == 8
+
+
+def test_a_measurement_of_other_weights_is_not_shown(serve):
+    with serve() as (url, backend):
+        run = make_run(backend.store, "digits", DIGITS)
+        backend.evaluations.start(run, "blocks")
+        wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
+        found = load_block_removal(run)
+        make_other_weights(run)
+        assert load_block_removal(run) == found
+        row, _ = run_now(url, "blocks_of_image", [run.id, *NOTHING]).json()["data"]
+        assert "blocks-loss" not in row
+
+
+def make_other_weights(run):
+    from resnet_demo.models.checkpoint import save_model
+    from tests.support.checkpoints import network
+
+    save_model(run.model_path, network(5, 10), DIGITS)
+
+
+def test_what_is_no_run_and_no_image_is_a_sentence(serve):
+    with serve() as (url, backend):
+        for chosen in (None, "../x"):
+            row, maps = run_now(url, "blocks_of_image", [chosen, *NOTHING]).json()["data"]
+            assert "No run has a checkpoint" in row and maps == ""
+        run = make_run(backend.store, "animals", INFO)
+        row, _ = run_now(url, "blocks_of_image", [run.id, {"path": "/etc/passwd"}, "", "", ""]).json()["data"]
+        assert "not uploaded here" in row
+        row, _ = run_now(url, "blocks_of_image", [run.id, None, "no such example", "no,such,block", "x"]).json()["data"]
+        assert "all 8 blocks are on" in row
