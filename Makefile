@@ -7,7 +7,7 @@ FAST := tests/test_text.py tests/test_layers.py tests/test_readme.py tests/test_
 	tests/training/test_optimizer.py tests/workers/test_signals.py tests/workers/test_meter.py \
 	tests/cli/test_runs.py tests/cli/test_progress_line.py
 
-.PHONY: help fmt check test test-fast bench
+.PHONY: help fmt check test test-fast bench shots
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -19,6 +19,7 @@ fmt:  ## format, and fix what the linter can
 check:  ## what must hold before a commit
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
 
 test:  ## all tests but the long ones
 	$(PYTHON) -m pytest
@@ -28,3 +29,6 @@ test-fast:  ## the tests that take under a minute
 
 bench:  ## how fast a step of training is; DATA names a folder of CIFAR-10's images
 	$(PYTHON) -m benchmarks.throughput $(DATA)
+
+shots:  ## the screenshots of the docs, by Chromium; trains the tour first
+	$(PYTHON) -m benchmarks.screenshots

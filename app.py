@@ -128,7 +128,7 @@ def __getattr__(name: str) -> Blocks:
 
 
 def print_owners_link(access: Access, address: str) -> str:
-    link = f"{address}?token={quote(access.token, safe='')}"
+    link = f"{address}?token={quote(access.token or '', safe='')}"
     print(f"The owner's link, which may start and stop: {link}", flush=True)
     return link
 

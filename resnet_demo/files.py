@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 MAX_JSON_BYTES = 4_000_000  # of a file that holds one object; ours have a few kB
 MAX_NUMBER = 2**53  # that a float holds exactly
@@ -20,7 +20,7 @@ UNFINISHED = ".part"  # ends the name of a file that is still being written
 _BY_SAFETENSORS = ".tmp*"  # what it writes first beside the file that it was told to write
 
 
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write(temporary path)` make the file, sync it, then move it over `path`.
 
     Its permissions are the process's usual ones, also where a library makes its files its owner's alone. A crash at any
@@ -88,9 +88,9 @@ def parse_json(text: str) -> Any:
         raise ValueError("nested too deep") from error
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """One that can be reckoned with: neither text nor NaN nor larger than any that we write."""
-    return type(value) in (int, float) and abs(value) <= MAX_NUMBER
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
 
 
 def remove_unfinished(folder: Path, older_than_s: float = 0, but: tuple[str, ...] = ()) -> None:

@@ -71,7 +71,7 @@ class Step:
         return self._numbers(choice.device, torch.float32, choice.autocast)
 
     def _numbers(self, device: torch.device, dtype: torch.dtype, autocast: Callable) -> StepNumbers:
-        model = self._model().to(device, dtype, memory_format=torch.channels_last).train()
+        model = self._model().to(device, dtype).to(memory_format=torch.channels_last).train()
         config = TrainConfig(optimizer="sgd", learning_rate=0.1, momentum=0.9, weight_decay=5e-4, norm_bias_lr_mult=1.0)
         optimizer = make_optimizer(config, model)
         images = self.images.to(device, dtype, memory_format=torch.channels_last)

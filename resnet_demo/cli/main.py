@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from resnet_demo.cli.terminal import OutputError, plain_streams
+from resnet_demo.cli.terminal import OutputError, give_up_stdout, plain_streams
 from resnet_demo.errors import UserError, missing_package
 
 
@@ -27,7 +27,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return code
     except OutputError as error:
-        sys.stdout.give_up()
+        give_up_stdout()
         return 1 if error.reader_is_gone else _complain(error)  # `… | head` has seen enough
     except UserError as error:
         return _complain(error, error.code)

@@ -23,7 +23,7 @@ def resume_command(options: argparse.Namespace) -> int:
         return train_nonzero_rank()
     run = find_run(options)
     view = run.view()
-    if not run.can_resume(view):
+    if view.ended and not run.can_resume(view):
         raise CommandError(
             f"The run '{run.id}' is {view.ended.outcome}, so there is nothing to resume. A new run can go on from its "
             f"weights: train --start-from run:{run.id}"

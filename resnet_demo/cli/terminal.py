@@ -30,7 +30,7 @@ class PlainStream(io.TextIOBase):
         self._is_lost = False
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed calls it writable, which no stream's is
         return self.stream.encoding
 
     def writable(self) -> bool:
@@ -84,6 +84,12 @@ def plain_streams(stdout: type[PlainStream] = PlainStream) -> Iterator[None]:
         sys.stdout, sys.stderr = before
         for stream in before:
             _drain(stream)
+
+
+def give_up_stdout() -> None:
+    """From now on what is printed is dropped."""
+    if isinstance(sys.stdout, PlainStream):
+        sys.stdout.give_up()
 
 
 def _open_closed_streams() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from resnet_demo.cli.command import DATA_DIR, POLL_S, RUNS_DIR, CommandError, add_command
 from resnet_demo.cli.progress_line import ProgressLine
-from resnet_demo.cli.terminal import OutputError
+from resnet_demo.cli.terminal import OutputError, give_up_stdout
 from resnet_demo.runs import events
 from resnet_demo.runs.config import (
     FORMER_NAMES,
@@ -173,7 +173,7 @@ def _print_json(work: Iterator[events.Event | Progress]) -> events.Event | None:
             try:
                 print(events.to_line(event), flush=True)
             except OutputError:
-                sys.stdout.give_up()
+                give_up_stdout()
             last = event
     return last
 

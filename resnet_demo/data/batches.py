@@ -49,8 +49,8 @@ class LabelledImages:
 class Normalise:
     """uint8 images -> float32 with mean 0 and deviation 1, by the training images' channels."""
 
-    mean: tuple[float, float, float]  # 0..1
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]  # 0..1, one a channel
+    std: tuple[float, ...]
 
     def __call__(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) uint8 -> (N, 3, H, W) float32, in channels_last memory."""
@@ -146,7 +146,7 @@ def draw_epoch(
     Images that do not fill a last batch wait for the next epoch, where the order is another.
     """
     order = torch.randperm(len(part), generator=seeded(seed, "shuffle", epoch))
-    size = tuple(part.images.shape[2:])
+    size = part.images.shape[2], part.images.shape[3]
     drawn = []
     for batch in range(first_batch, len(part) // batch_size):
         chosen = order[batch * batch_size : (batch + 1) * batch_size]

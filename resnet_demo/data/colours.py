@@ -5,9 +5,11 @@ Reduces large images before it makes copies of them. Imports no torch.
 
 import io
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
 
 MIN_REDUCED = 512  # pixels of the shorter side that are left: far more than any network here sees
 LIGHT = 192  # mean luma of what is visible from which it would be lost on white
@@ -25,7 +27,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bits(image)
-    elif image.format == "TIFF" and image.mode == "RGB":
+    elif isinstance(image, TiffImageFile) and image.mode == "RGB":
         image = _widen(image)
     if image.has_transparency_data:
         image = _lay_on_ground(_reduce(_to_rgba(image)))
@@ -58,7 +60,7 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
         span = _smallest(SPANS_16, int(values.max())) if image.format == "TIFF" else 65535
         table = np.rint(np.arange(65536) * (255 / span)).clip(0, 255).astype(np.uint8)
         grey = table[values]
-    if image.format == "TIFF" and image.tag_v2.get(IMAGEMETRIC) == WHITE_IS_ZERO:
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(IMAGEMETRIC) == WHITE_IS_ZERO:
         grey = 255 - grey
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
@@ -79,10 +81,10 @@ def _smallest(spans: tuple[float, ...], highest: float) -> float:
     return next((span for span in spans if highest <= span), highest)
 
 
-def _widen(image: Image.Image) -> Image.Image:
+def _widen(image: TiffImageFile) -> Image.Image:
     """Colours of 10, 12 or 14 bits in a TIFF of 16, of which Pillow has kept the upper 8."""
     bits = image.tag_v2.get(BITS_PER_SAMPLE, (8,))
-    highest = max(high for _, high in image.getextrema())
+    highest = max(cast(tuple[int, int], band)[1] for band in image.getextrema())
     if min(bits) < 16 or not 0 < highest < 64:
         return image
     span = _smallest(tuple(span >> 8 for span in SPANS_16[1:]), highest)
@@ -116,7 +118,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     if image.mode not in ("RGB", "L", "CMYK"):
         image = image.convert("RGB")
     transform = _transform(profile, image.mode)
-    return image if transform is None else ImageCms.applyTransform(_reduce(image), transform)
+    return image if transform is None else cast(Image.Image, ImageCms.applyTransform(_reduce(image), transform))
 
 
 @lru_cache(maxsize=8)

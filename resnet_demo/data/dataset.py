@@ -46,8 +46,8 @@ class Dataset:
     train_labels: Tensor  # int64 (N,)
     test_images: Tensor  # uint8 (M, 3, 32, 32)
     test_labels: Tensor  # int64 (M,)
-    mean: tuple[float, float, float]  # of the training images, per channel, on a scale of 0..1
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]  # three, of the training images, per channel, on a scale of 0..1
+    std: tuple[float, ...]
     may_flip: bool  # a mirrored image is still one of its class
     light_on_dark: bool  # an image with a light border is inverted before it is classified
     warnings: tuple[str, ...] = ()  # what was left out, as sentences
@@ -65,12 +65,13 @@ class Dataset:
 def _digest(*parts: Tensor) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
-        digest.update(part.contiguous().numpy())
+        digest.update(part.contiguous().numpy().data)
     return digest.hexdigest()
 
 
 Loading = Generator[LoadProgress, None, Dataset]  # between two events the caller may close it
-Step, Result = TypeVar("Step"), TypeVar("Result")
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 
 def drain(work: Generator[Step, None, Result], see: Callable[[Step], object] = lambda step: None) -> Result:

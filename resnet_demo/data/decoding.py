@@ -8,9 +8,10 @@ import multiprocessing.connection
 import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from itertools import chain
+from typing import Any, cast
 
 import numpy as np
 
@@ -68,16 +69,16 @@ class Pool:
         self._held: dict[Decoder, deque[Chunk]] = {}
         self._kills = 0
 
-    def work(self) -> Iterator[tuple[Chunk, Answer] | None]:
+    def work(self) -> Generator[tuple[Chunk, Answer] | None, None, None]:
         """What has been decoded as it comes, and None where nothing came for a while. Raises DataError."""
         try:
             self._start()
             while self._held:
-                ready = multiprocessing.connection.wait(self._held, timeout=TICK_S)
+                ready = multiprocessing.connection.wait(list[Any](self._held), timeout=TICK_S)
                 if not ready:
                     yield None
-                for decoder in ready:
-                    if (decoded := self._receive(decoder)) is not None:
+                for answering in ready:
+                    if (decoded := self._receive(cast(Decoder, answering))) is not None:
                         yield decoded
         finally:
             for decoder in self._held:

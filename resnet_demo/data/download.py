@@ -6,7 +6,7 @@ import http.client
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -108,14 +108,14 @@ def _continue(url: str, part: Path) -> Download:
         raise ConnectionError("the connection was cut")
 
 
-def _open(part: Path, mode: str) -> BinaryIO:
+def _open(part: Path, mode: str) -> IO[bytes]:
     try:
         return part.open(mode, buffering=0)  # so that a full disk shows in write, not in close
     except OSError as error:
         raise _unwritable(part, error) from error
 
 
-def _write(file: BinaryIO, chunk: bytes, part: Path) -> None:
+def _write(file: IO[bytes], chunk: bytes, part: Path) -> None:
     try:
         if file.write(chunk) < len(chunk):
             raise OSError(errno.ENOSPC, "No space left on device")

@@ -60,7 +60,7 @@ def _decode(listing: Listing, source: str, split: str) -> Loading:
     images, unreadable = yield from decode(paths, listing.is_large)
     readable = np.ones(len(files), dtype=bool)
     readable[unreadable] = False
-    classes, notes = listing.classes, []
+    classes, notes = listing.classes, list[str]()
     if split == BY_NAME:
         classes, notes = _with_images(listing, readable)
     place = {name: label for label, name in enumerate(classes)}

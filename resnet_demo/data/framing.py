@@ -60,7 +60,7 @@ def trim(image: Image.Image) -> Image.Image:
     return square
 
 
-def _content(image: Image.Image) -> tuple[tuple[int, int, int, int], tuple[int, int, int]] | None:
+def _content(image: Image.Image) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """The box of what is not the border, in pixels of `image`, and the border's colour; None where there is no uniform
     border or nothing inside it."""
     factor = max(1, max(image.size) // LOOKED_AT)

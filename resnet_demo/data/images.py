@@ -112,8 +112,8 @@ def _decode(data: bytes) -> Image.Image:
                 image.draft(None, _drafted(image.size))
             image.load()
             turn = UPRIGHT.get(_orientation(image))
-            image = to_rgb(image)
-            return image if turn is None else image.transpose(turn)
+            upright = to_rgb(image)
+            return upright if turn is None else upright.transpose(turn)
     except Image.UnidentifiedImageError as error:
         raise ImageError(why_unidentified(data)) from error
     except TOO_LARGE_ERRORS as error:
@@ -155,8 +155,8 @@ def _too_many_pixels(most: int) -> str:
     return f"The image has too many pixels; the limit is {most / 1e6:.0f} million. Make it smaller and try again."
 
 
-def _orientation(image: Image.Image) -> int | None:
+def _orientation(image: Image.Image) -> int:
     try:
-        return image.getexif().get(ExifTags.Base.Orientation)
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
     except DECODING_ERRORS:
-        return None  # the notes beside an image may be damaged where the image is not
+        return 1  # the notes beside an image may be damaged where the image is not

@@ -16,7 +16,7 @@ from resnet_demo.data.dataset import LoadProgress, drain
 from resnet_demo.errors import UserError
 from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import Progress, RunDirectory
-from resnet_demo.runs.evaluation import save_evaluation
+from resnet_demo.runs.evaluation import Evaluation, save_evaluation
 
 END_TIMEOUT_S = 30.0  # one batch, on a machine that trains, too
 ANSWERS, BLOCKS = "answers", "blocks"  # the kinds of job
@@ -26,7 +26,6 @@ if TYPE_CHECKING:  # brings torch
 
     from resnet_demo.data.dataset import Dataset
     from resnet_demo.runs.block_removal import BlockRemoval
-    from resnet_demo.runs.evaluation import Evaluation
 
 
 class EvaluationError(UserError):
@@ -108,8 +107,10 @@ class EvaluationJobs:
         problem = ""
         try:
             if found := self._evaluate(run, kind):
-                save = save_evaluation if kind == ANSWERS else save_block_removal
-                save(run, found)
+                if isinstance(found, Evaluation):
+                    save_evaluation(run, found)
+                else:
+                    save_block_removal(run, found)
         except UserError as error:
             problem = str(error)
         except OSError as error:

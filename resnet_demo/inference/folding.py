@@ -17,6 +17,7 @@ def fold_norms(model: ResNet) -> ResNet:
     for module in list(model.modules()):
         for (_, convolution), (name, norm) in pairwise(list(module.named_children())):
             if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                assert norm.running_mean is not None and norm.running_var is not None  # of one in eval mode
                 convolution.weight, convolution.bias = fuse_conv_bn_weights(
                     convolution.weight,
                     convolution.bias,

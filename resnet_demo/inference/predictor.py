@@ -152,7 +152,7 @@ class Predictor:
         for _ in range(READS):
             version = _version(path, run_id)
             known, classifier = self._loaded.get(path, (None, None))
-            if known == version:
+            if classifier and known == version:
                 self._loaded.move_to_end(path)
                 return classifier
             self._loaded.pop(path, None)  # before the next is read: the old weights make room

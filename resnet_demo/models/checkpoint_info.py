@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import is_number, open_regular, parse_json
@@ -56,12 +57,13 @@ class ModelInfo:
             raise CheckpointError("This safetensors file was not written by resnet_demo: it does not name its classes.")
         described = [f for f in fields(cls) if f.name != "digest" and (f.name in metadata or f.default is MISSING)]
         try:
-            values = {f.name: parse_json(metadata[f.name]) for f in described}
+            values: dict[str, Any] = {f.name: parse_json(metadata[f.name]) for f in described}
             # Earlier versions wrote a class as the disk had its folder's name.
             if isinstance(values["classes"], list):
                 values["classes"] = [name_of_class(name) for name in values["classes"]]
             digest = metadata["digest"] if written_by == MODEL_FORMAT else ""
-            info = cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}, digest=digest)
+            values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+            info = cls(**values, digest=digest)
             plausible = info._is_plausible()
         except (KeyError, ValueError, TypeError) as error:
             raise CheckpointError(DAMAGED) from error

@@ -7,11 +7,13 @@ images it is 11,000 times as large at the first block of plain-56 as at its last
 
 import copy
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from resnet_demo.models.blocks import ResidualBlock
 from resnet_demo.models.resnet import ResNet
 
 
@@ -31,7 +33,7 @@ def block_responses(model: ResNet, images: Tensor, labels: Tensor) -> tuple[Bloc
     model = copy.deepcopy(model).train()
     names = {module: name for name, module in model.named_modules()}
     x, measured, outputs = model.stem(images), [], []
-    for block in (block for stage in model.stages for block in stage):
+    for block in (cast(ResidualBlock, block) for stage in model.stages for block in stage):
         with torch.no_grad():
             branch = block.residual(x)
             ratio = None if block.is_plain else (branch.norm() / block.shortcut(x).norm()).item()

@@ -1,8 +1,10 @@
 """A network as plain data, measured by running it on the meta device: no shape or count is typed in."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import prod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -127,7 +129,7 @@ def describe(spec: NetworkSpec, input_size: int) -> NetworkDescription:
     stages = []
     for number, stage in enumerate(model.stages, start=1):
         blocks = []
-        for block in stage:
+        for block in cast(Iterable[ResidualBlock], stage):
             x, description = recorder.record_block(block, x)
             blocks.append(description)
         stages.append(StageDescription(f"stage {number}", tuple(blocks)))

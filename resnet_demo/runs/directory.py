@@ -271,7 +271,9 @@ class RunDirectory:
         """How the last worker ended; None where nobody has seen it."""
         stored = read_json(self.path / "exit.json") or {}
         code, when, began = (stored.get(name) for name in ("code", "time", "began"))
-        return Exit(code, when, began is not False) if type(code) is int and is_number(when) else None
+        if type(code) is not int or not is_number(when):
+            return None
+        return Exit(code, when, began is not False)
 
     def request(self, wanted: str) -> None:
         """Ask the worker to run, pause, stop or discard. It obeys within one step."""

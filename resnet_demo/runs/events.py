@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from resnet_demo.files import MAX_NUMBER, is_number, parse_json
 from resnet_demo.text import printable_lines
@@ -294,7 +294,9 @@ class Folding:
         self._begin(None)
 
     def _begin(self, started: RunStarted | None) -> None:
-        self._started, self._saved, self._ended, self._paused = started, None, None, False
+        self._started, self._paused = started, False
+        self._saved: CheckpointSaved | None = None
+        self._ended: RunEnded | None = None
         self._last: Event | None = started
         self._metrics: Thinned[MetricsLogged] = Thinned(self._thin)
         self._predictions: Thinned[PredictionLogged] = Thinned(self._thin)
@@ -372,7 +374,7 @@ class Folding:
         if self._unparsed is not None:
             line, self._unparsed = self._unparsed, None
             try:
-                self._last = point = from_line(line.decode("utf-8", errors="replace"))
+                self._last = point = cast(MetricsLogged, from_line(line.decode("utf-8", errors="replace")))
             except ValueError:
                 self._metrics.replace_last(None)
             else:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from matplotlib import font_manager, rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -61,7 +63,7 @@ def _draw(axes: Axes, view: RunView, measure: str, train: str, test: str, faint:
     axes.plot(*_numbers(tested), "--o", color=test, markersize=4)
 
 
-def _numbers(points: list[tuple[float, float | None]]) -> tuple[list[float], list[float]]:
+def _numbers(points: Sequence[tuple[float, float | None]]) -> tuple[list[float], list[float]]:
     """x and y of the points whose value is a number."""
     known = [(x, y) for x, y in points if y is not None]
     return [x for x, _ in known], [y for _, y in known]
@@ -70,11 +72,11 @@ def _numbers(points: list[tuple[float, float | None]]) -> tuple[list[float], lis
 def _draw_one(axes: Axes, view: RunView, measure: str, colour: str, mark: str) -> None:
     """One of several runs, with its letter where its line ends."""
     _draw(axes, view, measure, colour, colour, faint=0.45)
-    last = [line for line in axes.lines[-2:] if len(line.get_xdata())]
-    if last:
-        end = (last[-1].get_xdata()[-1], last[-1].get_ydata()[-1])
-        place = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-        axes.annotate(mark, end, color=colour, weight="bold", **place)
+    paths = [np.asarray(line.get_xydata()) for line in axes.lines[-2:]]
+    ends = [tuple(path[-1]) for path in paths if len(path)]
+    if ends:
+        place: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        axes.annotate(mark, ends[-1], color=colour, weight="bold", **place)
 
 
 def _train_and_test(several: bool) -> list[Line2D]:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from resnet_demo.models.checkpoint_info import ModelInfo
@@ -167,18 +167,18 @@ class RunReader:
 
     def _read(self) -> Snapshot | None:
         try:
-            self._read_config()
+            config = self._read_config()
         except RunError as error:
             self.problem = str(error) if self.run.exists() else ""  # deleted this moment: nothing to say
             return None
-        is_partial = self._follow()
+        is_partial = self._follow(config.log_every_steps)
         run, view = self.run, self.run.with_ending(self._view)
         can_resume = run.can_resume(view)
         alive = can_resume and run.is_alive()
         progress, now = run.progress() if alive else None, time.time()
         snapshot = Snapshot(
             run=run,
-            config=self._config,
+            config=config,
             view=view,
             alive=alive,
             progress=progress,
@@ -186,7 +186,7 @@ class RunReader:
             title=run.title(),
             pinned=self._pinned.read(),
             starting=can_resume and not alive and run.is_starting(),
-            quiet_s=now - progress.time if is_stalled(progress, self._config.batch_size, now) else None,
+            quiet_s=now - progress.time if progress and is_stalled(progress, config.batch_size, now) else None,
             is_kept=can_resume and view.is_over,
             is_partial=is_partial,
             created=self._created,
@@ -197,16 +197,17 @@ class RunReader:
             return replace(snapshot, exit_reason=exit_reason(run, view.last), exit=_silent_exit(run, view))
         return snapshot
 
-    def _read_config(self) -> None:
+    def _read_config(self) -> TrainConfig:
         version = _stat_of(self.run.path / "config.json")
         if self._config is None or version != self._config_version:
-            config = self.run.config()  # below as a page can show it; who resumes a run reads it anew
-            self._config, self.problem = replace(config, data=printable(config.data)), ""
+            stored = self.run.config()  # below as a page can show it; who resumes a run reads it anew
+            self._config, self.problem = replace(stored, data=printable(stored.data)), ""
             self._created, device = self.run.created(), self.run.environment().get("device")
             self._device = device if isinstance(device, str) else ""
             self._config_version = version
+        return self._config
 
-    def _follow(self) -> bool:
+    def _follow(self, log_every_steps: int) -> bool:
         """Fold what is new; returns whether that is still being done."""
         if self._background and not self._background.done():
             return True
@@ -214,22 +215,22 @@ class RunReader:
         size = (_stat_of(self.run.events_path) or (0, 0))[1]
         self._log.check()
         if self._folding is None or size < self._log.offset:  # another run of the same name
-            self._log, self._folding = EventLog(self.run.events_path), Folding(self._config.log_every_steps)
+            self._log, self._folding = EventLog(self.run.events_path), Folding(log_every_steps)
             self._folded = RunView()
         if size - self._log.offset > SLOW_BYTES:
-            self._background = self._in_background(self._fold)
+            self._background = self._in_background(partial(self._fold, self._folding))
             glimpse = Folding()
             glimpse.add_lines(self._log.ends())
             self._view = glimpse.view()
             return True
         if size > self._log.offset:
-            self._fold()
+            self._fold(self._folding)
         self._view = self._folded
         return False
 
-    def _fold(self) -> None:
-        self._folding.add_lines(self._log.lines())
-        self._folded = self._folding.view()
+    def _fold(self, folding: Folding) -> None:
+        folding.add_lines(self._log.lines())
+        self._folded = folding.view()
 
 
 def _stat_of(path: Path) -> tuple[int, int] | None:

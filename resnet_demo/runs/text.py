@@ -50,7 +50,7 @@ def run_mark(place: int) -> str:
     return chr(ord("A") + place % 26)
 
 
-def amount(progress: events.Event | Progress | LoadProgress) -> str:
+def amount(progress: events.StepEnded | Progress | LoadProgress) -> str:
     """How much of the phase under way is done: '51 of 170 MB', '1,200 of 60,000', '' where nobody counts."""
     if progress.phase == "downloading":
         of_total = f" of {progress.total / 1e6:.0f}" if progress.total else ""
@@ -75,11 +75,11 @@ def event_line(event: events.Event) -> str | None:
         case events.MetricsLogged():
             return f"epoch {event.epoch}  step {event.step:,}  {measured(event)}"
         case events.EpochEnded():
-            held_out = event.validation_accuracy
-            chosen_by = f", held-out accuracy {percent(held_out)}" if held_out is not None else ""
+            chosen_by = event.validation_accuracy
+            chosen = f", held-out accuracy {percent(chosen_by)}" if chosen_by is not None else ""
             return (
                 f"epoch {event.epoch} ended: test loss {loss(event.test_loss)}, test accuracy "
-                f"{percent(event.test_accuracy)}{chosen_by} ({duration(event.elapsed_s)})"
+                f"{percent(event.test_accuracy)}{chosen} ({duration(event.elapsed_s)})"
             )
         case events.RunPaused():
             return f"paused at step {event.step:,}"

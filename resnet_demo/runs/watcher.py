@@ -1,14 +1,15 @@
 """Reads the runs folder once for all open pages: what is read of a run is shared, see `snapshot.py`."""
 
-import operator
 import threading
 import time
 from collections.abc import Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from operator import is_, itemgetter
 from typing import NamedTuple
 
+from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import DISCARD
 from resnet_demo.runs.snapshot import RunReader, Snapshot, checksum
 from resnet_demo.runs.status import RunStatus
@@ -45,7 +46,8 @@ class RunsSnapshot:
 
     def newest_checkpoint(self) -> Snapshot | None:
         """See `RunStore.latest_model`."""
-        return max((s for s in self.runs if s.model_info), key=_checkpoint_key, default=None)
+        keyed = [(_checkpoint_key(s, s.model_info), s) for s in self.runs if s.model_info]
+        return max(keyed, key=itemgetter(0), default=(None, None))[1]
 
     def parent_name(self, run: Snapshot) -> str:
         """Of the run from whose weights this one started, '' where it started from none."""
@@ -127,7 +129,7 @@ class Watcher:
         snapshots = [snapshot for _, snapshot in seen if snapshot is not None]
         snapshots.sort(key=lambda s: (not s.run.is_shipped, s.created, s.run.id), reverse=True)
         before = self._snapshot
-        same = len(snapshots) == len(before.runs) and all(map(operator.is_, snapshots, before.runs))
+        same = len(snapshots) == len(before.runs) and all(map(is_, snapshots, before.runs))
         if same and unreadable == before.unreadable:
             return before  # with all that is derived from it
         training = next((s for s in snapshots if s.status.is_live), None)
@@ -163,8 +165,7 @@ def _trained_last(snapshot: Snapshot) -> tuple[bool, int, float]:
     )
 
 
-def _checkpoint_key(snapshot: Snapshot) -> tuple:
+def _checkpoint_key(snapshot: Snapshot, info: ModelInfo) -> tuple:
     saved = snapshot.view.saved
-    return not snapshot.run.is_shipped, *checkpoint_key(
-        snapshot.model_info, snapshot.order, saved.time if saved else 0.0
-    )
+    key = checkpoint_key(info, snapshot.order, saved.time if saved else 0.0)
+    return not snapshot.run.is_shipped, *key

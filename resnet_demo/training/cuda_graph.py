@@ -32,7 +32,7 @@ class CapturedStep:
         self._stream = torch.cuda.Stream()
         self._warm_up_steps = 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._drawn: Drawn | None = None  # where the graph reads
+        self._drawn: Drawn  # where the graph reads
         self._result: Tensor | None = None  # where it writes
 
     def __call__(self, drawn: Drawn, is_logged: bool) -> Tensor | None:
@@ -40,11 +40,10 @@ class CapturedStep:
         if self._warm_up_steps < WARM_UP_STEPS:
             self._warm_up_steps += 1
             return self._beside(drawn)
-        if self._graph is None:
-            self._record(drawn)
+        graph = self._graph or self._record(drawn)
         for place, numbers in zip(self._drawn, drawn, strict=True):
             place.copy_(numbers)
-        self._graph.replay()
+        graph.replay()
         return self._result
 
     def _beside(self, drawn: Drawn) -> Tensor | None:
@@ -55,7 +54,7 @@ class CapturedStep:
         torch.cuda.current_stream().wait_stream(self._stream)
         return result
 
-    def _record(self, drawn: Drawn) -> None:
+    def _record(self, drawn: Drawn) -> torch.cuda.CUDAGraph:
         self._drawn = Drawn(*(numbers.clone() for numbers in drawn))
         graph = torch.cuda.CUDAGraph()
         try:
@@ -66,3 +65,4 @@ class CapturedStep:
         except RuntimeError as error:
             raise CudaGraphError(str(error).partition("\n")[0]) from error
         self._graph = graph
+        return graph

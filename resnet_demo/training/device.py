@@ -168,4 +168,5 @@ def _take_deterministic_kernels() -> None:
     """Before the first product is computed. Where there is no such kernel PyTorch raises RuntimeError."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # everything that is allocated here is written
+    # Everything that is allocated here is written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set by its module's class

@@ -78,16 +78,16 @@ class JoinedProcesses(Processes):
                 # address there. (On several, each counts its own restarts, so there it cannot be told which is which.)
                 store = distributed.PrefixStore(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
             distributed.init_process_group(backend, store=store, rank=self.rank, world_size=self.size, timeout=TIMEOUT)
-        self._flat: Tensor | None = None
+        self._flat: Tensor  # laid out with the first gradients
         self._views: list[Tensor] = []
 
     def all_reduce_gradients(self, network: nn.Module, share: float, counted: Tensor) -> None:
         """All gradients in one message: at a hundred small ones the time to begin would count."""
         parameters = list(network.parameters())
-        if self._flat is None:
+        if not self._views:
             self._lay_out([*parameters, counted])
         numbers = len(self._flat) - len(counted)
-        self._torch._foreach_copy_(self._views, [*(parameter.grad for parameter in parameters), counted])
+        self._torch._foreach_copy_(self._views, [*(p.grad for p in parameters if p.grad is not None), counted])
         self._flat[:numbers].mul_(share)
         with _lost():
             self._distributed.all_reduce(self._flat)

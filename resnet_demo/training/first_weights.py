@@ -100,7 +100,7 @@ def _kept_at(url: str, data_dir: Path) -> Path:
 
 def _checksum(url: str) -> str:
     """torchvision's file names end with the first digits of their SHA-256."""
-    return "sha256:" + re.search(r"-([0-9a-f]{8,})\.pth$", url).group(1)
+    return "sha256:" + re.findall(r"-([0-9a-f]{8,})\.pth$", url)[0]
 
 
 def _fetch(url: str, data_dir: Path) -> Generator[LoadProgress, None, Path]:

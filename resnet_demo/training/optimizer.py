@@ -27,7 +27,9 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
         group["lr"] = torch.tensor(rate, device=weights[0].device) if on_cuda else rate
     if config.optimizer == "sgd":
         kernels = {"fused": True} if on_cuda else {"foreach": True}
-        optimizer = torch.optim.SGD(groups, momentum=config.momentum, nesterov=config.momentum > 0, **kernels)
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(
+            groups, momentum=config.momentum, nesterov=config.momentum > 0, **kernels
+        )
         if on_cuda and config.momentum:
             # Zeros, from which the first step comes to the same: PyTorch's own would stay unwritten where the first
             # gradients of float16 overflow, and the step is left out.
@@ -50,8 +52,8 @@ def make_optimizer(config: TrainConfig, model: nn.Module) -> torch.optim.Optimiz
 
     optimizer.register_step_pre_hook(lend_gradients)
     optimizer.register_step_post_hook(give_back)
-    optimizer.zero_grad = model.zero_grad
-    optimizer.lend_gradients = lend_gradients  # for who wants to see or scale them before the step
+    optimizer.zero_grad = model.zero_grad  # type: ignore[method-assign]  # the gradients are the model's
+    optimizer.lend_gradients = lend_gradients  # type: ignore[attr-defined]  # for who wants to see or scale them before the step
     return optimizer
 
 

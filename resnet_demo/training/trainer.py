@@ -5,7 +5,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,9 @@ from resnet_demo.training.whitening import IMAGES, whiten
 
 STATE_FORMAT = 4
 WITHOUT_SETTINGS = 3  # the format of the states of before, which know neither the settings nor the machine
+
+
+_Event = TypeVar("_Event", bound=events.Event)
 
 
 class TrainingError(UserError):
@@ -85,9 +88,8 @@ class Trainer:
         self.augment = Augment(config.crop_padding, config.flip and dataset.may_flip, config.cutout)
 
         torch.manual_seed(config.seed)
-        self.model = ResNet(config.network(len(dataset.classes)), config.zero_init_residual).to(
-            choice.device, memory_format=torch.channels_last
-        )
+        self.model = ResNet(config.network(len(dataset.classes)), config.zero_init_residual)
+        self.model = self.model.to(choice.device).to(memory_format=torch.channels_last)
         if config.whiten_stem:
             self._whiten_stem()
         self.averaged = copy.deepcopy(self.model).eval() if config.ema_decay else self.model
@@ -153,7 +155,7 @@ class Trainer:
             is_logged = (self.step + 1) % self.config.log_every_steps == 0 or done == self.steps_per_epoch
             rate, gradient_norm = self._train_step(drawn, is_logged)
             steps += 1
-            if is_logged:
+            if gradient_norm is not None:
                 yield self._log(rate, gradient_norm, steps, since)
                 since, steps = time.monotonic(), 0
             yield self._event(events.StepEnded, phase="training", done=done, total=self.steps_per_epoch)
@@ -190,9 +192,13 @@ class Trainer:
             counted = torch.stack([loss.detach() * len(labels), correct, torch.full_like(correct, len(labels))])
         self.processes.all_reduce_gradients(self.model, len(labels) / self.config.batch_size, counted)
         if self.scaler.is_enabled():
-            self.optimizer.lend_gradients()
+            self.optimizer.lend_gradients()  # type: ignore[attr-defined]  # make_optimizer adds it
             self.scaler.unscale_(self.optimizer)
-        gradient_norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters()]) if is_logged else None
+        gradient_norm = (
+            nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
+            if is_logged
+            else None
+        )
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.sums += counted
@@ -350,7 +356,7 @@ class Trainer:
     def _astray(self, what: str) -> Diverged:
         return Diverged(f"{what} (step {self.step}). Lower the learning rate and start again.")
 
-    def _event(self, kind: type[events.Event], **values) -> events.Event:
+    def _event(self, kind: type[_Event], **values: Any) -> _Event:
         return kind(**{**self.position(), **values})
 
     def position(self) -> dict[str, Any]:

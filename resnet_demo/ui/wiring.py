@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 
@@ -9,7 +10,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.ui.html.curves import ChartChoice
 
 # Cheap, called often, and nothing for an API's users: no queue, no spinner, any number at once.
-POLL_EVENT = {
+POLL_EVENT: dict[str, Any] = {
     "queue": False,
     "show_progress": "hidden",
     "api_visibility": "undocumented",
@@ -17,15 +18,15 @@ POLL_EVENT = {
 }
 
 # What a person asks for by a button that changes something: queued, so that Gradio can check the form first.
-ACTION_EVENT = {"show_progress": "hidden", "api_visibility": "undocumented"}
+ACTION_EVENT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "undocumented"}
 
 # Values come to the handler as they were sent, and it checks them itself. Gradio's own check of a list knows only
 # what stood there at the start, and its preparation of an image would decode it before our limits are asked.
-RAW_INPUTS = {"preprocess": False}
+RAW_INPUTS: dict[str, Any] = {"preprocess": False}
 
 # The same, where a handler gives texts alone, for what is asked again and again: Gradio hands every output to a thread
 # of its own to prepare it, and makes a component anew for every gr.skip().
-RAW_INPUTS_OUTPUTS = {**RAW_INPUTS, "postprocess": False}
+RAW_INPUTS_OUTPUTS: dict[str, Any] = {**RAW_INPUTS, "postprocess": False}
 
 
 def chart_choice(smoothing: float, by: str) -> ChartChoice:

@@ -14,12 +14,15 @@ class MachineLoad:
         self._process.cpu_percent()  # the first reading has no earlier one to compare with: it is always 0
         self._counts_utilization = importlib.util.find_spec("pynvml") is not None  # optional, by nvidia-ml-py
 
-    def read(self, device: Any = None) -> dict[str, float | int]:
+    def read(self, device: Any = None) -> dict[str, Any]:
         """Fields of Progress. `device` is the trainer's torch.device, None while there is no trainer."""
-        load = {"cpu_percent": self._process.cpu_percent(), "memory_bytes": self._process.memory_info().rss}
+        load: dict[str, Any] = {
+            "cpu_percent": self._process.cpu_percent(),
+            "memory_bytes": self._process.memory_info().rss,
+        }
         return {**load, **self._cuda(device)} if device is not None and device.type == "cuda" else load
 
-    def _cuda(self, device: Any) -> dict[str, float | int]:
+    def _cuda(self, device: Any) -> dict[str, Any]:
         import torch
 
         counters = {

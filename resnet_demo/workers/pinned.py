@@ -4,6 +4,8 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from resnet_demo.data.framing import prepare
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunDirectory
@@ -33,16 +35,14 @@ class PinnedImagePredictor:
         if isinstance(at, events.RunResumed):
             self._last = next(reversed(self.run.view().predictions), None)
         pinned = self._file.read()
-        if pinned is None or not self._is_due(pinned, at):
+        if pinned is None or pinned.image is None or not self._is_due(pinned, at):
             return None
-        answer = self._answer(pinned, trainer, light_on_dark, at)
+        answer = self._answer(pinned.id, pinned.image, trainer, light_on_dark, at)
         self._last = answer or self._last
         return answer
 
     def _is_due(self, pinned: PinnedImage, at: events.Event) -> bool:
         last = self._last
-        if pinned.image is None:
-            return False
         if last is None or last.image != pinned.id:
             return True
         if last.step == at.step:  # the same weights have the same answer
@@ -53,13 +53,13 @@ class PinnedImagePredictor:
 
     @staticmethod
     def _answer(
-        pinned: PinnedImage, trainer: "Trainer", light_on_dark: bool, at: events.Event
+        pinned_id: str, image: Image.Image, trainer: "Trainer", light_on_dark: bool, at: events.Event
     ) -> events.PredictionLogged | None:
         from resnet_demo.data.batches import to_tensor
 
-        seen, _ = prepare(pinned.image, light_on_dark)
+        seen, _ = prepare(image, light_on_dark)
         shares = [round(share, DIGITS) for share in trainer.probabilities(to_tensor([seen]))[0].tolist()]
         if not all(map(math.isfinite, shares)):  # the trainer says so itself, and ends the run, at its next point
             return None
         place = {field.name: getattr(at, field.name) for field in fields(events.Event)}
-        return events.PredictionLogged(**place, image=pinned.id, probabilities=tuple(shares))
+        return events.PredictionLogged(**place, image=pinned_id, probabilities=tuple(shares))

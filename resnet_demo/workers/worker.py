@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -45,8 +45,8 @@ class Worker:
         self.run, self.data_dir, self.reopen, self.moved_to = run, data_dir, reopen, moved_to
         self.signals = PauseSignals()
         self._processes = SINGLE_PROCESS
-        self._trainer = None
-        self._dataset = None
+        self._trainer: Any = None  # of torch, which comes with `_load`
+        self._dataset: Any = None
         self._meter, self._machine_load = Meter(), MachineLoad()
         self._asker = PinnedImagePredictor(run)
         self._reached = Progress(STARTING)  # what the last step has left to say
@@ -101,7 +101,7 @@ class Worker:
                 return
         yield from self._train()
 
-    def _load(self, config: TrainConfig) -> Iterator[LoadProgress]:
+    def _load(self, config: TrainConfig) -> Generator[LoadProgress, None, None]:
         """Data, device, network, and the state to go on from."""
         yield LoadProgress(STARTING, 0, 0)
 
@@ -201,8 +201,8 @@ class Worker:
         resumes does what is missing. (The weights of an epoch that is kept come before: they are not made again.)"""
         from resnet_demo.training.resume_state import save_state
 
-        place = {"epoch": at.epoch, "step": at.step, "elapsed_s": at.elapsed_s}
-        self._note(replace(self._reached, phase="saving", done=0, total=0, **place), always=True)
+        reached = replace(self._reached, epoch=at.epoch, step=at.step, elapsed_s=at.elapsed_s)
+        self._note(replace(reached, phase="saving", done=0, total=0), always=True)
         save_state(self.run.state_path, self._trainer.state_dict())
         return self._publish(at)
 
@@ -235,10 +235,11 @@ class Worker:
 
     def _kept_epochs(self) -> set[int]:
         """The best by held-out accuracy so far, and four spread over the run."""
-        measured = [epoch for epoch in self.run.view().epochs if epoch.validation_accuracy is not None]
-        best = max(measured, key=lambda epoch: epoch.validation_accuracy, default=None)
+        ended = self.run.view().epochs
+        measured = {epoch.epoch: epoch.validation_accuracy for epoch in ended if epoch.validation_accuracy is not None}
+        best = {max(measured, key=lambda epoch: measured[epoch])} if measured else set()
         total = self._trainer.config.epochs
-        return {max(1, round(total * quarter / 4)) for quarter in (1, 2, 3, 4)} | ({best.epoch} if best else set())
+        return {max(1, round(total * quarter / 4)) for quarter in (1, 2, 3, 4)} | best
 
     def _drop_epochs(self) -> None:
         """Delete the weights of epochs that are no longer the best. Once the better one's are safe: after a kill an

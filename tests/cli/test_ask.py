@@ -42,7 +42,7 @@ def wrong_call(*arguments) -> int:
     try:
         return run(*arguments)
     except SystemExit as ended:
-        return ended.code
+        return int(ended.code)
 
 
 def test_each_image_is_a_line(runs, images, capsys):

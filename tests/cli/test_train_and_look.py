@@ -30,7 +30,7 @@ def run(*arguments) -> int:
     try:
         return main([str(argument) for argument in arguments])
     except SystemExit as ended:
-        return ended.code
+        return int(ended.code)
 
 
 @pytest.fixture

@@ -48,11 +48,11 @@ def good(tmp_path_factory):
     return run.path
 
 
-def text(name: str, value: str) -> Callable[[Path], None]:
+def text(name: str, value: str) -> Callable[[Path], object]:
     return lambda run: (run / name).write_text(value, encoding="utf-8", errors="surrogateescape")
 
 
-def events(**changes) -> Callable[[Path], None]:
+def events(**changes) -> Callable[[Path], object]:
     def change(run: Path) -> None:
         lines = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
         changed = [{key: changes.get(key, value) for key, value in line.items()} for line in lines]
@@ -61,7 +61,7 @@ def events(**changes) -> Callable[[Path], None]:
     return change
 
 
-def config(**changes) -> Callable[[Path], None]:
+def config(**changes) -> Callable[[Path], object]:
     def change(run: Path) -> None:
         stored = json.loads((run / "config.json").read_text())
         stored["config"].update(changes)
@@ -70,7 +70,7 @@ def config(**changes) -> Callable[[Path], None]:
     return change
 
 
-def model(**metadata: str) -> Callable[[Path], None]:
+def model(**metadata: str) -> Callable[[Path], object]:
     def change(run: Path) -> None:
         data = (run / "model.safetensors").read_bytes()
         length = struct.unpack("<Q", data[:8])[0]
@@ -84,7 +84,7 @@ def model(**metadata: str) -> Callable[[Path], None]:
     return change
 
 
-def in_place_of(name: str, make: Callable[[Path], object]) -> Callable[[Path], None]:
+def in_place_of(name: str, make: Callable[[Path], object]) -> Callable[[Path], object]:
     def change(run: Path) -> None:
         (run / name).unlink(missing_ok=True)
         make(run / name)

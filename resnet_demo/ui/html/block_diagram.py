@@ -177,7 +177,8 @@ def _shortcut(block: BlockDescription, total: float) -> str:
 def _branch(layers: tuple[LayerDescription, ...], column: _Column) -> tuple[str, float]:
     """The branch's layers from the top down, and where it ends. An arrow stands before each layer with a kernel;
     what follows without one (batch norm, ReLU) works on its result and is drawn as part of it."""
-    parts, y = [], TOP
+    parts: list[str] = []
+    y: float = TOP
     for index, layer in enumerate(layers):
         if index == 0 or layer.kernel_size is not None:
             shape = layer.in_shape if index else None  # the first layer's is written at x

@@ -193,7 +193,8 @@ def _curve(series: Series, points: Sequence[Point], x: Axis, y: Axis, place) -> 
 def _marks(series: Sequence[Series], place) -> list[str]:
     """The letters at the curves' ends, moved down where one would stand on another."""
     ends = sorted(((*place(*one.points[-1]), one) for one in series if one.mark and one.points), key=lambda e: e[1])
-    parts, taken = [], []
+    parts: list[str] = []
+    taken: list[tuple[float, float]] = []
     for across, up, one in ends:
         up = max([up, *(other + MARK_HEIGHT for near, other in taken if abs(near - across) < MARK_HEIGHT)])
         taken.append((across, up))
@@ -208,7 +209,8 @@ def _line(kind: str, points: Sequence[Point], place) -> str:
 
 def _labels(series: Sequence[Series], place) -> list[str]:
     """Each name over its curve's highest point, moved up, or where there is no room down, until it is free."""
-    parts, taken = [], []
+    parts: list[str] = []
+    taken: list[tuple[float, float, float]] = []
     for one in series:
         half = LETTER * len(one.name) / 2
         across, peak = min((place(*point) for point in thin(one.points)), key=lambda at: at[1])

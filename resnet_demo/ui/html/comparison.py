@@ -27,11 +27,12 @@ def curves_html(picked: Picked, choice: ChartChoice) -> str:
     along = {place: Along.run(run.view, run.config.epochs, choice.by) for place, run in picked}
     axes = [along[place].axis() for place, _ in picked]
     x = max(axes, key=lambda axis: axis.high)
-    losses, accuracies = [], []
+    losses: list[Series] = []
+    accuracies: list[Series] = []
     for place, run in picked:
         losses += _pair(run, along[place], place, "loss")
         accuracies += _pair(run, along[place], place, "accuracy")
-    drawn = {"smoothing": choice.smoothing, "legend": False}
+    drawn: dict[str, Any] = {"smoothing": choice.smoothing, "legend": False}
     return (
         f'{_key(picked)}<div class="compare-charts">'
         f"{line_chart('Loss (cross-entropy)', x, from_zero('loss', losses, 2.5), losses, **drawn)}"
@@ -45,7 +46,8 @@ def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series
     train = logged(run.view, along, f"train_{measure}", f"{mark} train")
     test = measured(run.view, along, f"test_{measure}", f"{mark} test")
     ends = test if test.points else train
-    return tuple(replace(one, kind=f"{one.kind} {colour}", mark=mark if one is ends else "") for one in (train, test))
+    train, test = (replace(one, kind=f"{one.kind} {colour}", mark=mark if one is ends else "") for one in (train, test))
+    return train, test
 
 
 def _key(picked: Picked) -> str:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from resnet_demo.runs import events
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.ui.html.chart import Axis, Series, line_chart
+from resnet_demo.ui.html.chart import Axis, Point, Series, line_chart
 from resnet_demo.ui.html.curves import Along
 from resnet_demo.ui.images import data_url
 
@@ -88,9 +88,11 @@ def _opinion(snapshot: Snapshot, answers: list[Answer]) -> str:
     when = {"training": "Now", "finished": "In the end", "stopped": "In the end"}.get(snapshot.status, "So far")
     share = last.ranked[0][1]
     runners_up = ", ".join(f"{escape(name)} with {whole_percent(share)}" for name, share in last.ranked[1:3])
+    started = snapshot.view.started
+    story = _story(answers, started.steps_per_epoch if started else 1)
     return (
         f'<p class="pinned-title">{when}: <b>{escape(last.top)}</b>, {whole_percent(share)}</p>'
-        f"<p>Then {runners_up}.</p><p>{_story(answers, snapshot.view.started.steps_per_epoch)}</p>"
+        f"<p>Then {runners_up}.</p><p>{story}</p>"
     )
 
 
@@ -140,7 +142,7 @@ def probability_chart(snapshot: Snapshot | None, by: str = "epoch") -> str:
     view = snapshot.view if snapshot else events.RunView()
     along = Along.run(view, snapshot.config.epochs if snapshot else 1, by)
     named = _most_often_on_top(answers)
-    curves = {name: [] for name, _ in answers[0].ranked} if answers else {}
+    curves: dict[str, list[Point]] = {name: [] for name, _ in answers[0].ranked} if answers else {}
     for answer in answers:
         for name, share in answer.ranked:
             curves[name].append((along.of(answer.at), share))

@@ -76,8 +76,8 @@ def share_done(snapshot: Snapshot) -> float | None:
     """Of the whole run, 0..1; None where it is not known yet."""
     if snapshot.status == "finished":
         return 1.0
-    total = snapshot.view.total_steps
-    return _last_place(snapshot).step / total if total else None
+    total, place = snapshot.view.total_steps, _last_place(snapshot)
+    return place.step / total if total and place else None
 
 
 def _last_place(snapshot: Snapshot) -> Progress | events.Event | None:
@@ -112,9 +112,13 @@ def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
         case "failed" if not owner:
             return "The training failed; its owner is told why."
         case "stopped" if snapshot.is_kept:
-            return f"{view.ended.message} {_how_to_go_on('the very step', owner, busy)}"
+            return f"{_message(view)} {_how_to_go_on('the very step', owner, busy)}"
         case _:
-            return view.ended.message
+            return _message(view)
+
+
+def _message(view: events.RunView) -> str:
+    return view.ended.message if view.ended else ""
 
 
 def _end(snapshot: Snapshot, owner: bool) -> str:
@@ -132,7 +136,7 @@ def _stalled(snapshot: Snapshot, owner: bool) -> str:
     if not owner:
         return quiet
     step = snapshot.view.saved.step if snapshot.view.saved else 0
-    process = f" (number {snapshot.progress.process_id})" if snapshot.progress.process_id else ""
+    process = f" (number {snapshot.progress.process_id})" if snapshot.progress and snapshot.progress.process_id else ""
     return (
         f"{quiet} It may be suspended, or wait for a disk. If it does not go on, end the process{process}; Resume then "
         f"goes on from step {step:,}."
@@ -172,8 +176,8 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
         ("step", f"{place.step if place else 0:,}{total}"),
         ("speed", rate((live and live.images_per_s) or view.images_per_s)),
         ("elapsed", duration(place.elapsed_s if place else 0)),
-        ("epoch ends in", duration(live and live.epoch_remaining_s)),
-        ("run ends in", duration(live and live.remaining_s)),
+        ("epoch ends in", duration(live.epoch_remaining_s if live else None)),
+        ("run ends in", duration(live.remaining_s if live else None)),
         ("test accuracy", percent(view.test_accuracy)),
         ("held out", held_out_text(view)),
     ]

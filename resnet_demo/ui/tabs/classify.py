@@ -179,7 +179,7 @@ class ClassifyTab:
             return answer.empty_html(self._info(self._checkpoints(), chosen))
         try:
             prediction = self._ask(image, chosen, trim)
-            return answer.answer_html(prediction, _name(self.store.get(prediction.run_id)))
+            return answer.answer_html(prediction, _name(self.store.get(prediction.run_id or "")))
         except UserError as error:
             return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
 

@@ -25,7 +25,7 @@ element.addEventListener('click', (event) => {
   document.getElementById('evaluate-gallery')?.scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
-_BUTTON = {"size": "md", "min_width": 130}
+_BUTTON: dict[str, Any] = {"size": "md", "min_width": 130}
 _QUIET = {**POLL_EVENT, **RAW_INPUTS}
 
 
@@ -81,7 +81,9 @@ class EvaluateTab:
             report.job_html(state, run.id if run else ""),
             report.report_html(found, info.step if info else None),
             gr.Row(visible=found is not None),
-            gr.Button(interactive=owner and info is not None and not run.is_shipped and not state.running),
+            gr.Button(
+                interactive=owner and run is not None and info is not None and not run.is_shipped and not state.running
+            ),
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 import gradio as gr
 
@@ -73,7 +74,7 @@ class TrainForm:
         """What `fill` is asked with."""
         return [self["preset"], self["data"], self._filled]
 
-    def __getitem__(self, name: str) -> gr.components.Component:
+    def __getitem__(self, name: str) -> Any:
         return self._widgets[name]
 
     def config(self, values: Sequence) -> TrainConfig:
@@ -141,10 +142,10 @@ class TrainForm:
         if field.name == "start_from":  # the page adds the runs as they come; what is sent is looked up, not opened
             about["info"] = "The first weights. Where the classes differ, the last layer is new."
             return gr.Dropdown(START_CHOICES, value=value, min_width=200, allow_custom_value=True, **about)
-        choices = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
-        if choices:
+        names = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
+        if names:
             labels = _CHOICE_LABELS.get(field.name, {})
-            return gr.Dropdown([(labels.get(c, c), c) for c in choices], value=value, min_width=200, **about)
+            return gr.Dropdown([(labels.get(c, c), c) for c in names], value=value, min_width=200, **about)
         if isinstance(field.default, bool):
             return gr.Checkbox(value=value, elem_classes="form-checkbox", **about)
         about["min_width"] = 110 if field.name in FRONT else 140  # two in a row leave a hint the space that it needs

@@ -3,6 +3,7 @@ checks by itself who asks."""
 
 import json
 from html import escape
+from typing import Any
 
 import gradio as gr
 
@@ -17,7 +18,7 @@ from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS
 
 _FURTHER_EPOCHS = 8
-_BUTTON = {"interactive": False, "size": "md", "min_width": 120}
+_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 120}
 
 
 class RunChanges:

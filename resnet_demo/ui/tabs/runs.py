@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -61,7 +62,7 @@ HINT = (
     "Tick one run to run it again with the same settings and seed, to continue or to rename it. Tick several to "
     "compare or delete them."
 )
-_BUTTON = {"interactive": False, "size": "md", "min_width": 120}
+_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 120}
 
 
 class RunsTab:
@@ -76,7 +77,7 @@ class RunsTab:
     # --- widgets ----------------------------------------------------------------------------------------------
 
     def _build(self) -> None:
-        hidden = {"visible": "hidden"}
+        hidden: dict[str, Any] = {"visible": "hidden"}
         self.seen = gr.Textbox("", **hidden)
         self.picked = gr.Textbox("", **hidden)
         self.order = gr.Textbox(NEWEST_FIRST, **hidden)

@@ -2,6 +2,7 @@
 `present`, what is done in `training.launcher`."""
 
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -33,7 +34,7 @@ CONFIRM_DISCARD = """() => {
     const { run, name } = document.querySelector("#status .run-card").dataset;
     return confirm(`Delete the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
 }"""
-_RUN_BUTTON = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
+_RUN_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
 _ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
 _SET_TITLE = """html => {
     const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
@@ -75,9 +76,8 @@ class TrainTab:
         )
 
     def _build_run(self) -> None:
-        self.version = Version(
-            *(gr.Textbox("", visible="hidden", elem_id=f"{part}-version") for part in Version._fields)
-        )
+        boxes: list[Any] = [gr.Textbox("", visible="hidden", elem_id=f"{part}-version") for part in Version._fields]
+        self.version: Any = Version(*boxes)
         self.seen_training = gr.Textbox("", visible="hidden")  # the id of the run that this page saw training
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.status = gr.HTML(present.status_html(None), elem_id="status")
@@ -218,7 +218,10 @@ class TrainTab:
         shown, ended = snapshot.shown(chosen), snapshot.ended(seen_training)
         return [
             shown.run.id if shown and shown.status.is_live else "",
-            gr.Dropdown(choices=present.run_choices(snapshot), **({} if snapshot.has(chosen) else {"value": NEWEST})),
+            gr.Dropdown(
+                choices=present.run_choices(snapshot),
+                **dict[str, Any]({} if snapshot.has(chosen) else {"value": NEWEST}),
+            ),
             gr.Dropdown(choices=START_CHOICES + present.parent_choices(snapshot)),
             gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
