@@ -142,7 +142,8 @@ def _make(api: "HfApi", name: str, hardware: str | None, token: str, show: Calla
         api.create_repo(name, repo_type="space", space_sdk="gradio", space_secrets=secret, **chosen)
         return True
     if hardware:
-        api.request_space_hardware(name, hardware)
+        wanted: Any = hardware  # a text, which the library takes and does not annotate
+        api.request_space_hardware(name, wanted)
     if TOKEN_VARIABLE in api.get_space_secrets(name):
         return False
     api.add_space_secret(name, TOKEN_VARIABLE, token)
@@ -152,12 +153,14 @@ def _make(api: "HfApi", name: str, hardware: str | None, token: str, show: Calla
 def _upload(api: "HfApi", name: str, uploads: Sequence[Upload]) -> str:
     """One commit, its id returned: the app's files as they are here, without those that it has no more. Runs that are
     in the Space stay there."""
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+    from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete
 
     added = {upload.place for upload in uploads}
     there = api.list_repo_files(name, repo_type="space")
     old = [path for path in there if path.startswith(f"{PACKAGE}/") and path not in added]
-    operations = [CommitOperationAdd(upload.place, str(upload.file)) for upload in uploads]
+    operations: list[CommitOperationAdd | CommitOperationDelete | CommitOperationCopy] = [
+        CommitOperationAdd(upload.place, str(upload.file)) for upload in uploads
+    ]
     operations += [CommitOperationDelete(path) for path in old]
     message = f"resnet_demo {resnet_demo.__version__}"
     return api.create_commit(name, operations, commit_message=message, repo_type="space").oid

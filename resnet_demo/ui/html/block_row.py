@@ -117,7 +117,7 @@ def _removal_note(removal: BlockRemoval) -> str:
 def _answer(row: BlockRow) -> str:
     """A bar for each class in its own place, so that it jumps where it stands; a mark says where it was with all on."""
     passed, classes = row.passed, row.info.classes
-    order = range(len(classes))
+    order = list(range(len(classes)))
     if len(classes) > SHOWN_CLASSES:
         order = sorted(order, key=lambda at: -max(passed.intact[at], passed.probabilities[at]))[:SHOWN_CLASSES]
     best = max(range(len(classes)), key=passed.probabilities.__getitem__)
