@@ -111,7 +111,7 @@ def final_state(run: RunDirectory, data_dir: Path) -> dict:
 
 
 def _work(run_path: Path, data_dir: Path, save_every_s: float, place: Place) -> None:
-    worker_module.SAVE_EVERY_S = save_every_s
+    worker_module.SAVE_EVERY_S = worker_module.SAVE_AT_EPOCH_END_S = save_every_s
     _say_when_saving(place)
     run = RunDirectory(run_path)
     for event in Worker(run, data_dir).work():

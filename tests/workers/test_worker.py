@@ -22,6 +22,8 @@ from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html import present
 from resnet_demo.workers import worker
 from resnet_demo.workers.worker import Worker
+from tests.support.states import assert_equal_states
+from tests.support.workers import curves
 
 
 def work(run, tmp_path, wanted_after=None):
@@ -250,6 +252,40 @@ def test_weights_are_saved_by_the_clock_between_logged_points_too(run, tmp_path,
     monkeypatch.setattr("resnet_demo.workers.worker.SAVE_EVERY_S", 0.0)
     saved = [event.step for event in work(run, tmp_path) if isinstance(event, events.CheckpointSaved)]
     assert {1, 2, 3} <= set(saved)
+
+
+def saved_steps(told):
+    return [event.step for event in told if isinstance(event, events.CheckpointSaved)]
+
+
+def test_the_ends_of_short_epochs_write_no_state_but_the_first_and_the_last(store, tiny_config, tmp_path, monkeypatch):
+    """Three epochs of nine steps, none of which takes an hour."""
+    monkeypatch.setattr(worker, "SAVE_EVERY_S", 3600.0)
+    monkeypatch.setattr(worker, "SAVE_AT_EPOCH_END_S", 3600.0)
+    config = replace(tiny_config, arch="resnet20", epochs=3)
+    assert saved_steps(work(store.create(config), tmp_path)) == [9, 27]
+    monkeypatch.setattr(worker, "SAVE_AT_EPOCH_END_S", 0.0)
+    assert saved_steps(work(store.create(config), tmp_path)) == [9, 18, 27]
+
+
+def test_a_kill_after_epochs_that_were_not_saved_costs_time_and_nothing_else(store, tiny_config, tmp_path, monkeypatch):
+    """Killed in the fourth of five epochs, saved at the end of the first: what that save promised is there, and the
+    run ends as one that nobody killed."""
+    monkeypatch.setattr(worker, "SAVE_EVERY_S", 3600.0)
+    monkeypatch.setattr(worker, "SAVE_AT_EPOCH_END_S", 3600.0)
+    config = replace(tiny_config, arch="resnet20", epochs=5)
+    whole, killed = store.create(config), store.create(config)
+    work(whole, tmp_path)
+    training = Worker(killed, tmp_path / "data").work()
+    assert any(isinstance(event, events.StepEnded) and event.step == 30 for event in training)
+    training.close()
+    assert killed.view().saved.step == 9 and killed.model_info().step == 9 and 1 in killed.saved_epochs()
+    assert work(killed, tmp_path)[-1].outcome == "finished"
+    assert curves(killed.view()) == curves(whole.view())
+    assert killed.saved_epochs() == whole.saved_epochs()
+    for path in (whole.model_path, *map(whole.epoch_path, whole.saved_epochs())):
+        same = killed.path / path.relative_to(whole.path)
+        assert_equal_states(load_model(same)[0].state_dict(), load_model(path)[0].state_dict())
 
 
 def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_path, monkeypatch):
