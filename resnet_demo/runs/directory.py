@@ -170,6 +170,13 @@ class RunDirectory:
         """What the run's files take on the disk; those that vanish meanwhile count nothing."""
         return _size_bytes(self.path)
 
+    def resume_state_bytes(self) -> int:
+        """What of it is the state to go on from; 0 where there is none."""
+        try:
+            return self.state_path.stat().st_size
+        except OSError:
+            return 0
+
     # --- the log ----------------------------------------------------------------------------------------------
 
     def append(self, event: Event) -> None:

@@ -173,6 +173,29 @@ class RunStore:
         if aside.exists():
             raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
 
+    def delete_resume_state(self, run: RunDirectory) -> int:
+        """Delete what a stopped run could be resumed from; its weights and curves stay. Returns the bytes that this
+        frees. Raises RunError where the run has not ended, and where there is no such state."""
+        run.refuse_if_shipped()
+        if not run.exists():
+            raise RunError(NO_SUCH_RUN)
+        try:
+            with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
+                if not run.view().is_over:
+                    raise RunError(
+                        f"'{run.id}' has not ended, and could not go on without its resume state. Stop it first, or "
+                        "delete the whole run."
+                    )
+                freed = run.resume_state_bytes()
+                run.state_path.unlink()
+        except Timeout as error:
+            raise RunError(f"'{run.id}' is training. Stop it first.") from error
+        except FileNotFoundError as error:
+            raise RunError(f"'{run.id}' has no resume state: there is nothing to free.") from error
+        except OSError as error:
+            raise RunError(f"The resume state of '{run.id}' could not be deleted ({error.strerror}).") from error
+        return freed
+
     def deleted(self) -> list[str]:
         """The ids of the last runs that were deleted on request: what else is gone has been lost."""
         ids = (read_json(self.folder / DELETED_LIST) or {}).get("runs")

@@ -92,6 +92,19 @@ def test_discard_asks_a_person_and_deletes_nothing_where_there_is_none(
     assert ("Add --yes" in said) == (answer is None) and ("Nothing was deleted" in said) == (answer in ("n\n", ""))
 
 
+def test_discard_frees_the_resume_state_alone(store, tiny_config, capsys):
+    run = store.create(tiny_config)
+    run.state_path.write_bytes(b"x" * 5_000_000)
+    run.append(events.RunPaused(**PLACE))
+    assert control("discard", run.path, "--resume-state", "--yes") == 1 and run.state_path.exists()
+    assert "has not ended" in capsys.readouterr().err
+    run.append(events.RunEnded(**PLACE, outcome="stopped"))
+    assert control("discard", run.path, "--resume-state") == 2 and run.state_path.exists()
+    assert "resume.pt' would be deleted for good. Add --yes" in capsys.readouterr().err
+    assert control("discard", run.path, "--resume-state", "--yes") == 0
+    assert "5 MB freed" in capsys.readouterr().err and run.exists() and not run.state_path.exists()
+
+
 @pytest.mark.parametrize(
     "content",
     ['{"architectures": ["ResNetForImageClassification"], "num_labels": 10}', '{"config": {"lr": 1}}', "[]", "", "{"],

@@ -332,6 +332,27 @@ def test_a_living_run_is_not_deleted(store, run):
     assert not run.path.exists()
 
 
+def test_the_resume_state_of_a_run_is_deleted_only_once_it_is_over(store, run):
+    run.state_path.write_bytes(b"x" * 1000)
+    for last in (events.RunPaused(**PLACE), events.RunEnded(**PLACE, outcome="failed")):
+        run.append(last)
+        with pytest.raises(RunError, match="has not ended"):
+            store.delete_resume_state(run)
+    run.append(events.RunEnded(**PLACE, outcome="stopped"))
+    child = hold(run.path / "worker.lock")
+    try:
+        with pytest.raises(RunError, match="is training"):
+            store.delete_resume_state(run)
+    finally:
+        child.kill()
+        child.wait()
+    assert run.resume_state_bytes() == 1000 and run.can_resume(run.view())
+    assert store.delete_resume_state(run) == 1000
+    assert run.resume_state_bytes() == 0 and not run.can_resume(run.view()) and run.view().ended.outcome == "stopped"
+    with pytest.raises(RunError, match="nothing to free"):
+        store.delete_resume_state(run)
+
+
 def test_only_a_run_of_the_folder_is_deleted(store, run, tmp_path, tiny_config):
     elsewhere = RunStore(tmp_path / "elsewhere").create(tiny_config, name="mine")
     with pytest.raises(RunError, match="no such run"):

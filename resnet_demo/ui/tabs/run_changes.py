@@ -2,13 +2,14 @@
 checks by itself who asks."""
 
 import json
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
 import gradio as gr
 
 from resnet_demo.runs.config import continued
-from resnet_demo.runs.directory import TITLE_MAX
+from resnet_demo.runs.directory import TITLE_MAX, RunDirectory
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import NEWEST, Watcher
 from resnet_demo.text import size
@@ -45,6 +46,7 @@ class RunChanges:
             with gr.Column(visible=False) as self.confirm:
                 self.question = gr.HTML("", elem_id="runs-question")
                 with gr.Row():
+                    self.free = gr.Button("Free the resume states only", elem_id="runs-free")
                     self.yes = gr.Button("Delete for good", variant="stop", elem_id="runs-yes")
                     self.no = gr.Button("Keep", elem_id="runs-no")
 
@@ -52,9 +54,9 @@ class RunChanges:
         """Connect the widgets; returns the events after which the page has something new to show. A continued run is
         shown in the Train tab and takes the image that waits there."""
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
-        asked = [self.doomed, self.confirm, self.question]
+        asked, answered = [self.doomed, self.confirm, self.question, self.free], [self.doomed, self.confirm]
         self.delete.click(self.ask, self.picked, asked, api_name="ask_delete", **quiet)
-        self.no.click(self.keep, None, [self.doomed, self.confirm], api_name="keep", **quiet)
+        self.no.click(self.keep, None, answered, api_name="keep", **quiet)
         going_on = self.go_on.click(
             self.continue_run, [self.more, self.picked], [tabs, train.chosen], api_name="continue", **acting
         )
@@ -69,7 +71,8 @@ class RunChanges:
             ),
             going_on,
             train.pinned.hand_over_after(going_on),
-            self.yes.click(self.delete_runs, self.doomed, [self.doomed, self.confirm], api_name="delete", **acting),
+            self.yes.click(self.delete_runs, self.doomed, answered, api_name="delete", **acting),
+            self.free.click(self.free_states, self.doomed, answered, api_name="free_resume_states", **acting),
         ]
 
     @property
@@ -123,21 +126,34 @@ class RunChanges:
         names = ", ".join(f"“{escape(s.name)}”" for s in runs)
         taken = size(sum(s.size_bytes for s in runs))
         question = f"Delete {names} with all checkpoints ({taken})? This cannot be undone."
-        return [json.dumps([s.run.id for s in runs]), gr.Column(visible=True), question]
+        kept = sum(s.run.resume_state_bytes() for s in runs if s.is_kept)
+        if kept:
+            question += f" {size(kept)} of it is what stopped runs need to be resumed, and nothing else needs."
+        return [json.dumps([s.run.id for s in runs]), gr.Column(visible=True), question, gr.Button(visible=bool(kept))]
 
     def keep(self) -> list:
         return ["", gr.Column(visible=False)]
 
     def delete_runs(self, doomed: str, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
-        runs = [snapshot.run for _, snapshot in picked_runs(self.backend.watcher.snapshot(now=True), doomed)]
-
-        def delete() -> None:
-            for run in runs:
-                self.backend.store.delete(run)
-
-        self.backend.act(delete)
+        self._to_each(self._doomed(doomed), self.backend.store.delete)
         return self.keep()
+
+    def free_states(self, doomed: str, request: gr.Request) -> list:
+        """Delete what the stopped ones among these runs could be resumed from, and nothing else."""
+        self.backend.access.require_owner(request)
+        self._to_each([s for s in self._doomed(doomed) if s.is_kept], self.backend.store.delete_resume_state)
+        return self.keep()
+
+    def _doomed(self, doomed: str) -> list[Snapshot]:
+        return [snapshot for _, snapshot in picked_runs(self.backend.watcher.snapshot(now=True), doomed)]
+
+    def _to_each(self, runs: list[Snapshot], do: Callable[[RunDirectory], object]) -> None:
+        def do_all() -> None:
+            for snapshot in runs:
+                do(snapshot.run)
+
+        self.backend.act(do_all)
 
 
 def one_picked(watcher: Watcher, picked: str) -> Snapshot:

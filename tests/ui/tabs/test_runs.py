@@ -15,6 +15,7 @@ from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.html import comparison, runs_table
 from resnet_demo.ui.html.curves import ChartChoice
 from resnet_demo.ui.tabs.form import FIELDS
+from tests.cli.test_runs import ENDED
 from tests.runs.test_points import epoch, metric
 from tests.support.asking import post, run_now
 
@@ -100,6 +101,7 @@ CHANGING = {
     "rename": ["new", '["first"]'],
     "delete": ['["first"]'],
     "continue": [1, '["first"]'],
+    "free_resume_states": ['["first"]'],
     "ask_delete": ['["first"]'],
 }
 
@@ -107,13 +109,16 @@ CHANGING = {
 @pytest.mark.parametrize("handler", CHANGING)
 def test_a_visitor_changes_nothing(serve, handler):
     with serve(Access("secret")) as (url, backend):
-        two_runs(backend.store)
+        first, _ = two_runs(backend.store)
+        first.append(replace(ENDED, outcome="stopped"))
+        (state := first.state_path).touch()
         if handler == "ask_delete":
             assert REFUSAL in run_now(url, handler, CHANGING[handler]).text
         else:
             kind, answer = post(url, handler, CHANGING[handler])
             assert kind == "error" and REFUSAL in json.loads(answer)["error"]
         assert len(backend.store.runs()) == 2 and backend.store.get("first").title() == ""
+        assert state.exists()
 
 
 def test_the_owner_renames_and_deletes(serve):
@@ -123,6 +128,22 @@ def test_the_owner_renames_and_deletes(serve):
         assert backend.store.get("first").title() == "Mine"
         assert post(url, "delete", ['["first"]'])[0] == "complete"
         assert [run.id for run in backend.store.runs()] == ["second"]
+
+
+def test_the_owner_frees_the_resume_states_of_stopped_runs_and_of_no_others(serve):
+    with serve() as (url, backend):
+        stopped, paused = two_runs(backend.store)
+        for run in (stopped, paused):
+            run.state_path.write_bytes(b"x" * 5_000_000)
+        assert run_now(url, "ask_delete", ['["second"]']).json()["data"][3]["visible"] is False
+        stopped.append(replace(ENDED, outcome="stopped"))
+        both = '["first", "second"]'
+        _, _, question, free = run_now(url, "ask_delete", [both]).json()["data"]
+        assert "5 MB of it is what stopped runs need to be resumed" in question and free["visible"] is True
+        assert post(url, "free_resume_states", [both])[0] == "complete"
+        assert not stopped.state_path.exists() and paused.state_path.exists() and len(backend.store.runs()) == 2
+        (shown,) = [s for s in backend.watcher.snapshot(now=True).runs if s.run == stopped]
+        assert shown.view.ended.outcome == "stopped" and not shown.can_resume and len(shown.view.metrics) == 2
 
 
 def test_a_living_run_is_not_deleted(serve):
