@@ -19,10 +19,11 @@ from resnet_demo.models.checkpoint import in_bfloat16, load_weights, save_weight
 from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import save_evaluation
+from resnet_demo.runs.example_predictions import FILE_NAME as EXAMPLES
 from resnet_demo.runs.store import SHIPPED
 from resnet_demo.text import percent
 
-COPIED = ("config.json", "events.jsonl", "pinned.png")
+COPIED = ("config.json", "events.jsonl", "pinned.png", EXAMPLES)
 
 
 def main() -> None:

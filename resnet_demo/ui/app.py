@@ -23,9 +23,19 @@ QUEUE_REST_S = 0.05  # how late a button may be heard
 # gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
 HIDDEN_POLL = "setInterval(() => document.hidden && trigger('tick'), 10000);"
 HEADER = (
-    '<header class="page-head"><h1>ResNet-50, opened</h1>'
-    "<p>Train a residual network and watch it learn, look inside it, then show it an image.</p></header>"
+    '<header class="page-head"><h1>ResNet-50, opened</h1><p>A residual network learns to tell images apart. '
+    '<button data-tab="train">Train it</button> and watch it learn, '
+    '<button data-tab="architecture">look inside</button> to see why its blocks look as they do, or '
+    '<button data-tab="classify">ask it</button> about an image.</p></header>'
 )
+LEAD = """
+element.addEventListener('click', (event) => {
+  const tab = event.target.closest('[data-tab]')?.dataset.tab;
+  if (!tab) return;
+  trigger('click', {tab});
+  if (tab === 'train') document.querySelector('#start')?.scrollIntoView({block: 'center'});
+});
+"""
 
 
 def build_app(backend: Backend) -> gr.Blocks:
@@ -39,7 +49,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         return [*snapshot.version_of(snapshot.shown(chosen)), snapshot.checkpoints, version_of(snapshot, picked)]
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
-        gr.HTML(HEADER)
+        header = gr.HTML(HEADER, js_on_load=LEAD)
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
                 train = TrainTab(backend)
@@ -72,6 +82,8 @@ def build_app(backend: Backend) -> gr.Blocks:
         listed.change(
             runs.refresh, runs.refresh_inputs, runs.refresh_outputs, api_name="refresh_runs", **POLL_EVENT, **RAW_INPUTS
         )
+        header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
+        page.send_at_first(train.replay, train.recording)
         page.load(train.prepare, None, [*train.form.shown, train.plan], **POLL_EVENT)
         architecture.wire(page, checkpoints)
         classify.lead_to_train(tabs)
@@ -82,6 +94,14 @@ def build_app(backend: Backend) -> gr.Blocks:
     _let_the_queue_rest(page)
     page.launch_defaults = lambda: launch_settings(backend.access, Uploads(Path(page.GRADIO_CACHE)))
     return page
+
+
+def lead(event: gr.EventData) -> gr.Tabs:
+    """Open the tab that a word of the header names; a raw request may send anything."""
+    tab = event._data.get("tab") if isinstance(event._data, dict) else None
+    if tab not in ("train", "architecture", "classify"):
+        raise gr.Error("There is no such tab.", print_exception=False)
+    return gr.Tabs(selected=tab)
 
 
 def _let_the_queue_rest(page: gr.Blocks) -> None:

@@ -1,7 +1,8 @@
 """The page as Gradio's Blocks, which lets no call pass that its handlers were not made for, and no trace out."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -29,6 +30,26 @@ class Page(gr.Blocks):
     def launch(self, *args: Any, **settings: Any) -> tuple:
         """As Gradio's, with what `launch_defaults` says."""
         return super().launch(*args, **{**self.launch_defaults(), **settings})
+
+    _config: dict[str, Any] | None = None
+    _first: Mapping[int, Callable[[], Any]] = MappingProxyType({})
+
+    def send_at_first(self, component: gr.components.Component, value: Callable[[], Any]) -> None:
+        """Let `component` have a value of the moment when a page is opened, not of the app's start: it is painted at
+        once. Call it when the page is built."""
+        self._first = {**self._first, component._id: value}
+
+    @property
+    def config(self) -> dict[str, Any] | None:
+        """What Gradio sends whoever opens the page, and reads here each time."""
+        for part in (self._config or {}).get("components", ()):
+            if part["id"] in self._first:
+                part["props"]["value"] = self._first[part["id"]]()
+        return self._config
+
+    @config.setter
+    def config(self, config: dict[str, Any]) -> None:
+        self._config = config
 
     async def process_api(self, block_fn: Any, inputs: list, *args: Any, **named: Any) -> dict[str, Any]:
         try:

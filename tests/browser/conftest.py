@@ -73,10 +73,11 @@ class App:
         self.url = f"http://127.0.0.1:{self.port}/"
 
     @contextmanager
-    def running(self, *flags: str, **environment: str):
+    def running(self, *flags: str, shipped: bool = False, **environment: str):
         """The app's process; ended by SIGTERM if the test has not ended it."""
         command = [sys.executable, "app.py", "--port", str(self.port), "--runs", self.runs, "--data-dir", self.data]
-        command.append("--no-shipped")  # a folder of runs that is empty
+        if not shipped:
+            command.append("--no-shipped")  # a folder of runs that is empty
         process = subprocess.Popen(
             [*command, *flags], cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
         )

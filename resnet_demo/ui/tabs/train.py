@@ -16,6 +16,7 @@ from resnet_demo.ui.html.chart import MAX_SMOOTHING
 from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
 from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
+from resnet_demo.ui.html.replay import recording_of, replay_html
 from resnet_demo.ui.tabs.form import START_CHOICES, TrainForm
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, chart_choice, import_torch
@@ -36,6 +37,7 @@ CONFIRM_DISCARD = """() => {
 }"""
 _RUN_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
 _ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
+_REPLAY = (Path(__file__).parents[1] / "replay.js").read_text(encoding="utf-8")
 _SET_TITLE = """html => {
     const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
     if (card) document.title = card.dataset.title;
@@ -49,6 +51,7 @@ class TrainTab:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._curves = DrawnCurves(_all_charts)
+        self._replay: tuple[Snapshot | None, str] = (None, "")  # the run that was drawn last, and its recording
         self._build()
         self._wire()
 
@@ -80,6 +83,7 @@ class TrainTab:
         self.version: Any = Version(*boxes)
         self.seen_training = gr.Textbox("", visible="hidden")  # the id of the run that this page saw training
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
+        self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=_REPLAY)
         self.status = gr.HTML(present.status_html(None), elem_id="status")
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
@@ -187,7 +191,15 @@ class TrainTab:
         self.version.states.change(
             self.show_states,
             [self.seen_training, self.chosen],
-            [self.seen_training, *lists, self.pinned.image, self.ended, self.moved, *self._buttons],
+            [
+                self.seen_training,
+                *lists,
+                self.pinned.image,
+                self.ended,
+                self.moved,
+                self.replay,
+                *self._buttons,
+            ],
             api_name="states",
             **POLL_EVENT,
             **RAW_INPUTS,
@@ -226,8 +238,16 @@ class TrainTab:
             gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
+            self.recording(chosen),
             *self.show_buttons(chosen, request),
         ]
+
+    def recording(self, chosen: str = NEWEST) -> str:
+        """What is played in place of a run while there is none of one's own; '' where there is."""
+        recorded = recording_of(self.backend.watcher.snapshot(), chosen)
+        if recorded is not self._replay[0]:
+            self._replay = (recorded, replay_html(recorded))
+        return self._replay[1]
 
     def _may_have_moved(self, shown: Snapshot | None) -> bool:
         """Whether the run could go on if its images were found, and there are folders to look in."""

@@ -1,0 +1,181 @@
+"""A recorded training, played to who has no run of one's own: pure functions from plain data to HTML.
+
+What is written here is how the run ended; `ui/replay.js` plays it from the beginning. So it stands still, and is true,
+where scripts or motion are off. All data go to the page once.
+"""
+
+import base64
+import functools
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from resnet_demo.data.examples import DRAWN
+from resnet_demo.data.known import data_label
+from resnet_demo.models.catalog import ARCHITECTURES
+from resnet_demo.runs.directory import RunError
+from resnet_demo.runs.example_predictions import EpochPredictions, read_example_predictions
+from resnet_demo.runs.reference import is_cifar10
+from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.runs.watcher import NEWEST, RunsSnapshot
+from resnet_demo.text import duration, percent
+from resnet_demo.ui.html.chart import LEFT, RIGHT, WIDTH, Axis, Series, line_chart, thin
+from resnet_demo.ui.html.curves import Along, from_zero, logged, measured
+from resnet_demo.ui.html.pinned_card import Answer, answers_of, whole_percent
+from resnet_demo.ui.images import data_url
+
+SECONDS = 20
+MOST_POINTS = 200  # of a curve
+MOST_ANSWERS = 120  # about the pinned image
+CHART_HEIGHT = 176
+IMAGE_QUALITY = 85
+
+
+def recording_of(runs: RunsSnapshot, chosen: str = NEWEST) -> Snapshot | None:
+    """The run to be played: one that came with the project, first of all of CIFAR-10 and with its answers about the
+    example images. None where there is a run of one's own, or where a run was chosen to be looked at."""
+    if chosen != NEWEST or any(not s.run.is_shipped for s in runs.runs):
+        return None
+    return max((s for s in runs.runs if s.view.epochs), key=_fitness, default=None)
+
+
+def _fitness(snapshot: Snapshot) -> tuple[bool, float]:
+    return is_cifar10(snapshot.view) and _has_examples(snapshot), snapshot.created
+
+
+def _has_examples(snapshot: Snapshot) -> bool:
+    try:
+        return read_example_predictions(snapshot.run) is not None
+    except RunError:  # which is said where it is played
+        return True
+
+
+def replay_html(snapshot: Snapshot | None) -> str:
+    """The recording in its last moment, and the data to play it by; '' where there is none."""
+    if snapshot is None:
+        return ""
+    try:
+        examples, problem = read_example_predictions(snapshot.run) or (), ""
+    except RunError as error:
+        examples, problem = (), str(error)
+    view = snapshot.view
+    answers = _spread(answers_of(snapshot))
+    total = view.total_steps
+    data = {
+        "seconds": SECONDS,
+        "plot": [LEFT, WIDTH - RIGHT],
+        "epochs": view.started.epochs,
+        "accuracies": [[ended.step / total, round(ended.test_accuracy, 4)] for ended in view.epochs],
+        "examples": [[e.epoch / view.started.epochs, e.predictions] for e in examples],
+        "answers": [[a.at.step / total, [round(p, 3) for p in a.at.probabilities]] for a in answers],
+        "classes": view.started.classes,
+    }
+    shown = _examples(examples[-1]) if examples else ""
+    if problem:
+        shown = f'<p class="replay-problem">{escape(problem)}</p>'
+    return (
+        f'<section class="replay" aria-label="Recording of a training" {_attribute(data)}>{_head(snapshot)}{shown}'
+        f"{_charts(snapshot)}{_pinned(snapshot, answers)}</section>"
+    )
+
+
+def _attribute(data: dict) -> str:
+    """In single quotes, of which JSON needs none: each double one would take six bytes."""
+    text = json.dumps(data, separators=(",", ":"))
+    return "data-recording='{}'".format(escape(text, quote=False).replace("'", "&#x27;"))
+
+
+def _head(snapshot: Snapshot) -> str:
+    view = snapshot.view
+    when = datetime.fromtimestamp(snapshot.created, UTC)
+    what = f"{ARCHITECTURES[snapshot.config.arch].label} learns {_data(snapshot)}"
+    where = f"{snapshot.device or view.started.device}, {when.day} {when:%b %Y}"
+    return (
+        '<div class="replay-head"><p><b class="replay-mark">◉ Recording</b> '
+        f"<b>{escape(what)}</b> <span>{duration(view.elapsed_s)} on {escape(where)}, played in {SECONDS} s</span></p>"
+        f'<p class="replay-now">epoch <b data-epoch>{view.started.epochs}</b> of {view.started.epochs}, test accuracy '
+        f"<b data-accuracy>{percent(view.test_accuracy)}</b></p>"
+        '<button type="button" data-play>Play</button></div>'
+    )
+
+
+def _data(snapshot: Snapshot) -> str:
+    return "CIFAR-10" if is_cifar10(snapshot.view) else data_label(snapshot.config.data)
+
+
+# --- the example images -----------------------------------------------------------------------------------------
+
+
+def _examples(last: EpochPredictions) -> str:
+    tiles = "".join(_tile(shown, *answer) for shown, answer in last.predictions.items())
+    return (
+        f'<div class="replay-examples">{tiles}</div><p class="hint">What the network says of drawings that it never '
+        f"trained on, after each epoch: <b data-right>{last.right}</b> of {len(last.predictions)} right.</p>"
+    )
+
+
+def _tile(shown: str, name: str, probability: float) -> str:
+    state = "right" if name == shown else "wrong"
+    return (
+        f'<figure data-shows="{escape(shown)}" class="{state}"><img src="{_example_url(DRAWN / f"{shown}.png")}" '
+        f'alt="{escape(shown)}" width="72" height="72"><figcaption>{escape(name)} '
+        f"<small>{whole_percent(probability)}</small></figcaption></figure>"
+    )
+
+
+@functools.cache
+def _example_url(path: Path) -> str:
+    """As WebP, a third of the PNG's bytes."""
+    file = io.BytesIO()
+    with Image.open(path) as image:
+        image.convert("RGB").save(file, "WEBP", quality=IMAGE_QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+# --- the curves -------------------------------------------------------------------------------------------------
+
+
+def _charts(snapshot: Snapshot) -> str:
+    view = snapshot.view
+    along = Along.run(view, snapshot.config.epochs, "epoch")
+    x = along.axis()
+    accuracies = [logged(view, along, "train_accuracy", "train"), measured(view, along, "test_accuracy", "test")]
+    losses = [logged(view, along, "train_loss", "train"), measured(view, along, "test_loss", "test")]
+    accuracy = line_chart("Accuracy", x, Axis.share("accuracy"), _thinned(accuracies), height=CHART_HEIGHT)
+    loss = line_chart("Loss", x, from_zero("loss", losses, 2.5), _thinned(losses), height=CHART_HEIGHT)
+    return f'<div class="replay-charts">{accuracy}{loss}</div>'
+
+
+def _thinned(series: list[Series]) -> list[Series]:
+    return [replace(one, points=thin(one.points, MOST_POINTS)) for one in series]
+
+
+# --- the pinned image -------------------------------------------------------------------------------------------
+
+
+def _pinned(snapshot: Snapshot, answers: list[Answer]) -> str:
+    """Its probabilities as bars, in the order of the classes."""
+    if not answers or snapshot.pinned.image is None:
+        return ""
+    last, classes = answers[-1], snapshot.view.started.classes
+    bars = "".join(
+        f'<li{" class=top" * (name == last.top)}><span>{escape(name)}</span><i style="--share:{share:.3f}"></i>'
+        f"<small>{whole_percent(share)}</small></li>"
+        for name, share in zip(classes, last.at.probabilities, strict=True)
+    )
+    return (
+        f'<div class="replay-pinned"><figure><img src="{data_url(snapshot.pinned.image)}" alt="The pinned image">'
+        f"<figcaption>One image, asked about all along: <b data-top>{escape(last.top)}</b></figcaption></figure>"
+        f'<ol aria-label="Probability of each class">{bars}</ol></div>'
+    )
+
+
+def _spread(answers: list[Answer]) -> list[Answer]:
+    """As many as can be seen, the last among them."""
+    every = -(-len(answers) // MOST_ANSWERS) or 1
+    return [*answers[:-1:every], *answers[-1:]]

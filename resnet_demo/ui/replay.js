@@ -1,0 +1,80 @@
+// Plays the recording that `html/replay.py` writes. Gradio gives `element` and `watch`; the page holds the last moment,
+// which is what is seen without motion. Nothing is asked of the server.
+const REST_S = 4; // the end stands so long before it begins again
+const FRAME_MS = 66;
+let parts = null, playing = false, at = 0, before = 0, timer = 0;
+
+const percent = (share) => (share >= 0.995 && share < 0.9999 ? 'over 99' : (100 * share).toFixed(0)) + '\u00a0%';
+const reached = (rows, share) => rows.findLast(([when]) => when <= share + 1e-9)?.[1];
+
+function collect() {
+  const root = element.querySelector('.replay');
+  if (!root) return null;
+  const data = JSON.parse(root.dataset.recording);
+  const curves = [...root.querySelectorAll('.curve')].map((line) => ({
+    line, points: line.getAttribute('points').split(' ').map((point) => [parseFloat(point), point]),
+  }));
+  return { root, data, curves, dots: [...root.querySelectorAll('circle')], tiles: [...root.querySelectorAll('[data-shows]')],
+    bars: [...root.querySelectorAll('.replay-pinned li')], find: (name) => root.querySelector(`[data-${name}]`) };
+}
+
+function show(share) {
+  const { data, curves, dots, tiles, bars, find } = parts;
+  const edge = data.plot[0] + share * (data.plot[1] - data.plot[0]) + 0.05;
+  curves.forEach(({ line, points }) => {
+    line.setAttribute('points', points.filter(([x]) => x <= edge).map(([, point]) => point).join(' '));
+  });
+  dots.forEach((dot) => { dot.style.visibility = dot.cx.baseVal.value <= edge ? '' : 'hidden'; });
+  find('epoch').textContent = Math.min(Math.floor(share * data.epochs + 1e-6) + (share < 1 ? 1 : 0), data.epochs);
+  const accuracy = reached(data.accuracies, share);
+  find('accuracy').textContent = accuracy === undefined ? 'not yet' : `${(100 * accuracy).toFixed(1)} %`;
+  showExamples(tiles, find('right'), reached(data.examples, share) || {});
+  const answer = reached(data.answers, share);
+  if (answer && bars.length) {
+    const top = answer.indexOf(Math.max(...answer));
+    bars.forEach((bar, place) => {
+      bar.className = place === top ? 'top' : '';
+      bar.children[1].style.setProperty('--share', answer[place]);
+      bar.children[2].textContent = percent(answer[place]);
+    });
+    find('top').textContent = data.classes[top];
+  }
+}
+
+function showExamples(tiles, right, predictions) {
+  tiles.forEach((tile) => {
+    const [name, share] = predictions[tile.dataset.shows] || ['not asked yet', null];
+    tile.className = share === null ? '' : name === tile.dataset.shows ? 'right' : 'wrong';
+    tile.lastChild.firstChild.textContent = `${name} `;
+    tile.lastChild.lastChild.textContent = share === null ? '' : percent(share);
+  });
+  if (right) right.textContent = tiles.filter((tile) => tile.className === 'right').length;
+}
+
+function frame() {
+  const now = performance.now(), { root, data } = parts;
+  if (root.offsetParent && !document.hidden) { // seen, not on another tab
+    at = (at + (now - before) / 1000) % (data.seconds + REST_S);
+    show(Math.min(1, at / data.seconds));
+  }
+  before = now;
+}
+
+function play(wanted) {
+  clearInterval(timer);
+  playing = wanted;
+  if (!parts) return;
+  parts.find('play').textContent = wanted ? 'Pause' : 'Play';
+  before = performance.now();
+  if (wanted) timer = setInterval(frame, FRAME_MS);
+}
+
+function begin() {
+  parts = collect();
+  at = 0;
+  play(parts !== null && !matchMedia('(prefers-reduced-motion: reduce)').matches);
+}
+
+element.addEventListener('click', ({ target }) => target.closest('[data-play]') && play(!playing));
+watch('value', begin);
+begin();
