@@ -34,8 +34,9 @@ def open_checkpoint(options: argparse.Namespace) -> "Classifier":
 
 def print_checkpoint(options: argparse.Namespace, classifier: "Classifier") -> None:
     """On stderr, so that stdout holds the answers alone."""
-    from resnet_demo.runs.text import checkpoint_text
+    from resnet_demo.runs.text import calibration_text, checkpoint_text
 
     if not options.json:
         name = classifier.run_id or options.checkpoint
         print(f"{name}: {checkpoint_text(classifier.info)}", file=sys.stderr)
+        print(f"Its probabilities are {calibration_text(classifier.info)}.", file=sys.stderr)

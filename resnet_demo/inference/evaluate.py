@@ -11,6 +11,8 @@ from resnet_demo.inference.predictor import BATCH, Classifier
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
+from resnet_demo.runs.metrics import expected_calibration_error
+from resnet_demo.runs.text import calibration_text
 from resnet_demo.text import printable
 
 
@@ -40,11 +42,15 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
     """The same for data in memory, whose classes are the checkpoint's."""
     total = len(dataset.test_labels)
     answers = torch.empty(total, dtype=torch.int64)
-    confidences = torch.empty(total, dtype=torch.float64)
+    confidences, raw = torch.empty(2, total, dtype=torch.float64)
     for start in range(0, total, BATCH):
         chosen = slice(start, start + BATCH)
-        confidences[chosen], answers[chosen] = classifier.logits(dataset.test_images[chosen]).double().softmax(1).max(1)
+        logits = classifier.logits(dataset.test_images[chosen]).double()
+        confidences[chosen], answers[chosen] = (logits / classifier.info.temperature).softmax(1).max(1)
+        raw[chosen] = logits.softmax(1).max(1).values
         yield Progress("evaluating", min(start + BATCH, total), total)
+    correct = (answers == dataset.test_labels).numpy()
+    calibrated = classifier.info.calibration is not None
     return Evaluation(
         classes=dataset.classes,
         labels=dataset.test_labels.numpy(),
@@ -54,6 +60,8 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         epoch=classifier.info.epoch,
         step=classifier.info.step,
         split=classifier.info.split,
+        uncalibrated_error=expected_calibration_error(raw.numpy(), correct) if calibrated else None,
+        calibration=calibration_text(classifier.info),
         warnings=(*dataset.warnings, *_other_images(classifier.info, dataset)),
     )
 

@@ -47,6 +47,7 @@ class Prediction:
             "run": self.run_id,
             "epoch": self.info.epoch,
             "accuracy": self.info.accuracy,
+            "calibrated": self.info.calibration is not None,
             "inverted": self.inverted,
             "trimmed": self.trimmed,
             "classes": [{"class": name, "probability": share} for name, share in self.ranked[:top_k]],
@@ -74,11 +75,15 @@ class Classifier:
         prepared = [prepare(image, self.info.light_on_dark) for image in images]
         if not prepared:
             return []
-        shares = self.logits(to_tensor([seen for seen, _ in prepared])).softmax(1)
+        shares = self.probabilities(to_tensor([seen for seen, _ in prepared]))
         return [
             Prediction(self._ranked(row), seen, inverted, self.info, self.run_id)
             for row, (seen, inverted) in zip(shares, prepared, strict=True)
         ]
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """uint8 (N, 3, 32, 32) -> float64 (N, classes), calibrated where the checkpoint is. Raises CheckpointError."""
+        return (self.logits(images).double() / self.info.temperature).softmax(1)
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:

@@ -22,6 +22,20 @@ class CheckpointError(UserError):
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """A temperature that the logits are divided by (Guo et al. 2017, arXiv:1706.04599), fitted on held-out images."""
+
+    images: int  # held-out ones that it was fitted on
+    temperature: float
+    error_before: float  # expected calibration error on these images without it, 0..1
+    error_after: float
+
+    def is_plausible(self) -> bool:
+        numbers = (self.images, self.temperature, self.error_before, self.error_after)
+        return all(is_number(number) for number in numbers) and self.temperature > 0
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """What it takes to build the network again and to read its answers. A field that comes later has a default: what
     its absence meant."""
@@ -40,6 +54,13 @@ class ModelInfo:
     digest: str = field(default="", compare=False)  # as read from the file, of its weights too; '' where there is none
     split: str = "by_position"  # how a folder's images were shared out; earlier versions knew no other way
     tested_on: str = ""  # Dataset.test_digest(); '' where an earlier version wrote the file
+    held_out: int | None = None  # images that were neither trained on nor tested on; None: an earlier version's file
+    calibration: Calibration | None = None  # after the last measured epoch
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by: 1 where nothing was fitted."""
+        return self.calibration.temperature if self.calibration else 1.0
 
     def to_metadata(self) -> dict[str, str]:
         """safetensors metadata are strings. The digest is added by who knows the weights."""
@@ -61,6 +82,8 @@ class ModelInfo:
             # Earlier versions wrote a class as the disk had its folder's name.
             if isinstance(values["classes"], list):
                 values["classes"] = [name_of_class(name) for name in values["classes"]]
+            if (fitted := values.get("calibration")) is not None:
+                values["calibration"] = Calibration(**fitted)
             digest = metadata["digest"] if written_by == MODEL_FORMAT else ""
             values = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
             info = cls(**values, digest=digest)
@@ -93,7 +116,8 @@ class ModelInfo:
             and all(is_number(number) for number in numbers)
             and (len(self.mean), len(self.std)) == (3, 3)
             and min(self.std) > 0
-            and (self.accuracy is None or is_number(self.accuracy))
+            and all(number is None or is_number(number) for number in (self.accuracy, self.held_out))
+            and (self.calibration is None or self.calibration.is_plausible())
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from resnet_demo.data.dataset import BY_POSITION
 from resnet_demo.files import read_json, replace_json
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.metrics import expected_calibration_error
 
 EVALUATION_FORMAT = 1
 FILE_NAME = "evaluation.json"
@@ -19,7 +20,9 @@ class Evaluation:
     """Of N test images: what each is, what it was taken for, and how sure the network was.
 
     `step` and `epoch` are the checkpoint's, `data` is the source that the images are of, `split` how a folder's were
-    shared out; `warnings` say what was left out, and whether it was tested on other images while it learned.
+    shared out. `calibration` says which temperature the checkpoint has, or why none ('' in earlier versions' files);
+    `uncalibrated_error` is the expected calibration error without it, None where it has none. `warnings` say what was
+    left out, and whether it was tested on other images while it learned.
     """
 
     classes: tuple[str, ...]
@@ -30,6 +33,8 @@ class Evaluation:
     epoch: int
     step: int
     split: str = BY_POSITION
+    uncalibrated_error: float | None = None
+    calibration: str = ""
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -72,6 +77,8 @@ class Evaluation:
         return {
             "accuracy": self.accuracy,
             "images": self.images,
+            "calibration_error": expected_calibration_error(self.confidences, self.correct),
+            "uncalibrated_error": self.uncalibrated_error,
             "classes": [{"class": name, "images": sum(row), "accuracy": share} for name, row, share in rows],
             "confusion": self.confusion.tolist(),
             "warnings": list(self.warnings),
@@ -104,6 +111,8 @@ def save_evaluation(run: RunDirectory, evaluation: Evaluation) -> None:
         "epoch": evaluation.epoch,
         "step": evaluation.step,
         "split": evaluation.split,
+        "uncalibrated_error": evaluation.uncalibrated_error,
+        "calibration": evaluation.calibration,
         "warnings": list(evaluation.warnings),
         "classes": list(evaluation.classes),
         "labels": evaluation.labels.tolist(),
@@ -128,6 +137,8 @@ def load_evaluation(run: RunDirectory) -> Evaluation | None:
             epoch=int(stored["epoch"]),
             step=int(stored["step"]),
             split=str(stored.get("split", BY_POSITION)),
+            uncalibrated_error=None if (error := stored.get("uncalibrated_error")) is None else float(error),
+            calibration=str(stored.get("calibration", "")),
             warnings=tuple(str(warning) for warning in stored.get("warnings", ())),
         )
     except (LookupError, TypeError, ValueError, OverflowError):

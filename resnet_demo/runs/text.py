@@ -102,3 +102,17 @@ def accuracy_text(info: ModelInfo) -> str:
     if info.accuracy is None:
         return "test accuracy not yet measured"
     return f"test accuracy {percent(info.accuracy)} after epoch {info.epoch}"
+
+
+def calibration_text(info: ModelInfo) -> str:
+    """Whether probabilities can be trusted: 'calibrated on 2,000 held-out images (temperature 0.71)', or why not."""
+    if info.calibration:
+        return (
+            f"calibrated on {plural(info.calibration.images, 'held-out image')} "
+            f"(temperature {info.calibration.temperature:.2f})"
+        )
+    if info.held_out is None:
+        return "not calibrated: an earlier version wrote this checkpoint"
+    if info.held_out == 0:
+        return "not calibrated: its run held out no images"
+    return "not calibrated: no epoch has been measured yet, or no held-out image was answered wrongly"

@@ -26,12 +26,13 @@ def count_batches(part: LabelledImages, size: int, processes: Processes) -> int:
 
 def batches_in_order(
     part: LabelledImages, size: int, normalise: Normalise, processes: Processes
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every image once, shared out among the processes; the last batch may leave a process without any."""
+) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Every image once, shared out among the processes: their places in `part`, the images, normalised, and their
+    labels. The last batch may leave a process without any."""
     stretch = size * processes.size
     for start in range(0, len(part), stretch):
         chosen = slice(start + processes.rank, start + stretch, processes.size)
-        yield normalise(part.images[chosen]), part.labels[chosen]
+        yield chosen, normalise(part.images[chosen]), part.labels[chosen]
 
 
 @torch.no_grad()
@@ -42,8 +43,7 @@ def evaluation_logits(network: nn.Module, choice: DeviceChoice, images: Tensor) 
         return network(images).float()
 
 
-def evaluate_batch(network: nn.Module, choice: DeviceChoice, images: Tensor, labels: Tensor) -> Tensor:
+def loss_and_correct(logits: Tensor, labels: Tensor) -> Tensor:
     """Summed loss (without label smoothing) and correct answers, (2,) on the device."""
-    logits = evaluation_logits(network, choice, images)
     loss = nn.functional.cross_entropy(logits, labels, reduction="sum")
     return torch.stack([loss, (logits.argmax(1) == labels).sum()])

@@ -5,6 +5,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import torch
@@ -14,11 +15,13 @@ from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Drawn
 from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
 from resnet_demo.errors import UserError
+from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.text import name_of_class
+from resnet_demo.training.calibration import calibrate
 from resnet_demo.training.cuda_graph import CapturedStep, CudaGraphError
 from resnet_demo.training.device import DeviceChoice
 from resnet_demo.training.distributed import SINGLE_PROCESS, Processes
@@ -26,9 +29,9 @@ from resnet_demo.training.ema import ema_steps_due, update_ema
 from resnet_demo.training.evaluation import (
     batches_in_order,
     count_batches,
-    evaluate_batch,
     evaluation_batch,
     evaluation_logits,
+    loss_and_correct,
 )
 from resnet_demo.training.optimizer import load_optimizer_state, make_optimizer, optimizer_state, set_learning_rate
 from resnet_demo.training.whitening import IMAGES, whiten
@@ -110,6 +113,7 @@ class Trainer:
         self._resumed = False
         self._resume_warnings: tuple[str, ...] = ()
         self.last_accuracy: float | None = None  # on the test images, after the last evaluated epoch
+        self.calibration: Calibration | None = None  # on the held-out images, after that epoch
 
     def _whiten_stem(self) -> None:
         """Not where no norm takes out the filters' size, which is chosen for one that does."""
@@ -223,11 +227,15 @@ class Trainer:
         total = sum(count_batches(part, size, self.processes) for part in (self.validation, self.test))
         results, done = [], 0
         self.processes.broadcast_tensors(self.averaged.buffers())  # each has its own statistics of the norms
+        answers = torch.zeros(len(self.validation), len(self.classes), device=self.choice.device)
         for part in (self.validation, self.test):
             sums = torch.zeros_like(self.sums[:2])
-            for images, labels in batches_in_order(part, size, self.normalise, self.processes):
+            for chosen, images, labels in batches_in_order(part, size, self.normalise, self.processes):
                 if len(labels):
-                    sums += evaluate_batch(self.averaged, self.choice, images, labels).to(sums.dtype)
+                    logits = evaluation_logits(self.averaged, self.choice, images)
+                    sums += loss_and_correct(logits, labels).to(sums.dtype)
+                    if part is self.validation:
+                        answers[chosen] = logits
                 done += 1
                 yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
             self.processes.all_reduce_sum(sums)
@@ -243,8 +251,11 @@ class Trainer:
             validation_loss=validation_loss,
             validation_accuracy=validation_accuracy,
         )
+        if len(answers):  # of each image one process has the answer, the others zeros
+            self.processes.all_reduce_sum(answers)
         self.epochs_done += 1
         self.last_accuracy = test_accuracy
+        self.calibration = calibrate(answers, self.validation.labels)
         yield ended
 
     def probabilities(self, images: Tensor) -> Tensor:
@@ -276,6 +287,7 @@ class Trainer:
             "sums": self.sums,
             "elapsed_s": self.position()["elapsed_s"],
             "last_accuracy": self.last_accuracy,
+            "calibration": asdict(self.calibration) if self.calibration else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -306,6 +318,8 @@ class Trainer:
         self.sums.copy_(state["sums"])
         self.epochs_done, self.step = state["epochs_done"], state["step"]
         self.elapsed_s, self.last_accuracy = state["elapsed_s"], state["last_accuracy"]
+        fitted = state.get("calibration")  # which the states of before have not
+        self.calibration = Calibration(**fitted) if fitted else None
         self._resumed = True
 
     def _refuse_other_settings(self, saved: TrainConfig) -> None:

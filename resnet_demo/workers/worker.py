@@ -348,6 +348,8 @@ class Worker:
             accuracy=trainer.last_accuracy,
             split=config.split,
             tested_on=trainer.test_digest,
+            held_out=len(trainer.validation),
+            calibration=trainer.calibration,
         )
 
 

@@ -10,7 +10,8 @@ from resnet_demo.data.digits import load_digits
 from resnet_demo.data.sources import DataError, drain, load_dataset
 from resnet_demo.inference.evaluate import evaluate, evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, ModelInfo
+from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, Calibration, CheckpointError, ModelInfo
+from resnet_demo.runs.metrics import expected_calibration_error
 from tests.support.checkpoints import DIGITS, INFO, network
 from tests.support.image_folders import fill, noise_image
 
@@ -38,6 +39,23 @@ def test_every_test_image_is_counted_once_as_the_network_answers(tiny_dataset):
     assert evaluation.confidences == pytest.approx(shares.numpy(), abs=1e-5)
     assert (evaluation.step, evaluation.epoch, evaluation.data) == (INFO.step, INFO.epoch, tiny_dataset.source)
     assert (steps[-1].phase, steps[-1].done, steps[-1].total) == ("evaluating", 30, 30)
+
+
+def test_a_temperature_changes_how_sure_it_is_and_no_answer(tiny_dataset):
+    info = replace(INFO, classes=tiny_dataset.classes, held_out=50)
+    fitted = replace(info, calibration=Calibration(50, 0.5, 0.2, 0.1))
+    plain, calibrated = (
+        drained(evaluate_dataset(Classifier(network(classes=3), one), tiny_dataset))[1] for one in (info, fitted)
+    )
+    logits = Classifier(network(classes=3), info).logits(tiny_dataset.test_images).double()
+    assert calibrated.answers.tolist() == plain.answers.tolist()
+    assert plain.confidences == pytest.approx(logits.softmax(1).max(1).values.numpy())
+    assert calibrated.confidences == pytest.approx((logits / 0.5).softmax(1).max(1).values.numpy())
+    without = expected_calibration_error(plain.confidences, plain.correct)
+    assert calibrated.uncalibrated_error == pytest.approx(without) and plain.uncalibrated_error is None
+    assert calibrated.as_dict()["uncalibrated_error"] == pytest.approx(without)
+    assert calibrated.calibration == "calibrated on 50 held-out images (temperature 0.50)"
+    assert "no epoch has been measured" in plain.calibration
 
 
 def test_the_data_it_learned_from_are_found_by_name(tmp_path):

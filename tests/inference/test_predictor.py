@@ -13,7 +13,7 @@ from resnet_demo.data.batches import Normalise
 from resnet_demo.inference import predictor as module
 from resnet_demo.inference.predictor import Classifier, Predictor
 from resnet_demo.models.checkpoint import save_model
-from resnet_demo.models.checkpoint_info import CheckpointError
+from resnet_demo.models.checkpoint_info import Calibration, CheckpointError
 from resnet_demo.runs.directory import RunError
 from tests.support.checkpoints import DIGITS, INFO, make_run, network
 
@@ -27,6 +27,16 @@ def written_seven(ink: str, paper: str) -> Image.Image:
     image = Image.new("RGB", (64, 64), paper)
     ImageDraw.Draw(image).line([(16, 12), (48, 12), (28, 54)], fill=ink, width=6)
     return image
+
+
+def test_probabilities_are_calibrated_where_the_checkpoint_is(classifier):
+    fitted = Classifier(network(), replace(INFO, calibration=Calibration(90, 2.5, 0.2, 0.1)))
+    plain, calibrated = (one.classify(noise()) for one in (classifier, fitted))
+    assert (plain.as_dict()["calibrated"], calibrated.as_dict()["calibrated"]) == (False, True)
+    before, after = dict(plain.ranked), dict(calibrated.ranked)
+    assert list(before) == list(after)
+    powers = {name: share ** (1 / 2.5) for name, share in before.items()}
+    assert after == pytest.approx({name: power / sum(powers.values()) for name, power in powers.items()})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from resnet_demo.models.checkpoint import in_bfloat16, load_model, load_weights, save_model, save_weights
-from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, read_model_info
+from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, Calibration, CheckpointError, ModelInfo, read_model_info
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.resume_state import load_state, save_state
 from tests.support.checkpoints import INFO, network
@@ -49,6 +49,25 @@ def test_a_model_comes_back_as_it_was(saved):
     found = model.state_dict()
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_its_calibration_comes_back_and_an_older_file_has_none(tmp_path):
+    path, fitted = tmp_path / "m.safetensors", Calibration(2000, 0.71, 0.069, 0.012)
+    save_model(path, network(), replace(INFO, held_out=2000, calibration=fitted))
+    info = read_model_info(path)
+    assert (info.calibration, info.held_out, info.temperature) == (fitted, 2000, 0.71)
+    older = {k: v for k, v in info.to_metadata().items() if k not in ("held_out", "calibration")}
+    info = ModelInfo.from_metadata({**older, "digest": ""})
+    assert (info.calibration, info.held_out, info.temperature) == (None, None, 1.0)
+
+
+@pytest.mark.parametrize("temperature", ["0.0", "-1.0", "NaN", "1e400", '"1"', "null", "[1.0]"])
+def test_a_calibration_that_cannot_be_is_damage(temperature):
+    fitted = f'{{"images": 9, "temperature": {temperature}, "error_before": 0.1, "error_after": 0.1}}'
+    for text in (fitted, "7", "[]", "{}", '{"images": 1}'):
+        metadata = {**INFO.to_metadata(), "digest": "", "calibration": text}
+        with pytest.raises(CheckpointError, match="description is damaged"):
+            ModelInfo.from_metadata(metadata)
 
 
 def test_channels_last_weights_are_saved_too(tmp_path):

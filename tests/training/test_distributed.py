@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from resnet_demo.data.batches import draw_epoch, make_batch
+from resnet_demo.data.batches import draw_epoch, make_batch, to_tensor
 from resnet_demo.data.images import load_image
 from resnet_demo.data.sources import load_dataset
 from resnet_demo.inference.predictor import Classifier
@@ -127,12 +127,14 @@ def test_two_processes_train_as_one_and_leave_one_run(store, config, tmp_path):
 
     losses, first = emulated(config, digits(tmp_path))
     assert [point.train_loss for point in run.view().metrics] == pytest.approx(losses, rel=1e-5)
-    model, _ = load_model(run.model_path)
+    model, info = load_model(run.model_path)
     for name, tensor in first.model.state_dict().items():  # with it the norms' statistics: the first process's
         torch.testing.assert_close(model.state_dict()[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
     ended = next(event for event in first._evaluate_epoch() if isinstance(event, events.EpochEnded))
     assert run.view().epochs[0].test_loss == pytest.approx(ended.test_loss, rel=1e-4)
     assert run.view().epochs[0].test_accuracy == ended.test_accuracy
+    assert info.held_out == len(first.validation) == info.calibration.images
+    assert info.calibration.temperature == pytest.approx(first.calibration.temperature, rel=1e-3)
 
 
 def test_the_first_process_alone_is_asked_about_the_pinned_image(store, config, tmp_path):
@@ -144,8 +146,9 @@ def test_the_first_process_alone_is_asked_about_the_pinned_image(store, config, 
     assert told(run).replace("a", "") == "SmmmmEcmmmmEc."
     answers = {answer.step: answer for answer in run.view().predictions}
     assert {0, 4, 8} <= answers.keys() and len(answers) == len(run.view().predictions)
-    ranked = dict(Classifier.from_file(run.model_path).classify(load_image(run.pinned_path)).ranked)
-    assert answers[8].probabilities == pytest.approx([ranked[str(digit)] for digit in range(10)], abs=2e-5)
+    image = to_tensor([load_image(run.pinned_path)])
+    wanted = Classifier.from_file(run.model_path).logits(image).softmax(1)[0]  # not calibrated, while it learns
+    assert answers[8].probabilities == pytest.approx(wanted.tolist(), abs=2e-5)
 
 
 def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(store, config, tmp_path):

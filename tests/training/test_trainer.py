@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnet_demo.data.statistics import channel_statistics
 from resnet_demo.runs import events
+from resnet_demo.training.calibration import calibrate
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.evaluation import evaluation_batch
 from resnet_demo.training.trainer import Trainer, TrainingError
@@ -260,9 +261,27 @@ def test_without_averaging_the_network_itself_is_evaluated(make_trainer):
 
 
 def test_where_nothing_is_held_out_nothing_is_claimed(make_trainer):
-    stream = make_trainer(epochs=1, validation_images=0).run()
-    ended = next(event for event in stream if isinstance(event, events.EpochEnded))
+    trainer = make_trainer(epochs=1, validation_images=0)
+    ended = next(event for event in trainer.run() if isinstance(event, events.EpochEnded))
     assert (ended.validation_loss, ended.validation_accuracy) == (None, None)
+    assert trainer.calibration is None and trainer.state_dict()["calibration"] is None
+
+
+def test_each_epoch_is_calibrated_on_the_held_out_images(make_trainer):
+    """As the averaged network answers then; a resumed trainer has it before its next epoch ends."""
+    trainer, found = make_trainer(learning_rate=1e-6), []
+    for event in trainer.run():
+        if isinstance(event, events.EpochEnded):
+            with torch.no_grad():
+                logits = trainer.averaged.eval()(trainer.normalise(trainer.validation.images))
+            wanted = calibrate(logits, trainer.validation.labels)
+            assert trainer.calibration.images == len(trainer.validation) == 18
+            assert trainer.calibration.temperature == pytest.approx(wanted.temperature, rel=1e-3)
+            resumed = make_trainer(learning_rate=1e-6)
+            resumed.load_state_dict(copy.deepcopy(trainer.state_dict()))
+            assert resumed.calibration == trainer.calibration
+            found.append(trainer.calibration)
+    assert len(found) == 2
 
 
 def test_bfloat16_on_the_cpu_learns_too(make_trainer, colours_config, tiny_dataset):

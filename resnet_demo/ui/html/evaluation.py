@@ -8,15 +8,15 @@ from PIL import Image
 from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.data.known import data_label
 from resnet_demo.inference.evaluation_jobs import ANSWERS, JobState
-from resnet_demo.inference.metrics import (
+from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.evaluation import Evaluation
+from resnet_demo.runs.metrics import (
     class_metrics,
     expected_calibration_error,
     most_confused,
     reliability,
     wilson_interval,
 )
-from resnet_demo.runs.directory import Progress
-from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.text import PHASES, amount
 from resnet_demo.text import percent, plural
 from resnet_demo.ui.html.chart import Axis, Series, line_chart
@@ -87,10 +87,25 @@ def _headline(evaluation: Evaluation, step: int | None) -> str:
         f'<p class="evaluate-headline"><strong>{percent(evaluation.accuracy)}</strong> of '
         f"{evaluation.images:,} test images of {escape(data_label(evaluation.data))} are right "
         f"(95 % interval {percent(low)} to {percent(high)}), at step {evaluation.step:,}.{older}</p>"
-        f'<p class="hint">Its confidence is off by {100 * error:.1f} percentage points on average (expected '
-        "calibration error), and it is "
-        f"{leaning}: {percent(float(evaluation.confidences.mean()))} sure, {percent(evaluation.accuracy)} right.</p>"
+        f'<p class="hint">Its confidence is off by {_points(error)} percentage points on average (expected '
+        f"calibration error){_uncalibrated(evaluation)}, and it is {leaning}: "
+        f"{percent(float(evaluation.confidences.mean()))} sure, {percent(evaluation.accuracy)} right."
+        f"{_how_calibrated(evaluation)}</p>"
     )
+
+
+def _uncalibrated(evaluation: Evaluation) -> str:
+    error = evaluation.uncalibrated_error
+    return "" if error is None else f"; without its temperature it would be {_points(error)}"
+
+
+def _how_calibrated(evaluation: Evaluation) -> str:
+    """An earlier version's evaluation does not say."""
+    return f" Its probabilities are {escape(evaluation.calibration)}." if evaluation.calibration else ""
+
+
+def _points(error: float) -> str:
+    return f"{100 * error:.1f}"
 
 
 # --- the confusion matrix -------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The report of an evaluation: nothing unescaped, every count there, and a sentence where a matrix is too large."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -26,6 +27,15 @@ def test_every_count_stands_in_its_cell():
     counts = {b.get("data-cell"): b.text for b in tree.iter("button") if b.text.isdecimal()}
     assert counts == {"0,0": "1", "0,1": "1", "1,0": "1", "1,1": "2", "2,2": "1"}
     assert "evaluate again" not in html
+
+
+def test_what_a_temperature_has_brought_is_told():
+    fitted = replace(evaluation(), uncalibrated_error=0.0694, calibration="calibrated on 2,000 held-out images")
+    html = report_html(fitted, step=34)
+    assert "without its temperature it would be 6.9" in html
+    assert "Its probabilities are calibrated on 2,000 held-out images." in html
+    earlier = report_html(evaluation(), step=34)
+    assert "temperature" not in earlier and "Its probabilities" not in earlier
 
 
 def test_names_of_classes_are_escaped():

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from resnet_demo.inference.metrics import (
+from resnet_demo.runs.metrics import (
     class_metrics,
     expected_calibration_error,
     most_confused,
