@@ -5,7 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.text import accuracy_text, checkpoint_text
+from resnet_demo.runs.text import accuracy_text, calibration_text, checkpoint_text
 from resnet_demo.text import percent
 from resnet_demo.ui.images import data_url
 
@@ -54,7 +54,8 @@ def answer_html(prediction: "Prediction", run: str) -> str:
     verdict = (
         f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> <span>with {probability} '
         f'probability</span></p><p class="classify-who">Checkpoint: <b>{escape(run)}</b><br>'
-        f"{_unbroken(escape(checkpoint_text(prediction.info)))}</p>{note}"
+        f"{_unbroken(escape(checkpoint_text(prediction.info)))}<br>Its probabilities are "
+        f"{escape(calibration_text(prediction.info))}.</p>{note}"
     )
     image = (
         f'<img src="{data_url(prediction.seen)}" alt="The image at 32 by 32 pixels, as the network saw it">'
@@ -109,13 +110,22 @@ def _unanswered(info: ModelInfo) -> str:
     return _bars([(name, None) for name in info.classes[:SHOWN]])
 
 
+def _why(name: str, share: float | None) -> str:
+    label = escape(name)
+    hidden = "" if share is not None else ' hidden aria-hidden="true"'
+    return (
+        f'<button type="button" class="classify-why" data-why="{label}" title="What speaks for {label}?"{hidden}>Why?'
+        "</button>"
+    )
+
+
 def _bars(ranked: Sequence[tuple[str, float | None]]) -> str:
     """A row for each class; without probabilities as long as nothing was asked."""
     answered = "" if ranked[0][1] is None else " classify-answered"
     rows = "".join(
         f'<li><span class="classify-name">{escape(name)}</span><span class="classify-bar">'
         f'<span style="width:{100 * (share or 0):.2f}%"></span></span>'
-        f'<span class="classify-share">{percent(share)}</span></li>'
+        f'<span class="classify-share">{percent(share)}</span>{_why(name, share)}</li>'
         for name, share in ranked
     )
     return f'<ol class="classify-bars{answered}">{rows}</ol>'

@@ -19,15 +19,18 @@ from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.html import answer
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.examples import ExamplesPanel
+from resnet_demo.ui.tabs.why import WhyPanel
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction, Predictor
 
-# The button is part of the card, so that nothing moves when it goes.
-TO_TRAIN = """
+# The buttons are part of the card, so that nothing moves when they go.
+ON_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('[data-to-train]')) trigger('click');
+  const button = event.target.closest('[data-why]');
+  if (button) trigger('select', {label: button.dataset.why});
 });
 """
 
@@ -82,7 +85,8 @@ class ClassifyTab:
                 )
                 self.known = _html(answer.known_html(info), "classify-known")
             with gr.Column(elem_classes="classify-says"):
-                self.answer = _html(answer.empty_html(info), "classify-answer", js_on_load=TO_TRAIN)
+                self.answer = _html(answer.empty_html(info), "classify-answer", js_on_load=ON_CLICK)
+                self.why = WhyPanel(self.store)
             with gr.Column(elem_classes="classify-who-answers"):
                 self.run = gr.Dropdown(
                     _choices(checkpoints, info),
@@ -95,8 +99,9 @@ class ClassifyTab:
 
     def _wire(self) -> None:
         question = [self.image, self.run, self.trim]
+        asked = [self.image.change, self.run.input, self.trim.input, self.again.click, self.first.change]
         gr.on(
-            [self.image.change, self.run.input, self.trim.input, self.again.click, self.first.change],
+            asked,
             self.show_answer,
             question,
             self.answer,
@@ -106,6 +111,7 @@ class ClassifyTab:
             api_visibility="undocumented",
             **ASK,
         )
+        self.why.wire(self.answer, question, asked, ASK)
         self.run.change(self.show_known, self.run, self.known, api_name="show_known", **POLL_EVENT, **RAW_INPUTS)
         gr.on(
             [],

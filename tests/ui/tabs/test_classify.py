@@ -16,6 +16,7 @@ from PIL import Image
 from resnet_demo.data.images import load_image
 from resnet_demo.inference.predictor import Predictor
 from resnet_demo.models.checkpoint import save_model
+from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import checkpoint_text
 from resnet_demo.ui.html.answer import SHOWN, answer_html, choice_label, empty_html, known_html
@@ -327,6 +328,23 @@ def test_the_card_shows_what_the_network_saw_and_says_when_it_inverted(store, tm
     card = answer_html(predictor.classify(dark), "digits")
     assert "Inverted" not in card
     assert 'src="data:image/png;base64,' in card and card.count("<li>") == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "not calibrated: an earlier version wrote this checkpoint"),
+        ({"held_out": 0}, "not calibrated: its run held out no images"),
+        ({"held_out": 9}, "not calibrated: no epoch has been measured yet"),
+        (
+            {"calibration": Calibration(2000, 0.714, 0.07, 0.01)},
+            "calibrated on 2,000 held-out images (temperature 0.71)",
+        ),
+    ],
+)
+def test_the_card_says_whether_its_probabilities_are_calibrated(store, image, changes, said):
+    make_run(store, "run-1", replace(INFO, **changes))
+    assert f"Its probabilities are {said}" in answer_html(Predictor(store).classify(load_image(image)), "run-1")
 
 
 def test_many_classes_are_cut_to_the_likeliest(store, image):

@@ -1,0 +1,99 @@
+"""Why an image is taken for a class, and how that came about, as HTML: pure functions. Imports neither gradio nor
+torch."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from resnet_demo.data.framing import fit
+from resnet_demo.text import percent
+from resnet_demo.ui.images import data_url
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.inference.explain import GradCam, Occlusion
+
+SIDE = 256  # pixels of a map that is shown
+MARK = (224, 0, 150)  # neither of the colours that have a meaning
+MOST_OPAQUE = 0.75
+FADED = 0.35  # how far the image behind is faded to grey
+
+
+def marked(image: Image.Image, places: np.ndarray) -> Image.Image:
+    """The RGB image as the network saw it, each pixel enlarged, with what `places` (32, 32), 0..1, marks."""
+    square = fit(image).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    grey = Image.blend(square, square.convert("L").convert("RGB"), FADED)
+    opacity = Image.fromarray((255 * MOST_OPAQUE * places.clip(0, 1)).astype(np.uint8)).resize(
+        square.size, Image.Resampling.BICUBIC
+    )
+    return Image.composite(Image.new("RGB", square.size, MARK), grey, opacity)
+
+
+def why_html(image: Image.Image, cam: "GradCam", occlusion: "Occlusion", epochs: int) -> str:
+    """Both maps side by side; a button for the film where the run has kept at least two checkpoints (`epochs`)."""
+    label = escape(cam.label)
+    falls = occlusion.map.clip(0)
+    control = falls / falls.max() if falls.max() > 0 else falls
+    film = (
+        f'<button type="button" class="why-film" data-film="{label}">Film: how this moved over {epochs} kept '
+        "checkpoints</button>"
+        if epochs > 1
+        else ""
+    )
+    return (
+        f'<div class="why"><h3>What speaks for <b>{label}</b>, {_share(cam)}</h3><div class="why-maps">'
+        f"{_figure(marked(image, cam.map), 'why-map', _cam_words(cam))}"
+        f"{_figure(marked(image, control), 'why-map', _occlusion_words(occlusion))}</div>{film}</div>"
+    )
+
+
+def _cam_words(cam: "GradCam") -> str:
+    where = f"stage {cam.stage} of {cam.stages}, {cam.side} × {cam.side} places"
+    if not cam.map.any():
+        return f"<b>Grad-CAM</b> ({where}): at this depth nothing in the image speaks for it."
+    deeper = " Deeper maps are too small to say where." if cam.stage < cam.stages else ""
+    return f"<b>Grad-CAM</b> ({where}): what the network's gradients go by.{deeper}"
+
+
+def _occlusion_words(occlusion: "Occlusion") -> str:
+    points = 100 * occlusion.largest_fall
+    if points < 0.5:
+        return "<b>Covering</b> (the control): no covered square lowers its probability."
+    return (
+        "<b>Covering</b> (the control): squares of 8 × 8 of the 32 × 32 pixels are covered in turn. Marked is where "
+        f"its probability falls, by up to {points:.0f} points."
+    )
+
+
+def film_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
+    """All frames at once, so that the slider asks nobody; the last one is shown first."""
+    last = len(frames) - 1
+    shown = "".join(
+        f'<figure class="why-frame" {"" if number == last else "hidden"}>'
+        f'<img src="{data_url(marked(image, frame.map))}" alt="Grad-CAM {_when(frame)}">'
+        f"<figcaption>{_when(frame).capitalize()}: <b>{escape(frame.label)}</b> {_share(frame)}</figcaption></figure>"
+        for number, frame in enumerate(frames)
+    )
+    return (
+        f'<div class="why"><h3>How the network came to look there</h3><div class="why-reel">{shown}</div>'
+        f'<label class="why-slider">Kept checkpoints, from the first to the last<input type="range" min="0" '
+        f'max="{last}" step="1" value="{last}" aria-label="checkpoint"></label></div>'
+    )
+
+
+def problem_html(sentence: str) -> str:
+    return f'<p class="hint" role="alert">{escape(sentence)}</p>'
+
+
+def _figure(image: Image.Image, name: str, words: str) -> str:
+    return f'<figure class="{name}"><img src="{data_url(image)}" alt=""><figcaption>{words}</figcaption></figure>'
+
+
+def _when(cam: "GradCam") -> str:
+    return f"after epoch {cam.info.epoch}" if cam.info.epoch else f"at step {cam.info.step:,}"
+
+
+def _share(cam: "GradCam") -> str:
+    return percent(cam.probability).replace(" %", "\u00a0%")

@@ -1,0 +1,93 @@
+"""The part of the Classify tab that says why: on demand, for one class of the answer that is shown."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from resnet_demo.errors import UserError
+from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
+from resnet_demo.runs.watcher import NEWEST
+from resnet_demo.ui.html import why
+from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
+
+# The slider chooses among frames that are here already.
+ASK_FOR_FILM = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-film]');
+  if (button) trigger('select', {label: button.dataset.film});
+});
+"""
+SLIDE = """
+element.addEventListener('input', (event) => {
+  element.querySelectorAll('.why-frame').forEach((frame, place) => { frame.hidden = place != event.target.value; });
+});
+"""
+
+
+class WhyPanel:
+    """Built where it is called; then call `wire`."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.why = gr.HTML("", elem_id="classify-why", elem_classes="classify-html", js_on_load=ASK_FOR_FILM)
+        self.film = gr.HTML("", elem_id="classify-film", elem_classes="classify-html", js_on_load=SLIDE)
+
+    def wire(self, answer: gr.HTML, question: list, asked: list, limits: dict[str, Any]) -> None:
+        """`answer` is triggered with the class in question, `question` is image, run and trim, and `asked` are the
+        events after which another answer comes."""
+        self._cache = question[0].GRADIO_CACHE
+        shown = [self.why, self.film]
+        quiet = {"show_progress": "minimal", "api_visibility": "undocumented", **limits}
+        answer.select(self.explain, question, shown, api_name="explain", **quiet)
+        self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
+        gr.on(asked, lambda: ["", ""], None, shown, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
+
+    def explain(self, image: Any, chosen: Any, trim: Any, event: gr.EventData) -> list[str]:
+        """Two maps for the class that was clicked; a raw request may name anything."""
+        try:
+            decoded = uploaded_image(image, self._cache, trim is not False).image
+            run = self._run(chosen)
+            import_torch()
+            from resnet_demo.inference.explain import Explainer
+
+            explainer, label = Explainer.from_file(run.model_path), _label(event)
+            maps = explainer.grad_cam(decoded, label), explainer.occlusion(decoded, label)
+            return [why.why_html(decoded, *maps, len(_kept(run))), ""]
+        except UserError as error:
+            return [why.problem_html(str(error)), ""]
+
+    def show_film(self, image: Any, chosen: Any, trim: Any, event: gr.EventData) -> str:
+        """One map for each checkpoint that the run has kept."""
+        try:
+            decoded = uploaded_image(image, self._cache, trim is not False).image
+            run = self._run(chosen)
+            import_torch()
+            from resnet_demo.inference.explain import film
+
+            return why.film_html(decoded, film(_kept(run), decoded, _label(event)))
+        except UserError as error:
+            return why.problem_html(str(error))
+
+    def _run(self, chosen: Any) -> RunDirectory:
+        """Raises RunError."""
+        if not isinstance(chosen, str):
+            raise RunError(NO_SUCH_RUN)
+        run = self.store.latest_model() if chosen == NEWEST else self.store.get(chosen)
+        if run is None:
+            raise RunError("There is no trained checkpoint yet. Start a training; the first comes in a minute.")
+        return run
+
+
+def _kept(run: RunDirectory) -> list[Path]:
+    """The epochs that are kept, and the checkpoint itself where it is of a later one."""
+    epochs, info = run.saved_epochs(), run.model_info()
+    newer = info is not None and (not epochs or info.epoch > epochs[-1])
+    return [*map(run.epoch_path, epochs), *([run.model_path] if newer else [])]
+
+
+def _label(event: gr.EventData) -> str:
+    sent = event._data if isinstance(event._data, dict) else {}
+    return str(sent.get("label", ""))

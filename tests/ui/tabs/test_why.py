@@ -1,0 +1,89 @@
+"""Why an image is taken for a class, on demand; a raw request may send anything."""
+
+import shutil
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+
+from resnet_demo.models.checkpoint import save_model
+from resnet_demo.ui.tabs.classify import NEWEST, ClassifyTab
+from tests.support.checkpoints import INFO, make_run, network
+from tests.support.image_folders import noise_image
+
+
+@pytest.fixture
+def panel(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    with gr.Blocks(analytics_enabled=False):
+        return ClassifyTab(store).why
+
+
+@pytest.fixture
+def upload(panel, tmp_path):
+    (tmp_path / "cache").mkdir(exist_ok=True)
+    noise_image(1).save(tmp_path / "cache" / "image.png")
+    return {"path": str(tmp_path / "cache" / "image.png")}
+
+
+def clicked(label) -> gr.EventData:
+    event = gr.EventData(None, None)
+    event._data = label if label is None else {"label": label}
+    return event
+
+
+def test_a_class_is_explained_by_both_maps_at_their_stage(store, panel, upload):
+    make_run(store, "run-1")
+    for run in (NEWEST, "run-1"):
+        maps, film = panel.explain(upload, run, True, clicked("dog"))
+        assert maps.count("data:image/png;base64,") == 2 and film == ""
+        assert "What speaks for <b>dog</b>" in maps and "stage 2 of 4, 4 × 4 places" in maps
+        assert "Grad-CAM" in maps and "control" in maps
+        assert "data-film" not in maps  # one checkpoint makes no film
+
+
+def test_the_film_has_a_frame_for_each_kept_checkpoint(store, panel, upload):
+    run = make_run(store, "run-1")
+    for epoch in (1, 2):
+        run.epochs_path.mkdir(exist_ok=True)
+        save_model(run.epoch_path(epoch), network(epoch), replace(INFO, epoch=epoch))
+    assert "over 2 kept" in panel.explain(upload, "run-1", True, clicked("dog"))[0]  # the run's own is epoch 2's
+    save_model(run.model_path, network(0), replace(INFO, epoch=3))
+    assert 'data-film="dog"' in (maps := panel.explain(upload, "run-1", True, clicked("dog"))[0])
+    assert "over 3 kept" in maps
+    film = panel.show_film(upload, "run-1", True, clicked("dog"))
+    assert film.count('class="why-frame"') == 3 and film.count("hidden") == 2 and 'max="2"' in film
+    assert [f"After epoch {epoch}" in film for epoch in (1, 2, 3, 4)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize("label", [None, "", "okapi", "<b>x</b>", ["dog"], 7])
+def test_a_foreign_class_is_one_sentence(store, panel, upload, label):
+    make_run(store, "run-1")
+    for said in (panel.explain(upload, "run-1", True, clicked(label))[0],
+                 panel.show_film(upload, "run-1", True, clicked(label))):  # fmt: skip
+        assert 'role="alert"' in said and "no such class" in said and "<b>x" not in said
+
+
+@pytest.mark.parametrize("run", ["../run-1", "", ["run-1"], None, "nothing"])
+def test_a_foreign_run_is_one_sentence(store, panel, upload, run):
+    make_run(store, "run-1")
+    assert "There is no such run" in panel.explain(upload, run, True, clicked("dog"))[0]
+    assert "There is no such run" in panel.show_film(upload, run, True, clicked("dog"))
+
+
+def test_a_path_outside_the_uploads_is_refused(store, panel, upload, tmp_path):
+    make_run(store, "run-1")
+    shutil.copyfile(upload["path"], tmp_path / "outside.png")
+    for path in (str(tmp_path / "outside.png"), "/etc/passwd", upload["path"] + "/../../outside.png"):
+        assert "was not uploaded here" in panel.explain({"path": path}, "run-1", True, clicked("dog"))[0]
+        assert "was not uploaded here" in panel.show_film({"path": path}, "run-1", True, clicked("dog"))
+
+
+def test_before_any_checkpoint_it_says_so(panel, upload):
+    assert "no trained checkpoint yet" in panel.explain(upload, NEWEST, True, clicked("dog"))[0]
+
+
+def test_class_names_are_text_not_html(store, panel, upload):
+    make_run(store, "run-1", replace(INFO, classes=("<script>x</script>", "b", "c", "d")))
+    maps, _ = panel.explain(upload, "run-1", True, clicked("<script>x</script>"))
+    assert "<script" not in maps and "&lt;script&gt;" in maps
