@@ -1,5 +1,5 @@
-"""The table of settings derives from TrainConfig (`python tests/test_readme.py` writes it anew), and what the docs name
-is there."""
+"""What the docs say of the settings derives from TrainConfig (`python tests/test_readme.py` writes it anew), and what
+the docs name is there."""
 
 import re
 import sys
@@ -13,27 +13,36 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # also when run as a command
 
-from resnet_demo.runs.config import PRESETS, TrainConfig  # noqa: E402
+from resnet_demo.runs.config import TrainConfig  # noqa: E402
+from resnet_demo.runs.presets import PRESETS  # noqa: E402
 
 README, SETTINGS = ROOT / "README.md", ROOT / "docs" / "settings.md"
 DOCS = [README, *sorted((ROOT / "docs").glob("*.md"))]
 SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-TABLE = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
+GENERATED = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
 
-def settings_table() -> str:
-    """Markdown: each setting, what it is, and its value in each preset."""
+def settings() -> str:
+    """Markdown: each setting, what it is, and its value in each preset; then what else one should know of it."""
     presets = {name: {**TrainConfig().to_dict(), **preset.changes, "preset": name} for name, preset in PRESETS.items()}
     lines = ["| setting | what it is | " + " | ".join(presets) + " |", "|---|---|" + "---|" * len(presets)]
     for field in fields(TrainConfig):
         values = [str(values[field.name]) for values in presets.values()]
-        flag = "--" + field.name.replace("_", "-")
-        lines.append(f"| `{flag}` | {field.metadata['help']} | {' | '.join(values)} |")
+        lines.append(f"| `{flag(field)}` | {field.metadata['help']} | {' | '.join(values)} |")
+    lines.append("")
+    lines += [
+        f"- **{field.metadata['label']}** (`{flag(field)}`): {field.metadata['details']}"
+        for field in fields(TrainConfig)
+    ]
     return "\n".join(lines) + "\n"
 
 
-def test_the_table_of_settings_is_the_configs():
-    assert TABLE.search(SETTINGS.read_text(encoding="utf-8")).group() == settings_table()
+def flag(field) -> str:
+    return "--" + field.name.replace("_", "-")
+
+
+def test_the_settings_are_the_configs():
+    assert GENERATED.search(SETTINGS.read_text(encoding="utf-8")).group() == settings()
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)
@@ -71,4 +80,4 @@ def test_what_a_space_is_told_is_what_is_required():
 
 
 if __name__ == "__main__":
-    SETTINGS.write_text(TABLE.sub(settings_table(), SETTINGS.read_text(encoding="utf-8")), encoding="utf-8")
+    SETTINGS.write_text(GENERATED.sub(settings(), SETTINGS.read_text(encoding="utf-8")), encoding="utf-8")

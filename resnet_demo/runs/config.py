@@ -17,6 +17,7 @@ from resnet_demo.models.catalog import (
     NetworkSpec,
     shortcut_problem,
 )
+from resnet_demo.runs.presets import PRESETS
 
 SOURCES = (*KNOWN, f"{FOLDER}PATH")
 PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
@@ -37,27 +38,45 @@ class ConfigError(UserError):
         self.problems = problems
 
 
-def setting(default, label: str, help: str, *, choices=None, minimum=None, maximum=None, absent=MISSING):
-    """A field of TrainConfig; the bounds are included in what is allowed.
+def setting(default, label: str, help: str, *, details: str, choices=None, minimum=None, maximum=None, absent=MISSING):
+    """A field of TrainConfig; the bounds are included in what is allowed. `help` is one line; `details` are what
+    else one should know: the unit, what it hangs together with, what it does not work with.
 
     `absent` is for a field that came after the first version: the value by which runs trained before there was one,
     which is what a config.json without it means, whatever the default is by now.
     """
     limits = {"choices": choices, "minimum": minimum, "maximum": maximum}
-    return field(default=default, metadata={"label": label, "help": help, "absent": absent, **limits})
+    return field(
+        default=default, metadata={"label": label, "help": help, "details": details, "absent": absent, **limits}
+    )
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """What is trained, on what, and how. Frozen: a change is a new config (`dataclasses.replace`)."""
 
-    data: str = setting("cifar10", "Data", "What to learn from: cifar10, digits, or folder:PATH.")
-    preset: str = setting("fast", "Preset", "The recipe that these settings started from.")
+    data: str = setting(
+        "cifar10",
+        "Data",
+        "What to learn from: cifar10, digits, or folder:PATH.",
+        details="CIFAR-10 (170 MB) is downloaded once into the data folder; the digits come with scikit-learn. In a "
+        "folder of images each class has a folder of its own, and every image is made 32 x 32 pixels. Resume "
+        "needs the same images.",
+    )
+    preset: str = setting(
+        "fast",
+        "Preset",
+        "The recipe that these settings started from.",
+        details="Choosing one fills in all other settings but the data and the processes; what you change afterwards "
+        "counts. Stored with the run as a label, and read by nothing.",
+    )
     arch: str = setting(
         "resnet50",
         "Network",
         "Deeper networks see more and cost more. Those of 20 to 110 layers are narrow; plain ones have no shortcuts.",
         choices=tuple(ARCHITECTURES),
+        details="Decides time and memory more than any other setting. docs/settings.md lists which stem and shortcuts "
+        "each has. A run's weights can start another run on the same network only.",
     )
     stem: str = setting(
         "imagenet",
@@ -65,6 +84,8 @@ class TrainConfig:
         "The first layers. A stem that shrinks the image less is more accurate and slower. "
         "Networks of 20 to 110 layers have cifar whatever stands here.",
         choices=tuple(STEMS),
+        details="imagenet leaves 8 x 8 of 32 x 32 pixels, compact 16 x 16 and cifar all 32 x 32; each costs several "
+        "times the one before.",
     )
     shortcut: str = setting(
         AUTO,
@@ -73,28 +94,68 @@ class TrainConfig:
         "110, B elsewhere.",
         choices=OFFERED_SHORTCUTS,
         absent="B",
+        details="torchvision's weights need B. A adds no parameters. Plain networks have none, and resnet50_article "
+        "its own: leave auto there.",
     )
     zero_init_residual: bool = setting(
         True,
         "Zero-init residual",
         "The last norm of each residual branch starts at zero. A plain network has none.",
+        details="Every block starts as its shortcut, so that a deep network bears a high learning rate from the first "
+        "steps on (Goyal et al. 2017, section 5.1). No effect where Start from gives the weights.",
     )
     whiten_stem: bool = setting(
         True,
         "Whitened stem initialisation",
         "Its filters start as the patterns by which patches of the training images vary most, instead of as noise.",
         absent=False,
+        details="Computed from 1,000 training images before the first step. No effect where no norm follows the first "
+        "convolution (resnet50_article), or where Start from gives the first layer.",
     )
     start_from: str = setting(
         "",
         "Start from",
         "The first weights: random where empty, run:ID takes another run's, torchvision ImageNet's (downloaded).",
         absent="",
+        details="Where the classes differ the last layer starts anew, where the stem differs the first. Only weights "
+        "are taken: optimizer, epoch and schedule begin at zero. torchvision has resnet18 to resnet152 with "
+        "the shortcuts B.",
     )
-    epochs: int = setting(5, "Epochs", "Passes over all images.", minimum=1, maximum=1000)
-    batch_size: int = setting(128, "Batch size", "Images per step.", minimum=2, maximum=8192)
-    optimizer: str = setting("adamw", "Optimizer", "The rule that moves the weights.", choices=("adamw", "adam", "sgd"))
-    learning_rate: float = setting(3e-3, "Learning rate", "Peak learning rate.", minimum=1e-7, maximum=10.0)
+    epochs: int = setting(
+        5,
+        "Epochs",
+        "Passes over all images.",
+        minimum=1,
+        maximum=1000,
+        details="The schedule stretches over all of them, so a run of 10 epochs is no run of 20 that is stopped half-"
+        "way. To train on, start a new run from this one's weights.",
+    )
+    batch_size: int = setting(
+        128,
+        "Batch size",
+        "Images per step.",
+        minimum=2,
+        maximum=8192,
+        details="An epoch drops the images that do not fill its last batch. With twice the batch, about twice the "
+        "learning rate for SGD, and 1.4 times for Adam. Shared out between Processes: each needs two images.",
+    )
+    optimizer: str = setting(
+        "adamw",
+        "Optimizer",
+        "The rule that moves the weights.",
+        choices=("adamw", "adam", "sgd"),
+        details="sgd is SGD with Nesterov momentum. adamw decays weights apart from the gradient, adam adds the decay "
+        "to it. Learning rates do not carry over: about 0.003 for adamw is 0.1 to 0.4 for sgd.",
+    )
+    learning_rate: float = setting(
+        3e-3,
+        "Learning rate",
+        "Peak learning rate.",
+        minimum=1e-7,
+        maximum=10.0,
+        details="Per step, unitless. The highest value that Schedule reaches; norms and biases take it times their "
+        "multiplier. If the loss is no longer a number, halve it.",
+    )
     norm_bias_lr_mult: float = setting(
         8.0,
         "LR multiplier for norms and biases",
@@ -102,6 +163,8 @@ class TrainConfig:
         minimum=0.0,
         maximum=1000.0,
         absent=1.0,
+        details="These few numbers move whole channels and start where they say nothing. Above 1 helps short runs; 1 "
+        "is the usual recipe, 0 freezes them. They are never decayed.",
     )
     schedule: str = setting(
         "linear_warmup_decay",
@@ -109,19 +172,53 @@ class TrainConfig:
         "linear_warmup_decay rises to the peak, then falls to zero; step falls to a tenth at half and at three "
         "quarters of the run; constant stays.",
         choices=("linear_warmup_decay", "step", "constant"),
+        details="Over all steps of the run. constant ignores Warm-up; step warms up, too, and its falls stay at half "
+        "and at three quarters.",
     )
     warmup: float = setting(
-        0.2, "Warm-up", "The share of all steps in which the learning rate rises.", minimum=0.0, maximum=0.9
+        0.2,
+        "Warm-up",
+        "The share of all steps in which the learning rate rises.",
+        minimum=0.0,
+        maximum=0.9,
+        details="0.2 of 5 epochs is the first epoch. 0 starts at the peak, which needs Zero-init residual or a low "
+        "learning rate.",
     )
     weight_decay: float = setting(
-        0.05, "Weight decay", "Pulls weights towards zero at each step.", minimum=0.0, maximum=1.0
+        0.05,
+        "Weight decay",
+        "Pulls weights towards zero at each step.",
+        minimum=0.0,
+        maximum=1.0,
+        details="Per step, times the learning rate for adamw and sgd. Not applied to norms and biases. Typical: 0.05 "
+        "for adamw, 0.0005 for sgd.",
     )
-    momentum: float = setting(0.8, "Momentum", "Momentum (beta1 for Adam).", minimum=0.0, maximum=0.999)
+    momentum: float = setting(
+        0.8,
+        "Momentum",
+        "Momentum (beta1 for Adam).",
+        minimum=0.0,
+        maximum=0.999,
+        details="The share of the last step's direction that is kept; 0 turns it off for sgd. With 0.9 a step is ten "
+        "gradients long in the end, so a lower momentum bears a higher learning rate.",
+    )
     beta2: float = setting(
-        0.99, "Beta 2", "Memory of Adam's estimate of the gradients' size.", minimum=0.0, maximum=0.9999
+        0.99,
+        "Beta 2",
+        "Memory of Adam's estimate of the gradients' size.",
+        minimum=0.0,
+        maximum=0.9999,
+        details="For adam and adamw only; sgd ignores it. 0.99 remembers about 100 steps, 0.999 about 1,000: a short "
+        "run wants the shorter one.",
     )
     label_smoothing: float = setting(
-        0.1, "Label smoothing", "Share of the answer spread over all classes.", minimum=0.0, maximum=0.5
+        0.1,
+        "Label smoothing",
+        "Share of the answer spread over all classes.",
+        minimum=0.0,
+        maximum=0.5,
+        details="Keeps the network from becoming ever surer of what it has right; probabilities come out lower. The "
+        "training loss then cannot reach zero, and is not comparable with a run without it.",
     )
     ema_decay: float = setting(
         0.995,
@@ -129,9 +226,18 @@ class TrainConfig:
         "Of the exponential moving average of the weights, which is what is evaluated and saved; 0 turns it off.",
         minimum=0.0,
         maximum=0.99999,
+        details="Per step; 0.995 averages about the last 200 steps, and less at the beginning. What Classify, "
+        "Evaluate and the test curve use is the average, so test may look better than train. Costs one more "
+        "copy of the weights.",
     )
     crop_padding: int = setting(
-        2, "Random crop", "Pixels by which an image may shift; its edge is mirrored.", minimum=0, maximum=16
+        2,
+        "Random crop",
+        "Pixels by which an image may shift; its edge is mirrored.",
+        minimum=0,
+        maximum=16,
+        details="In pixels of the 32; 4 is usual for long runs, 2 for short ones, 0 turns it off. Applied to training "
+        "images only, anew each epoch.",
     )
     cutout: int = setting(
         0,
@@ -140,23 +246,47 @@ class TrainConfig:
         minimum=0,
         maximum=32,
         absent=0,
+        details="In pixels of the 32 (DeVries and Taylor 2017); the square may reach over the edge. For long runs: a "
+        "short one learns less with it. Training images only.",
     )
-    flip: bool = setting(True, "Random flip", "Mirror half of the images, where the data allow it.")
+    flip: bool = setting(
+        True,
+        "Random flip",
+        "Mirror half of the images, where the data allow it.",
+        details="Off for the digits, whose mirror images are other signs, whatever stands here. For a folder of "
+        "images it counts: turn it off where left and right mean something.",
+    )
     normalisation: str = setting(
         "data",
         "Normalisation",
         "Mean and spread taken from the training images, or ImageNet's.",
         choices=("data", "imagenet"),
+        details="Subtracted and divided by, per channel; stored in the checkpoint, so that Classify does the same. "
+        "imagenet fits Start from torchvision.",
     )
     train_images: int = setting(
-        0, "Training images", "How many images to take from the training part; 0 = all.", minimum=0
+        0,
+        "Training images",
+        "How many images to take from the training part; 0 = all.",
+        minimum=0,
+        details="Drawn by Seed before the held-out images are taken from them. Fewer is for trying things out: an "
+        "epoch gets shorter in the same measure.",
     )
-    test_images: int = setting(0, "Test images", "How many test images to evaluate on; 0 = all.", minimum=0)
+    test_images: int = setting(
+        0,
+        "Test images",
+        "How many test images to evaluate on; 0 = all.",
+        minimum=0,
+        details="Drawn by Seed. With 1,000 of them an accuracy of 80 % is known to within 2.5 points, with 10,000 to "
+        "within 0.8.",
+    )
     validation_images: int = setting(
         2000,
         "Held-out images",
         "Taken out of the training images to choose by; at most a tenth of them. The test set only reports.",
         minimum=0,
+        details="Which epoch is kept as the best goes by these. 0 gives all images to training, and then nothing is "
+        "chosen by accuracy. Drawn by Seed; for folders by name.",
     )
     split: str = setting(
         BY_NAME,
@@ -165,6 +295,8 @@ class TrainConfig:
         "earlier versions shared them out.",
         choices=(BY_NAME, BY_POSITION),
         absent=BY_POSITION,
+        details="For data of folder:PATH only. by_name is right for new runs; by_position is there so that a run of "
+        "an earlier version, and what starts from it, keeps its test images.",
     )
     seed: int = setting(
         0,
@@ -173,9 +305,16 @@ class TrainConfig:
         "kernels; elsewhere to rounding.",
         minimum=0,
         maximum=2**31 - 1,
+        details="Draws the first weights, the order of images, the augmentation and what is held out. Run the same "
+        "settings with three seeds before you believe a difference of a point.",
     )
     device: str = setting(
-        "auto", "Device", "auto takes CUDA, then Apple's GPU, then the CPU.", choices=("auto", "cuda", "mps", "cpu")
+        "auto",
+        "Device",
+        "auto takes CUDA, then Apple's GPU, then the CPU.",
+        choices=("auto", "cuda", "mps", "cpu"),
+        details="One that is not there is refused at Start. A run that is resumed on another kind of device goes on "
+        "to rounding, not bit for bit.",
     )
     precision: str = setting(
         "auto",
@@ -183,23 +322,42 @@ class TrainConfig:
         "auto computes in bfloat16 on GPUs from Ampere on and on CPUs with AVX-512 BF16 or AMX, in float16 on Volta "
         "and Turing, in float32 elsewhere.",
         choices=("auto", "float32", "bfloat16", "float16"),
+        details="Weights and optimizer stay float32; the network computes in this. bfloat16 and float16 take half the "
+        "memory for activations. float16 is for CUDA alone, and scales the loss. float32 uses TF32 on CUDA.",
     )
     compile: bool = setting(
-        False, "Compile", "Let PyTorch compile the network: minutes at the start, faster steps on a GPU.", absent=False
+        False,
+        "Compile",
+        "Let PyTorch compile the network: minutes at the start, faster steps on a GPU.",
+        absent=False,
+        details="By torch.compile; on a CPU it needs a C++ compiler. Not worth it for runs of minutes. The numbers "
+        "differ from an uncompiled run's by rounding.",
     )
     cuda_graph: bool = setting(
         False,
         "CUDA graph",
         "On one CUDA device, record a step once and replay it: the same numbers, less waiting for the CPU.",
         absent=False,
+        details="With Processes 1 and CUDA only; ignored elsewhere. Worth most where steps are shorter than a few "
+        "milliseconds: small networks and batches. The gradient norm is then computed at every step.",
     )
     deterministic: bool = setting(
         False,
         "Deterministic",
         "On a CUDA device, only kernels that give the same bits each time: slower. A CPU always does.",
         absent=False,
+        details="Needed for a resumed run on CUDA to equal one that was never stopped, bit for bit. Operations "
+        "without such a kernel end the run with a sentence.",
     )
-    threads: int = setting(0, "CPU threads", "0 = as many as PyTorch chooses.", minimum=0, maximum=1024)
+    threads: int = setting(
+        0,
+        "CPU threads",
+        "0 = as many as PyTorch chooses.",
+        minimum=0,
+        maximum=1024,
+        details="Stored with the run and set again on resume, since the number changes rounding. More than there are "
+        "cores is slower. Of several processes each has so many.",
+    )
     processes: int = setting(
         1,
         "Processes",
@@ -207,9 +365,18 @@ class TrainConfig:
         minimum=1,
         maximum=64,
         absent=1,
+        details="Gradients are averaged after each step, so the run is that of one process with the same batch, but "
+        "for the statistics of the norms, which each takes of its own share. Batch size must be at least "
+        "twice this.",
     )
     log_every_steps: int = setting(
-        10, "Steps per logged point", "A point of the curves is the mean over so many steps.", minimum=1, maximum=10000
+        10,
+        "Steps per logged point",
+        "A point of the curves is the mean over so many steps.",
+        minimum=1,
+        maximum=10000,
+        details="In steps of the optimizer. A point costs one wait for the device and a line of about 250 bytes in "
+        "events.jsonl; of a very long run not every point is drawn.",
     )
 
     def __post_init__(self) -> None:
@@ -317,101 +484,6 @@ def absolute_source(source: str) -> str:
 
 
 _TYPE_NAMES = {int: "whole number", float: "number", str: "text", bool: "yes or no"}
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A recipe: what it is for, and the fields in which it differs from the defaults."""
-
-    summary: str
-    changes: dict[str, Any]
-
-
-PRESETS = {
-    "fast": Preset("The article's accuracy, quickly, on a CPU.", {}),
-    "half_hour": Preset(
-        "ResNet-18 with a stem that keeps 16 pixels: about 87 % on a CPU.",
-        {"arch": "resnet18", "stem": "compact", "epochs": 15},
-    ),
-    "accurate": Preset(
-        "For a GPU: the stem that keeps all 32 pixels, bfloat16, long.",
-        {
-            "stem": "cifar",
-            "epochs": 60,
-            "batch_size": 256,
-            "optimizer": "sgd",
-            "learning_rate": 0.2,
-            "norm_bias_lr_mult": 1.0,
-            "weight_decay": 5e-4,
-            "momentum": 0.9,
-            "ema_decay": 0.999,
-            "crop_padding": 4,
-        },
-    ),
-    "minute": Preset(
-        "For a large GPU: ResNet-18 with all 32 pixels, in few epochs.",
-        {
-            "arch": "resnet18",
-            "stem": "cifar",
-            "epochs": 24,
-            "batch_size": 512,
-            "optimizer": "sgd",
-            "learning_rate": 0.4,
-            "norm_bias_lr_mult": 1.0,
-            "weight_decay": 5e-4,
-            "momentum": 0.9,
-            "ema_decay": 0.99,
-            "crop_padding": 4,
-            "cutout": 8,
-        },
-    ),
-    "article": Preset(
-        "The source article's recipe, which reports 78.41 % after 100 epochs.",
-        {
-            "zero_init_residual": False,
-            "whiten_stem": False,
-            "epochs": 100,
-            "optimizer": "adam",
-            "learning_rate": 1e-3,
-            "norm_bias_lr_mult": 1.0,
-            "schedule": "constant",
-            "warmup": 0.0,
-            "weight_decay": 0.0,
-            "momentum": 0.9,
-            "beta2": 0.999,
-            "label_smoothing": 0.0,
-            "ema_decay": 0.0,
-            "crop_padding": 0,
-            "flip": False,
-            "normalisation": "imagenet",
-            "validation_images": 0,
-        },
-    ),
-    "paper": Preset(
-        "The paper's recipe for its small networks: ResNet-20, whose test accuracy it reports as 91.25 %. For a GPU.",
-        {
-            "arch": "resnet20",
-            "zero_init_residual": False,
-            "whiten_stem": False,
-            "epochs": 164,
-            "optimizer": "sgd",
-            "learning_rate": 0.1,
-            "norm_bias_lr_mult": 1.0,
-            "schedule": "step",
-            "warmup": 0.0,
-            "weight_decay": 1e-4,
-            "momentum": 0.9,
-            "label_smoothing": 0.0,
-            "ema_decay": 0.0,
-            "crop_padding": 4,
-            "validation_images": 0,
-        },
-    ),
-    "tour": Preset(
-        "Handwritten digits: everything moves, nothing is downloaded.",
-        {"data": "digits", "batch_size": 64, "ema_decay": 0.95, "log_every_steps": 2},
-    ),
-}
 
 
 def preset_config(preset: str, **changes: Any) -> TrainConfig:

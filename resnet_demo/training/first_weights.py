@@ -19,7 +19,9 @@ from resnet_demo.training.trainer import Trainer, TrainingError
 
 STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."
 TORCHVISION_STEM = "imagenet"
-RAW_INPUTS = "The weights it starts from are an earlier version's, without a checksum: damage would not be noticed."
+WITHOUT_CHECKSUM = (
+    "The weights it starts from are an earlier version's, without a checksum: damage would not be noticed."
+)
 
 
 def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Iterator[LoadProgress]:
@@ -34,7 +36,7 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
         weights, info = load_weights(parent.model_path)
         stem, classes = info.stem, info.classes
         warnings = (*_held_out_warning(config, parent.config()), *_test_warning(trainer, info))
-        warnings += () if info.digest else (RAW_INPUTS,)
+        warnings += () if info.digest else (WITHOUT_CHECKSUM,)
     else:
         path = yield from _fetch(_torchvision_url(config.arch), data_dir)
         weights, stem, classes, warnings = _read(path), TORCHVISION_STEM, None, ()

@@ -5,7 +5,8 @@ from dataclasses import fields
 import pytest
 
 from resnet_demo.models.catalog import NetworkSpec
-from resnet_demo.runs.config import PRESETS, ConfigError, TrainConfig, preset_config, problem_with
+from resnet_demo.runs.config import ConfigError, TrainConfig, preset_config, problem_with
+from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.schedule import learning_rate
 
 

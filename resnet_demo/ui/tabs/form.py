@@ -8,7 +8,9 @@ import gradio as gr
 
 from resnet_demo.data.known import FOLDER, KNOWN, data_label
 from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS
-from resnet_demo.runs.config import PRESETS, TORCHVISION, TrainConfig, preset_config, problems_with
+from resnet_demo.runs.config import TORCHVISION, TrainConfig, preset_config, problems_with
+from resnet_demo.runs.presets import PRESETS
+from resnet_demo.ui.html.setting_details import details_html
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
@@ -53,12 +55,14 @@ class TrainForm:
         with gr.Row(elem_classes="form-numbers"):
             for name in ("epochs", "batch_size", "learning_rate"):
                 self._add(name)
+        gr.HTML(details_html(FRONT))
         with gr.Accordion("Advanced settings", open=False):
             for title, names in ADVANCED.items():
                 gr.Markdown(f"**{title}**")
                 with gr.Row(elem_classes="form-advanced"):
                     for name in names:
                         self._add(name)
+                gr.HTML(details_html(names))
 
     @property
     def widgets(self) -> list[gr.components.Component]:
