@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from resnet_demo.cli.terminal import MessageStream, plain_streams
-from resnet_demo.errors import missing_package
+from resnet_demo.errors import UserError, missing_package
 
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while there is nothing to save, Ctrl-C ends without a trace
@@ -22,7 +22,9 @@ try:
 
     from resnet_demo.owner_token import TokenError
     from resnet_demo.runs.config import absolute_source
+    from resnet_demo.runs.keep import Keep
     from resnet_demo.runs.store import SHIPPED, RunStore
+    from resnet_demo.text import printable
     from resnet_demo.ui.access import Access
     from resnet_demo.ui.app import build_app
     from resnet_demo.ui.backend import Backend
@@ -105,6 +107,7 @@ def open_backend(options: argparse.Namespace, host: str, share: bool) -> Backend
     os.environ["GRADIO_SERVER_NAME"] = "127.0.0.1" if ":" in host else host  # where Gradio looks for a free port
     startup.pass_by_proxies(host)
     store = RunStore(options.runs, None if options.no_shipped else SHIPPED)
+    restore_kept(store)
     behind_proxy = bool(os.environ.get("GRADIO_ROOT_PATH"))
     try:
         access = Access.for_address(host, share or behind_proxy)
@@ -112,6 +115,18 @@ def open_backend(options: argparse.Namespace, host: str, share: bool) -> Backend
     except (TokenError, UploadsError) as error:
         raise SystemExit(f"app.py: {error}") from error
     return Backend.over(store, options.data_dir, options.data, access)
+
+
+def restore_kept(store: RunStore) -> None:
+    """Bring back the runs that RESNET_DEMO_KEEP has and this disk has not: a Space's disk is gone when it sleeps."""
+    if keep := Keep.of_environment():
+        try:
+            keep.check()
+            restored = store.restore(keep)
+        except UserError as error:
+            raise SystemExit(f"app.py: {error}") from error
+        if restored:
+            print(f"Restored from '{keep.folder}': {', '.join(map(printable, restored))}", flush=True)
 
 
 def __getattr__(name: str) -> Blocks:

@@ -16,6 +16,7 @@ from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError, is_held
 from resnet_demo.runs.event_log import LogError
+from resnet_demo.runs.keep import Keep
 from resnet_demo.text import is_unicode, printable
 
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
@@ -172,6 +173,38 @@ class RunStore:
             shutil.rmtree(left, ignore_errors=True)
         if aside.exists():
             raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
+        self._forget_kept(run)
+
+    def _forget_kept(self, run: RunDirectory) -> None:
+        """Else it would come back."""
+        keep = Keep.of_environment()
+        try:
+            if keep:
+                keep.forget(run.path.name)
+        except OSError as error:
+            raise RunError(
+                f"The copies of the run '{run.id}' in '{keep.folder}' could not be deleted ({error.strerror}), so it "
+                "would come back. Remove them by hand."
+            ) from error
+
+    def restore(self, keep: Keep) -> list[str]:
+        """Bring back the runs that are kept there and are not here; returns their names. Raises RunError."""
+        restored = []
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name in keep.run_ids():
+                path = self.folder / name
+                aside = self.folder / f"{DELETED}unfinished-{name}"  # no run, and gone with the next delete
+                shutil.rmtree(aside, ignore_errors=True)
+                if not path.exists() and keep.copy_to(name, aside):
+                    aside.rename(path)
+                    restored.append(name)
+        except OSError as error:
+            raise RunError(
+                f"Runs could not be restored from '{keep.folder}' ({error.strerror}). {disk_advice(error)}, then start "
+                "again."
+            ) from error
+        return restored
 
     def delete_resume_state(self, run: RunDirectory) -> int:
         """Delete what a stopped run could be resumed from; its weights and curves stay. Returns the bytes that this

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
+from resnet_demo.errors import disk_advice
 from resnet_demo.files import remove_unfinished
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, WRITTEN_BY_THE_PAGE, Progress, RunDirectory
+from resnet_demo.runs.keep import Keep
 from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.training.distributed import SINGLE_PROCESS, ProcessLost, join
 from resnet_demo.workers.failures import disk_sentence, failure_sentence
@@ -31,6 +33,7 @@ SAVE_EVERY_S = 60.0
 SAVE_AT_EPOCH_END_S = 20.0  # since the last save: ResNet-50 with AdamW writes 470 MB, and a GPU ends an epoch every 3 s
 LOOK_EVERY_S = 0.1  # at the control file
 PROGRESS_EVERY_S = 1.0
+KEPT_AT = (events.CheckpointSaved, events.RunPaused, events.RunEnded)
 
 
 class Worker:
@@ -304,7 +307,22 @@ class Worker:
 
     def _store(self, event: events.Event) -> events.Event:
         self.run.append(event)
+        if isinstance(event, KEPT_AT):
+            self._copy_to_keep()
         return event
+
+    def _copy_to_keep(self) -> None:
+        """Where RESNET_DEMO_KEEP says so. A folder that refuses ends no training: the run itself is saved."""
+        keep = Keep.of_environment()
+        try:
+            if keep:
+                keep.save(self.run)
+        except OSError as error:
+            print(
+                f"This save could not be copied to '{keep.folder}' ({error.strerror}). {disk_advice(error)}; the next "
+                "save tries again.",
+                file=sys.stderr,
+            )
 
     def _note(self, progress: Progress, always: bool = False) -> Progress:
         """Write progress.json, at most once a second."""
