@@ -1,5 +1,6 @@
 """What a run ran with, kept in its config.json: it takes the same to get the same numbers again."""
 
+import functools
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ def record_environment(run: RunDirectory, config: TrainConfig, facts: dict[str, 
         run.write_config(config, **facts, resnet_demo=resnet_demo.__version__, git_commit=git_commit())
 
 
+@functools.cache
 def git_commit() -> str | None:
     """The commit of this source tree; None where it is no git checkout, or git is absent. A repository that does not
     hold this file is somebody else's: the package is installed inside it."""

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.errors import disk_advice
@@ -25,6 +25,9 @@ from resnet_demo.workers.machine_load import MachineLoad
 from resnet_demo.workers.meter import Meter
 from resnet_demo.workers.pinned import PinnedImagePredictor
 from resnet_demo.workers.signals import PauseSignals
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.data.dataset import Dataset
 
 STOPPED = "Stopped and saved on request."
 STOPPED_UNSAVED = "Stopped on request before anything was saved."
@@ -43,9 +46,17 @@ class Worker:
     the locks are held, so that a second start is refused at once and the page sees a living worker early.
     """
 
-    def __init__(self, run: RunDirectory, data_dir: Path, reopen: bool = False, moved_to: str = "") -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        data_dir: Path,
+        reopen: bool = False,
+        moved_to: str = "",
+        dataset: "Dataset | None" = None,
+    ) -> None:
         """`reopen` lets a run that was stopped go on where its resume state is kept; `moved_to` is the source in which
-        its images lie by now, kept in the run once they have proved to be the same."""
+        its images lie by now, kept in the run once they have proved to be the same. A `dataset` that is given is not
+        loaded again."""
         self.run, self.data_dir, self.reopen, self.moved_to = run, data_dir, reopen, moved_to
         self.signals = PauseSignals()
         self._processes = SINGLE_PROCESS
@@ -57,6 +68,10 @@ class Worker:
         self._last_progress = self._last_save = 0.0
         self._last_look = float("-inf")
         self._control = RUN  # what the control file wanted when it was last looked at
+
+    def pause(self) -> None:
+        """Save and end at the next step, as for a signal: whoever drains `work()` goes on until it ends."""
+        self.signals.came = True
 
     def work(self) -> Iterator[events.Event | Progress]:
         """Raises RunError where another trains in this folder or the run cannot be read, and ProcessLost where one
@@ -120,7 +135,8 @@ class Worker:
         machine = as_before(self.run, config, state, self._processes.size)
         choice = prepare(machine, self._processes.size)
         record_environment(self.run, self.run.config(), choice.facts(self._processes.size))
-        self._dataset = yield from load_dataset(config.data, self.data_dir, config.split)
+        if self._dataset is None:
+            self._dataset = yield from load_dataset(config.data, self.data_dir, config.split)
         yield LoadProgress(STARTING, 0, 0)
         trainer = Trainer(config, self._dataset, choice, self._processes)
         if state is not None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.training.device import DeviceChoice, DeviceError, choose_device, prepare
+from resnet_demo.training.device import DeviceChoice, DeviceError, choose_device, prepare, training_place
 
 
 @pytest.fixture
@@ -73,3 +73,9 @@ def test_deterministic_kernels_are_asked_for_by_the_run_and_on_cuda_alone(card, 
     assert asked == [True] and not torch.backends.cudnn.benchmark
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+
+
+@pytest.mark.parametrize(("variables", "place"), [({"SPACES_ZERO_GPU": "true"}, "zerogpu"), ({}, "cuda")])
+def test_a_gpu_that_is_lent_is_not_taken_for_one_that_is_there(card, variables, place):
+    card((9, 0))  # on ZeroGPU the page's process is told so, too
+    assert training_place(variables) == place
