@@ -9,19 +9,23 @@ from a machine that has the run's data.
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from resnet_demo.data.sources import drain, load_dataset
+from resnet_demo.data.sources import Dataset, drain, load_dataset
+from resnet_demo.data.splits import split
 from resnet_demo.inference.block_removal import remove_each_block
 from resnet_demo.inference.evaluate import evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import in_bfloat16, load_weights, save_weights
+from resnet_demo.models.checkpoint_info import read_model_info
 from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import save_evaluation
 from resnet_demo.runs.example_predictions import FILE_NAME as EXAMPLES
 from resnet_demo.runs.store import SHIPPED
 from resnet_demo.text import percent
+from resnet_demo.training.calibration import calibrate
 
 COPIED = ("config.json", "events.jsonl", "pinned.png", EXAMPLES)
 
@@ -53,10 +57,21 @@ def ship(run: RunDirectory, output: Path, title: str, data_dir: Path) -> RunDire
     return shipped
 
 
+def calibrate_weights(shipped: RunDirectory, dataset: Dataset) -> None:
+    """Fit the temperature of the weights as they are shipped, in bfloat16, on the images that the run held out."""
+    config, (weights, info) = shipped.config(), load_weights(shipped.model_path)
+    parts = split(dataset, config.seed, config.train_images, config.validation_images, config.test_images)
+    logits = Classifier.from_file(shipped.model_path).logits(parts.validation.images)
+    fitted = calibrate(logits, parts.validation.labels)
+    save_weights(shipped.model_path, weights, replace(info, held_out=len(parts.validation), calibration=fitted))
+
+
 def measure(shipped: RunDirectory, data_dir: Path) -> None:
     """What the page tells of its checkpoint without being asked: its mistakes, and what it loses without each block."""
+    info = read_model_info(shipped.model_path)
+    dataset = drain(load_dataset(info.data, data_dir, info.split))
+    calibrate_weights(shipped, dataset)
     classifier = Classifier.from_file(shipped.model_path)
-    dataset = drain(load_dataset(classifier.info.data, data_dir, classifier.info.split))
     save_evaluation(shipped, drain(evaluate_dataset(classifier, dataset)))
     save_block_removal(shipped, drain(remove_each_block(classifier, dataset)))
 

@@ -5,9 +5,13 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from resnet_demo.runs.block_removal import load_block_removal
 from resnet_demo.runs.directory import RunError
+from resnet_demo.runs.evaluation import load_evaluation
+from resnet_demo.runs.metrics import expected_calibration_error
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.text import calibration_text
 from resnet_demo.runs.watcher import NEWEST, Watcher
 from tests.support.checkpoints import DIGITS, INFO, make_run
 
@@ -69,3 +73,16 @@ def test_every_run_that_is_shipped_is_whole_and_small():
         assert run.model_info().accuracy is not None, run.id
         assert run.size_bytes() < 50_000_000, run.id
         assert not run.state_path.exists(), run.id
+
+
+def test_what_is_shipped_was_measured_of_its_weights(tmp_path):
+    """Whoever writes a checkpoint anew, as for its calibration, measures it anew."""
+    runs = [run for run in RunStore(tmp_path, SHIPPED).all_runs() if run.is_shipped]
+    assert runs
+    for run in runs:
+        info, evaluation, blocks = run.model_info(), load_evaluation(run), load_block_removal(run)
+        assert blocks.is_of(info) and evaluation.step == info.step
+        if info.calibration:
+            assert evaluation.calibration == calibration_text(info)
+            error = expected_calibration_error(evaluation.confidences, evaluation.correct)
+            assert error < evaluation.uncalibrated_error
