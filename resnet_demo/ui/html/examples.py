@@ -10,7 +10,7 @@ from resnet_demo.ui.images import data_url
 
 SIDE = 64  # pixels of a thumbnail
 KNOWN_TITLE = "No image at hand? Click one"
-FOREIGN_TITLE = "And what it never learned"
+FOREIGN_TITLE = "None of its classes, and yet it will name one"
 
 
 def examples_html(known: Sequence[Example], foreign: Sequence[Example]) -> str:
