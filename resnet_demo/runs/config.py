@@ -378,6 +378,16 @@ class TrainConfig:
         details="In steps of the optimizer. A point costs one wait for the device and a line of about 250 bytes in "
         "events.jsonl; of a very long run not every point is drawn.",
     )
+    measure_blocks_every: int = setting(
+        100,
+        "Steps between looks at the blocks",
+        "How often it is measured what each block adds and how large its gradient is; 0 = never.",
+        minimum=0,
+        maximum=100_000,
+        absent=0,
+        details="In steps of the optimizer. Measured by a copy of the network on 16 images of the batch, which takes "
+        "about a third of a step; what is learned stays the same bit for bit.",
+    )
 
     def __post_init__(self) -> None:
         if problems := problems_with(asdict(self)):

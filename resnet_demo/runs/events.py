@@ -82,6 +82,16 @@ class PredictionLogged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BlocksMeasured(Event):
+    """What each block does to a part of the last batch, in the network's order (models/depth.py). A ratio is None in a
+    plain network; a number that is none has become null."""
+
+    ratios: tuple[float, ...]  # |F(x)| / |shortcut(x)|
+    response_stds: tuple[float, ...]  # of F(x)
+    gradient_norms: tuple[float, ...]  # of the loss by the block's output
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointSaved(Event):
     """resume.pt and model.safetensors stand on the disk."""
 
@@ -110,7 +120,11 @@ class RunEnded(Event):
     comes_again: bool = False
 
 
-STORED = (RunStarted, MetricsLogged, EpochEnded, PredictionLogged, CheckpointSaved, RunPaused, RunResumed, RunEnded)
+STORED = (
+    RunStarted, MetricsLogged, EpochEnded, PredictionLogged, BlocksMeasured, CheckpointSaved, RunPaused, RunResumed,
+    RunEnded,
+)  # fmt: skip
+BLOCK_MEASURES = ("ratios", "response_stds", "gradient_norms")
 _BY_NAME = {kind.__name__: kind for kind in STORED}
 _RENAMED = {"PictureSeen": "PredictionLogged"}  # as logs of earlier versions say it
 
@@ -141,7 +155,7 @@ def from_line(line: str) -> Event:
         kind = _BY_NAME[_RENAMED.get(name := values.pop("event"), name)]
         if name == "PictureSeen":
             values["image"] = values.pop("picture")
-        for name in ("classes", "warnings", "probabilities"):
+        for name in ("classes", "warnings", "probabilities", *BLOCK_MEASURES):
             if name in values:
                 values[name] = tuple(values[name])
         event = kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
@@ -202,6 +216,7 @@ class RunView:
     ended: RunEnded | None = None
     last: Event | None = None
     predictions: tuple[PredictionLogged, ...] = ()  # of every image that was ever pinned
+    blocks: tuple[BlocksMeasured, ...] = ()
     gaps: tuple[tuple[int, int], ...] = ()
     """Between which steps points are missing, because the log was cut off or damaged and the run went on from a later
     saved point. A whole log has one at least every `log_every_steps`."""
@@ -300,6 +315,7 @@ class Folding:
         self._last: Event | None = started
         self._metrics: Thinned[MetricsLogged] = Thinned(self._thin)
         self._predictions: Thinned[PredictionLogged] = Thinned(self._thin)
+        self._blocks: Thinned[BlocksMeasured] = Thinned(self._thin)
         self._epochs: list[EpochEnded] = []
         self._gaps: list[tuple[int, int]] = []
         self._logged_step = 0
@@ -345,6 +361,8 @@ class Folding:
                 self._epochs.append(event)
             case PredictionLogged():
                 self._predictions.add(event)
+            case BlocksMeasured():
+                self._blocks.add(event)
             case CheckpointSaved():
                 self._saved = event
             case RunPaused():  # also right after a failure, where a resumed run is paused while it still loads
@@ -364,6 +382,7 @@ class Folding:
         self._ended, self._paused = None, False
         self._metrics.keep(lambda point: point.step <= step)
         self._predictions.keep(lambda seen: seen.step <= step)
+        self._blocks.keep(lambda measured: measured.step <= step)
         self._epochs = [point for point in self._epochs if point.epoch < resumed.epoch]
         void = [before for before, after in self._gaps if after > step]
         self._gaps = [gap for gap in self._gaps if gap[1] <= step]
@@ -391,5 +410,6 @@ class Folding:
             self._ended,
             self._last,
             self._predictions.items(),
+            self._blocks.items(),
             tuple(self._gaps),
         )

@@ -16,6 +16,7 @@ from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
 from resnet_demo.errors import UserError
 from resnet_demo.models.checkpoint_info import Calibration
+from resnet_demo.models.depth import block_responses
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
@@ -36,6 +37,7 @@ from resnet_demo.training.evaluation import (
 from resnet_demo.training.optimizer import load_optimizer_state, make_optimizer, optimizer_state, set_learning_rate
 from resnet_demo.training.whitening import IMAGES, whiten
 
+MEASURED_IMAGES = 16  # of a batch, by which the blocks are measured
 STATE_FORMAT = 4
 WITHOUT_SETTINGS = 3  # the format of the states of before, which know neither the settings nor the machine
 
@@ -162,6 +164,10 @@ class Trainer:
             if gradient_norm is not None:
                 yield self._log(rate, gradient_norm, steps, since)
                 since, steps = time.monotonic(), 0
+            if self.config.measure_blocks_every and self.step % self.config.measure_blocks_every == 0:
+                began = time.monotonic()
+                yield self._measure_blocks(drawn)
+                since += time.monotonic() - began  # no time in which images were learned
             yield self._event(events.StepEnded, phase="training", done=done, total=self.steps_per_epoch)
 
     def _train_step(self, drawn: Drawn, is_logged: bool) -> tuple[float, Tensor | None]:
@@ -220,6 +226,18 @@ class Trainer:
             learning_rate=rate,
             gradient_norm=norm if math.isfinite(norm) else None,  # then the next loss ends the run and says why
             images_per_s=steps * self.config.batch_size / max(time.monotonic() - since, 1e-9),
+        )
+
+    def _measure_blocks(self, drawn: Drawn) -> events.BlocksMeasured:
+        """On images of the step that is done, in float32 and by a copy of the network: nothing of the training is
+        changed by it, nor is a random number drawn."""
+        images, labels = make_batch(self.train, drawn, self.augment, self.normalise)
+        found = block_responses(self.model, images[:MEASURED_IMAGES], labels[:MEASURED_IMAGES])
+        return self._event(
+            events.BlocksMeasured,
+            ratios=tuple(block.ratio for block in found),
+            response_stds=tuple(block.response_std for block in found),
+            gradient_norms=tuple(block.gradient_norm for block in found),
         )
 
     def _evaluate_epoch(self) -> Iterator[events.Event]:

@@ -1,5 +1,8 @@
 """The log's lines survive writing and reading, and fold drops what a resumed run has made void."""
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from resnet_demo.runs import events
@@ -159,3 +162,18 @@ def test_an_answer_of_an_earlier_version_is_read_by_its_old_name():
     before = now.replace("PredictionLogged", "PictureSeen").replace('"image":', '"picture":')
     assert before != now
     assert events.from_line(before) == events.from_line(now) == seen(7, "a", (0.25, 0.75))
+
+
+def blocks(step):
+    return events.BlocksMeasured(
+        **PLACE | {"step": step}, ratios=(0.5, None), response_stds=(0.1, 0.2), gradient_norms=(1.0, 2.0)
+    )
+
+
+def test_what_the_blocks_did_is_read_as_it_was_written_and_void_after_the_point_of_resuming():
+    assert events.from_line(events.to_line(blocks(3))) == blocks(3)
+    nan = replace(blocks(3), ratios=(math.nan, math.inf))
+    assert events.from_line(events.to_line(nan)).ratios == (None, None)
+    resumed = events.RunResumed(**PLACE | {"step": 4})
+    view = events.fold([blocks(3), blocks(6), resumed, blocks(7)])
+    assert [one.step for one in view.blocks] == [3, 7]

@@ -31,8 +31,8 @@ HINT = (
 )
 LOOK_FOR = (
     'The <span class="arch-orange">orange bar</span> is ‖F(x)‖ / ‖shortcut(x)‖ for this image: how much the block adds '
-    "beside what goes round it. The grey line is the same in a network of this shape with random weights. Look for the "
-    "low bars: such a block nearly hands on what it is given, and switching it off changes the answer least."
+    "beside what goes round it. The grey line is the same in a network of this shape with random weights. Look for low "
+    "bars: such a block nearly hands on what it is given. Then try it: does the answer need the low ones least?"
 )
 LOOK_FOR_PLAIN = (
     "A plain block has no shortcut, so there is nothing to compare F(x) with. Switch any one off: nothing gets "
@@ -94,13 +94,15 @@ def _block(
 
 
 def _loss(removal: BlockRemoval | None, name: str) -> str:
-    """What the accuracy loses without the block, in percentage points, as a bar that hangs and a number."""
+    """What the accuracy loses without the block, in percentage points, as a number and a bar that hangs, to the scale
+    of the block that is needed most."""
     if removal is None or name not in removal.without:
         return ""
     points = 100 * (removal.accuracy - removal.without[name])
+    most = 100 * (removal.accuracy - min(removal.without.values()))
     text = "0.0" if abs(points) < 0.05 else f"{-points:+.1f}".replace("-", "−")
-    share = max(0.0, points) / max(1e-9, 100 * removal.accuracy)
-    return f'<span class="blocks-loss"><span style="height:{100 * share:.1f}%"></span></span><small>{text}</small>'
+    height = 100 * max(0.0, points) / most if most > 0 else 0.0
+    return f'<span class="blocks-loss"><span style="height:{height:.1f}%"></span></span><small>{text}</small>'
 
 
 def _removal_note(removal: BlockRemoval) -> str:

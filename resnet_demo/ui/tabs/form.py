@@ -28,6 +28,7 @@ ADVANCED = {
         "threads",
         "processes",
         "log_every_steps",
+        "measure_blocks_every",
     ),
 }
 FIELDS = tuple(field.name for field in fields(TrainConfig))

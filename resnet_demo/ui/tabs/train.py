@@ -12,6 +12,7 @@ from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Version
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import present
+from resnet_demo.ui.html.block_strip import strip_html
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
 from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
 from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
@@ -125,13 +126,15 @@ class TrainTab:
                     self.speed = gr.HTML(speed)
                 with gr.Column(min_width=300):
                     gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
+        with gr.Accordion("What the blocks do while it trains", open=False):
+            self.blocks = gr.HTML(strip_html(None), elem_id="block-strips")
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
     @property
     def charts(self) -> list[gr.HTML]:
         """In the order of `_all_charts`."""
-        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.chart]
+        return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.chart, self.blocks]
 
     def _wire(self) -> None:
         form = self.form.widgets
@@ -362,4 +365,4 @@ class TrainTab:
 
 
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
-    return (*run_charts(shown, choice), probability_chart(shown, choice.by))
+    return (*run_charts(shown, choice), probability_chart(shown, choice.by), strip_html(shown))

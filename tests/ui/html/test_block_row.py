@@ -54,9 +54,10 @@ def test_a_plain_network_has_no_bars_and_says_why():
 
 
 def test_what_the_accuracy_loses_hangs_below_a_block():
-    found = BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2, "layer1.1": 0.8, "layer1.2": 0.9})
+    found = BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2, "layer1.1": 0.8, "layer1.2": 0.9, "layer2.0": 0.5})
     html = row_html(row(removal=found))
-    assert '<span style="height:75.0%"></span></span><small>−60.0</small>' in html
+    assert '<span style="height:100.0%"></span></span><small>−60.0</small>' in html
+    assert '<span style="height:50.0%"></span></span><small>−30.0</small>' in html
     assert "<small>0.0</small>" in html and "<small>+10.0</small>" in html
     assert "80.0 % of 297 test images" in html
     assert "test images" not in row_html(row())
