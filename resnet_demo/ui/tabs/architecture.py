@@ -10,12 +10,14 @@ import gradio as gr
 from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS, NetworkSpec
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram
+from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.tabs.blocks import BlocksPanel
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
 
 INPUT_SIZES = (32, 64, 128, 224)
 MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
 FIRST = NetworkSpec("resnet50")  # what is shown before anything is chosen
+OTHER = "resnet34"  # and beside it
 
 WHY = """
 <h2 class="arch-title">What is a residual network?</h2>
@@ -36,6 +38,12 @@ easier than teaching layers to copy, so one more block does no harm.</p></div>
 
 NETWORKS = """
 <h2 class="arch-title">Any network of the family, measured and drawn</h2>
+"""
+
+COMPARE = """
+<h2 class="arch-title">Beside another network</h2>
+<p class="arch-note">What another depth costs, and which kind of layer holds it. Look at the last rows, too: how soon
+one place sees more than the whole image, and how few places are left.</p>
 """
 
 PAIR_INTRO = """
@@ -76,10 +84,22 @@ class ArchitectureTab:
     choices: list[gr.Dropdown | gr.Radio]  # network, stem, shortcuts, input size, stage
     drawings: list[gr.HTML]  # figures, network, pair of blocks, table
     blocks: BlocksPanel
+    comparing: list[gr.Dropdown | gr.Radio]
+    compared: gr.HTML
 
     def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
         demo.load(draw_network, self.choices, self.drawings, api_name="architecture_load", **HANDLER)
+        # The figures come with the stem and the shortcuts that the chosen network has; the choice itself comes before.
+        gr.on(
+            [self.drawings[0].change, self.comparing[-2].change, self.comparing[-1].change],
+            compare,
+            self.comparing,
+            self.compared,
+            api_name="architecture_compare",
+            trigger_mode="always_last",
+            **HANDLER,
+        )
         self.blocks.wire(demo, checkpoints)
 
 
@@ -120,9 +140,18 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     stage = gr.Radio(_stages(FIRST.arch), value=1, label="Blocks of which stage?")
     pair = _html('<div class="arch-space-pair"></div>')
     table = _html('<div class="arch-space-table"></div>')
+    _html(COMPARE)
+    with gr.Row():
+        others = [(architecture.label, name) for name, architecture in ARCHITECTURES.items()]
+        other = gr.Dropdown(others, value=OTHER, label="Compare with", min_width=300, elem_id="compare-with")
+        other_stem = gr.Radio(
+            _labelled(STEMS, STEMS), value=FIRST.stem, label="Its stem, where it has a choice", min_width=300
+        )
+    compared = _html('<div class="arch-space-compared"></div>')
     _html(NEXT)
 
-    tab = ArchitectureTab([arch, stem, shortcut, size, stage], [summary, network, pair, table], blocks)
+    drawings, comparing = [summary, network, pair, table], [arch, stem, shortcut, size, other, other_stem]
+    tab = ArchitectureTab([arch, stem, shortcut, size, stage], drawings, blocks, comparing, compared)
     latest = {"trigger_mode": "always_last", **HANDLER}
     parts = [stem, shortcut, stage, *tab.drawings]
     arch.input(draw_another, [arch, stem, size, stage], parts, api_name="architecture_another", **latest)
@@ -177,6 +206,14 @@ def draw_pair(arch: str, stem: str, shortcut: str, input_size: int, stage: int) 
     """The kinds of block of one stage. Raises gr.Error for a foreign value."""
     description = _described(arch, stem, shortcut, input_size)
     return block_diagram.pair_html(description, _check(stage, range(1, len(description.stages) + 1), "stage"))
+
+
+def compare(arch: str, stem: str, shortcut: str, input_size: int, other: str, other_stem: str) -> str:
+    """The chosen network and another one with the shortcuts that its source gives it. Raises gr.Error for a foreign
+    value."""
+    _check(other, ARCHITECTURES, "network")
+    second = NetworkSpec(other, _check(other_stem, STEMS, "stem"))
+    return comparison_html(_described(arch, stem, shortcut, input_size), _measure(second, input_size))
 
 
 def chosen_stage(event: gr.EventData) -> int:

@@ -114,3 +114,10 @@ def test_a_press_without_a_stage_gets_a_sentence(client):
 def test_the_choices_are_named_in_the_answer(client):
     answer = sentence(client, "resnet50", "imagenet", "B", 33, 1, api_name="/architecture")
     assert ", ".join(str(size) for size in INPUT_SIZES) in answer
+
+
+def test_another_network_stands_beside_the_chosen_one(client):
+    values = ["resnet50", "imagenet", "B", 32, "resnet34", "compact"]
+    table = client.predict(*values, api_name="/architecture_compare")
+    assert "23,528,522" in table and "ResNet-34, stem compact, shortcuts B" in table
+    assert "no such network" in sentence(client, *values[:4], "x", "compact", api_name="/architecture_compare")
