@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from resnet_demo.data.batches import Normalise, to_tensor
 from resnet_demo.data.framing import SIZE, prepare
@@ -125,7 +125,7 @@ def film(paths: Sequence[Path], image: Image.Image, label: str) -> list[GradCam]
     return [Explainer.from_file(path).grad_cam(image, label) for path in paths]
 
 
-def explained_stage(model: nn.Module) -> tuple[int, int]:
+def explained_stage(model: ResNet) -> tuple[int, int]:
     """The last stage whose map has at least LEAST_SIDE places a side at 32 pixels, from 1, and that side: measured. The
     deeper a map the more it means, but with the imagenet stem the last one has a single place."""
     sides = []

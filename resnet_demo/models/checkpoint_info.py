@@ -43,8 +43,8 @@ class ModelInfo:
     arch: str
     stem: str
     classes: tuple[str, ...]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
     data: str
     light_on_dark: bool  # it knows light strokes on black: an image with a light border is inverted first
     epoch: int  # epochs finished

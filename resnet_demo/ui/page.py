@@ -39,7 +39,7 @@ class Page(gr.Blocks):
         once. Call it when the page is built."""
         self._first = {**self._first, component._id: value}
 
-    @property
+    @property  # type: ignore[override]  # an attribute in Gradio, read as one
     def config(self) -> dict[str, Any] | None:
         """What Gradio sends whoever opens the page, and reads here each time."""
         for part in (self._config or {}).get("components", ()):
@@ -47,7 +47,7 @@ class Page(gr.Blocks):
                 part["props"]["value"] = self._first[part["id"]]()
         return self._config
 
-    @config.setter
+    @config.setter  # type: ignore[override]
     def config(self, config: dict[str, Any]) -> None:
         self._config = config
 

@@ -18,6 +18,7 @@ from PIL import Image
 from resnet_demo.data.examples import DRAWN
 from resnet_demo.data.known import data_label
 from resnet_demo.models.catalog import ARCHITECTURES
+from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.example_predictions import EpochPredictions, read_example_predictions
 from resnet_demo.runs.reference import is_cifar10
@@ -57,7 +58,7 @@ def _has_examples(snapshot: Snapshot) -> bool:
 
 def replay_html(snapshot: Snapshot | None) -> str:
     """The recording in its last moment, and the data to play it by; '' where there is none."""
-    if snapshot is None:
+    if snapshot is None or (started := snapshot.view.started) is None:
         return ""
     try:
         examples, problem = read_example_predictions(snapshot.run) or (), ""
@@ -65,22 +66,23 @@ def replay_html(snapshot: Snapshot | None) -> str:
         examples, problem = (), str(error)
     view = snapshot.view
     answers = _spread(answers_of(snapshot))
-    total = view.total_steps
+    total = started.epochs * started.steps_per_epoch
     data = {
         "seconds": SECONDS,
         "plot": [LEFT, WIDTH - RIGHT],
-        "epochs": view.started.epochs,
+        "epochs": started.epochs,
         "accuracies": [[ended.step / total, round(ended.test_accuracy, 4)] for ended in view.epochs],
-        "examples": [[e.epoch / view.started.epochs, e.predictions] for e in examples],
+        "examples": [[e.epoch / started.epochs, e.predictions] for e in examples],
         "answers": [[a.at.step / total, [round(p, 3) for p in a.at.probabilities]] for a in answers],
-        "classes": view.started.classes,
+        "classes": started.classes,
     }
     shown = _examples(examples[-1]) if examples else ""
     if problem:
         shown = f'<p class="replay-problem">{escape(problem)}</p>'
     return (
-        f'<section class="replay" aria-label="Recording of a training" {_attribute(data)}>{_head(snapshot)}{shown}'
-        f"{_charts(snapshot)}{_pinned(snapshot, answers)}</section>"
+        f'<section class="replay" aria-label="Recording of a training" {_attribute(data)}>'
+        f"{_head(snapshot, started)}{shown}"
+        f"{_charts(snapshot)}{_pinned(snapshot, started, answers)}</section>"
     )
 
 
@@ -90,15 +92,15 @@ def _attribute(data: dict) -> str:
     return "data-recording='{}'".format(escape(text, quote=False).replace("'", "&#x27;"))
 
 
-def _head(snapshot: Snapshot) -> str:
+def _head(snapshot: Snapshot, begun: events.RunStarted) -> str:
     view = snapshot.view
     when = datetime.fromtimestamp(snapshot.created, UTC)
     what = f"{ARCHITECTURES[snapshot.config.arch].label} learns {_data(snapshot)}"
-    where = f"{snapshot.device or view.started.device}, {when.day} {when:%b %Y}"
+    where = f"{snapshot.device or begun.device}, {when.day} {when:%b %Y}"
     return (
         '<div class="replay-head"><p><b class="replay-mark">◉ Recording</b> '
         f"<b>{escape(what)}</b> <span>{duration(view.elapsed_s)} on {escape(where)}, played in {SECONDS} s</span></p>"
-        f'<p class="replay-now">epoch <b data-epoch>{view.started.epochs}</b> of {view.started.epochs}, test accuracy '
+        f'<p class="replay-now">epoch <b data-epoch>{begun.epochs}</b> of {begun.epochs}, test accuracy '
         f"<b data-accuracy>{percent(view.test_accuracy)}</b></p>"
         '<button type="button" data-play>Play</button></div>'
     )
@@ -158,11 +160,11 @@ def _thinned(series: list[Series]) -> list[Series]:
 # --- the pinned image -------------------------------------------------------------------------------------------
 
 
-def _pinned(snapshot: Snapshot, answers: list[Answer]) -> str:
+def _pinned(snapshot: Snapshot, begun: events.RunStarted, answers: list[Answer]) -> str:
     """Its probabilities as bars, in the order of the classes."""
-    if not answers or snapshot.pinned.image is None:
+    if not answers or snapshot.pinned is None or snapshot.pinned.image is None:
         return ""
-    last, classes = answers[-1], snapshot.view.started.classes
+    last, classes = answers[-1], begun.classes
     bars = "".join(
         f'<li{" class=top" * (name == last.top)}><span>{escape(name)}</span><i style="--share:{share:.3f}"></i>'
         f"<small>{whole_percent(share)}</small></li>"
