@@ -120,6 +120,7 @@ class RunReader:
         self._pinned = PinnedFile(run.pinned_path)
         self._remembered: Snapshot | None = None
         self._remembered_version: tuple | None = None
+        self._has_ended = False
         self._background: Future | None = None
         self._log, self._view = EventLog(run.events_path), RunView()
         self._folding: Folding | None = None
@@ -129,6 +130,7 @@ class RunReader:
         version = self._version()
         if version is None or version != self._remembered_version:
             self._remembered = self._read_or_tell()
+            self._has_ended = self._remembered is not None and self._remembered.view.is_over
             self._remembered_version = version if self._is_at_rest(version) else None
         return self._remembered
 
@@ -139,7 +141,7 @@ class RunReader:
             folder = os.stat(self._path)  # noqa: PTH116 - a thousand times a snapshot: half the cost of Path.stat
         except OSError:
             return None
-        if self._remembered and self._remembered.view.is_over:
+        if self._has_ended:
             return (folder.st_ino, folder.st_mtime_ns)
         return (folder.st_ino, folder.st_mtime_ns, _stat_of(self.run.events_path), _stat_of(self.run.log_path))
 

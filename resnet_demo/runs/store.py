@@ -3,10 +3,11 @@
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from filelock import FileLock, Timeout
 
@@ -29,6 +30,9 @@ DELETED = ".deleted-"  # begins the name of a run's folder that is on its way ou
 SHIPPED = Path(__file__).parents[1] / "shipped"  # runs that come with the project
 
 
+KnownFolders = Mapping[tuple[str, bool], RunDirectory]  # by their names, and whether they came with the project
+
+
 class RunStore:
     """The folder that holds runs. One training at a time in it, however many apps and tabs look. Beside its own runs it
     lists those of the folder `shipped`, which are only looked at."""
@@ -49,13 +53,14 @@ class RunStore:
         """What may be a run of its own, in no order; no file is opened."""
         return _folders(self.folder)
 
-    def all_folders(self) -> Iterator[RunDirectory]:
-        """The same, with those that came with the project and whose names no other has."""
-        own = list(self.folders())
+    def all_folders(self, known: KnownFolders = MappingProxyType({})) -> Iterator[RunDirectory]:
+        """The same, with those that came with the project and whose names no other has. Those that are `known` already
+        are taken from there: to make a thousand paths costs three times as much as to list their names."""
+        own = list(_folders(self.folder, known=known))
         yield from own
         if self.shipped:
             taken = {run.id for run in own}
-            yield from (run for run in _folders(self.shipped, is_shipped=True) if run.id not in taken)
+            yield from (run for run in _folders(self.shipped, True, known) if run.id not in taken)
 
     def get(self, run_id: str) -> RunDirectory:
         """Raises RunError for anything but the id of a run that is there: an id is looked up, never made a path."""
@@ -293,11 +298,13 @@ def _saved_at(run: RunDirectory) -> float:
     return saved.time if saved else 0.0
 
 
-def _folders(folder: Path, is_shipped: bool = False) -> Iterator[RunDirectory]:
+def _folders(
+    folder: Path, is_shipped: bool = False, known: KnownFolders = MappingProxyType({})
+) -> Iterator[RunDirectory]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith(DELETED) and entry.is_dir():
-                yield RunDirectory(folder / entry.name, is_shipped)
+                yield known.get((entry.name, is_shipped)) or RunDirectory(folder / entry.name, is_shipped)
 
 
 def _newest_first(folders: Iterable[RunDirectory]) -> list[RunDirectory]:

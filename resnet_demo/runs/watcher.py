@@ -10,7 +10,7 @@ from operator import is_, itemgetter
 from typing import NamedTuple
 
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.directory import DISCARD
+from resnet_demo.runs.directory import DISCARD, RunDirectory
 from resnet_demo.runs.snapshot import RunReader, Snapshot, checksum
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.store import RunStore, checkpoint_key
@@ -38,11 +38,11 @@ class RunsSnapshot:
 
     def has(self, chosen: str) -> bool:
         """Whether there still is what a page has chosen."""
-        return chosen == NEWEST or any(s.run.id == chosen for s in self.runs)
+        return chosen == NEWEST or chosen in self._by_id
 
     def shown(self, chosen: str) -> Snapshot | None:
         """The chosen run, or the one in front where it is NEWEST or gone."""
-        return next((s for s in self.runs if s.run.id == chosen), self.current)
+        return self._by_id.get(chosen, self.current)
 
     def newest_checkpoint(self) -> Snapshot | None:
         """See `RunStore.latest_model`."""
@@ -54,6 +54,10 @@ class RunsSnapshot:
         if not (parent := run.config.parent_id):
             return ""
         return run_name(parent, next((s.title for s in self.runs if s.run.id == parent), ""))
+
+    @cached_property
+    def _by_id(self) -> dict[str, Snapshot]:
+        return {snapshot.run.id: snapshot for snapshot in self.runs}
 
     # All pages ask the same snapshot.
 
@@ -105,7 +109,9 @@ class Watcher:
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
+        self._folders: dict[tuple[str, bool], RunDirectory] = {}
         self._readers: dict[str, RunReader] = {}
+        self._seen: list[Snapshot | None] = []  # by each reader, the last time
         self._background: ThreadPoolExecutor | None = None
         self._guard = threading.Lock()
         self._snapshot = RunsSnapshot()
@@ -121,21 +127,23 @@ class Watcher:
 
     def _read(self) -> RunsSnapshot:
         known = self._readers
-        self._readers = {
-            run.id: known.get(run.id) or RunReader(run, self._in_background) for run in self.store.all_folders()
-        }
-        seen = [(reader, reader.snapshot()) for reader in self._readers.values()]
-        unreadable = tuple(sorted(reader.problem for reader, _ in seen if reader.problem))
-        snapshots = [snapshot for _, snapshot in seen if snapshot is not None]
+        folders = list(self.store.all_folders(self._folders))
+        if not (len(folders) == len(known) and all(map(is_, folders, self._folders.values()))):
+            self._folders = {(run.path.name, run.is_shipped): run for run in folders}
+            self._readers = {run.id: known.get(run.id) or RunReader(run, self._in_background) for run in folders}
+        seen, before = [reader.snapshot() for reader in self._readers.values()], self._seen
+        self._seen = seen
+        unreadable = tuple(sorted(reader.problem for reader in self._readers.values() if reader.problem))
+        same = len(seen) == len(before) and all(map(is_, seen, before))
+        if same and unreadable == self._snapshot.unreadable:
+            return self._snapshot  # with all that is derived from it
+        snapshots = [snapshot for snapshot in seen if snapshot is not None]
         snapshots.sort(key=lambda s: (not s.run.is_shipped, s.created, s.run.id), reverse=True)
-        before = self._snapshot
-        same = len(snapshots) == len(before.runs) and all(map(is_, snapshots, before.runs))
-        if same and unreadable == before.unreadable:
-            return before  # with all that is derived from it
         training = next((s for s in snapshots if s.status.is_live), None)
         if training:
             return RunsSnapshot(training, tuple(snapshots), unreadable)
-        gone = self._gone({reader.run.id for reader, snapshot in seen if snapshot or reader.problem})
+        there = zip(self._readers.values(), seen, strict=True)
+        gone = self._gone({reader.run.id for reader, snapshot in there if snapshot or reader.problem})
         return RunsSnapshot(max(snapshots, key=_trained_last, default=None), tuple(snapshots), unreadable, *gone)
 
     def _in_background(self, work: Callable[[], None]) -> Future:

@@ -18,7 +18,7 @@ from resnet_demo.runs import event_log, events
 from resnet_demo.runs import snapshot as snapshot_module
 from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
-from resnet_demo.runs.directory import DISCARD, PAUSE, Exit, Progress
+from resnet_demo.runs.directory import DISCARD, PAUSE, Exit, Progress, RunDirectory
 from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.runs.reference import is_cifar10
@@ -610,3 +610,21 @@ def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     card = present.status_html(child, parent=RunsSnapshot(None, (mother, child)).parent_name(child))
     assert "preset fast, from the run “&lt;Mother&gt;”<" in card
     assert seen.parent_name(seen.runs[0]) == "" and "from the run" not in present.status_html(seen.runs[0])
+
+
+def test_a_poll_makes_no_path_and_stats_each_run_at_rest_once(store, tiny_config, monkeypatch):
+    """A store may hold a thousand of them."""
+    for run in [store.create(tiny_config) for _ in range(3)]:
+        run.append(ENDED["finished"])
+        for path in (*run.path.iterdir(), run.path):
+            os.utime(path, (time.time() - 60,) * 2)
+    watcher = Watcher(store)
+    watcher.snapshot(now=True)  # learns that they have ended: from then on their logs are not looked at
+    first = watcher.snapshot(now=True)
+    made, asked, make, stat = [], [], RunDirectory.__init__, os.stat
+    monkeypatch.setattr(RunDirectory, "__init__", lambda run, *a, **k: (made.append(run), make(run, *a, **k))[1])
+    monkeypatch.setattr(os, "stat", lambda path, *a, **k: (asked.append(str(path)), stat(path, *a, **k))[1])
+    assert watcher.snapshot(now=True) is first and len(first.runs) == 3
+    assert made == [] and sorted(asked) == sorted(str(run.run.path) for run in first.runs)
+    store.create(tiny_config, name="another")
+    assert len(watcher.snapshot(now=True).runs) == 4
