@@ -14,18 +14,8 @@ from resnet_demo.workers import slices
 from resnet_demo.workers.slices import SliceError, prepare_slices, train_for
 from resnet_demo.workers.worker import Worker
 from tests.support.states import assert_equal_states
+from tests.support.ticks import Clock
 from tests.support.workers import curves
-
-
-class Clock:
-    """Moves by one second each time it is read: a slice of n seconds takes n events."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def monotonic(self):
-        self.now += 1
-        return self.now
 
 
 @pytest.fixture

@@ -1,0 +1,121 @@
+"""Training on a GPU that is lent for seconds, on a stand-in for the platform's package."""
+
+import threading
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+import torch
+
+from resnet_demo.runs import events
+from resnet_demo.ui import zerogpu
+from resnet_demo.ui.zerogpu import QuotaEnded, make_slice, train_in_slices
+from resnet_demo.workers import slices
+from resnet_demo.workers.worker import Worker
+from tests.support.lent_gpu import LentGpu
+from tests.support.ticks import Clock
+from tests.support.workers import curves
+
+
+@pytest.fixture
+def config(tiny_config):
+    """One thread: OpenMP's threads do not come along into a fork."""
+    return replace(tiny_config, arch="resnet20", threads=1, epochs=2, validation_images=0, device="cpu")
+
+
+@pytest.fixture
+def run(store, config, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # as the package has it outside of a slice
+    monkeypatch.setattr(zerogpu, "_datasets", {})
+    return store.create(config)
+
+
+def test_the_quota_ends_after_slices_and_the_visitor_goes_on_the_next_day(run, config, store, tmp_path, monkeypatch):
+    monkeypatch.setattr(zerogpu, "RESERVE_S", 48)  # of 60 asked for: twelve ticks of training
+    monkeypatch.setattr(zerogpu, "LEAST_S", 59)
+    monkeypatch.setattr(slices, "time", Clock())
+    gpu = LentGpu(left_s=200)
+    train_slice = make_slice(gpu.GPU, tmp_path)
+    *_, ended = train_in_slices(train_slice, run, tmp_path)
+    assert gpu.asked == [60, 60] and len(set(gpu.pids)) == 2
+    assert ended == QuotaEnded(20, "3:00:00") and "Come back in 3:00:00 and press Resume" in ended.sentence
+    assert run.view().paused and run.can_resume(run.view())
+    gpu.left_s = 100_000
+    *_, last = train_in_slices(train_slice, run, tmp_path)
+    assert isinstance(last, events.RunEnded) and last.outcome == "finished"
+    monkeypatch.undo()
+    whole = store.create(config)
+    list(Worker(whole, tmp_path).work())
+    assert curves(run.view()) == curves(whole.view())
+
+
+def refusing(*messages):
+    """A slice that the platform refuses in these words, one after the other; '' is admitted and trains nothing."""
+    left = list(messages)
+    asked = []
+
+    def train_slice(path, seconds):
+        asked.append(seconds)
+        if message := left.pop(0):
+            raise gr.Error(message)
+        yield events.StepEnded
+
+    return train_slice, asked
+
+
+QUOTA = "You have exceeded your free ZeroGPU quota (90s requested vs. {}s left). Try again in 1 day, 2:00:00. "
+
+
+def test_what_is_left_is_tried_once(run, tmp_path):
+    train_slice, asked = refusing(QUOTA.format(45), "", QUOTA.format(2))
+    *_, ended = train_in_slices(train_slice, run, tmp_path)
+    assert asked == [60, 30, 30]  # 45 s are 30 by the platform's factor of 1.5
+    assert ended == QuotaEnded(2, "1 day, 2:00:00")
+
+
+def test_what_is_too_little_to_save_within_is_not_asked_for(run, tmp_path):
+    train_slice, asked = refusing(QUOTA.format(29))
+    assert list(train_in_slices(train_slice, run, tmp_path)) == [QuotaEnded(29, "1 day, 2:00:00")]
+    assert asked == [60]
+
+
+@pytest.mark.parametrize("said", ["No GPU was available after 60s", "GPU task aborted", "Expired ZeroGPU proxy token"])
+def test_other_refusals_are_the_platforms_own_sentence(run, tmp_path, said):
+    train_slice, _ = refusing(said)
+    with pytest.raises(gr.Error, match=said):
+        list(train_in_slices(train_slice, run, tmp_path))
+
+
+def test_a_pause_that_a_person_asks_for_ends_the_slices(run, tmp_path):
+    gpu = LentGpu(left_s=100_000)
+    told = train_in_slices(make_slice(gpu.GPU, tmp_path), run, tmp_path)
+    next(told)
+    run.request("pause")
+    *_, last = told
+    assert isinstance(last, events.RunPaused) and len(gpu.asked) == 1
+
+
+def test_a_visitor_who_leaves_leaves_a_run_that_is_saved(run, tmp_path):
+    told = train_in_slices(make_slice(LentGpu(left_s=100_000).GPU, tmp_path), run, tmp_path)
+    next(event for event in told if isinstance(event, events.StepEnded))
+    told.close()
+    assert run.view().paused and run.view().saved and not run.is_alive()
+
+
+def test_a_slice_that_is_killed_leaves_its_last_save(run, tmp_path, monkeypatch):
+    """As where the platform is slower than its own clock: nothing was saved in time."""
+    gpu = LentGpu(left_s=100_000)
+    timer = threading.Timer
+    monkeypatch.setattr(threading, "Timer", lambda seconds, kill: timer(0.05, kill))
+    with pytest.raises(gr.Error, match="GPU task aborted"):
+        list(train_in_slices(make_slice(gpu.GPU, tmp_path), run, tmp_path))
+    assert not run.is_alive() and run.can_resume(run.view())
+
+
+def test_the_images_are_loaded_once_and_outside(run, tmp_path, monkeypatch):
+    loaded = []
+    really = zerogpu.prepare_slices
+    monkeypatch.setattr(zerogpu, "prepare_slices", lambda *given: (loaded.append(given), really(*given))[1])
+    train_slice, _ = refusing("", "", QUOTA.format(2))
+    list(train_in_slices(train_slice, run, tmp_path))
+    assert len(loaded) == 1
