@@ -15,10 +15,12 @@ BATCH = 100  # between two of them a job can be cancelled
 
 
 def remove_each_block(classifier: Classifier, dataset: Dataset) -> Generator[Progress, None, BlockRemoval]:
-    """On the first MOST_IMAGES test images, of the checkpoint's classes. What comes before a block is computed once for
-    all: that halves the work."""
+    """On MOST_IMAGES test images, spread evenly: a folder's stand class by class. What comes before a block is computed
+    once for all: that halves the work."""
     blocks = named_blocks(classifier.model)
-    images, labels = dataset.test_images[:MOST_IMAGES], dataset.test_labels[:MOST_IMAGES]
+    total = len(dataset.test_labels)
+    chosen = torch.linspace(0, total - 1, min(total, MOST_IMAGES)).round().long()
+    images, labels = dataset.test_images[chosen], dataset.test_labels[chosen]
     right = dict.fromkeys(["", *blocks], 0)  # '' is the whole network
     for start in range(0, len(labels), BATCH):
         yield Progress("removing", start, len(labels))

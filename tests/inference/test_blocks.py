@@ -1,12 +1,14 @@
 """Blocks switched off, against networks whose last norms are zero, and ratios against hooks on the real modules."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
 from resnet_demo.data.digits import load_digits
 from resnet_demo.data.sources import drain
+from resnet_demo.inference import block_removal
 from resnet_demo.inference.block_removal import MOST_IMAGES, remove_each_block
 from resnet_demo.inference.blocks import named_blocks, pass_through, untrained_ratios
 from resnet_demo.inference.folding import fold_norms
@@ -117,6 +119,18 @@ def test_accuracy_without_each_block_is_that_of_networks_with_f_of_zero():
     assert list(found.without) == list(named_blocks(model))
     for name in ("layer1.0", "layer2.0", "layer3.2"):
         assert found.without[name] == pytest.approx(accuracy({name}), abs=0.004)
+
+
+def test_accuracy_without_blocks_is_of_all_classes_however_the_images_are_sorted(monkeypatch):
+    """The test images of a folder stand class by class."""
+    monkeypatch.setattr(block_removal, "MOST_IMAGES", 50)
+    model, dataset = network("resnet20", "A"), drain(load_digits())
+    order = dataset.test_labels.argsort(stable=True)
+    by_class = replace(dataset, test_images=dataset.test_images[order], test_labels=dataset.test_labels[order])
+    with torch.no_grad():
+        model.fc.bias[0] = 1e6  # says 0 of everything
+    found = _result(remove_each_block(classifier_of(model), by_class))
+    assert found.images == 50 and found.accuracy == pytest.approx(0.1, abs=0.03)
 
 
 def _result(work):
