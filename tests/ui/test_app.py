@@ -1,9 +1,14 @@
 """The page as a whole."""
 
 import gradio as gr
+import httpx
 
-from resnet_demo.ui.app import build_app
+from app import launch
+from resnet_demo.ui import serving
+from resnet_demo.ui.app import MAX_WAITING, build_app
 from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html.runs_table import NEWEST_FIRST
+from tests.support.asking import run_now
 
 
 def test_gradios_queue_rests_between_two_looks(store, tmp_path):
@@ -11,3 +16,32 @@ def test_gradios_queue_rests_between_two_looks(store, tmp_path):
     ours = build_app(Backend.over(store, tmp_path))._queue
     assert set(vars(ours)) == set(vars(usual))  # the names are still Gradio's own
     assert ours.sleep_when_free >= 0.05 and ours.progress_update_sleep_when_free >= 0.05
+
+
+def test_no_call_passes_by_the_queue_and_its_limit_of_two_answers(serve):
+    """A raw POST to `run` is not queued: sixty at once would make sixty answers at once."""
+    with serve() as (url, _):
+        refused = run_now(url, "classify", [None, "newest", True])
+        assert refused.status_code == 404 and "Traceback" not in refused.text
+        assert run_now(url, "runs_table", [NEWEST_FIRST]).status_code == 200  # cheap, and meant to be asked at once
+
+
+def test_two_answers_at_a_time_and_an_end_of_the_queue(store, tmp_path):
+    page = build_app(Backend.over(store, tmp_path))
+    asking = [fn for fn in page.fns.values() if fn.concurrency_id == "classify"]
+    assert asking and all(fn.queue and fn.concurrency_limit == 2 for fn in asking)
+    assert page._queue.max_size == MAX_WAITING == 64
+
+
+def test_callers_without_a_session_are_forgotten(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    monkeypatch.setattr(serving, "MAX_SESSIONS", 3)
+    page = build_app(Backend.over(store, tmp_path))
+    app, url, _ = launch(page, server_name="127.0.0.1", prevent_thread_lock=True)
+    try:
+        for caller in range(6):
+            body = {"data": [NEWEST_FIRST], "session_hash": f"caller{caller}"}
+            assert httpx.post(f"{url}gradio_api/run/runs_table", json=body, timeout=30).status_code == 200
+        assert len(app.state_holder.session_data) == 3
+    finally:
+        page.close(verbose=False)
