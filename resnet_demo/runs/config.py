@@ -20,6 +20,7 @@ from resnet_demo.models.catalog import (
 from resnet_demo.runs.presets import PRESETS
 
 SOURCES = (*KNOWN, f"{FOLDER}PATH")
+BESIDE_A_PRESET = ("data", "preset", "processes")
 PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
 ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article reports after 100 epochs
 
@@ -501,6 +502,13 @@ def preset_config(preset: str, **changes: Any) -> TrainConfig:
     if preset not in PRESETS:
         raise ConfigError({"preset": f"Preset must be one of {', '.join(PRESETS)}, not '{preset}'."})
     return replace(TrainConfig(), preset=preset, **{**PRESETS[preset].changes, **changes})
+
+
+def changes_of(values: dict[str, Any]) -> dict[str, Any]:
+    """What differs from the preset that is named among the values: setting -> what the preset has there. The data and
+    the processes are chosen beside it."""
+    preset = preset_config(values["preset"]).to_dict()
+    return {name: preset[name] for name in values if name not in BESIDE_A_PRESET and values[name] != preset[name]}
 
 
 def continued(config: TrainConfig, run_id: str, epochs: int) -> TrainConfig:

@@ -6,19 +6,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """A recipe: what it is for, and the fields in which it differs from the defaults."""
+    """A recipe: its name for people, what it is for, and the fields in which it differs from the defaults."""
 
+    title: str
     summary: str
     changes: dict[str, Any]
 
 
 PRESETS = {
-    "fast": Preset("The article's accuracy, quickly, on a CPU.", {}),
+    "fast": Preset("Quick: ResNet-50", "The article's accuracy, quickly, on a CPU.", {}),
     "half_hour": Preset(
+        "Half an hour: ResNet-18",
         "ResNet-18 with a stem that keeps 16 pixels: about 87 % on a CPU.",
         {"arch": "resnet18", "stem": "compact", "epochs": 15},
     ),
     "accurate": Preset(
+        "Best, for a GPU: ResNet-50",
         "For a GPU: the stem that keeps all 32 pixels, bfloat16, long.",
         {
             "stem": "cifar",
@@ -34,6 +37,7 @@ PRESETS = {
         },
     ),
     "minute": Preset(
+        "Short, for a large GPU: ResNet-18",
         "For a large GPU: ResNet-18 with all 32 pixels, in few epochs.",
         {
             "arch": "resnet18",
@@ -51,6 +55,7 @@ PRESETS = {
         },
     ),
     "article": Preset(
+        "As in the article: ResNet-50",
         "The source article's recipe, which reports 78.41 % after 100 epochs.",
         {
             "zero_init_residual": False,
@@ -73,6 +78,7 @@ PRESETS = {
         },
     ),
     "paper": Preset(
+        "As in the paper: ResNet-20",
         "The paper's recipe for its small networks: ResNet-20, whose test accuracy it reports as 91.25 %. For a GPU.",
         {
             "arch": "resnet20",
@@ -93,6 +99,7 @@ PRESETS = {
         },
     ),
     "tour": Preset(
+        "Tour: handwritten digits",
         "Handwritten digits: everything moves, nothing is downloaded.",
         {"data": "digits", "batch_size": 64, "ema_decay": 0.95, "log_every_steps": 2},
     ),

@@ -84,7 +84,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         )
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
         page.send_at_first(train.replay, train.recording)
-        page.load(train.prepare, None, [*train.form.shown, train.plan], **POLL_EVENT)
+        page.load(train.prepare, None, [*train.form.shown, *train.planned], **POLL_EVENT)
         architecture.wire(page, checkpoints)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)

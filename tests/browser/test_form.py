@@ -18,3 +18,31 @@ def test_no_setting_is_squeezed(app, open_page, width):
         row = page.locator(".form-advanced").first.bounding_box()["width"]
         assert switches.count() == 6
         assert all(switches.nth(index).bounding_box()["width"] > 0.9 * row for index in range(3))
+
+
+IN_VIEW = """() => {
+    const at = document.querySelector('#start').getBoundingClientRect();
+    return at.top >= 0 && at.bottom <= innerHeight;
+}"""
+
+
+def test_start_stays_in_view_and_what_differs_is_taken_back(app, open_page):
+    with app.running():
+        page = open_page(app.url)
+        page.set_viewport_size({"width": 1366, "height": 650})
+        assert page.evaluate(IN_VIEW)
+        page.wait_for_selector("#plan:has-text('Trains on')")
+        assert page.locator("#form-changes [data-field]").count() == 0
+        page.fill("#setting-epochs input", "20")
+        page.wait_for_selector("#form-changes [data-field=epochs]")
+        page.click("text=Advanced settings")
+        page.wait_for_selector("#setting-log_every_steps >> visible=true")
+        page.wait_for_selector("#schedule >> visible=true")
+        page.evaluate("scrollTo(0, 600)")
+        assert page.evaluate(IN_VIEW)
+        page.fill(".form-search", "moment")
+        page.wait_for_selector("#setting-arch", state="hidden")
+        assert page.is_visible("#setting-momentum")
+        page.click("[data-field=epochs]")
+        page.wait_for_function("document.querySelector('#setting-epochs input').value === '5'")
+        page.wait_for_selector("#form-changes [data-field=epochs]", state="detached")

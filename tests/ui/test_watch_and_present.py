@@ -608,7 +608,7 @@ def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     assert seen.parent_name(child) == "24 Nov 2026, 10:15"
     mother = replace(seen.runs[0], title="<Mother>")
     card = present.status_html(child, parent=RunsSnapshot(None, (mother, child)).parent_name(child))
-    assert "preset fast, from the run “&lt;Mother&gt;”<" in card
+    assert ", from the run “&lt;Mother&gt;”<" in card
     assert seen.parent_name(seen.runs[0]) == "" and "from the run" not in present.status_html(seen.runs[0])
 
 

@@ -6,14 +6,16 @@ from html import escape
 
 from resnet_demo.data.known import data_label
 from resnet_demo.runs import events
-from resnet_demo.runs.config import PARENT, TORCHVISION, TrainConfig
+from resnet_demo.runs.config import PARENT, TORCHVISION, TrainConfig, changes_of
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import PHASES, amount, event_line, machine_load, started
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot
 from resnet_demo.text import duration, percent, rate
+from resnet_demo.ui.html.changes import changes_text, label_of, written
 
 CURVES_HINT = (
     "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
@@ -241,13 +243,14 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
     named = f"{escape(snapshot.title)}: " if snapshot.title else ""
     told = escape(sentence(snapshot, owner, busy))
     warnings = snapshot.view.started.warnings if owner and snapshot.view.started else ()
-    title = f"{named}{escape(snapshot.config.arch)} on {escape(data_label(snapshot.config.data))}"
+    network = snapshot.config.network()
+    title = f"{network.architecture.label}, {network.stem} stem, on {data_label(snapshot.config.data)}"
     return (
         f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
         f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {snapshot.status}</span>'
-        f'<span class="run-title">{title}, preset {escape(snapshot.config.preset)}'
-        f"{escape(_origin(snapshot.config, parent))}</span>"
+        f'<span class="run-title">{named}{escape(title)} <small>Preset “{_recipe(snapshot.config)}”'
+        f"{escape(_origin(snapshot.config, parent))}</small></span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
         f'<div class="run-now"><p aria-live="polite">{told}</p>{_load(snapshot)}</div>'
         f'<dl class="run-facts">{pairs}</dl>{warnings_html(warnings)}</div>'
@@ -276,6 +279,27 @@ def _load(snapshot: Snapshot) -> str:
     """What a living worker takes of the machine."""
     about = "of the training process; 100 % is one processor core kept busy"
     return f'<span title="{about}">{machine_load(snapshot.progress)}</span>' if snapshot.progress else ""
+
+
+def _recipe(config: TrainConfig) -> str:
+    """The preset, and what the run has otherwise."""
+    changed = changes_text(config)
+    return escape(f"{PRESETS[config.preset].title}{', but ' if changed else ''}{changed}")
+
+
+def configuration_html(snapshot: Snapshot | None) -> str:
+    """Every setting of a run, and what it is by the preset where that differs."""
+    if snapshot is None:
+        return '<p class="hint">The settings of a run will stand here.</p>'
+    values = snapshot.config.to_dict()
+    values["data"] = data_label(values["data"])  # a visitor is not shown where the server keeps its files
+    otherwise = changes_of(values)
+    rows = "".join(
+        f"<div{' class=differs' * (name in otherwise)}><dt>{escape(label_of(name))}</dt><dd>{escape(written(value))}"
+        f"{f' <small>(preset: {escape(written(otherwise[name]))})</small>' if name in otherwise else ''}</dd></div>"
+        for name, value in values.items()
+    )
+    return f'<dl class="run-configuration">{rows}</dl>'
 
 
 def _origin(config: TrainConfig, parent: str) -> str:

@@ -1,6 +1,7 @@
 """The training form: one widget for each field of TrainConfig, made from the field's own label, help and bounds."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from typing import Any
 
@@ -8,9 +9,19 @@ import gradio as gr
 
 from resnet_demo.data.known import FOLDER, KNOWN, data_label
 from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS
-from resnet_demo.runs.config import TORCHVISION, TrainConfig, preset_config, problems_with
+from resnet_demo.runs.config import (
+    BESIDE_A_PRESET,
+    TORCHVISION,
+    TrainConfig,
+    changes_of,
+    preset_config,
+    problems_with,
+)
 from resnet_demo.runs.presets import PRESETS
+from resnet_demo.ui.html.changes import changes_html
+from resnet_demo.ui.html.curves import schedule_chart
 from resnet_demo.ui.html.setting_details import details_html
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
@@ -33,37 +44,79 @@ ADVANCED = {
 }
 FIELDS = tuple(field.name for field in fields(TrainConfig))
 _CHOICE_LABELS = {
-    "preset": {"half_hour": "small network", "minute": "short, for a GPU"},  # a name promises no duration
+    "preset": {name: preset.title for name, preset in PRESETS.items()},
     "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
     "stem": {name: stem.label for name, stem in STEMS.items()},
     "shortcut": {AUTO: "auto: as the network has them", **SHORTCUTS},
 }
 
+_SEARCH_BOX = '<input type="search" class="form-search" placeholder="Search the settings" aria-label="Search">'
+_SEARCH = """
+element.addEventListener('input', ({target}) => {
+  const wanted = target.value.trim().toLowerCase();
+  document.querySelectorAll('#advanced [id^=setting-]').forEach((field) => {
+    field.classList.toggle('not-found', !field.textContent.toLowerCase().includes(wanted));
+  });
+});
+"""
+_TAKE_BACK = """
+element.addEventListener('click', (event) => {
+  const field = event.target.closest('[data-field]')?.dataset.field;
+  if (field) trigger('click', {field});
+});
+"""
 START_CHOICES = [("Random weights", ""), ("torchvision's, trained on ImageNet", TORCHVISION)]
 
 
 class TrainForm:
     """The widgets, in the order of TrainConfig's fields. Built where it is called."""
 
-    def __init__(self, sources: Sequence[str], config: TrainConfig) -> None:
+    def __init__(
+        self, sources: Sequence[str], config: TrainConfig, front: AbstractContextManager | None = None
+    ) -> None:
+        """The first settings stand in `front`, the others in a panel of their own."""
         self.sources, self._start = tuple(sources), config
         # Whoever opens the page is sent what its widgets hold, so there a folder has a number in place of its path.
         self._names = {s: f"{FOLDER}{at}" if s.startswith(FOLDER) else s for at, s in enumerate(self.sources)}
         self._widgets: dict[str, gr.components.Component] = {}
-        self._add("data")
-        self._add("preset")
-        self._filled = gr.Textbox(config.preset, visible="hidden")  # the preset that the form was last filled with
-        with gr.Row(elem_classes="form-numbers"):
-            for name in ("epochs", "batch_size", "learning_rate"):
-                self._add(name)
-        gr.HTML(details_html(FRONT))
-        with gr.Accordion("Advanced settings", open=False):
-            for title, names in ADVANCED.items():
-                gr.Markdown(f"**{title}**")
-                with gr.Row(elem_classes="form-advanced"):
-                    for name in names:
-                        self._add(name)
-                gr.HTML(details_html(names))
+        with front or nullcontext():
+            self._add("data")
+            self._add("preset")
+            self._filled = gr.Textbox(config.preset, visible="hidden")  # the preset that filled the form last
+            with gr.Row(elem_classes="form-numbers"):
+                for name in ("epochs", "batch_size", "learning_rate"):
+                    self._add(name)
+            gr.HTML(details_html(FRONT))
+            self.changes = gr.HTML("", elem_id="form-changes", js_on_load=_TAKE_BACK)
+        self._build_advanced()
+        self._wire_changes()
+
+    def _build_advanced(self) -> None:
+        with gr.Accordion("Advanced settings", open=False, elem_id="advanced"):
+            gr.HTML(_SEARCH_BOX, js_on_load=_SEARCH)
+            with gr.Column(elem_classes="form-groups"):
+                for title, names in ADVANCED.items():
+                    with gr.Column(elem_classes="form-group"):
+                        gr.Markdown(f"**{title}**")
+                        with gr.Row(elem_classes="form-advanced"):
+                            for name in names:
+                                self._add(name)
+                        gr.HTML(details_html(names))
+                with gr.Column(elem_classes="form-group"):
+                    self.schedule = gr.HTML(schedule_chart(), elem_id="schedule")
+
+    def _wire_changes(self) -> None:
+        gr.on(
+            [widget.change for widget in self.widgets],
+            self.show_changes,
+            self.widgets,
+            self.changes,
+            api_name="form_changes",
+            trigger_mode="always_last",
+            **POLL_EVENT,
+            **RAW_INPUTS_OUTPUTS,
+        )
+        self.changes.click(self.take_back, self["preset"], self.widgets, api_name="take_back", **POLL_EVENT)
 
     @property
     def widgets(self) -> list[gr.components.Component]:
@@ -91,6 +144,19 @@ class TrainForm:
         """A verdict beside each widget, before Start is obeyed."""
         problems = problems_with(dict(zip(FIELDS, values, strict=True)))
         return [gr.validate(name not in problems, problems.get(name, "")) for name in FIELDS]
+
+    def show_changes(self, *values) -> str:
+        """What differs from the preset, with a press for each that takes it back, and a mark at its field."""
+        given = dict(zip(FIELDS, values, strict=True))
+        return changes_html(changes_of(given)) if given["preset"] in PRESETS else ""
+
+    def take_back(self, preset: str, event: gr.EventData) -> list:
+        """The preset's value for one field; a raw request may name anything."""
+        field = event._data.get("field") if isinstance(event._data, dict) else None
+        if field not in FIELDS or field in BESIDE_A_PRESET or preset not in PRESETS:
+            raise gr.Error("There is no such setting.", print_exception=False)
+        value = getattr(preset_config(preset), field)
+        return [value if name == field else gr.skip() for name in FIELDS]
 
     def fill(self, preset: str, data: str, filled: str = "") -> list:
         """All fields as the preset says; the data stay what was chosen, but for the presets that bring theirs. So do

@@ -58,6 +58,7 @@ DOWNLOAD = """
   link.click();
 }
 """
+TO_THE_FORM = "() => document.querySelector('#start').scrollIntoView({block: 'center'})"
 HINT = (
     "Tick one run to run it again with the same settings and seed, to continue or to rename it. Tick several to "
     "compare or delete them."
@@ -132,7 +133,8 @@ class RunsTab:
             made = button.click(write, self.picked, self.file, api_name=f"runs_{name}", **acting)
             made.success(None, self.file, None, js=DOWNLOAD)
         form = [self.tabs, *self.train.form.shown]
-        self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
+        filled = self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
+        filled.success(None, js=TO_THE_FORM)
         for changed in self.changes.wire(self.tabs, self.train):
             changed.then(self.refresh, self.refresh_inputs, self.refresh_outputs, **quiet)
 
@@ -221,6 +223,7 @@ class RunsTab:
         if config.data not in form.sources:
             problem = "The images of this run are not offered here: start the app with --data folder:PATH."
             raise gr.Error(problem, title="Not filled in", print_exception=False)
+        gr.Info("The form is filled with that run's settings, its seed included. Press Start training.", duration=8)
         return [gr.Tabs(selected="train"), *form.show(config)]
 
 

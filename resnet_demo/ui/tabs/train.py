@@ -38,6 +38,8 @@ CONFIRM_DISCARD = """() => {
 }"""
 _RUN_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
 _ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
+_TO_THE_RUN = """() => document.querySelector("#status").scrollIntoView({
+    block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" })"""
 _REPLAY = (Path(__file__).parents[1] / "replay.js").read_text(encoding="utf-8")
 _SET_TITLE = """html => {
     const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
@@ -60,8 +62,7 @@ class TrainTab:
 
     def _build(self) -> None:
         with gr.Row(elem_classes="train-row"):
-            with gr.Column(scale=3, min_width=320):
-                self._build_form()
+            self._build_form()
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
         self.chosen = gr.Dropdown(
@@ -70,14 +71,16 @@ class TrainTab:
 
     def _build_form(self) -> None:
         sources = self.backend.sources
-        self.form = TrainForm(sources, preset_config("fast", data=sources[0]))
-        self.plan = gr.HTML(plan_placeholder() + schedule_chart(), elem_id="plan")
-        self.start = gr.Button("Start training", variant="primary", elem_id="start")
-        self.tour = gr.Button("Tour on digits", elem_id="tour")
-        gr.Markdown(
-            "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
-            elem_classes="hint",
-        )
+        with gr.Column(scale=3, min_width=320, elem_classes="form-column") as front, gr.Row(elem_classes="form-start"):
+            self.start = gr.Button("Start training", variant="primary", elem_id="start", min_width=150)
+            self.tour = gr.Button("Tour on digits", elem_id="tour", min_width=120)
+        self.form = TrainForm(sources, preset_config("fast", data=sources[0]), front)
+        with front:
+            self.plan = gr.HTML(plan_placeholder(), elem_id="plan")
+            gr.Markdown(
+                "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
+                elem_classes="hint",
+            )
 
     def _build_run(self) -> None:
         boxes: list[Any] = [gr.Textbox("", visible="hidden", elem_id=f"{part}-version") for part in Version._fields]
@@ -89,7 +92,7 @@ class TrainTab:
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
-            self.stop = gr.Button("Finish now", variant="stop", elem_id="stop", **_RUN_BUTTON)
+            self.stop = gr.Button("Finish now", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Delete run", elem_id="discard", **_RUN_BUTTON)
         self.moved = gr.Dropdown(
             self.form.folder_choices,
@@ -101,6 +104,8 @@ class TrainTab:
         )
         self._build_curves()
         self.pinned = PinnedImagePanel(self.backend)
+        with gr.Accordion("Settings of this run", open=False):
+            self.configuration = gr.HTML(present.configuration_html(None), elem_id="configuration")
         with gr.Accordion("Log", open=False):
             self.log = gr.HTML(present.log_html(None))
 
@@ -137,15 +142,15 @@ class TrainTab:
         return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.chart, self.blocks]
 
     def _wire(self) -> None:
-        form = self.form.widgets
+        form, planned = self.form.widgets, self.planned
         self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **POLL_EVENT).then(
-            self.plan_text, form, self.plan, **POLL_EVENT
+            self.plan_text, form, planned, **POLL_EVENT
         )
         gr.on(
             [*(self.form[name].change for name in PLANNED_BY), self.ended.change],  # by then data and speed are known
             self.plan_text,
             form,
-            self.plan,
+            planned,
             trigger_mode="always_last",
             js=_PLANNING,
             **POLL_EVENT,
@@ -172,6 +177,7 @@ class TrainTab:
         gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **POLL_EVENT)
         for event in start_events:
             event.then(self.show_buttons, self.chosen, buttons, **POLL_EVENT, **RAW_INPUTS)
+            event.success(None, js=_TO_THE_RUN)
         self.mutations = [*start_events, *stop_events, *self.pinned.wire(start_events, self.chosen)]
         self._wire_looking()
 
@@ -200,8 +206,9 @@ class TrainTab:
                 self.pinned.image,
                 self.ended,
                 self.moved,
-                self.replay,
                 *self._buttons,
+                self.replay,
+                self.configuration,
             ],
             api_name="states",
             **POLL_EVENT,
@@ -241,8 +248,9 @@ class TrainTab:
             gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
-            self.recording(chosen),
             *self.show_buttons(chosen, request),
+            self.recording(chosen),
+            present.configuration_html(shown),
         ]
 
     def recording(self, chosen: str = NEWEST) -> str:
@@ -295,16 +303,21 @@ class TrainTab:
         preset = "fast" if choose_device().device.type == "cpu" else "accurate"
         config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
         filled = [gr.skip()] * len(self.form.shown) if preset == "fast" else self.form.show(config)
-        return [*self.form.with_devices(filled, available_devices()), self._plan(config)]
+        return [*self.form.with_devices(filled, available_devices()), *self._plan(config)]
 
-    def plan_text(self, *values) -> str:
+    @property
+    def planned(self) -> list[gr.HTML]:
+        """What `plan_text` is for."""
+        return [self.plan, self.form.schedule]
+
+    def plan_text(self, *values) -> tuple[str, str]:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""
         try:
             return self._plan(self.form.config(values))
         except ConfigError as error:
-            return plan_problem(error) + schedule_chart()
+            return plan_problem(error), schedule_chart()
 
-    def _plan(self, config: TrainConfig) -> str:
+    def _plan(self, config: TrainConfig) -> tuple[str, str]:
         import_torch()
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.workers.estimate import estimate
@@ -312,10 +325,10 @@ class TrainTab:
         try:
             choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except DeviceError as error:
-            return plan_problem(error) + schedule_chart()
+            return plan_problem(error), schedule_chart()
         guess = estimate(config, self.backend.watcher.snapshot().runs, choice, self.backend.data_dir)
         plan = plan_html(choice.reason, guess, self._downloads(config))
-        return plan + schedule_chart(config, guess.steps_per_epoch)
+        return plan, schedule_chart(config, guess.steps_per_epoch)
 
     def _downloads(self, config: TrainConfig) -> dict[str, int]:
         """Bytes that Start will fetch first, 0 where they are there."""

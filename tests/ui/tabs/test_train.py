@@ -24,7 +24,7 @@ from resnet_demo.ui.tabs.train import TrainTab
 from tests.support.asking import post, run_now
 
 PLAIN = ["newest", 0, "epoch"]  # curves without smoothing, along the epochs
-CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(-6, None)  # where they stand in the answers
+CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(6, 12)  # where they stand in the answers
 CHANGING = {
     "start": None,
     "tour": [],
@@ -257,9 +257,9 @@ def test_a_page_that_shows_a_run_is_told_when_its_folder_is_gone(serve, tiny_con
 
 def test_the_plan_names_the_device_and_the_duration(serve):
     with serve() as (url, _):
-        plan = Client(url, verbose=False).predict(*form_values(device="cpu"), api_name="/plan_text")
+        plan, _ = Client(url, verbose=False).predict(*form_values(device="cpu"), api_name="/plan_text")
         assert "Trains on CPU" in plan and "Takes about" in plan and "images/s" in plan
-        cifar = Client(url, verbose=False).predict(*form_values(data="cifar10"), api_name="/plan_text")
+        cifar, _ = Client(url, verbose=False).predict(*form_values(data="cifar10"), api_name="/plan_text")
         assert "Downloads CIFAR-10 (170 MB) first." in cifar
 
 
@@ -267,7 +267,7 @@ def test_the_plan_names_the_weights_that_are_fetched_unless_they_are_there(serve
     with serve() as (url, backend):
 
         def plan(**changes):
-            return Client(url, verbose=False).predict(*form_values(device="cpu", **changes), api_name="/plan_text")
+            return Client(url, verbose=False).predict(*form_values(device="cpu", **changes), api_name="/plan_text")[0]
 
         assert "Downloads" not in plan()
         both = plan(data="cifar10", start_from="torchvision")
