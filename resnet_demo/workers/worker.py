@@ -24,6 +24,7 @@ from resnet_demo.workers.failures import disk_sentence, failure_sentence
 from resnet_demo.workers.machine_load import MachineLoad
 from resnet_demo.workers.meter import Meter
 from resnet_demo.workers.pinned import PinnedImagePredictor
+from resnet_demo.workers.position import beginning, position_of
 from resnet_demo.workers.signals import PauseSignals
 
 if TYPE_CHECKING:  # brings torch
@@ -32,8 +33,6 @@ if TYPE_CHECKING:  # brings torch
 STOPPED = "Stopped and saved on request."
 STOPPED_UNSAVED = "Stopped on request before anything was saved."
 DISCARDED = "Ended without saving and deleted on request."
-SAVE_EVERY_S = 60.0
-SAVE_AT_EPOCH_END_S = 20.0  # since the last save: ResNet-50 with AdamW writes 470 MB, and a GPU ends an epoch every 3 s
 LOOK_EVERY_S = 0.1  # at the control file
 PROGRESS_EVERY_S = 1.0
 KEPT_AT = (events.CheckpointSaved, events.RunPaused, events.RunEnded)
@@ -62,10 +61,11 @@ class Worker:
         self._processes = SINGLE_PROCESS
         self._trainer: Any = None  # of torch, which comes with `_load`
         self._dataset: Any = None
+        self._saver: Any = None  # likewise
         self._meter, self._machine_load = Meter(), MachineLoad()
         self._asker = PinnedImagePredictor(run)
         self._reached = Progress(STARTING)  # what the last step has left to say
-        self._last_progress = self._last_save = 0.0
+        self._last_progress = 0.0
         self._last_look = float("-inf")
         self._control = RUN  # what the control file wanted when it was last looked at
 
@@ -86,7 +86,7 @@ class Worker:
             else:
                 yield from self._work()
             if run.wanted() == DISCARD:
-                ended = events.RunEnded(**self._place(), outcome="discarded", message=DISCARDED)
+                ended = events.RunEnded(**self._position(), outcome="discarded", message=DISCARDED)
                 store.delete(run)
                 yield ended
 
@@ -130,6 +130,7 @@ class Worker:
         from resnet_demo.training.first_weights import load_first_weights
         from resnet_demo.training.trainer import Trainer
         from resnet_demo.workers.environment import as_before, record_environment
+        from resnet_demo.workers.saver import RunSaver
 
         state, weights = self._load_state(), None
         machine = as_before(self.run, config, state, self._processes.size)
@@ -148,6 +149,7 @@ class Worker:
         if state is None:  # also random ones: another machine may round otherwise
             weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}
         self._processes.broadcast_object(TrainingInputs(config, machine, self._dataset, state, weights))
+        self._saver = RunSaver(self.run, trainer, self._dataset, self._store, self._note_saving)
         self._trainer = trainer
 
     def _load_state(self) -> dict[str, Any] | None:
@@ -168,7 +170,7 @@ class Worker:
     def _leave_unloaded(self, wanted: str) -> Iterator[events.Event]:
         """Pause or stop before there is a trainer, at what an earlier worker has saved: that stays as it is."""
         saved = self.run.view().saved
-        place = _place_of(saved) if saved else _beginning()
+        place = position_of(saved) if saved else beginning()
         if wanted == PAUSE:
             yield self._store(events.RunPaused(**place))
         elif wanted == STOP:
@@ -180,7 +182,7 @@ class Worker:
     def _train(self) -> Iterator[events.Event]:
         trainer = self._trainer
         self._meter.start(trainer)
-        self._last_save = time.monotonic()
+        self._saver.start_clock()
         for event in trainer.run():
             self._meter.see(event)
             if isinstance(event, events.RunEnded):
@@ -194,7 +196,7 @@ class Worker:
             wanted = self._processes.agree_on_request(self._wanted())
             if wanted == DISCARD:
                 return
-            if saved := self._save_where_due(event, wanted):
+            if saved := self._saver.save_where_due(event, wanted):
                 yield saved
             if wanted != RUN:
                 yield self._leave(event, wanted)
@@ -203,85 +205,11 @@ class Worker:
                 yield self._store(seen)
             self._meter.go_on()
 
-    def _save_where_due(self, event: events.Event, wanted: str) -> events.Event | None:
-        """Before this worker leaves, and by the clock; the log's event, if any. The weights of an epoch that is kept
-        are written at its end whether or not a save is due."""
-        if isinstance(event, events.EpochEnded):
-            self._keep_epoch(event)
-        if wanted != RUN or self._is_save_due(event):
-            saved = self._save(event)
-            self._drop_epochs()
-            return saved
-        if isinstance(event, events.RunResumed) and not self._is_published():
-            return self._publish(event)
-        return None
-
-    def _is_save_due(self, event: events.Event) -> bool:
-        """By the clock alone, whatever the device: what a kill may cost is time, and short epochs (digits) pass within
-        a second on a CPU, too. At an epoch's end sooner than within one, at the first and the last in any case: people
-        wait for the first weights, and nothing ends the run but its last save."""
-        age_s = time.monotonic() - self._last_save
-        if not isinstance(event, events.EpochEnded):
-            return age_s > SAVE_EVERY_S
-        is_last = event.epoch == self._trainer.config.epochs
-        return is_last or not self.run.state_path.exists() or age_s > SAVE_AT_EPOCH_END_S
-
-    def _save(self, at: events.Event) -> events.Event:
-        """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing, since a worker that
-        resumes does what is missing. (The weights of an epoch that is kept come before: they are not made again.)"""
-        from resnet_demo.training.resume_state import save_state
-
-        reached = replace(self._reached, epoch=at.epoch, step=at.step, elapsed_s=at.elapsed_s)
-        self._note(replace(reached, phase="saving", done=0, total=0), always=True)
-        save_state(self.run.state_path, self._trainer.state_dict())
-        return self._publish(at)
-
-    def _publish(self, at: events.Event) -> events.Event:
-        """Let others see what resume.pt holds: model.safetensors, if it is of another point, and the log's line."""
-        if not self._is_model_current():
-            self._save_model(self.run.model_path)
-        self._last_save = time.monotonic()
-        return self._store(events.CheckpointSaved(**_place_of(at)))
-
-    def _is_published(self) -> bool:
-        """Whether others know of the point that this worker goes on from."""
-        saved = self.run.view().saved
-        return self._is_model_current() and saved is not None and saved.step == self._trainer.step
-
-    def _is_model_current(self) -> bool:
-        info = self.run.model_info()
-        return info is not None and (info.epoch, info.step) == (self._trainer.epochs_done, self._trainer.step)
-
-    def _save_model(self, path: Path) -> None:
-        from resnet_demo.models.checkpoint import save_model
-
-        save_model(path, self._trainer.averaged, self._model_info())
-
-    def _keep_epoch(self, ended: events.EpochEnded) -> None:
-        """Keep this epoch's weights if it is one of `_kept_epochs`."""
-        if ended.epoch in self._kept_epochs():
-            self.run.epochs_path.mkdir(exist_ok=True)
-            self._save_model(self.run.epoch_path(ended.epoch))
-
-    def _kept_epochs(self) -> set[int]:
-        """The best by held-out accuracy so far, and four spread over the run."""
-        ended = self.run.view().epochs
-        measured = {epoch.epoch: epoch.validation_accuracy for epoch in ended if epoch.validation_accuracy is not None}
-        best = {max(measured, key=lambda epoch: measured[epoch])} if measured else set()
-        total = self._trainer.config.epochs
-        return {max(1, round(total * quarter / 4)) for quarter in (1, 2, 3, 4)} | best
-
-    def _drop_epochs(self) -> None:
-        """Delete the weights of epochs that are no longer the best, after a save: after a kill before it the better
-        epoch ends once more, on a GPU perhaps as a worse one."""
-        for epoch in set(self.run.saved_epochs()) - self._kept_epochs():
-            self.run.epoch_path(epoch).unlink(missing_ok=True)
-
     def _leave(self, at: events.Event, wanted: str) -> events.Event:
         """The last event of a worker that was told to pause or stop and has saved."""
         if wanted == PAUSE:
-            return self._store(events.RunPaused(**_place_of(at)))
-        return self._finish(events.RunEnded(**_place_of(at), outcome="stopped", message=STOPPED))
+            return self._store(events.RunPaused(**position_of(at)))
+        return self._finish(events.RunEnded(**position_of(at), outcome="stopped", message=STOPPED))
 
     def _finish(self, ended: events.RunEnded) -> events.Event:
         """The run is over. Finished, its resume state has no use any more; stopped, a person may think again.
@@ -289,13 +217,13 @@ class Worker:
         That a run is finished is what its files say, the log's line comes last: a kill in between leaves no state for
         ever, and a line that is lost changes nothing (`RunDirectory.view`)."""
         if ended.outcome == "finished":
-            self._drop_epochs()
+            self._saver.drop_epochs()
             self.run.state_path.unlink(missing_ok=True)
         return self._store(ended)
 
     def _fail(self, message: str, comes_again: bool = False) -> events.Event:
         """The log's last event for now; resume.pt stays, so that what had been saved is not lost."""
-        ended = events.RunEnded(**self._place(), outcome="failed", message=message, comes_again=comes_again)
+        ended = events.RunEnded(**self._position(), outcome="failed", message=message, comes_again=comes_again)
         try:
             with suppress(PermissionError):  # where nothing may be deleted the log may still be written
                 self.run.forget_the_moment()
@@ -314,12 +242,12 @@ class Worker:
             self._last_look, self._control = now, self.run.wanted()
         return PAUSE if self.signals.came and self._control == RUN else self._control
 
-    def _place(self) -> dict:
+    def _position(self) -> dict:
         """Where the run is: by its trainer, before there is one by its log, and else at the beginning."""
         if self._trainer:
             return self._trainer.position()
         last = self.run.view().last
-        return _place_of(last) if last else _beginning()
+        return position_of(last) if last else beginning()
 
     def _store(self, event: events.Event) -> events.Event:
         self.run.append(event)
@@ -350,6 +278,11 @@ class Worker:
             self.run.write_progress(replace(progress, time=time.time(), process_id=os.getpid(), **load))
         return progress
 
+    def _note_saving(self, at: events.Event) -> None:
+        """Show that the run is being saved at this event; on a slow disk that takes a while."""
+        reached = replace(self._reached, epoch=at.epoch, step=at.step, elapsed_s=at.elapsed_s)
+        self._note(replace(reached, phase="saving", done=0, total=0), always=True)
+
     def _progress(self, event: events.StepEnded) -> Progress:
         return Progress(
             phase=event.phase,
@@ -362,40 +295,3 @@ class Worker:
             remaining_s=self._meter.remaining_s(event),
             epoch_remaining_s=self._meter.epoch_remaining_s(event),
         )
-
-    def _model_info(self):
-        from resnet_demo.models.checkpoint_info import ModelInfo
-
-        trainer, config = self._trainer, self._trainer.config
-        network = trainer.model.spec
-        return ModelInfo(
-            arch=network.arch,
-            stem=network.stem,
-            shortcut=network.shortcut,
-            classes=trainer.classes,
-            mean=trainer.normalise.mean,
-            std=trainer.normalise.std,
-            data=config.data,
-            light_on_dark=self._dataset.light_on_dark,
-            epoch=trainer.epochs_done,
-            step=trainer.step,
-            accuracy=trainer.last_accuracy,
-            split=config.split,
-            tested_on=trainer.test_digest,
-            held_out=len(trainer.validation),
-            calibration=trainer.calibration,
-        )
-
-
-def _beginning() -> dict:
-    return {"time": time.time(), "epoch": 1, "step": 0, "images_seen": 0, "elapsed_s": 0.0}
-
-
-def _place_of(event: events.Event) -> dict:
-    return {
-        "time": time.time(),
-        "epoch": event.epoch,
-        "step": event.step,
-        "images_seen": event.images_seen,
-        "elapsed_s": event.elapsed_s,
-    }

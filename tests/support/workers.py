@@ -15,7 +15,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.directory import PAUSE, RunDirectory
 from resnet_demo.training import resume_state
 from resnet_demo.training.resume_state import load_state
-from resnet_demo.workers import worker as worker_module
+from resnet_demo.workers import saver
 from resnet_demo.workers.worker import Worker
 from tests.support.states import assert_equal_states
 
@@ -111,7 +111,7 @@ def final_state(run: RunDirectory, data_dir: Path) -> dict:
 
 
 def _work(run_path: Path, data_dir: Path, save_every_s: float, place: Place) -> None:
-    worker_module.SAVE_EVERY_S = worker_module.SAVE_AT_EPOCH_END_S = save_every_s
+    saver.SAVE_EVERY_S = saver.SAVE_AT_EPOCH_END_S = save_every_s
     _say_when_saving(place)
     run = RunDirectory(run_path)
     for event in Worker(run, data_dir).work():

@@ -20,7 +20,7 @@ from resnet_demo.training import resume_state
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html import present
-from resnet_demo.workers import worker
+from resnet_demo.workers import saver
 from resnet_demo.workers.worker import Worker
 from tests.support.states import assert_equal_states
 from tests.support.workers import curves
@@ -160,7 +160,7 @@ def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store,
 
 @pytest.mark.parametrize("phase", ["starting", "training", "evaluating"])
 def test_a_discarded_run_ends_without_saving_and_is_deleted(store, run, tmp_path, phase, monkeypatch):
-    monkeypatch.setattr(Worker, "_save", lambda worker, at: pytest.fail("saved"))
+    monkeypatch.setattr(saver.RunSaver, "_save", lambda _, at: pytest.fail("saved"))
     told = []
     for event in Worker(run, tmp_path / "data").work():
         if getattr(event, "phase", "") == phase:
@@ -217,7 +217,7 @@ def test_a_failed_run_goes_on_once_the_cause_is_mended(store, tiny_config, run, 
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("resnet_demo.training.resume_state.save_state", full)
+        patch.setattr("resnet_demo.workers.saver.save_state", full)
         ended = work(run, tmp_path)[-1]
     assert ended.outcome == "failed" and "No space left on device" in ended.message and ended.epoch == 2
     assert run.state_path.exists()
@@ -249,7 +249,7 @@ def test_changed_data_are_noticed_before_they_spoil_a_run(store, tiny_config, tm
 
 
 def test_weights_are_saved_by_the_clock_between_logged_points_too(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("resnet_demo.workers.worker.SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr("resnet_demo.workers.saver.SAVE_EVERY_S", 0.0)
     saved = [event.step for event in work(run, tmp_path) if isinstance(event, events.CheckpointSaved)]
     assert {1, 2, 3} <= set(saved)
 
@@ -260,19 +260,19 @@ def saved_steps(told):
 
 def test_the_ends_of_short_epochs_write_no_state_but_the_first_and_the_last(store, tiny_config, tmp_path, monkeypatch):
     """Three epochs of nine steps, none of which takes an hour."""
-    monkeypatch.setattr(worker, "SAVE_EVERY_S", 3600.0)
-    monkeypatch.setattr(worker, "SAVE_AT_EPOCH_END_S", 3600.0)
+    monkeypatch.setattr(saver, "SAVE_EVERY_S", 3600.0)
+    monkeypatch.setattr(saver, "SAVE_AT_EPOCH_END_S", 3600.0)
     config = replace(tiny_config, arch="resnet20", epochs=3)
     assert saved_steps(work(store.create(config), tmp_path)) == [9, 27]
-    monkeypatch.setattr(worker, "SAVE_AT_EPOCH_END_S", 0.0)
+    monkeypatch.setattr(saver, "SAVE_AT_EPOCH_END_S", 0.0)
     assert saved_steps(work(store.create(config), tmp_path)) == [9, 18, 27]
 
 
 def test_a_kill_after_epochs_that_were_not_saved_costs_time_and_nothing_else(store, tiny_config, tmp_path, monkeypatch):
     """Killed in the fourth of five epochs, saved at the end of the first: what that save promised is there, and the
     run ends as one that nobody killed."""
-    monkeypatch.setattr(worker, "SAVE_EVERY_S", 3600.0)
-    monkeypatch.setattr(worker, "SAVE_AT_EPOCH_END_S", 3600.0)
+    monkeypatch.setattr(saver, "SAVE_EVERY_S", 3600.0)
+    monkeypatch.setattr(saver, "SAVE_AT_EPOCH_END_S", 3600.0)
     config = replace(tiny_config, arch="resnet20", epochs=5)
     whole, killed = store.create(config), store.create(config)
     work(whole, tmp_path)
@@ -292,9 +292,9 @@ def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_
     """Each step takes a second and each save seven, and there is one after every event."""
     now = [0.0]
     monkeypatch.setattr("resnet_demo.workers.meter.time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr("resnet_demo.workers.worker.SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr("resnet_demo.workers.saver.SAVE_EVERY_S", 0.0)
     monkeypatch.setattr("resnet_demo.workers.worker.PROGRESS_EVERY_S", 0.0)
-    step, save, written = Trainer._train_step, Worker._save, []
+    step, save, written = Trainer._train_step, saver.RunSaver._save, []
 
     def pass_time(seconds, do):
         def doing(*arguments):
@@ -304,7 +304,7 @@ def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_
         return doing
 
     monkeypatch.setattr(Trainer, "_train_step", pass_time(1.0, step))
-    monkeypatch.setattr(Worker, "_save", pass_time(7.0, save))
+    monkeypatch.setattr(saver.RunSaver, "_save", pass_time(7.0, save))
     monkeypatch.setattr(type(run), "write_progress", lambda self, progress: written.append(progress))
     work(run, tmp_path)
     speeds = {progress.images_per_s for progress in written if progress.images_per_s}
@@ -313,7 +313,7 @@ def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_
 
 def test_the_control_file_is_looked_at_by_the_clock_and_not_at_every_step(run, tmp_path, monkeypatch):
     """However fast the steps are; a signal is heeded at once."""
-    monkeypatch.setattr(worker, "LOOK_EVERY_S", 3600.0)
+    monkeypatch.setattr("resnet_demo.workers.worker.LOOK_EVERY_S", 3600.0)
     looks, wanted = [], RunDirectory.wanted
     monkeypatch.setattr(RunDirectory, "wanted", lambda self: looks.append(1) or wanted(self))
     training = Worker(run, tmp_path)
