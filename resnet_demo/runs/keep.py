@@ -87,7 +87,7 @@ class Keep:
                 path = target / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(home / version, path)
-                changed_ns = int(_VERSION.fullmatch(version)[1])
+                changed_ns = int(version.rpartition(".")[2].partition("-")[0])
                 os.utime(path, ns=(changed_ns, changed_ns))
             return True
         return False

@@ -182,10 +182,10 @@ class RunStore:
 
     def _forget_kept(self, run: RunDirectory) -> None:
         """Else it would come back."""
-        keep = Keep.of_environment()
+        if (keep := Keep.of_environment()) is None:
+            return
         try:
-            if keep:
-                keep.forget(run.path.name)
+            keep.forget(run.path.name)
         except OSError as error:
             raise RunError(
                 f"The copies of the run '{run.id}' in '{keep.folder}' could not be deleted ({error.strerror}), so it "

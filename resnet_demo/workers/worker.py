@@ -257,10 +257,10 @@ class Worker:
 
     def _copy_to_keep(self) -> None:
         """Where RESNET_DEMO_KEEP says so. A folder that refuses ends no training: the run itself is saved."""
-        keep = Keep.of_environment()
+        if (keep := Keep.of_environment()) is None:
+            return
         try:
-            if keep:
-                keep.save(self.run)
+            keep.save(self.run)
         except OSError as error:
             print(
                 f"This save could not be copied to '{keep.folder}' ({error.strerror}). {disk_advice(error)}; the next "

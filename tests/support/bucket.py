@@ -30,8 +30,8 @@ class _Bucket:
 
     def has(self, path) -> bool:
         """Whether the path is of a file that is in it."""
-        given = isinstance(path, str | os.PathLike) and os.path.realpath(path)
-        return bool(given) and given.startswith(self.inside) and os.path.exists(given)  # noqa: PTH110
+        given = os.path.realpath(path) if isinstance(path, str | os.PathLike) else ""
+        return given.startswith(self.inside) and os.path.exists(given)  # noqa: PTH110
 
     def opening(self, really, writes):
         def opened(path, *args, **named):
