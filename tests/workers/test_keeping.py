@@ -12,13 +12,18 @@ from resnet_demo.runs.keep import Keep
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.training.resume_state import load_state
-from resnet_demo.workers import worker as worker_module
+from resnet_demo.workers import saver
 from resnet_demo.workers.worker import Worker
 from tests.support.bucket import make_bucket
 from tests.support.states import assert_equal_states
 from tests.support.waiting import wait_for
 from tests.support.workers import LONG, assert_as_if_never_disturbed
 from tests.test_app import ending, free_port, run_python
+
+
+@pytest.fixture(autouse=True)
+def saved_at_each_epochs_end(monkeypatch):
+    monkeypatch.setattr(saver, "SAVE_AT_EPOCH_END_S", 0.0)
 
 
 @pytest.fixture
@@ -106,7 +111,7 @@ def test_a_folder_that_is_not_mounted_is_one_line(tmp_path):
 
 def test_saves_are_kept_by_the_clock_as_well(run, tmp_path, monkeypatch):
     monkeypatch.setenv("RESNET_DEMO_KEEP", str(make_bucket(tmp_path / "bucket", monkeypatch)))
-    monkeypatch.setattr(worker_module, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(saver, "SAVE_EVERY_S", 0.0)
     work = Worker(run, tmp_path).work()
     next(event for event in work if isinstance(event, events.CheckpointSaved))
     work.close()
