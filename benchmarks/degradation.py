@@ -94,7 +94,7 @@ def report(views: dict[tuple[str, int], RunView], pairs: list[tuple[str, ...]], 
         trained = ", ".join(f"{100 * last[arch, seed]:.1f} %" for seed in seeds)
         tested = ", ".join(f"{100 * (1 - views[arch, seed].test_accuracy):.1f} %" for seed in seeds)
         lines.append(f"| {ARCHITECTURES[arch].label} | {trained} | {tested} |")
-    return [*lines, "", *(verdict(last, *pair, seeds) for pair in pairs)]
+    return [*lines, "", *(verdict(last, shallow, deep, seeds) for shallow, deep in pairs)]
 
 
 def verdict(last: dict[tuple[str, int], float], shallow: str, deep: str, seeds: list[int]) -> str:

@@ -55,7 +55,7 @@ def _figures(network: "NetworkDescription") -> list[tuple[str, str]]:
         ("Parameters", count_text(network.parameters)),
         ("Multiply-adds for one image", rounded_text(network.multiply_adds)),
     ]
-    parameters, work = Counter(), Counter()
+    parameters, work = Counter[str](), Counter[str]()
     for layer in _layers(network):
         parameters[_kind(layer)] += layer.parameters
         work[_kind(layer)] += layer.multiply_adds

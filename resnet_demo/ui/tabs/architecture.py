@@ -3,7 +3,9 @@
 Torch is imported by the first drawing, never by this module: the page is served before.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import gradio as gr
 
@@ -81,10 +83,10 @@ HANDLER = {**POLL_EVENT, **RAW_INPUTS}
 class ArchitectureTab:
     """The tab's components. Call `wire` once, inside the Blocks."""
 
-    choices: list[gr.Dropdown | gr.Radio]  # network, stem, shortcuts, input size, stage
+    choices: list[Any]  # network, stem, shortcuts, input size, stage
     drawings: list[gr.HTML]  # figures, network, pair of blocks, table
     blocks: BlocksPanel
-    comparing: list[gr.Dropdown | gr.Radio]
+    comparing: list[Any]
     compared: gr.HTML
 
     def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
@@ -183,7 +185,7 @@ def draw_another(arch: str, stem: str, input_size: int, stage: int) -> tuple:
     )
 
 
-def _labelled(names: dict, offered: tuple[str, ...]) -> list[tuple[str, str]]:
+def _labelled(names: dict, offered: Iterable[str]) -> list[tuple[str, str]]:
     return [(getattr(label, "label", label), name) for name, label in names.items() if name in offered]
 
 

@@ -107,7 +107,7 @@ class TrainForm:
 
     def _wire_changes(self) -> None:
         gr.on(
-            [widget.change for widget in self.widgets],  # type: ignore[attr-defined] - every widget has it
+            [widget.change for widget in self.widgets],  # type: ignore[attr-defined]  # every widget has it
             self.show_changes,
             self.widgets,
             self.changes,
