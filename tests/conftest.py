@@ -11,18 +11,18 @@ from resnet_demo.workers import worker
 
 NO_GPU = "needs a CUDA device, and PyTorch finds none here"
 NO_REGISTRY = "asks a package registry, and none answers here"
+WANTED_BY = {"long": "RESNET_DEMO_LONG", "registry": "RESNET_DEMO_REGISTRY"}
 MAY_SKIP = {"gpu": NO_GPU, "registry": NO_REGISTRY}  # the marks of tests that need what CI has not, and their reasons
 
 
 def pytest_collection_modifyitems(config, items):
     """Tests marked `gpu` are skipped where there is none. Tests that take minutes run where RESNET_DEMO_LONG is set
-    (CI); elsewhere they are deselected: not a skip."""
+    (CI), those that ask a registry where RESNET_DEMO_REGISTRY is; elsewhere they are deselected: not a skip."""
     _skip_without_gpu([item for item in items if item.get_closest_marker("gpu")])
-    if os.environ.get("RESNET_DEMO_LONG"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
+    unwanted = [mark for mark, variable in WANTED_BY.items() if not os.environ.get(variable)]
+    deselected = [item for item in items if any(item.get_closest_marker(mark) for mark in unwanted)]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in deselected]
 
 
 def _skip_without_gpu(items):

@@ -21,11 +21,11 @@ def pip(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=840)
 
 
-@pytest.mark.long
 @pytest.mark.registry
 @pytest.mark.timeout(900)
 def test_the_line_by_which_zerogpu_installs_has_a_solution(tmp_path):
-    """The platform's own packages stand in the same line as the project's, for its Python, not for this one."""
+    """The platform's own packages stand in the same line as the project's, for its Python, not for this one. It takes
+    minutes, and its outcome changes with the registry alone: run it before a deploy and where requirements change."""
     told = metadata_load(ROOT / "README.md")
     if pip("download", "--no-deps", "--quiet", "--dest", tmp_path, "spaces>=0.51").returncode:
         pytest.skip(NO_REGISTRY)

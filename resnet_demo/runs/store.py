@@ -55,7 +55,7 @@ class RunStore:
 
     def all_folders(self, known: KnownFolders = MappingProxyType({})) -> Iterator[RunDirectory]:
         """The same, with those that came with the project and whose names no other has. Those that are `known` already
-        are taken from there: to make a thousand paths costs three times as much as to list their names."""
+        are taken from there: to make a thousand paths at each poll costs more than to list their names."""
         own = list(_folders(self.folder, known=known))
         yield from own
         if self.shipped:
