@@ -38,7 +38,13 @@ class EvaluateTab:
         choices = checkpoint_choices(backend.store)
         with gr.Row(elem_classes="evaluate-ask"):
             self.run = gr.Dropdown(
-                choices, value=_first(choices), label="Checkpoint", filterable=False, scale=5, elem_id="evaluate-run"
+                choices,
+                value=_first(choices),
+                label="Checkpoint",
+                filterable=False,
+                scale=5,
+                min_width=300,
+                elem_id="evaluate-run",
             )
             self.start = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start", **_BUTTON)
             self.cancel = gr.Button("Cancel", interactive=False, elem_id="evaluate-cancel", **_BUTTON)
