@@ -277,12 +277,13 @@ class Trainer:
         yield ended
 
     def probabilities(self, images: Tensor) -> Tensor:
-        """What the averaged network makes of uint8 images (N, 3, H, W): (N, classes) on the CPU. Asking changes
-        nothing of the training."""
+        """What the averaged network makes of uint8 images (N, 3, H, W): (N, classes) on the CPU, calibrated as the
+        checkpoint that is saved now would be. Asking changes nothing of the training."""
         was_training = self.averaged.training  # without averaging it is the network that trains
         logits = evaluation_logits(self.averaged, self.choice, self.normalise(images.to(self.choice.device)))
         self.averaged.train(was_training)
-        return logits.softmax(1).cpu()
+        temperature = self.calibration.temperature if self.calibration else 1.0
+        return (logits.cpu().double() / temperature).softmax(1)
 
     # --- saving and going on ----------------------------------------------------------------------------------
 

@@ -51,7 +51,10 @@ def test_each_image_is_a_line(runs, images, capsys):
     lines = out.splitlines()
     assert [line.split(": ")[0] for line in lines] == [str(path) for path in images]
     assert all(line.count(" %") == 3 for line in lines)
-    assert err == ("20260202-new: resnet18 on animals, step 34, test accuracy 62.5 % after epoch 2\n")
+    assert err == (
+        "20260202-new: resnet18 on animals, step 34, test accuracy 62.5 % after epoch 2\n"
+        "Its probabilities are not calibrated: an earlier version wrote this checkpoint.\n"
+    )
 
 
 def test_json_is_the_predictors_answer(runs, images, capsys):
@@ -60,7 +63,7 @@ def test_json_is_the_predictors_answer(runs, images, capsys):
     answers = [json.loads(line) for line in out.splitlines()]
     predictor = Predictor(RunStore(runs))
     for path, answer in zip(images, answers, strict=True):
-        assert answer.keys() == {"file", "run", "epoch", "accuracy", "inverted", "trimmed", "classes"}
+        assert answer.keys() == {"file", "run", "epoch", "accuracy", "inverted", "trimmed", "calibrated", "classes"}
         assert answer == {"file": str(path), **predictor.classify(load_image(path)).as_dict(2)}
     assert err == ""
 

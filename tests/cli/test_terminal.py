@@ -54,7 +54,7 @@ def test_classify_shows_file_and_class_names_on_one_line_each(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out.count("\n") == 1 and "a\\x1b[31m\\x0ab.png: " in out
     assert all(name in out for name in ("\\x1b]0;title\\x07 ", "two\\x0alines ", "\\u202egnp ", "cat "))
-    assert err.count("\n") == 2 and "c\\x1b[31m\\x0ad.png: " in err
+    assert err.count("\n") == 3 and "c\\x1b[31m\\x0ad.png: " in err
 
 
 # --- no stream refuses a character ----------------------------------------------------------------------------

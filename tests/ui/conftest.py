@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 
 from app import launch
+from resnet_demo.runs import watcher
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
@@ -15,6 +16,7 @@ def serve(tmp_path, monkeypatch):
     """`with serve(access) as (url, backend)`: the whole page over an empty runs folder."""
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    monkeypatch.setattr(watcher, "CACHE_TTL_S", 0.0)  # what a test writes is seen at once
 
     @contextmanager
     def serving(access=None):
