@@ -31,6 +31,7 @@ ODD = [
 ]  # fmt: skip
 
 
+@pytest.mark.timeout(900)  # a thousand calls
 def test_whatever_is_sent_is_answered_by_a_sentence_without_a_trace(serve, capfd):
     with serve() as (url, backend):
         for name, count in handlers(url).items():
