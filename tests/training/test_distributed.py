@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from resnet_demo.data.batches import draw_epoch, make_batch, to_tensor
+from resnet_demo.data.framing import prepare
 from resnet_demo.data.images import load_image
 from resnet_demo.data.sources import load_dataset
 from resnet_demo.inference.predictor import Classifier
@@ -146,11 +147,11 @@ def test_the_first_process_alone_is_asked_about_the_pinned_image(store, config, 
     assert told(run).replace("a", "") == "SmmmmEcmmmmEc."
     answers = {answer.step: answer for answer in run.view().predictions}
     assert {0, 4, 8} <= answers.keys() and len(answers) == len(run.view().predictions)
-    image = to_tensor([load_image(run.pinned_path)])
     last, earlier = Classifier.from_file(run.model_path), Classifier.from_file(run.epoch_path(1))
+    seen, _ = prepare(load_image(run.pinned_path), last.info.light_on_dark)
+    logits = last.logits(to_tensor([seen]))[0].double()
     # Asked at the last step, it answers by the temperature of the epoch before; at the epoch's end, by the new one.
-    temperatures = [classifier.info.temperature for classifier in (earlier, last)]
-    wanted = [(last.logits(image)[0].double() / temperature).softmax(0).tolist() for temperature in temperatures]
+    wanted = [(logits / classifier.info.temperature).softmax(0).tolist() for classifier in (earlier, last)]
     assert any(answers[8].probabilities == pytest.approx(shares, abs=2e-5) for shares in wanted)
 
 
