@@ -14,7 +14,7 @@ from resnet_demo.ui.tabs.evaluate import EvaluateTab
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, sent_with
 
 POLL_INTERVAL_S = 2.0
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
@@ -98,7 +98,7 @@ def build_app(backend: Backend) -> gr.Blocks:
 
 def lead(event: gr.EventData) -> gr.Tabs:
     """Open the tab that a word of the header names; a raw request may send anything."""
-    tab = event._data.get("tab") if isinstance(event._data, dict) else None
+    tab = sent_with(event).get("tab")
     if tab not in ("train", "architecture", "classify"):
         raise gr.Error("There is no such tab.", print_exception=False)
     return gr.Tabs(selected=tab)

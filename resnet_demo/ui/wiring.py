@@ -37,6 +37,11 @@ def chart_choice(smoothing: float, by: str) -> ChartChoice:
         raise gr.Error(str(error), print_exception=False) from error
 
 
+def sent_with(event: gr.EventData) -> dict[str, Any]:
+    """What a part's own script has sent with an event; a raw request may send anything."""
+    return event._data if isinstance(event._data, dict) else {}
+
+
 _importing = threading.Lock()
 
 

@@ -14,7 +14,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram
 from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.tabs.blocks import BlocksPanel
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
 
 INPUT_SIZES = (32, 64, 128, 224)
 MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
@@ -220,8 +220,7 @@ def compare(arch: str, stem: str, shortcut: str, input_size: int, other: str, ot
 
 def chosen_stage(event: gr.EventData) -> int:
     """The stage whose button was pressed in the network's drawing."""
-    data = event._data if isinstance(event._data, dict) else {}
-    return _check(data.get("stage"), range(1, MOST_STAGES + 1), "stage")
+    return _check(sent_with(event).get("stage"), range(1, MOST_STAGES + 1), "stage")
 
 
 def _described(arch, stem, shortcut, input_size):

@@ -21,7 +21,7 @@ from resnet_demo.ui.html import block_row
 from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.classify import checkpoint_choices
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, import_torch
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, import_torch, sent_with
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Predictor
@@ -143,14 +143,14 @@ class BlocksPanel:
 
     def choose(self, event: gr.EventData, *sent: Any) -> list:
         """Send the example through that was clicked; it takes the place of an image that was dropped."""
-        name = str(_sent(event).get("example", ""))
+        name = str(sent_with(event).get("example", ""))
         asked = Asked(*sent)._replace(example=name, upload=None)
         examples = self._examples(self._info(asked.run))
         return [name, None, block_row.choices_html(examples, name), *self.show(*asked)]
 
     def switch(self, event: gr.EventData, *sent: Any) -> list[str]:
         """Switch blocks as the page has them, and open the one that was clicked."""
-        data = _sent(event)
+        data = sent_with(event)
         asked = Asked(*sent)._replace(off=str(data.get("off", "")), opened=str(data.get("opened", "")))
         return [asked.off, asked.opened, *self.show(*asked)]
 
@@ -259,11 +259,6 @@ class BlocksPanel:
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
-
-
-def _sent(event: gr.EventData) -> dict:
-    """A raw request may send anything."""
-    return event._data if isinstance(event._data, dict) else {}
 
 
 def _first(choices: list[tuple[str, str]]) -> str | None:

@@ -14,7 +14,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, SHOWN, UNSURE_RIGHT
 from resnet_demo.ui.tabs.classify import checkpoint_choices
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, sent_with
 
 TICK_S = 1.0  # while an evaluation is under way
 OPEN_CELL = """
@@ -96,8 +96,7 @@ class EvaluateTab:
 
     def show_cell(self, chosen: Any, event: gr.EventData, request: gr.Request) -> str:
         """The images of the cell that was clicked; a raw request may name anything."""
-        sent = event._data if isinstance(event._data, dict) else {}
-        return self.show_gallery(chosen, request, str(sent.get("cell", "")))
+        return self.show_gallery(chosen, request, str(sent_with(event).get("cell", "")))
 
     def show_mistakes(self, chosen: Any, request: gr.Request) -> str:
         return self.show_gallery(chosen, request, CONFIDENT_MISTAKES)

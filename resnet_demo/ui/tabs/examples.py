@@ -11,7 +11,7 @@ from resnet_demo.data.dataset import DataError
 from resnet_demo.data.examples import DIGITS_SOURCE, Example, foreign_examples, known_examples
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.ui.html.examples import examples_html
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
 
 CHOOSE = """
 element.addEventListener('click', (event) => {
@@ -43,9 +43,9 @@ class ExamplesPanel:
 
     def choose(self, chosen: Any, event: gr.EventData) -> Image.Image:
         """The image that was clicked; a raw request may name anything."""
-        sent = event._data if isinstance(event._data, dict) else {}
+        name = sent_with(event).get("example")
         for example in [*self._known(chosen), *foreign_examples()]:
-            if example.name == sent.get("example"):
+            if example.name == name:
                 return example.image
         raise gr.Error("There is no such example. Click one of those shown.", print_exception=False)
 

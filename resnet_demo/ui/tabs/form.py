@@ -21,7 +21,7 @@ from resnet_demo.runs.presets import PRESETS
 from resnet_demo.ui.html.changes import changes_html
 from resnet_demo.ui.html.curves import schedule_chart
 from resnet_demo.ui.html.setting_details import details_html
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS, sent_with
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
@@ -152,7 +152,7 @@ class TrainForm:
 
     def take_back(self, preset: str, event: gr.EventData) -> list:
         """The preset's value for one field; a raw request may name anything."""
-        field = event._data.get("field") if isinstance(event._data, dict) else None
+        field = sent_with(event).get("field")
         if field not in FIELDS or field in BESIDE_A_PRESET or preset not in PRESETS:
             raise gr.Error("There is no such setting.", print_exception=False)
         value = getattr(preset_config(preset), field)

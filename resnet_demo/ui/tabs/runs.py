@@ -17,7 +17,7 @@ from resnet_demo.ui.html.curves import X_AXES, ChartChoice
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, Picked, picked_runs, version_of
 from resnet_demo.ui.tabs.run_changes import RunChanges, one_picked
 from resnet_demo.ui.tabs.train import TrainTab
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice, sent_with
 
 # The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
 # its place, and so its colour and letter, while others come and go.
@@ -165,11 +165,11 @@ class RunsTab:
 
     def pick(self, event: gr.EventData) -> list:
         """The ticked runs, as text, and what that changes beside the curves."""
-        picked = json.dumps(_sent(event).get("picked"))
+        picked = json.dumps(sent_with(event).get("picked"))
         return [picked, *self.changes.prefill(picked)]
 
     def sort(self, order: str, event: gr.EventData) -> str:
-        column = _sent(event).get("column")
+        column = sent_with(event).get("column")
         if column not in list(runs_table.COLUMNS):
             raise gr.Error("There is no such column.", print_exception=False)
         return runs_table.next_order(order, column)
@@ -225,8 +225,3 @@ class RunsTab:
             raise gr.Error(problem, title="Not filled in", print_exception=False)
         gr.Info("The form is filled with that run's settings, its seed included. Press Start training.", duration=8)
         return [gr.Tabs(selected="train"), *form.show(config)]
-
-
-def _sent(event: gr.EventData) -> dict:
-    """What the table's script has sent with an event; a raw request may send anything."""
-    return event._data if isinstance(event._data, dict) else {}

@@ -11,7 +11,7 @@ from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.html import why
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
 
 # The slider chooses among frames that are here already.
 ASK_FOR_FILM = """
@@ -89,5 +89,4 @@ def _kept(run: RunDirectory) -> list[Path]:
 
 
 def _label(event: gr.EventData) -> str:
-    sent = event._data if isinstance(event._data, dict) else {}
-    return str(sent.get("label", ""))
+    return str(sent_with(event).get("label", ""))
