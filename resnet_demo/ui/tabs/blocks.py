@@ -20,7 +20,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_row
 from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.tabs.classify import checkpoint_choices
+from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, import_torch, sent_with
 
 if TYPE_CHECKING:
@@ -66,13 +66,10 @@ class BlocksPanel:
         self.backend = backend
         self._guard = threading.Lock()
         self._made: Predictor | None = None
-        choices = checkpoint_choices(backend.store)
         gr.HTML(TITLE, elem_classes="arch-html", elem_id="blocks-title")
         with gr.Row(elem_classes="blocks-ask"):
             with gr.Column(scale=5, min_width=320):
-                self.run = gr.Dropdown(
-                    choices, value=_first(choices), label="Checkpoint", filterable=False, elem_id="blocks-run"
-                )
+                self.run = checkpoint_dropdown(backend.store, elem_id="blocks-run")
                 self.examples = gr.HTML("", elem_id="blocks-examples", elem_classes="arch-html", js_on_load=CHOOSE)
             with gr.Column(scale=2, min_width=220):
                 self.upload = gr.Image(
@@ -118,9 +115,7 @@ class BlocksPanel:
 
     def refresh(self, chosen: Any) -> Any:
         """The list of checkpoints as it is now."""
-        choices = checkpoint_choices(self.backend.store)
-        kept = chosen if chosen in [run_id for _, run_id in choices] else _first(choices)
-        return gr.Dropdown(choices=choices, value=kept)
+        return refreshed(self.backend.store, chosen)
 
     def show_run(self, request: gr.Request, *sent: Any) -> list:
         """Another checkpoint, all of its blocks on."""
@@ -259,7 +254,3 @@ class BlocksPanel:
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
-
-
-def _first(choices: list[tuple[str, str]]) -> str | None:
-    return choices[0][1] if choices else None

@@ -218,12 +218,6 @@ def _name(run: RunDirectory) -> str:
     return run_name(run.id, run.title())
 
 
-def checkpoint_choices(store: RunStore) -> list[tuple[str, str]]:
-    """(label, run id) of every run that has a checkpoint, newest run first."""
-    infos = ((run, run.model_info()) for run in store.all_runs())
-    return [(answer.choice_label(_name(run), info), run.id) for run, info in infos if info]
-
-
 def _choices(checkpoints: dict[str, Checkpoint], newest: ModelInfo | None) -> list[tuple[str, str]]:
     """The default says which data and network answer."""
     label = "The newest checkpoint: " + (answer.one_line(newest) if newest else "none yet")

@@ -13,7 +13,7 @@ from resnet_demo.runs.evaluation import Evaluation, load_evaluation
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, SHOWN, UNSURE_RIGHT
-from resnet_demo.ui.tabs.classify import checkpoint_choices
+from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, sent_with
 
 TICK_S = 1.0  # while an evaluation is under way
@@ -35,17 +35,8 @@ class EvaluateTab:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.jobs = backend.evaluations
-        choices = checkpoint_choices(backend.store)
         with gr.Row(elem_classes="evaluate-ask"):
-            self.run = gr.Dropdown(
-                choices,
-                value=_first(choices),
-                label="Checkpoint",
-                filterable=False,
-                scale=5,
-                min_width=300,
-                elem_id="evaluate-run",
-            )
+            self.run = checkpoint_dropdown(backend.store, scale=5, min_width=300, elem_id="evaluate-run")
             self.start = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start", **_BUTTON)
             self.cancel = gr.Button("Cancel", interactive=False, elem_id="evaluate-cancel", **_BUTTON)
         self.job = gr.HTML("", elem_id="evaluate-job")
@@ -73,9 +64,7 @@ class EvaluateTab:
 
     def refresh(self, chosen: Any) -> Any:
         """The list of checkpoints as it is now."""
-        choices = checkpoint_choices(self.backend.store)
-        kept = chosen if chosen in [run_id for _, run_id in choices] else _first(choices)
-        return gr.Dropdown(choices=choices, value=kept)
+        return refreshed(self.backend.store, chosen)
 
     def show(self, chosen: Any, request: gr.Request) -> list:
         """The report of the chosen run, how far a job is, and which buttons can be pressed."""
@@ -145,10 +134,6 @@ class EvaluateTab:
         self.backend.access.require_owner(request)
         self.jobs.cancel()
         return self.show(chosen, request)
-
-
-def _first(choices: list[tuple[str, str]]) -> str | None:
-    return choices[0][1] if choices else None
 
 
 def _chosen_images(found: Evaluation, kind: str) -> tuple[str, list[int]]:
