@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from resnet_demo.data.dataset import DataError
-from resnet_demo.data.examples import DIGITS_SOURCE, Example, foreign_examples, known_examples
+from resnet_demo.data.examples import Example, foreign_examples
 from resnet_demo.errors import UserError
 from resnet_demo.inference.evaluation_jobs import BLOCKS
 from resnet_demo.models.checkpoint_info import ModelInfo
@@ -21,6 +20,7 @@ from resnet_demo.ui.html import block_row
 from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
+from resnet_demo.ui.tabs.examples import known_to
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, import_torch, sent_with
 
 if TYPE_CHECKING:
@@ -196,14 +196,7 @@ class BlocksPanel:
 
     def _examples(self, info: ModelInfo | None) -> list[Example]:
         """What the checkpoint knows; where nothing is at hand, what it never learned."""
-        if info is None:
-            return []
-        if info.data == DIGITS_SOURCE:
-            import_torch()
-        try:
-            return known_examples(info.data, info.classes) or foreign_examples()
-        except DataError:  # digits without scikit-learn
-            return foreign_examples()
+        return known_to(info) or foreign_examples() if info else []
 
     def _run(self, chosen: Any) -> RunDirectory | None:
         try:

@@ -39,23 +39,24 @@ class ExamplesPanel:
         """Buttons for what the chosen checkpoint knows, and for what it does not; '' where nobody can answer."""
         if self.info_of(chosen) is None:
             return ""
-        return examples_html(self._known(chosen), foreign_examples())
+        return examples_html(known_to(self.info_of(chosen)), foreign_examples())
 
     def choose(self, chosen: Any, event: gr.EventData) -> Image.Image:
         """The image that was clicked; a raw request may name anything."""
         name = sent_with(event).get("example")
-        for example in [*self._known(chosen), *foreign_examples()]:
+        for example in [*known_to(self.info_of(chosen)), *foreign_examples()]:
             if example.name == name:
                 return example.image
         raise gr.Error("There is no such example. Click one of those shown.", print_exception=False)
 
-    def _known(self, chosen: Any) -> list[Example]:
-        info = self.info_of(chosen)
-        if info is None:
-            return []
-        if info.data == DIGITS_SOURCE:
-            import_torch()
-        try:
-            return known_examples(info.data, info.classes)
-        except DataError:  # without scikit-learn there are no digits to click, and Train says how to install it
-            return []
+
+def known_to(info: ModelInfo | None) -> list[Example]:
+    """What a checkpoint has learned, as far as it is at hand; nothing where there is no checkpoint."""
+    if info is None:
+        return []
+    if info.data == DIGITS_SOURCE:
+        import_torch()
+    try:
+        return known_examples(info.data, info.classes)
+    except DataError:  # without scikit-learn there are no digits to click, and Train says how to install it
+        return []
