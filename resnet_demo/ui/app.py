@@ -58,7 +58,7 @@ def build_app(backend: Backend) -> gr.Blocks:
             with gr.Tab("Architecture", id="architecture"):
                 architecture = build_architecture_tab(backend)
             with gr.Tab("Classify", id="classify"):
-                classify = ClassifyTab(backend.store)
+                classify = ClassifyTab(backend)
             with gr.Tab("Evaluate", id="evaluate"):
                 evaluate = EvaluateTab(backend)
         # Where a version differs, its part of the page asks for what is new: while a run trains that is the status at

@@ -1,20 +1,43 @@
 """What the page stands on."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from resnet_demo.inference.evaluation_jobs import EvaluationJobs
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.wiring import act
+from resnet_demo.ui.wiring import act, import_torch
 from resnet_demo.workers.launcher import Launcher
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.inference.predictor import Predictor
+
+
+class PredictorOnDemand:
+    """One predictor for all tabs, so that weights are in memory once. Torch is imported by the first who asks."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._guard = threading.Lock()
+        self._made: Predictor | None = None
+
+    def get(self) -> "Predictor":
+        with self._guard:
+            if self._made is None:
+                import_torch()
+                from resnet_demo.inference.predictor import Predictor
+
+                self._made = Predictor(self._store)
+            return self._made
 
 
 @dataclass(frozen=True)
 class Backend:
-    """The runs, who watches them, who acts on them, who may, and what is evaluated."""
+    """The runs, who watches them, who acts on them, who may, what is evaluated, and who answers."""
 
     store: RunStore
     data_dir: Path
@@ -23,6 +46,7 @@ class Backend:
     watcher: Watcher
     access: Access
     evaluations: EvaluationJobs
+    predictor: PredictorOnDemand
 
     @classmethod
     def over(
@@ -32,7 +56,8 @@ class Backend:
         first, then what everyone has; without `access` whoever opens it is its owner."""
         sources = (*folders, "cifar10", "digits")
         launcher, evaluations = Launcher(store, data_dir), EvaluationJobs(data_dir)
-        return cls(store, data_dir, sources, launcher, Watcher(store), access or Access(), evaluations)
+        watcher, predictor = Watcher(store), PredictorOnDemand(store)
+        return cls(store, data_dir, sources, launcher, watcher, access or Access(), evaluations, predictor)
 
     def act(self, action: Callable[[], object]) -> None:
         """Do what a person asked for, so that whoever looks next sees it, also where only a part could be done."""

@@ -3,8 +3,7 @@
 Torch is imported by the first image, never by this module.
 """
 
-import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 from PIL import Image
@@ -22,9 +21,6 @@ from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.tabs.examples import known_to
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, import_torch, sent_with
-
-if TYPE_CHECKING:
-    from resnet_demo.inference.predictor import Predictor
 
 TICK_S = 1.0  # while the blocks are measured
 SEPARATOR = ","
@@ -64,8 +60,6 @@ class BlocksPanel:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._guard = threading.Lock()
-        self._made: Predictor | None = None
         gr.HTML(TITLE, elem_classes="arch-html", elem_id="blocks-title")
         with gr.Row(elem_classes="blocks-ask"):
             with gr.Column(scale=5, min_width=320):
@@ -167,7 +161,7 @@ class BlocksPanel:
         from resnet_demo.inference.predictor import on_one_core
         from resnet_demo.models.describe import describe
 
-        classifier = self._predictor().classifier(run.id)
+        classifier = self.backend.predictor.get().classifier(run.id)
         info = classifier.info
         seen, _ = prepare(self._image(asked, info), info.light_on_dark)
         off = str(asked.off or "").split(SEPARATOR)
@@ -207,15 +201,6 @@ class BlocksPanel:
     def _info(self, chosen: Any) -> ModelInfo | None:
         run = self._run(chosen)
         return run.model_info() if run else None
-
-    def _predictor(self) -> "Predictor":
-        with self._guard:
-            if self._made is None:
-                import_torch()
-                from resnet_demo.inference.predictor import Predictor
-
-                self._made = Predictor(self.backend.store)
-            return self._made
 
     # --- the accuracy without each block: each handler checks by itself who asks ----------------------------------
 

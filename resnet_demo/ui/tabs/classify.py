@@ -3,7 +3,6 @@
 Torch is imported by the first answer, never by this module.
 """
 
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,17 +12,18 @@ from resnet_demo.errors import UserError
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.snapshot import checksum
-from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
+from resnet_demo.runs.store import NO_SUCH_RUN
 from resnet_demo.runs.text import run_name
 from resnet_demo.runs.watcher import NEWEST
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import answer
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.tabs.why import WhyPanel
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS
 
 if TYPE_CHECKING:
-    from resnet_demo.inference.predictor import Prediction, Predictor
+    from resnet_demo.inference.predictor import Prediction
 
 # The buttons are part of the card, so that nothing moves when they go.
 ON_CLICK = """
@@ -50,10 +50,8 @@ class ClassifyTab:
     """Built where it is called, inside its `gr.Tab`. Whoever builds the page then calls `refresh_on` and
     `lead_to_train`."""
 
-    def __init__(self, store: RunStore) -> None:
-        self.store = store
-        self._guard = threading.Lock()
-        self._made: Predictor | None = None
+    def __init__(self, backend: Backend) -> None:
+        self.store, self._predictor = backend.store, backend.predictor
         self._build()
         self._wire()
 
@@ -201,17 +199,8 @@ class ClassifyTab:
         if not isinstance(chosen, str):
             raise RunError(NO_SUCH_RUN)
         decoded = uploaded_image(upload, self.image.GRADIO_CACHE, trim is not False)
-        prediction = self._predictor().classify(decoded.image, None if chosen == NEWEST else chosen)
+        prediction = self._predictor.get().classify(decoded.image, None if chosen == NEWEST else chosen)
         return replace(prediction, trimmed=decoded.trimmed)
-
-    def _predictor(self) -> "Predictor":
-        with self._guard:
-            if self._made is None:
-                import_torch()
-                from resnet_demo.inference.predictor import Predictor
-
-                self._made = Predictor(self.store)
-            return self._made
 
 
 def _name(run: RunDirectory) -> str:

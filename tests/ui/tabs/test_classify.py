@@ -19,6 +19,7 @@ from resnet_demo.models.checkpoint import save_model
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import checkpoint_text
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.answer import SHOWN, answer_html, choice_label, empty_html, known_html
 from resnet_demo.ui.tabs.classify import NEWEST, ClassifyTab
 from tests.support.checkpoints import DIGITS, INFO, make_run, network
@@ -39,7 +40,7 @@ def server(folder):
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "cache"))
         with gr.Blocks(analytics_enabled=False) as demo:
             with gr.Tabs() as tabs, gr.Tab("Classify", id="classify"):
-                tab = ClassifyTab(RunStore(folder / "runs"))
+                tab = ClassifyTab(Backend.over(RunStore(folder / "runs"), folder / "data"))
             tab.lead_to_train(tabs)
             tab.refresh_on(demo.load)
         _, url, _ = demo.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False)
@@ -97,8 +98,10 @@ def test_the_page_is_built_without_torch(tmp_path):
         "import sys, gradio as gr\n"
         "from pathlib import Path\n"
         "from resnet_demo.runs.store import RunStore\n"
+        "from resnet_demo.ui.backend import Backend\n"
         "from resnet_demo.ui.tabs.classify import ClassifyTab\n"
-        f"with gr.Blocks() as demo: tab = ClassifyTab(RunStore(Path({str(tmp_path)!r})))\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "with gr.Blocks() as demo: tab = ClassifyTab(Backend.over(RunStore(folder), folder))\n"
         "tab.refresh('', 'newest', None)\n"
         "sys.exit('torch' in sys.modules)"
     )
@@ -234,7 +237,7 @@ def test_what_is_no_example_of_the_checkpoint_is_refused(store, data):
 
 def page_of(store) -> ClassifyTab:
     with gr.Blocks(analytics_enabled=False):
-        return ClassifyTab(store)
+        return ClassifyTab(Backend.over(store, store.folder.parent / "data"))
 
 
 def sent(data) -> gr.EventData:

@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 
 from resnet_demo.models.checkpoint import save_model
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.tabs.classify import NEWEST, ClassifyTab
 from tests.support.checkpoints import INFO, make_run, network
 from tests.support.image_folders import noise_image
@@ -16,7 +17,7 @@ from tests.support.image_folders import noise_image
 def panel(store, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
     with gr.Blocks(analytics_enabled=False):
-        return ClassifyTab(store).why
+        return ClassifyTab(Backend.over(store, tmp_path / "data")).why
 
 
 @pytest.fixture
