@@ -8,7 +8,6 @@ import socket
 import sys
 import time
 from pathlib import Path
-from urllib.parse import quote
 
 from resnet_demo.cli.terminal import MessageStream, plain_streams
 from resnet_demo.errors import UserError, missing_package
@@ -20,7 +19,7 @@ try:
     from resnet_demo.ui import startup  # noqa: I001 - first: gradio reads its variables while it is imported
     from gradio import Blocks
 
-    from resnet_demo.owner_token import TokenError
+    from resnet_demo.owner_token import TokenError, owners_link
     from resnet_demo.runs.config import absolute_source
     from resnet_demo.runs.keep import Keep
     from resnet_demo.runs.store import SHIPPED, RunStore
@@ -143,7 +142,7 @@ def __getattr__(name: str) -> Blocks:
 
 
 def print_owners_link(access: Access, address: str) -> str:
-    link = f"{address}?token={quote(access.token or '', safe='')}"
+    link = owners_link(address, access.token or "")
     print(f"The owner's link, which may start and stop: {link}", flush=True)
     return link
 

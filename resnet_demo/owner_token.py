@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from urllib.parse import quote
 
 from resnet_demo.errors import UserError
 
@@ -26,3 +27,8 @@ def chosen_token() -> str | None:
 
 def new_token() -> str:
     return secrets.token_urlsafe(24)
+
+
+def owners_link(address: str, token: str) -> str:
+    """The page's address with the token, which its first use exchanges for a cookie."""
+    return f"{address}?token={quote(token, safe='')}"

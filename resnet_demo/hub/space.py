@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import resnet_demo
 from resnet_demo.errors import UserError
-from resnet_demo.owner_token import TOKEN_VARIABLE, chosen_token, new_token
+from resnet_demo.owner_token import TOKEN_VARIABLE, chosen_token, new_token, owners_link
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.lasting import lasting_files
 
@@ -121,7 +120,7 @@ def deploy(
         commit = _upload(api, name, uploads)
         _wait_until_running(api, name, commit, show)
         address = f"{api.space_info(name).host}/"
-    return Deployed(address, f"{address}?token={quote(token, safe='')}" if is_known else None)
+    return Deployed(address, owners_link(address, token) if is_known else None)
 
 
 def _check_token(api: "HfApi") -> None:
