@@ -15,7 +15,7 @@ from torch import Tensor
 
 from resnet_demo.data.batches import Normalise, to_tensor
 from resnet_demo.data.framing import SIZE, prepare
-from resnet_demo.inference.predictor import on_one_core
+from resnet_demo.inference.predictor import on_one_core, refuse_what_is_no_number
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.resnet import ResNet
@@ -88,12 +88,12 @@ class Explainer:
         found = method.attribute(given, target=place, relu_attributions=True).detach()
         large = LayerAttribution.interpolate(found, (SIZE, SIZE), "bilinear")[0, 0]
         with torch.no_grad():
-            probability = self._probabilities(given)[0, place].item()
-        _refuse_what_is_no_number(probability, large)
+            probability = self._probabilities(given)[0, place]
+        refuse_what_is_no_number(probability, large)
         largest = large.max()
         return GradCam(
             label=self.info.classes[place],
-            probability=probability,
+            probability=probability.item(),
             map=(large / largest if largest > 0 else large).numpy(),
             stage=self.stage,
             stages=len(self.model.stages),
@@ -116,7 +116,7 @@ class Explainer:
         method = OcclusionMethod(probability)
         found = method.attribute(given, shapes, strides, perturbations_per_eval=AT_ONCE)[0].mean(0)
         covered = torch.cat(falls)
-        _refuse_what_is_no_number(covered.sum().item(), found)
+        refuse_what_is_no_number(covered, found)
         return Occlusion(found.float().numpy(), max(0.0, (covered[0] - covered.min()).item()))
 
 
@@ -137,11 +137,3 @@ def explained_stage(model: ResNet) -> tuple[int, int]:
         hook.remove()
     stage = max(number for number, side in enumerate(sides, 1) if side >= LEAST_SIDE or number == 1)
     return stage, sides[stage - 1]
-
-
-def _refuse_what_is_no_number(probability: float, found: Tensor) -> None:
-    if not (np.isfinite(probability) and found.isfinite().all()):
-        raise CheckpointError(
-            "This checkpoint's answer is not a number: its weights are damaged, or its training went astray. Choose "
-            "another checkpoint."
-        )

@@ -21,7 +21,7 @@ from resnet_demo.inference.folding import fold_norms
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.resnet import ResNet
-from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.store import NO_CHECKPOINT, RunStore
 
 Result = TypeVar("Result")
 
@@ -90,11 +90,7 @@ class Classifier:
         """uint8 (N, 3, 32, 32) -> float32 (N, classes): what training evaluates, for images already prepared. Raises
         CheckpointError where an answer is not a number."""
         answers = torch.cat([self.model(self.normalise(part)) for part in images.split(BATCH)])
-        if not answers.isfinite().all():
-            raise CheckpointError(
-                "This checkpoint's answer is not a number: its weights are damaged, or its training went astray. "
-                "Choose another checkpoint."
-            )
+        refuse_what_is_no_number(answers)
         return answers
 
     def _ranked(self, shares: Tensor) -> tuple[tuple[str, float], ...]:
@@ -125,6 +121,15 @@ def on_one_core(ask: Callable[..., Result], *given: Any) -> Result:
     return _alone.submit(ask, *given).result()
 
 
+def refuse_what_is_no_number(*found: Tensor) -> None:
+    """Raises CheckpointError."""
+    if not all(numbers.isfinite().all() for numbers in found):
+        raise CheckpointError(
+            "This checkpoint's answer is not a number: its weights are damaged, or its training went astray. Choose "
+            "another checkpoint."
+        )
+
+
 class Predictor:
     """Answers from a store's newest checkpoint, or from the run that was chosen. Safe to ask from many threads."""
 
@@ -148,7 +153,7 @@ class Predictor:
         """
         run = self.store.latest_model() if run_id is None else self.store.get(run_id)
         if run is None:
-            raise CheckpointError("There is no trained checkpoint yet. Start a training; the first comes in a minute.")
+            raise CheckpointError(NO_CHECKPOINT)
         with self._guard:  # whoever asks for what is being loaded waits for it instead of loading it twice
             return self._current(run.model_path, run.id)
 

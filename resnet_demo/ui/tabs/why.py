@@ -7,7 +7,7 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.directory import RunDirectory, RunError
-from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
+from resnet_demo.runs.store import NO_CHECKPOINT, NO_SUCH_RUN, RunStore
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.html import why
 from resnet_demo.ui.images import uploaded_image
@@ -77,7 +77,7 @@ class WhyPanel:
             raise RunError(NO_SUCH_RUN)
         run = self.store.latest_model() if chosen == NEWEST else self.store.get(chosen)
         if run is None:
-            raise RunError("There is no trained checkpoint yet. Start a training; the first comes in a minute.")
+            raise RunError(NO_CHECKPOINT)
         return run
 
 
