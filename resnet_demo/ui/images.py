@@ -28,8 +28,9 @@ def uploaded_image(upload: Any, kept_in: str, trim: bool = True) -> DecodedImage
     return load_image(file, trim)
 
 
-def data_url(image: Image.Image) -> str:
-    """The image inside the page itself: nothing is left on the server's disk, and no path of it is told."""
+def data_url(image: Image.Image, kind: str = "png", **how: Any) -> str:
+    """The image inside the page itself: nothing is left on the server's disk, and no path of it is told. `how` goes to
+    Pillow, as `quality`."""
     file = io.BytesIO()
-    image.save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    image.save(file, kind, **how)
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"

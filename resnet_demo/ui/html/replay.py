@@ -4,9 +4,7 @@ What is written here is how the run ended; `ui/replay.js` plays it from the begi
 where scripts or motion are off. All data go to the page once.
 """
 
-import base64
 import functools
-import io
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -133,10 +131,8 @@ def _tile(shown: str, name: str, probability: float) -> str:
 @functools.cache
 def _example_url(path: Path) -> str:
     """As WebP, a third of the PNG's bytes."""
-    file = io.BytesIO()
     with Image.open(path) as image:
-        image.convert("RGB").save(file, "WEBP", quality=IMAGE_QUALITY)
-    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
+        return data_url(image.convert("RGB"), "webp", quality=IMAGE_QUALITY)
 
 
 # --- the curves -------------------------------------------------------------------------------------------------
