@@ -1,6 +1,6 @@
 """Does a deeper plain network learn its own training images worse, and a deeper residual one not?
 
-    python -m benchmarks.degradation DATA --results DIR [--depths 18 34] [--seeds 0 1 2] [--write FILE] [--picture PNG]
+    python -m benchmarks.degradation DATA --results DIR [--depths 18 34] [--seeds 0 1 2] [--write FILE] [--plot PNG]
 
 DATA is `digits`, `cifar10` or `folder:PATH`. The paper's experiment (arXiv:1512.03385, figures 4 and 6) at a size that
 two cores get through in an hour: few images, few epochs, no augmentation, the paper's recipe otherwise; the networks of
@@ -46,8 +46,8 @@ def main() -> None:
         (arch, seed): _run_of(options.results, arch, seed).whole_view() for arch in networks for seed in options.seeds
     }
     publish(report(views, pairs, options.seeds), options.write)
-    if options.picture:
-        draw(views, pairs, options.seeds).savefig(options.picture)
+    if options.plot:
+        draw(views, pairs, options.seeds).savefig(options.plot)
 
 
 def planned(arch: str, seed: int, options: argparse.Namespace) -> TrainConfig:
@@ -147,7 +147,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=0.05)
     parser.add_argument("--data-dir", type=Path, default=Path("data"), help="where the decoded images are kept")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the report to this file, too")
-    parser.add_argument("--picture", type=Path, metavar="PNG")
+    parser.add_argument("--plot", type=Path, metavar="PNG")
     return parser.parse_args()
 
 
