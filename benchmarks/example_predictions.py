@@ -27,10 +27,8 @@ def main() -> None:
     options = parser.parse_args()
     run = RunDirectory.at(options.run)
     epochs = predict_examples(run, options.weights, options.images)
-    right = sum(name == shown for shown, (name, _) in epochs[-1].predictions.items())
-    print(
-        f"{run.path / FILE_NAME}: {len(epochs)} epochs; in the end {right} of {len(epochs[-1].predictions)} are right"
-    )
+    last = epochs[-1]
+    print(f"{run.path / FILE_NAME}: {len(epochs)} epochs; in the end {last.right} of {len(last.predictions)} are right")
 
 
 def predict_examples(run: RunDirectory, weights: Path, images: Path = DRAWN) -> list[EpochPredictions]:

@@ -70,7 +70,7 @@ class Keep:
         saves = _saves(home)
         number = max(saves, default=0) + 1
         told = json.dumps({"files": versions}).encode()
-        _write_new(home / f"{number:08}.save.json", lambda file: file.write(told))
+        _write_new(_save_path(home, number), lambda file: file.write(told))
         _drop(home, {number, *sorted(saves)[1 - SAVES_KEPT :]})
 
     def run_ids(self) -> list[str]:
