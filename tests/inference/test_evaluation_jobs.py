@@ -40,16 +40,22 @@ def test_what_it_finds_lies_in_the_run_and_its_images_are_at_hand(store, jobs):
     assert answer == found.answers[place] != found.labels[place]
 
 
-def test_only_one_at_a_time_and_a_cancelled_one_leaves_what_was_there(store, jobs, monkeypatch):
-    run, began, may_go_on = make_run(store, "digits", DIGITS), threading.Event(), threading.Event()
-    original = evaluate.evaluate_dataset
+def held_up(monkeypatch, module, name):
+    """Let the module's job wait once it has begun: events that say that it has, and that it may go on."""
+    began, may_go_on, original = threading.Event(), threading.Event(), getattr(module, name)
 
     def slow(classifier, dataset):
         began.set()
         assert may_go_on.wait(LIMIT_S)
         yield from original(classifier, dataset)
 
-    monkeypatch.setattr(evaluate, "evaluate_dataset", slow)
+    monkeypatch.setattr(module, name, slow)
+    return began, may_go_on
+
+
+def test_only_one_at_a_time_and_a_cancelled_one_leaves_what_was_there(store, jobs, monkeypatch):
+    run = make_run(store, "digits", DIGITS)
+    began, may_go_on = held_up(monkeypatch, evaluate, "evaluate_dataset")
     jobs.start(run)
     assert began.wait(LIMIT_S)
     with pytest.raises(EvaluationError, match="under way"):
@@ -107,15 +113,8 @@ def test_a_checkpoint_is_measured_without_each_of_its_blocks_and_the_result_name
 
 
 def test_a_cancelled_measurement_of_blocks_leaves_nothing(store, jobs, monkeypatch):
-    run, began, may_go_on = make_run(store, "digits", DIGITS), threading.Event(), threading.Event()
-    original = block_removal.remove_each_block
-
-    def slow(classifier, dataset):
-        began.set()
-        assert may_go_on.wait(LIMIT_S)
-        yield from original(classifier, dataset)
-
-    monkeypatch.setattr(block_removal, "remove_each_block", slow)
+    run = make_run(store, "digits", DIGITS)
+    began, may_go_on = held_up(monkeypatch, block_removal, "remove_each_block")
     jobs.start(run, BLOCKS)
     assert began.wait(LIMIT_S)
     jobs.cancel()
