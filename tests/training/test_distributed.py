@@ -204,8 +204,9 @@ def test_ctrl_c_saves_all_of_them_and_says_how_to_go_on(store, config, tmp_path)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as started:
         wait_for(lambda: run.view().metrics or started.poll() is not None, "the first point", LONG)
         started.send_signal(signal.SIGINT)
-        assert end(started) == 130
+        status = end(started)
         said = started.stdout.read()
+        assert status == 130, said
     assert f"Saved. Continue with: python -m resnet_demo train --run {run.path}" in said and "Traceback" not in said
     assert told(run).endswith("cp") and run.view().saved.step == run.view().last.step and not run.is_alive()
 

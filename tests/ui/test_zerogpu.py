@@ -95,7 +95,8 @@ def test_a_pause_that_a_person_asks_for_ends_the_slices(run, tmp_path):
     assert isinstance(last, events.RunPaused) and len(gpu.asked) == 1
 
 
-def test_a_visitor_who_leaves_leaves_a_run_that_is_saved(run, tmp_path):
+def test_a_visitor_who_leaves_leaves_a_run_that_is_saved(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(slices, "YIELD_EVERY_S", 0.0)  # within a second this run is over
     told = train_in_slices(make_slice(LentGpu(left_s=100_000).GPU, tmp_path), run, tmp_path)
     next(event for event in told if isinstance(event, events.StepEnded))
     told.close()

@@ -8,6 +8,14 @@ import resnet_demo
 from resnet_demo.workers.environment import git_commit
 
 
+@pytest.fixture(autouse=True)
+def asked_anew():
+    """The answer is kept as long as the process lives, and other tests have asked in this one."""
+    git_commit.cache_clear()
+    yield
+    git_commit.cache_clear()
+
+
 @pytest.mark.parametrize("tracked", [True, False])
 def test_the_commit_is_of_the_repository_that_holds_this_file_not_of_one_around_it(tmp_path, monkeypatch, tracked):
     package = tmp_path / "project" / ".venv" / "resnet_demo"
@@ -33,5 +41,6 @@ def test_without_a_repository_or_git_there_is_no_commit(tmp_path, monkeypatch):
     (tmp_path / "__init__.py").touch()
     monkeypatch.setattr(resnet_demo, "__file__", str(tmp_path / "__init__.py"))
     assert git_commit() is None
+    git_commit.cache_clear()
     monkeypatch.setenv("PATH", "")
     assert git_commit() is None
