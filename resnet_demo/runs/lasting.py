@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from resnet_demo.runs import block_removal, evaluation, example_predictions
 from resnet_demo.runs.directory import RunDirectory
 
+# In the order in which they are copied: the log, which says what has been saved, comes last.
 _FILES = (
-    "config.json", "order.json", "title.json", "pinned.png", "resume.pt", "model.safetensors", "evaluation.json",
-    "events.jsonl",
+    "config.json", "order.json", "title.json", "pinned.png", "resume.pt", "model.safetensors", evaluation.FILE_NAME,
+    block_removal.FILE_NAME, example_predictions.FILE_NAME, "events.jsonl",
 )  # fmt: skip
 
 
