@@ -66,12 +66,13 @@ def without_residual(block: ResidualBlock, x: Tensor) -> Tensor:
 
 def pass_through(classifier: Classifier, image: Tensor, off: Collection[str], opened: str | None = None) -> Pass:
     """The way of one prepared image, uint8 (1, 3, 32, 32), with the blocks named in `off` switched off. Names that are
-    none are passed over."""
+    none are passed over. The probabilities are calibrated, as Classify's are."""
     with torch.inference_mode():
         x = classifier.normalise(image)
-        intact = classifier.model(x).softmax(1)[0].tolist()
         logits, blocks, shown = _walk(classifier.model, x, off, opened)
-        return Pass(tuple(blocks), tuple(logits.softmax(1)[0].tolist()), tuple(intact), shown)
+        intact = classifier.model(x) if any(block.is_off for block in blocks) else logits
+        answer, whole = (tuple(classifier.calibrated(found)[0].tolist()) for found in (logits, intact))
+        return Pass(tuple(blocks), answer, whole, shown)
 
 
 def _walk(model: ResNet, x: Tensor, off: Collection[str], opened: str | None):
@@ -81,16 +82,10 @@ def _walk(model: ResNet, x: Tensor, off: Collection[str], opened: str | None):
         side = None if block.is_plain else block.shortcut(x)
         passes.append(BlockPass(name, None if side is None else _ratio(branch, side), name in off))
         kept = branch.clone() if name == opened else None
-        x = _leaves(branch, side, name in off)
+        x = without_residual(block, x) if name in off else torch.relu(branch if side is None else branch + side)
         if kept is not None:
             shown = _opened(name, kept[0], x[0])
     return model.head(x), passes, shown
-
-
-def _leaves(branch: Tensor, side: Tensor | None, is_off: bool) -> Tensor:
-    if side is None:
-        return torch.zeros_like(branch) if is_off else torch.relu(branch)
-    return torch.relu(side if is_off else branch + side)
 
 
 def _ratio(branch: Tensor, side: Tensor) -> float | None:

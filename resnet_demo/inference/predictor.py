@@ -83,7 +83,11 @@ class Classifier:
 
     def probabilities(self, images: Tensor) -> Tensor:
         """uint8 (N, 3, 32, 32) -> float64 (N, classes), calibrated where the checkpoint is. Raises CheckpointError."""
-        return (self.logits(images).double() / self.info.temperature).softmax(1)
+        return self.calibrated(self.logits(images))
+
+    def calibrated(self, logits: Tensor) -> Tensor:
+        """(N, classes) -> float64 (N, classes): probabilities at the checkpoint's temperature, 1 where it has none."""
+        return (logits.double() / self.info.temperature).softmax(1)
 
     @torch.inference_mode()
     def logits(self, images: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from resnet_demo.inference.block_removal import MOST_IMAGES, remove_each_block
 from resnet_demo.inference.blocks import named_blocks, pass_through, untrained_ratios
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.inference.predictor import Classifier
+from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from tests.support.checkpoints import DIGITS
 
@@ -49,17 +50,21 @@ def test_a_block_that_is_off_adds_nothing_and_keeps_its_shortcut(arch, shortcut)
     model = network(arch, shortcut)
     for off in ({"layer1.1"}, {"layer2.0"}, {"layer1.0", "layer3.1"}):
         found = pass_through(classifier_of(model), image(), off)
-        expected = with_f_of_zero(model, off).logits(image()).softmax(1)[0].tolist()
+        expected = with_f_of_zero(model, off).probabilities(image())[0].tolist()
         assert found.probabilities == pytest.approx(expected, abs=1e-5)
         assert found.probabilities != pytest.approx(found.intact, abs=1e-3)
         assert {block.name for block in found.blocks if block.is_off} == off
 
 
 def test_with_every_block_on_the_answer_is_the_checkpoints():
-    classifier = classifier_of(network("resnet20"))
+    """And calibrated as it is, with a block off too: Classify and Architecture give an image the same percentage."""
+    plain = classifier_of(network("resnet20"))
+    classifier = Classifier(plain.model, replace(plain.info, calibration=Calibration(100, 0.5, 0.1, 0.05)))
     found = pass_through(classifier, image(), ())
-    assert found.probabilities == pytest.approx(classifier.logits(image()).softmax(1)[0].tolist(), abs=1e-6)
-    assert found.intact == pytest.approx(found.probabilities, abs=1e-6)
+    assert found.probabilities == pytest.approx(classifier.probabilities(image())[0].tolist(), abs=1e-6)
+    assert found.probabilities != pytest.approx(plain.probabilities(image())[0].tolist(), abs=1e-3)
+    assert found.intact == found.probabilities
+    assert pass_through(classifier, image(), {"layer1.1"}).intact == pytest.approx(found.intact, abs=1e-6)
 
 
 def test_the_ratio_is_of_what_the_modules_really_give():
