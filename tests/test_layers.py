@@ -82,3 +82,14 @@ print(sorted(name for name in ("torch", "torchvision", "matplotlib", "sklearn") 
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_the_package_is_imported_without_torch_though_it_has_load():
+    program = """
+import sys
+from resnet_demo import load
+print(sorted(name for name in ("torch", "torchvision", "numpy", "PIL", "gradio") if name in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"

@@ -24,12 +24,12 @@ def add_checkpoint_flags(command: argparse.ArgumentParser) -> None:
 def open_checkpoint(options: argparse.Namespace) -> "Classifier":
     if options.checkpoint is not None and options.run_id is not None:
         raise CommandError("--run-id goes with --runs, not with --checkpoint.", code=2)
+    from resnet_demo.inference.loading import checkpoint_path
     from resnet_demo.inference.predictor import Classifier, Predictor
 
-    path = options.checkpoint
-    if path is None:
+    if options.checkpoint is None:
         return Predictor(RunStore(options.runs, SHIPPED)).classifier(options.run_id)
-    return Classifier.from_file(path / "model.safetensors" if path.is_dir() else path)
+    return Classifier.from_file(checkpoint_path(options.checkpoint))
 
 
 def print_checkpoint(options: argparse.Namespace, classifier: "Classifier") -> None:

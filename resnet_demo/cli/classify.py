@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,6 @@ def classify_command(options: argparse.Namespace) -> int:
     """Every image that can be read is classified; the others are named on stderr, and the exit status is 1."""
     if options.top_k < 1:
         raise CommandError("--top-k must be at least 1.", code=2)
-    from resnet_demo.data.decoder import load_image
     from resnet_demo.data.headers import ImageError
 
     classifier = open_checkpoint(options)
@@ -36,12 +34,11 @@ def classify_command(options: argparse.Namespace) -> int:
     code = 0
     for file in options.files:
         try:
-            decoded = load_image(file, trim=not options.no_trim)
+            prediction = classifier.classify(file, trim=not options.no_trim)
         except ImageError as error:
             print(f"resnet_demo: {printable(str(file))}: {error}", file=sys.stderr)
             code = 1
         else:
-            prediction = replace(classifier.classify(decoded.image), trimmed=decoded.trimmed)
             print(_answer_line(file, prediction, options), flush=True)
     return code
 

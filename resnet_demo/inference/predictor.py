@@ -7,7 +7,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,12 +17,15 @@ from PIL import Image
 from torch import Tensor
 
 from resnet_demo.data.batches import Normalise, to_tensor
+from resnet_demo.data.colours import to_rgb
+from resnet_demo.data.decoder import load_image
 from resnet_demo.data.framing import prepare
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs.store import NO_CHECKPOINT, RunStore
+from resnet_demo.runs.text import checkpoint_text
 
 Result = TypeVar("Result")
 
@@ -67,11 +71,25 @@ class Classifier:
         model, info = load_model(path)
         return cls(fold_norms(model), info, run_id)
 
-    def classify(self, image: Image.Image) -> Prediction:
-        """Rank the classes for an RGB image of any size."""
-        return on_one_core(self.classify_batch, [image])[0]
+    def __repr__(self) -> str:
+        of_run = f"{self.run_id}: " if self.run_id else ""
+        return f"<{type(self).__name__} {of_run}{checkpoint_text(self.info)}>"
+
+    def classify(self, image: Image.Image | str | PathLike[str], trim: bool = True) -> Prediction:
+        """Rank the classes for an image.
+
+        A file's path: any format that the page takes, decoded in a process of its own under limits; `trim` cuts off
+        a wide uniform border. An image in memory, of any size: taken as it stands, neither turned by its EXIF data nor
+        trimmed. Raises ImageError, a UserError, for a file that is no image or too large.
+        """
+        if isinstance(image, Image.Image):
+            rgb = image if image.mode == "RGB" else to_rgb(image)
+            return on_one_core(self.classify_batch, [rgb])[0]
+        decoded = load_image(Path(image), trim)
+        return replace(on_one_core(self.classify_batch, [decoded.image])[0], trimmed=decoded.trimmed)
 
     def classify_batch(self, images: Sequence[Image.Image]) -> list[Prediction]:
+        """The same for RGB images."""
         prepared = [prepare(image, self.info.light_on_dark) for image in images]
         if not prepared:
             return []
