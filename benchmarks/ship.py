@@ -12,12 +12,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from resnet_demo.data.sources import Dataset, drain, load_dataset
 from resnet_demo.data.splits import split
 from resnet_demo.inference.block_removal import remove_each_block
 from resnet_demo.inference.evaluate import evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.models.checkpoint import in_bfloat16, load_weights, save_weights
+from resnet_demo.models.checkpoint import cast_weights, load_weights, save_weights
 from resnet_demo.models.checkpoint_info import read_model_info
 from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import RunDirectory
@@ -51,7 +53,7 @@ def ship(run: RunDirectory, output: Path, title: str, data_dir: Path) -> RunDire
         if (run.path / name).exists():
             shutil.copyfile(run.path / name, shipped.path / name)
     weights, info = load_weights(run.model_path)
-    save_weights(shipped.model_path, in_bfloat16(weights), info)
+    save_weights(shipped.model_path, cast_weights(weights, torch.bfloat16), info)
     shipped.rename(title)
     measure(shipped, data_dir)
     return shipped

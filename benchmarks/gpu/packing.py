@@ -6,7 +6,9 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from resnet_demo.models.checkpoint import in_bfloat16, load_weights, save_weights
+import torch
+
+from resnet_demo.models.checkpoint import cast_weights, load_weights, save_weights
 
 PIECE_BYTES = 15_000_000
 PIECES = 5  # beside the table, the log and the archive
@@ -59,7 +61,7 @@ def narrowed(path: Path) -> Path:
     """The same checkpoint beside it at half the size."""
     weights, info = load_weights(path)
     beside = path.with_name("model.bfloat16.safetensors")
-    save_weights(beside, in_bfloat16(weights), info)
+    save_weights(beside, cast_weights(weights, torch.bfloat16), info)
     return beside
 
 

@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     from resnet_demo.cli.describe import add_describe
     from resnet_demo.cli.discard import add_discard
     from resnet_demo.cli.evaluate import add_evaluate
+    from resnet_demo.cli.export import add_export
     from resnet_demo.cli.pause import add_pause
     from resnet_demo.cli.resume import add_resume
     from resnet_demo.cli.runs import add_runs
@@ -63,6 +64,6 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     controls = (add_pause, add_resume, add_stop, add_discard)
     readers = (add_classify, add_evaluate, add_describe, add_curves, add_tensorboard)
-    for add in (add_train, add_runs, *controls, *readers, add_deploy):
+    for add in (add_train, add_runs, *controls, *readers, add_export, add_deploy):
         add(commands)
     return top

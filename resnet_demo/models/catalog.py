@@ -111,6 +111,11 @@ class NetworkSpec:
     def architecture(self) -> Architecture:
         return ARCHITECTURES[self.arch]
 
+    @property
+    def is_torchvisions(self) -> bool:
+        """Whether torchvision and timm build this very network, under the name `arch`."""
+        return self.arch in TORCHVISION_HAS and (self.stem, self.shortcut) == ("imagenet", "B")
+
 
 def shortcut_problem(arch: str, shortcut: str) -> str | None:
     """Why a known network cannot have these shortcuts, or None."""

@@ -18,10 +18,13 @@ def save_model(path: Path, model: nn.Module, info: ModelInfo) -> None:
     save_weights(path, model.state_dict(), info)
 
 
-def save_weights(path: Path, weights: dict[str, torch.Tensor], info: ModelInfo) -> None:
-    """The same of weights and buffers by name, with the digest that `load_weights` compares."""
+def save_weights(
+    path: Path, weights: dict[str, torch.Tensor], info: ModelInfo, notes: dict[str, str] | None = None
+) -> None:
+    """The same of weights and buffers by name, with the digest that `load_weights` compares. `notes` are more metadata,
+    for people: no reader needs them."""
     tensors = {name: tensor.cpu().contiguous() for name, tensor in weights.items()}
-    metadata = info.to_metadata()
+    metadata = {**(notes or {}), **info.to_metadata()}
     metadata["digest"] = digest([metadata, tensors])
     try:
         replace_file(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
@@ -29,11 +32,11 @@ def save_weights(path: Path, weights: dict[str, torch.Tensor], info: ModelInfo) 
         raise os_error_behind(error, path) from error
 
 
-def in_bfloat16(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights at half the size, for files that travel: convolutions and the classifier in bfloat16; norms and biases,
-    a thousandth of them, as they are."""
+def cast_weights(weights: dict[str, torch.Tensor], precision: torch.dtype) -> dict[str, torch.Tensor]:
+    """Weights for files that travel, at half the size in bfloat16 or float16: convolutions and the classifier in
+    `precision`; norms and biases, a thousandth of them, as they are."""
     return {
-        name: tensor.to(torch.bfloat16) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
+        name: tensor.to(precision) if tensor.is_floating_point() and tensor.ndim > 1 else tensor
         for name, tensor in weights.items()
     }
 

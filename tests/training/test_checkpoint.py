@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from resnet_demo.models.checkpoint import in_bfloat16, load_model, load_weights, save_model, save_weights
+from resnet_demo.models.checkpoint import cast_weights, load_model, load_weights, save_model, save_weights
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, Calibration, CheckpointError, ModelInfo, read_model_info
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.training.resume_state import load_state, save_state
@@ -336,7 +336,7 @@ def test_weights_at_half_the_size_load_and_answer_alike(tmp_path):
     model, images = network(), torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     save_model(tmp_path / "whole.safetensors", model, INFO)
     weights, info = load_weights(tmp_path / "whole.safetensors")
-    save_weights(tmp_path / "half.safetensors", in_bfloat16(weights), info)
+    save_weights(tmp_path / "half.safetensors", cast_weights(weights, torch.bfloat16), info)
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("whole", "half")]
     assert sizes[1] < 0.51 * sizes[0]
     half, _ = load_model(tmp_path / "half.safetensors")
