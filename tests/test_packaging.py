@@ -44,7 +44,7 @@ def test_dependencies_are_named_once_and_dev_is_what_ci_installs():
     assert TOLD["project"]["optional-dependencies"]["dev"] == listed(ROOT / "requirements-dev.txt")
 
 
-@pytest.mark.parametrize("extra", ["dev", "tensorboard", "heic"])
+@pytest.mark.parametrize("extra", ["dev", "tensorboard", "heic", "onnx"])
 def test_an_extra_names_packages_with_bounds(extra):
     for line in TOLD["project"]["optional-dependencies"][extra]:
         assert {one.operator for one in Requirement(line).specifier} == {">=", "<"}

@@ -8,33 +8,47 @@ from resnet_demo.errors import disk_advice
 from resnet_demo.export.contract import PRECISIONS
 from resnet_demo.runs.directory import RunDirectory
 
-FORMATS = ("safetensors",)
+FORMATS = {
+    "safetensors": "weights with torchvision's names",
+    "onnx": "one file that takes uint8 images and gives probabilities",
+}
 
 
 def add_export(commands) -> None:
     export = add_command(commands, "export", export_command, "Write a trained network for other programs.")
     export.add_argument("run", type=Path, metavar="RUN", help="a run's folder, or a checkpoint file")
     export.add_argument("output", type=Path, metavar="OUT", help="what to write")
+    told = "; ".join(f"{name}: {what}" for name, what in FORMATS.items())
+    export.add_argument("--format", choices=tuple(FORMATS), required=True, help=told)
     export.add_argument(
-        "--format", choices=FORMATS, required=True, help="safetensors: weights with torchvision's names"
-    )
-    export.add_argument(
-        "--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of the weights (default: float32)"
+        "--precision", choices=PRECISIONS, default=PRECISIONS[0], help="of safetensors' weights (default: float32)"
     )
 
 
 def export_command(options: argparse.Namespace) -> int:
-    from resnet_demo.export.weights import export_weights
+    if options.format == "onnx" and options.precision != "float32":
+        raise CommandError("An ONNX file is written in float32 alone. Leave --precision out.", code=2)
+    _refuse_a_runs_folder(options.output)
+    try:
+        _export(options)
+    except OSError as error:
+        raise CommandError(f"'{options.output}' cannot be written ({error.strerror}). {disk_advice(error)}.") from error
+    print(options.output)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> None:
     from resnet_demo.inference.loading import checkpoint_path
 
-    output = options.output
-    _refuse_a_runs_folder(output)
-    try:
-        export_weights(checkpoint_path(options.run), output, options.precision)
-    except OSError as error:
-        raise CommandError(f"'{output}' cannot be written ({error.strerror}). {disk_advice(error)}.") from error
-    print(output)
-    return 0
+    checkpoint = checkpoint_path(options.run)
+    if options.format == "onnx":
+        from resnet_demo.export.onnx_file import export_onnx
+
+        export_onnx(checkpoint, options.output)
+    else:
+        from resnet_demo.export.weights import export_weights
+
+        export_weights(checkpoint, options.output, options.precision)
 
 
 def _refuse_a_runs_folder(output: Path) -> None:

@@ -9,6 +9,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.models.checkpoint_info import ModelInfo
 
 PRECISIONS = ("float32", "float16", "bfloat16")  # of weights
+_WRITTEN_BY = {"written_by": f"resnet_demo {__version__}"}
 
 
 class ExportError(UserError):
@@ -44,6 +45,18 @@ def output_text(info: ModelInfo) -> str:
     return f"logits (N, {len(info.classes)}), in the order of 'classes'; softmax(logits{divided}) are {kind}"
 
 
+def onnx_metadata(info: ModelInfo) -> dict[str, str]:
+    """What an ONNX file says of itself; its values are texts."""
+    told = travelling(info).to_metadata()
+    kind = "calibrated" if info.calibration else "not calibrated"
+    return {
+        **{name: told[name] for name in ("arch", "stem", "shortcut", "classes", "data", "epoch", "step", "accuracy")},
+        "input": f"uint8 (N, 3, {SIZE}, {SIZE}), RGB 0..255, normalised inside; {image_text(info)}",
+        "output": f"probabilities (N, {len(info.classes)}), {kind}, in the order of 'classes'",
+        **_WRITTEN_BY,
+    }
+
+
 def loading_text(info: ModelInfo) -> str:
     """Which program builds the network."""
     spec = info.network()
@@ -59,10 +72,10 @@ def loading_text(info: ModelInfo) -> str:
 
 
 def notes(info: ModelInfo) -> dict[str, str]:
-    """Metadata for people, beside those that `ModelInfo` writes."""
+    """Metadata of a safetensors file for people, beside those that `ModelInfo` writes."""
     return {
         "input": input_text(info),
         "output": output_text(info),
         "loads_in": loading_text(info),
-        "written_by": f"resnet_demo {__version__}",
+        **_WRITTEN_BY,
     }
