@@ -4,6 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from resnet_demo.ui.address import Address
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
 from resnet_demo.ui.page import Page
@@ -82,6 +83,8 @@ def build_app(backend: Backend) -> gr.Blocks:
         listed.change(
             runs.refresh, runs.refresh_inputs, runs.refresh_outputs, api_name="refresh_runs", **POLL_EVENT, **RAW_INPUTS
         )
+        restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked)
+        restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
         page.send_at_first(train.replay, train.recording)
         page.load(train.prepare, None, [*train.form.shown, *train.planned], **POLL_EVENT)

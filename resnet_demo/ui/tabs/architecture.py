@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS, NetworkSpec
+from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS, NetworkSpec
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram
 from resnet_demo.ui.html.network_comparison import comparison_html
@@ -18,7 +18,7 @@ from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_wit
 
 INPUT_SIZES = (32, 64, 128, 224)
 MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
-FIRST = NetworkSpec("resnet50")  # what is shown before anything is chosen
+FIRST, FIRST_SIZE = NetworkSpec("resnet50"), INPUT_SIZES[0]  # what is shown before anything is chosen
 OTHER = "resnet34"  # and beside it
 
 WHY = """
@@ -74,6 +74,12 @@ element.addEventListener('click', (event) => {
 });
 """
 
+# The first drawing is already of what the address names: one of what is shown else could come later, and stay.
+NAMED_BY_ADDRESS = """(network, stem, shortcut, size) => {
+  const given = Object.fromEntries(new URLSearchParams(location.search));
+  return [given.network ?? network, given.stem ?? stem, given.shortcut ?? shortcut, Number(given.size ?? size) || 0];
+}"""
+
 # A drawing takes milliseconds once torch is there. The handler checks its values: its sentence is a better answer
 # than Gradio's.
 HANDLER = {**POLL_EVENT, **RAW_INPUTS}
@@ -89,9 +95,17 @@ class ArchitectureTab:
     comparing: list[Any]
     compared: gr.HTML
 
+    @property
+    def named(self) -> list[Any]:
+        """What an address names, in the order of `draw_named`'s answer."""
+        arch, stem, shortcut, size, stage = self.choices
+        return [arch, size, stem, shortcut, stage, *self.drawings]
+
     def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
-        demo.load(draw_network, self.choices, self.drawings, api_name="architecture_load", **HANDLER)
+        demo.load(
+            draw_named, self.choices[:-1], self.named, js=NAMED_BY_ADDRESS, api_name="architecture_load", **HANDLER
+        )
         # The figures come with the stem and the shortcuts that the chosen network has; the choice itself comes before.
         gr.on(
             [self.drawings[0].change, self.comparing[-2].change, self.comparing[-1].change],
@@ -119,7 +133,7 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             min_width=300,
         )
         size = gr.Radio(
-            [(f"{n} × {n}", n) for n in INPUT_SIZES], value=32, label="Input size, in pixels", min_width=300
+            [(f"{n} × {n}", n) for n in INPUT_SIZES], value=FIRST_SIZE, label="Input size, in pixels", min_width=300
         )
     with gr.Row():
         stem = gr.Radio(
@@ -170,11 +184,21 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     return tab
 
 
-def draw_another(arch: str, stem: str, input_size: int, stage: int) -> tuple:
+def draw_named(arch: str, stem: str, shortcut: str, input_size: int) -> list:
+    """The network that an address names, chosen and drawn; in place of what is not offered stands what is shown
+    first."""
+    arch = arch if arch in ARCHITECTURES else FIRST.arch
+    stem = stem if stem in STEMS else FIRST.stem
+    shortcut = shortcut if shortcut in ARCHITECTURES[arch].shortcuts else AUTO
+    size = input_size if input_size in INPUT_SIZES else FIRST_SIZE
+    return [arch, size, *draw_another(arch, stem, size, 1, shortcut)]
+
+
+def draw_another(arch: str, stem: str, input_size: int, stage: int, shortcut: str = AUTO) -> tuple:
     """Another network: the stems, shortcuts and stages that it has, of which what was chosen stays chosen where it
     has it, and the drawings. Raises gr.Error for a foreign value."""
     _check(arch, ARCHITECTURES, "network")
-    spec = NetworkSpec(arch, _check(stem, STEMS, "stem"))
+    spec = NetworkSpec(arch, _check(stem, STEMS, "stem"), shortcut=shortcut)
     architecture = spec.architecture
     stage = min(_check(stage, range(1, MOST_STAGES + 1), "stage"), len(architecture.depths))
     return (

@@ -20,9 +20,15 @@ from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice, sent_with
 
 # The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
-# its place, and so its colour and letter, while others come and go.
+# its place, and so its colour and letter, while others come and go. At first those are ticked that the address names.
 TICKS = """
 const places = [];
+const readAddress = () => {
+  const runs = new URLSearchParams(location.search).get('runs') ?? '';
+  places.splice(0, Infinity, ...(runs ? runs.split(',').map((run) => run || null) : []));
+  show();
+  trigger('select', {picked: places});
+};
 const show = () => element.querySelectorAll('input[data-run]').forEach((box) => {
   const place = places.indexOf(box.dataset.run);
   box.checked = place >= 0;
@@ -43,6 +49,8 @@ element.addEventListener('click', (event) => {
   const head = event.target.closest('[data-sort]');
   if (head) trigger('click', {column: head.dataset.sort});
 });
+window.addEventListener('popstate', readAddress);
+if (new URLSearchParams(location.search).get('runs')) readAddress();
 watch('value', () => {
   const there = new Set([...element.querySelectorAll('input[data-run]')].map((box) => box.dataset.run));
   const gone = places.filter((run) => run && !there.has(run));

@@ -51,13 +51,27 @@ def test_the_page_is_built_without_torch():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)
 
 
-@pytest.mark.parametrize("api_name", ["/architecture", "/architecture_load"])
-def test_a_network_is_measured_and_drawn(client, api_name):
-    summary, network, pair, table = client.predict("resnet50", "imagenet", "B", 32, 2, api_name=api_name)
+def test_a_network_is_measured_and_drawn(client):
+    summary, network, pair, table = client.predict("resnet50", "imagenet", "B", 32, 2, api_name="/architecture")
     assert "ResNet-50" in summary and "23.5 million parameters" in summary
     assert network.count("data-stage") == 4
     assert "layer2.0" in pair and "layer2.1" in pair
     assert "23,528,522" in table
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"),
+    [
+        (("resnet20", "imagenet", "C", 64), ["resnet20", 64, "cifar", "C", 1]),
+        (("resnet20", "?", "none", 7), ["resnet20", 32, "cifar", "A", 1]),
+        (("<b>", "cifar", "B", 128), ["resnet50", 128, "cifar", "B", 1]),
+    ],
+)
+def test_what_an_address_names_is_chosen_and_drawn(client, named, shown):
+    """What it names wrongly is what is shown first."""
+    *chosen, summary, _, _, _ = client.predict(*named, api_name="/architecture_load")
+    assert [one["value"] if isinstance(one, dict) else one for one in chosen] == shown
+    assert ARCHITECTURES[shown[0]].label in summary
 
 
 def test_another_stage_is_drawn_alone(client):

@@ -1,0 +1,76 @@
+"""The page's address: the tab, the run in front, the ticked runs and the drawn network can be shared, reloaded, and
+left by Back. The page's script writes and reads the address; what it reads is checked here: anybody can write one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from resnet_demo.runs.watcher import NEWEST
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html.present import run_choices
+from resnet_demo.ui.tabs.architecture import FIRST as FIRST_NETWORK
+from resnet_demo.ui.tabs.architecture import FIRST_SIZE, ArchitectureTab, draw_named
+from resnet_demo.ui.wiring import ACTION_EVENT, sent_with
+
+FIRST = {
+    "tab": "train",
+    "run": NEWEST,
+    "runs": "",
+    "network": FIRST_NETWORK.arch,
+    "stem": FIRST_NETWORK.stem,
+    "shortcut": FIRST_NETWORK.shortcut,
+    "size": str(FIRST_SIZE),
+}
+_SCRIPT = (Path(__file__).parent / "address.js").read_text(encoding="utf-8").replace("FIRST_VALUES", json.dumps(FIRST))
+_TELL = "({}) => {{ window.dispatchEvent(new CustomEvent('address', {{detail: {}}})); }}"
+
+
+class Address:
+    """Built where it is called, after the tabs; then call `wire`."""
+
+    def __init__(self, backend: Backend, tabs: gr.Tabs, architecture: ArchitectureTab) -> None:
+        self.backend, self.tabs, self.architecture = backend, tabs, architecture
+        self._pages: list[Any] = tabs.children
+        self._script = gr.HTML(visible="hidden", js_on_load=_SCRIPT)
+
+    def wire(self, chosen: gr.Dropdown, picked: gr.Textbox) -> Any:
+        """`chosen` is Train's run, `picked` Runs' ticks. Returns the event after which the page shows what the address
+        names."""
+        for tab in self._pages:
+            tab.select(None, js=_TELL.format("", json.dumps({"tab": tab.id})))
+        chosen.change(None, chosen, js=_TELL.format("run", "{run}"))
+        picked.change(None, picked, js=_TELL.format("picked", "{runs: JSON.parse(picked || '[]').join()}"))
+        self.architecture.drawings[0].change(
+            None,
+            self.architecture.choices[:-1],
+            js=_TELL.format("network, stem, shortcut, size", "{network, stem, shortcut, size: String(size)}"),
+        )
+        restored = self._script.click(
+            self.restore,
+            None,
+            [self.tabs, chosen, *self.architecture.named],
+            api_name="restore_address",
+            **ACTION_EVENT,
+        )
+        restored.then(None, chosen, js=_TELL.format("run", "{restored: true, run}"))
+        return restored
+
+    def restore(self, event: gr.EventData) -> list:
+        """Show what the address names; of what is not there, what is shown first. The ticks are the table's own."""
+        sent = sent_with(event)
+        named = {name: str(sent.get(name, first)) for name, first in FIRST.items()}
+        tab = named["tab"] if named["tab"] in [one.id for one in self._pages] else FIRST["tab"]
+        drawn = [gr.skip()] * len(self.architecture.named)
+        if tab == "architecture":
+            size = int(named["size"]) if named["size"].isdecimal() else 0
+            drawn = draw_named(named["network"], named["stem"], named["shortcut"], size)
+        return [gr.Tabs(selected=tab), self._run(named["run"]), *drawn]
+
+    def _run(self, run: str) -> Any:
+        snapshot = self.backend.watcher.snapshot()
+        if not snapshot.has(run):
+            gr.Warning("The run that this address names is not here. The newest is shown in its place.")
+            run = NEWEST
+        return gr.Dropdown(choices=run_choices(snapshot), value=run)

@@ -1,0 +1,71 @@
+"""What the page shows has an address that can be shared, reloaded, and left by Back."""
+
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.browser.conftest import wait_for
+
+
+def named(page) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def wait_for_address(page, **expected) -> None:
+    wait_for(lambda: page.wait_for_timeout(100) or named(page) == expected, f"the address of {expected}")
+
+
+def selected(page) -> str:
+    return page.inner_text("[role=tab][aria-selected=true]")
+
+
+def pixels(page) -> str:
+    return page.inner_text("label:has(input:checked):has-text(' × ')")
+
+
+@pytest.fixture
+def runs(app, tiny_config):
+    rates = {"first": 0.002, "second": 0.004}
+    return [app.store.create(replace(tiny_config, learning_rate=rate), name) for name, rate in rates.items()]
+
+
+def test_a_network_is_shared_and_left_by_back(app, open_page):
+    with app.running():
+        page = open_page(app.url)
+        assert named(page) == {}
+        page.get_by_role("tab", name="Architecture").click()
+        wait_for_address(page, tab="architecture")
+        page.wait_for_selector("text=23,528,522")
+        page.click("text=64 × 64")
+        wait_for_address(page, tab="architecture", size="64")
+        shared = open_page(page.url)
+        wait_for(lambda: shared.wait_for_timeout(100) or pixels(shared) == "64 × 64", "64 pixels")
+        shared.wait_for_selector("text=64 × 16 × 16")  # a quarter of it after the stem: it is drawn, too
+        assert selected(shared) == "Architecture"
+
+        page.go_back()
+        wait_for_address(page, tab="architecture")
+        wait_for(lambda: page.wait_for_timeout(100) or pixels(page) == "32 × 32", "32 pixels")
+        page.go_back()
+        wait_for(lambda: page.wait_for_timeout(100) or selected(page) == "Train", "the tab before")
+        assert named(page) == {}
+
+
+def test_a_run_and_a_comparison_come_again(app, runs, open_page):
+    first, second = (run.id for run in runs)
+    with app.running():
+        page = open_page(f"{app.url}?run={first}")
+        page.wait_for_selector(f"#status [data-run={first}]")
+        page.get_by_role("tab", name="Runs").click()
+        page.click(f"#runs input[data-run={second}]")
+        page.click(f"#runs input[data-run={first}]")
+        wait_for_address(page, tab="runs", runs=f"{second},{first}")
+        page.reload()
+        page.wait_for_selector(f"#runs input[data-run={second}]:checked")
+        page.wait_for_selector("#runs-differences:has-text('0.004')")
+        assert page.is_checked(f"#runs input[data-run={first}]") and selected(page) == "Runs"
+
+        page.goto(f"{app.url}?run=never")
+        page.wait_for_selector("text=is not here")
+        wait_for_address(page)
