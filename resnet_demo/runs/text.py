@@ -1,11 +1,13 @@
 """Runs, events, progress and checkpoints in words, for the page and a terminal. Imports neither gradio nor torch."""
 
 from datetime import datetime
+from typing import Any
 
 from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.data.known import data_label
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
+from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import Progress
 from resnet_demo.text import duration, loss, percent, plural, rate, size
 
@@ -48,6 +50,18 @@ def run_name(run_id: str, title: str) -> str:
 def run_mark(place: int) -> str:
     """0 -> 'A': the letter of one of several runs, at its line and in its column."""
     return chr(ord("A") + place % 26)
+
+
+def label_of(name: str) -> str:
+    """A setting's name for people."""
+    return TrainConfig.__dataclass_fields__[name].metadata["label"]
+
+
+def written(value: Any) -> str:
+    """A setting's value for people."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "none"
 
 
 def amount(progress: events.StepEnded | Progress | LoadProgress) -> str:

@@ -4,11 +4,7 @@ from html import escape
 from typing import Any
 
 from resnet_demo.runs.config import TrainConfig, changes_of
-
-
-def label_of(name: str) -> str:
-    """A setting's name for people."""
-    return TrainConfig.__dataclass_fields__[name].metadata["label"]
+from resnet_demo.runs.text import label_of, written
 
 
 def changes_html(preset_values: dict[str, Any]) -> str:
@@ -30,10 +26,3 @@ def changes_text(config: TrainConfig) -> str:
     values = config.to_dict()
     told = (name for name in changes_of(values) if name not in ("arch", "stem", "start_from"))  # said beside it
     return ", ".join(f"{label_of(name)} {written(values[name])}" for name in told)
-
-
-def written(value: Any) -> str:
-    """A setting's value for people."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value) or "none"

@@ -12,10 +12,10 @@ from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
-from resnet_demo.runs.text import PHASES, amount, event_line, machine_load, started
+from resnet_demo.runs.text import PHASES, amount, event_line, label_of, machine_load, started, written
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot
 from resnet_demo.text import duration, percent, rate
-from resnet_demo.ui.html.changes import changes_text, label_of, written
+from resnet_demo.ui.html.changes import changes_text
 
 CURVES_HINT = (
     "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
