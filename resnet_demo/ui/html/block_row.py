@@ -59,8 +59,8 @@ def row_html(row: BlockRow) -> str:
     highest = max(ratios, default=1.0)
     passed = {block.name: (block, ratio) for block, ratio in zip(row.passed.blocks, row.untrained, strict=True)}
     stages = "".join(
-        f'<section class="blocks-stage"><h4>{escape(stage.name.capitalize())} '
-        f"<small>{shape_text(stage.out_shape)}</small></h4><div>"
+        f'<section class="blocks-stage"><h3>{escape(stage.name.capitalize())} '
+        f"<small>{shape_text(stage.out_shape)}</small></h3><div>"
         f"{''.join(_block(row, block, *passed[block.name], highest) for block in stage.blocks)}</div></section>"
         for stage in row.network.stages
     )
@@ -167,8 +167,8 @@ def maps_html(opened: "OpenedBlock | None") -> str:
     left = "".join(map(_map, output / max(float(output.max()), 1e-9)))
     names = "".join(f"<span>channel {channel}</span>" for channel in opened.channels)
     return (
-        f'<div class="blocks-maps" style="--maps: {len(opened.channels)}"><h4>{escape(opened.name)}: its '
-        f"{len(opened.channels)} strongest channels for this image</h4>"
+        f'<div class="blocks-maps" style="--maps: {len(opened.channels)}"><h3>{escape(opened.name)}: its '
+        f"{len(opened.channels)} strongest channels for this image</h3>"
         f'<p class="arch-note"><span class="arch-orange">F(x)</span>, what the block adds: light adds, dark takes '
         "away, mid-grey is nothing. Look for parts of the image that it picks out.</p>"
         f'<div class="blocks-tiles">{added}</div>'

@@ -158,7 +158,7 @@ def _confused_pairs(evaluation: Evaluation) -> str:
         f"{escape(evaluation.classes[answered])}</button> {plural(count, 'time')}</li>"
         for true, answered, count in pairs
     )
-    return f'<h3 class="evaluate-title">Most frequent mistakes</h3><ol class="evaluate-pairs">{items}</ol>'
+    return f'<h2 class="evaluate-title">Most frequent mistakes</h2><ol class="evaluate-pairs">{items}</ol>'
 
 
 # --- confidence and classes -----------------------------------------------------------------------------------
@@ -193,9 +193,9 @@ def _classes(evaluation: Evaluation) -> str:
 def gallery_html(evaluation: Evaluation, title: str, places: Sequence[int], images: Sequence[Image.Image]) -> str:
     """Some test images with what they are and what they were taken for; `places` are their places in `evaluation`."""
     if not len(places):
-        return f'<h3 class="evaluate-title">{escape(title)}</h3><p class="hint">There are none.</p>'
+        return f'<h2 class="evaluate-title">{escape(title)}</h2><p class="hint">There are none.</p>'
     figures = "".join(_figure(evaluation, place, image) for place, image in zip(places, images, strict=True))
-    return f'<h3 class="evaluate-title">{escape(title)}</h3><div class="evaluate-gallery">{figures}</div>'
+    return f'<h2 class="evaluate-title">{escape(title)}</h2><div class="evaluate-gallery">{figures}</div>'
 
 
 def _figure(evaluation: Evaluation, place: int, image: Image.Image) -> str:

@@ -90,7 +90,7 @@ def table_html(snapshot: RunsSnapshot, order: str) -> str:
     rows = "".join(_row(s, snapshot.parent_name(s)) for s in sort_runs(snapshot.runs, order))
     return (
         f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{CAPTION}</caption><thead><tr>'
-        f'<th class="runs-tick"></th>{heads}</tr></thead>'
+        f'<td class="runs-tick"></td>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{problems}"
     )
 

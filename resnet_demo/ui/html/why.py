@@ -43,7 +43,7 @@ def why_html(image: Image.Image, cam: "GradCam", occlusion: "Occlusion", epochs:
         else ""
     )
     return (
-        f'<div class="why"><h3>What speaks for <b>{label}</b>, {_share(cam)}</h3><div class="why-maps">'
+        f'<div class="why"><h2>What speaks for <b>{label}</b>, {_share(cam)}</h2><div class="why-maps">'
         f"{_figure(marked(image, cam.map), 'why-map', _cam_words(cam))}"
         f"{_figure(marked(image, control), 'why-map', _occlusion_words(occlusion))}</div>{film}</div>"
     )
@@ -77,7 +77,7 @@ def film_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
         for number, frame in enumerate(frames)
     )
     return (
-        f'<div class="why"><h3>How the network came to look there</h3><div class="why-reel">{shown}</div>'
+        f'<div class="why"><h2>How the network came to look there</h2><div class="why-reel">{shown}</div>'
         f'<label class="why-slider">Kept checkpoints, from the first to the last<input type="range" min="0" '
         f'max="{last}" step="1" value="{last}" aria-label="checkpoint"></label></div>'
     )

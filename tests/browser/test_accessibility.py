@@ -1,0 +1,50 @@
+"""What axe-core finds in every tab, in both themes and at both widths: nothing that is ours."""
+
+import pytest
+
+# Gradio's own: its footer repeats a button's words as the text of its image.
+OF_GRADIO = {"image-redundant-alt"}
+
+
+def findings(page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['impact']} {one['id']}: {node['html'][:200]}"
+        for one in found
+        if one["id"] not in OF_GRADIO
+        for node in one["nodes"]
+    ]
+
+
+def show(page, tab: str) -> None:
+    """The tab with something to see in it."""
+    page.get_by_role("tab", name=tab).click()
+    if tab == "Train":
+        page.wait_for_selector("#plan:has-text('Trains on')")
+        page.click("text=Advanced settings")
+        page.wait_for_selector("#schedule >> visible=true")
+    elif tab == "Runs":
+        page.click("#runs input[data-run]")
+        page.wait_for_selector("#runs-curves polyline.train")
+    elif tab == "Architecture":
+        page.wait_for_selector("#blocks-row [data-block]")
+        page.wait_for_selector("text=23,528,522")
+    elif tab == "Classify":
+        page.click("#classify-examples [data-example]")
+        page.click("#classify-answer button >> nth=0")
+        page.wait_for_selector("#classify-why img")
+    else:
+        page.wait_for_selector(".evaluate-confusion button")
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1440), (True, 390)])
+def test_nothing_stands_in_the_way_of_who_reads_or_hears_it(app, open_page, dark, width):
+    found = {}
+    with app.running(shipped=True):
+        page = open_page(app.url, width, dark)
+        for tab in ("Train", "Runs", "Architecture", "Classify", "Evaluate"):
+            show(page, tab)
+            found[tab] = findings(page)
+    assert {tab: said for tab, said in found.items() if said} == {}
