@@ -16,8 +16,8 @@ from resnet_demo.runs.events import RunView
 from resnet_demo.runs.reference import article_reference, is_cifar10
 from resnet_demo.runs.text import run_mark
 
-TRAIN, TEST, GREY = "#0072b2", "#c25700", "#6b7280"  # as in page.css
-RUNS = ("#0072b2", "#c25700", "#00805d", "#b0548c", "#3b93c9", "#a87400", "#4b5563")  # --run-0 … there
+TRAIN, TEST, GREY = "#1f2937", "#c0267e", "#6b7280"  # as in page.css
+RUNS = ("#6a4fc0", "#007a5a", "#b5467f", "#8a6a00", "#14808f", "#a8322a", "#4b5563")  # --run-0 … there
 
 PlacedView = tuple[int, str, RunView]  # the place gives a run its colour and letter
 

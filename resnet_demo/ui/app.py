@@ -29,6 +29,7 @@ HEADER = (
     '<button data-tab="architecture">look inside</button> to see why its blocks look as they do, or '
     '<button data-tab="classify">ask it</button> about an image.</p></header>'
 )
+CURVES = (Path(__file__).parent / "curves.js").read_text(encoding="utf-8")
 LEAD = """
 element.addEventListener('click', (event) => {
   const tab = event.target.closest('[data-tab]')?.dataset.tab;
@@ -51,6 +52,7 @@ def build_app(backend: Backend) -> gr.Blocks:
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         header = gr.HTML(HEADER, js_on_load=LEAD)
+        gr.HTML(visible="hidden", js_on_load=CURVES)
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
                 train = TrainTab(backend)

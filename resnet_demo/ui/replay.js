@@ -11,20 +11,20 @@ function collect() {
   const root = element.querySelector('.replay');
   if (!root) return null;
   const data = JSON.parse(root.dataset.recording);
-  const curves = [...root.querySelectorAll('.curve')].map((line) => ({
-    line, points: line.getAttribute('points').split(' ').map((point) => [parseFloat(point), point]),
+  const plots = [...root.querySelectorAll('.plot')].map((plot) => ({
+    plot, width: plot.width.baseVal.value, box: plot.getAttribute('viewBox').split(' ').map(Number),
   }));
-  return { root, data, curves, dots: [...root.querySelectorAll('circle')], tiles: [...root.querySelectorAll('[data-shows]')],
+  return { root, data, plots, tiles: [...root.querySelectorAll('[data-shows]')],
     bars: [...root.querySelectorAll('.replay-pinned li')], find: (name) => root.querySelector(`[data-${name}]`) };
 }
 
 function show(share) {
-  const { data, curves, dots, tiles, bars, find } = parts;
-  const edge = data.plot[0] + share * (data.plot[1] - data.plot[0]) + 0.05;
-  curves.forEach(({ line, points }) => {
-    line.setAttribute('points', points.filter(([x]) => x <= edge).map(([, point]) => point).join(' '));
+  const { data, plots, tiles, bars, find } = parts;
+  plots.forEach(({ plot, width, box: [left, top, across, height] }) => { // so much of the plot is seen
+    plot.setAttribute('overflow', share < 1 ? 'hidden' : 'visible');
+    plot.setAttribute('width', width * share);
+    plot.setAttribute('viewBox', `${left} ${top} ${across * share} ${height}`);
   });
-  dots.forEach((dot) => { dot.style.visibility = dot.cx.baseVal.value <= edge ? '' : 'hidden'; });
   find('epoch').textContent = Math.min(Math.floor(share * data.epochs + 1e-6) + (share < 1 ? 1 : 0), data.epochs);
   const accuracy = reached(data.accuracies, share);
   find('accuracy').textContent = accuracy === undefined ? 'not yet' : `${(100 * accuracy).toFixed(1)} %`;

@@ -13,7 +13,7 @@ from tests.support.recordings import make_recording
 SCRIPT = (Path(resnet_demo.ui.__file__).parent / "replay.js").read_text(encoding="utf-8")
 BEGIN = "const element = document.body; const watch = (_, then) => { window.changed = then; };"
 STATE = """() => ({
-    curve: document.querySelector('.curve').getAttribute('points').split(' ').length,
+    curve: document.querySelector('.plot').width.baseVal.value,
     shown: [...document.querySelectorAll('[data-shows]')].map((tile) => tile.innerText.replace(/\\s+/g, ' ').trim()),
     right: document.querySelector('[data-right]').innerText,
     share: Number(document.querySelector('.replay-pinned li i').style.getPropertyValue('--share')),

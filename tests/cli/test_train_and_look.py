@@ -16,6 +16,7 @@ from resnet_demo.cli.main import main
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.figures import RUNS
 from resnet_demo.runs.store import RunStore
 from tests.runs.test_points import PLACE, epoch, metric
 from tests.runs.test_tensorboard import read
@@ -162,7 +163,7 @@ def test_several_runs_are_drawn_over_each_other_and_written_as_one_table(two_run
     paths = [made.path for made in two_runs]
     assert run("curves", *paths, "--output", tmp_path / "both.svg") == 0
     drawn = (tmp_path / "both.svg").read_text()
-    assert drawn.count("stroke: #0072b2") > 0 < drawn.count("stroke: #c25700")
+    assert all(drawn.count(f"stroke: {colour}") for colour in RUNS[:2])
     assert run("curves", *paths, "--output", tmp_path / "both.csv") == 0
     table = (tmp_path / "both.csv").read_text()
     assert "first,,2,1,1.000,train_loss,1\n" in table and "second,costs $5 $6,2,1,1.000,train_loss,2\n" in table

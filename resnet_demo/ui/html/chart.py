@@ -2,11 +2,15 @@
 
 Why not gr.LinePlot: it can neither dash a series nor label a line, and its text is fixed in pixels. An SVG of a few
 hundred points is made in a millisecond, follows the theme through CSS, and is replaced without a flicker.
+
+The curves lie in an SVG of their own inside the drawing, whose user units are those of the data (y negated, since SVG
+counts downwards). So their points are the numbers themselves, to four digits: `ui/curves.js` reads them out under the
+pointer, and to zoom is to set another viewBox.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
@@ -90,12 +94,16 @@ _TIME_UNITS = (("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, math.inf)
 
 def thin(points: Sequence[Point], at_most: int = MAX_POINTS) -> list[Point]:
     """Means of neighbours where there are too many points; the last point stays what it is."""
-    size = -(-len(points) // at_most)
+    size = _group_size(points, at_most)
     if size <= 1:
         return list(points)
     groups = [points[i : i + size] for i in range(0, len(points) - 1, size)]
     means = [(sum(x for x, _ in g) / len(g), sum(y for _, y in g) / len(g)) for g in groups]
     return [*means[:-1], points[-1]] if len(means) >= at_most else [*means, points[-1]]
+
+
+def _group_size(points: Sequence[Point], at_most: int) -> int:
+    return -(-len(points) // at_most)
 
 
 def smooth(points: Sequence[Point], weight: float) -> list[Point]:
@@ -120,9 +128,11 @@ def line_chart(
     empty: str = "drawn from the first steps on",
     height: int = HEIGHT,
     legend: bool = True,
+    at_most: int = MAX_POINTS,
 ) -> str:
     """One plot with its legend, as an HTML string. With `smoothing` (0..0.9) a noisy series is drawn smoothed, its
-    measured points faint behind it. `reference` is a value of y and what is written at its line."""
+    measured points faint behind it. `reference` is a value of y and what is written at its line. Of more than about
+    `at_most` points of a series, means of neighbours are drawn."""
 
     def place(px: float, py: float) -> Point:
         across = (px - x.low) / (x.high - x.low)
@@ -132,21 +142,16 @@ def line_chart(
     parts = [*_grid(x, y, height, place)]
     if reference:
         parts += _reference(reference, x, place)
-    for one in series:
-        if smoothing and one.noisy:
-            parts.append(_line(f"{one.kind} raw", thin(one.points), place))
-            parts += _curve(one, smooth(one.points, smoothing), x, y, place)
-        else:
-            parts += _curve(one, one.points, x, y, place)
+    parts.append(_plot(x, y, height, series, smoothing, at_most))
     parts += _marks(series, place)
-    parts += _labels([one for one in series if one.labelled and one.points], place)
+    parts += _labels([one for one in series if one.labelled and one.points], place, at_most)
     if not any(one.points for one in series):
         parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
     named = [one for one in series if one.name and legend and not one.labelled]
     key = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in named)
     return (
         f'<figure class="chart"><figcaption><b>{escape(title)}</b>{key}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(_spoken(title, series, y))}">'
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" tabindex="0" aria-label="{escape(_spoken(title, series, y))}">'
         f"{''.join(parts)}</svg></figure>"
     )
 
@@ -175,19 +180,55 @@ def _reference(reference: tuple[float, str], x: Axis, place) -> list[str]:
     ]
 
 
-def _curve(series: Series, points: Sequence[Point], x: Axis, y: Axis, place) -> list[str]:
-    if not points:
-        return []
-    shown = thin(points)
-    parts = [_line(series.kind, shown, place)]
-    if series.dotted or len(shown) == 1:
-        parts += [
-            f'<circle class="point {series.kind}" cx="{px:.1f}" cy="{py:.1f}" r="3.5">'
-            f"<title>{escape(series.name)}: {y.write(value)} at {escape(x.label)} {x.write(at)}</title></circle>"
-            for at, value in shown
-            for px, py in [place(at, value)]
-        ]
-    return parts
+def _plot(x: Axis, y: Axis, height: int, series: Sequence[Series], smoothing: float, at_most: int) -> str:
+    """The curves, in units of the data. Points at the plot's edge are seen whole, those beyond it not at all."""
+    write = _PointWriter(x, at_most)
+    parts = []
+    for one in series:
+        if smoothing and one.noisy:
+            parts.append(write.line(one, one.points, kind=f"{one.kind} raw"))
+            smoothed = replace(one, name=f"{one.name}, smoothed".removeprefix(", "))
+            parts += write.curve(smoothed, smooth(one.points, smoothing))
+        else:
+            parts += write.curve(one, one.points)
+    inside = all(x.low <= px <= x.high and y.low <= py <= y.high for one in series for px, py in one.points)
+    return (
+        f'<svg class="plot" x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{height - TOP - BOTTOM}" '
+        f'viewBox="{x.low:.10g} {-y.high:.10g} {x.high - x.low:.10g} {y.high - y.low:.10g}" preserveAspectRatio="none" '
+        f'overflow="{"visible" if inside else "hidden"}" data-units="{x.unit:g} {y.unit:g}{escape(y.suffix)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+class _PointWriter:
+    """Points as SVG: x to a tenth of what lies between two of MAX_POINTS, y to four digits; means where there are too
+    many."""
+
+    def __init__(self, x: Axis, at_most: int) -> None:
+        self._decimals = max(0, math.ceil(math.log10(10 * MAX_POINTS / (x.high - x.low))))
+        self._at_most = at_most
+
+    def curve(self, series: Series, points: Sequence[Point]) -> list[str]:
+        """The line, and dots where the series has them."""
+        if not points:
+            return []
+        parts = [self.line(series, points, series.kind)]
+        if series.dotted or len(points) == 1:
+            dots = "".join(f"M{self._at(point)}h0" for point in thin(points, self._at_most))
+            parts.append(f'<path class="point {series.kind}" d="{dots}"/>')
+        return parts
+
+    def line(self, series: Series, points: Sequence[Point], kind: str) -> str:
+        """`data-mean` says of how many points each one that is drawn is the mean; the last is always itself."""
+        size = _group_size(points, self._at_most)
+        mean = f' data-mean="{size}"' if size > 1 else ""
+        path = " ".join(map(self._at, thin(points, self._at_most)))
+        return f'<polyline class="curve {kind}" data-name="{escape(series.name)}"{mean} points="{path}"/>'
+
+    def _at(self, point: Point) -> str:
+        """Without the zero before a decimal point, which is a tenth of a plot's bytes."""
+        x, y = f"{round(point[0], self._decimals):.10g}", f"{-point[1]:.4g}"
+        return f"{x.removeprefix('0') if x != '0' else x},{y.replace('-0.', '-.', 1)}"
 
 
 def _marks(series: Sequence[Series], place) -> list[str]:
@@ -202,18 +243,13 @@ def _marks(series: Sequence[Series], place) -> list[str]:
     return parts
 
 
-def _line(kind: str, points: Sequence[Point], place) -> str:
-    path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (place(*point) for point in points))
-    return f'<polyline class="curve {kind}" points="{path}"/>'
-
-
-def _labels(series: Sequence[Series], place) -> list[str]:
+def _labels(series: Sequence[Series], place, at_most: int) -> list[str]:
     """Each name over its curve's highest point, moved up, or where there is no room down, until it is free."""
     parts: list[str] = []
     taken: list[tuple[float, float, float]] = []
     for one in series:
         half = LETTER * len(one.name) / 2
-        across, peak = min((place(*point) for point in thin(one.points)), key=lambda at: at[1])
+        across, peak = min((place(*point) for point in thin(one.points, at_most)), key=lambda at: at[1])
         across = min(max(across, LEFT + half), WIDTH - RIGHT - half)
         first = max(peak - 6, TOP)
         rows = [

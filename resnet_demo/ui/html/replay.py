@@ -6,10 +6,10 @@ where scripts or motion are off. All data go to the page once.
 
 import functools
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -23,7 +23,7 @@ from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot
 from resnet_demo.text import duration, percent
-from resnet_demo.ui.html.chart import LEFT, RIGHT, WIDTH, Axis, Series, line_chart, thin
+from resnet_demo.ui.html.chart import Axis, line_chart
 from resnet_demo.ui.html.curves import Along, from_zero, logged, measured
 from resnet_demo.ui.html.pinned_card import Answer, answers_of, whole_percent
 from resnet_demo.ui.images import data_url
@@ -67,7 +67,6 @@ def replay_html(snapshot: Snapshot | None) -> str:
     total = started.epochs * started.steps_per_epoch
     data = {
         "seconds": SECONDS,
-        "plot": [LEFT, WIDTH - RIGHT],
         "epochs": started.epochs,
         "accuracies": [[ended.step / total, round(ended.test_accuracy, 4)] for ended in view.epochs],
         "examples": [[e.epoch / started.epochs, e.predictions] for e in examples],
@@ -144,13 +143,10 @@ def _charts(snapshot: Snapshot) -> str:
     x = along.axis()
     accuracies = [logged(view, along, "train_accuracy", "train"), measured(view, along, "test_accuracy", "test")]
     losses = [logged(view, along, "train_loss", "train"), measured(view, along, "test_loss", "test")]
-    accuracy = line_chart("Accuracy", x, Axis.share("accuracy"), _thinned(accuracies), height=CHART_HEIGHT)
-    loss = line_chart("Loss", x, from_zero("loss", losses, 2.5), _thinned(losses), height=CHART_HEIGHT)
+    drawn: dict[str, Any] = {"height": CHART_HEIGHT, "at_most": MOST_POINTS}
+    accuracy = line_chart("Accuracy", x, Axis.share("accuracy"), accuracies, **drawn)
+    loss = line_chart("Loss", x, from_zero("loss", losses, 2.5), losses, **drawn)
     return f'<div class="replay-charts">{accuracy}{loss}</div>'
-
-
-def _thinned(series: list[Series]) -> list[Series]:
-    return [replace(one, points=thin(one.points, MOST_POINTS)) for one in series]
 
 
 # --- the pinned image -------------------------------------------------------------------------------------------

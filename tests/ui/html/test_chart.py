@@ -2,11 +2,13 @@
 
 import itertools
 import re
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from resnet_demo.ui.html.chart import (
+    BOTTOM,
     HEIGHT,
     LEFT,
     MARK_HEIGHT,
@@ -28,21 +30,54 @@ def drawn(*series, x=EPOCHS, y=LOSS, **options):
 
 
 def line(svg, kind):
+    """Its points, in units of the data."""
     pairs = svg.find(f".//polyline[@class='curve {kind}']").get("points").split()
-    return [tuple(map(float, pair.split(","))) for pair in pairs]
+    return [(float(x), -float(y)) for x, y in (pair.split(",") for pair in pairs)]
 
 
-def test_points_stand_where_the_axes_say():
-    svg = drawn(Series("test", "test", [(1, 1.25)], dotted=True), Series("train", "train", [(0, 0), (2, 2.5)]))
-    (circle,) = svg.findall(".//circle")
-    assert float(circle.get("cx")) == pytest.approx((LEFT + WIDTH - RIGHT) / 2, abs=0.1)
-    assert circle.find("title").text == "test: 1.25 at epoch 1"
-    assert [x for x, _ in line(svg, "train")] == [LEFT, WIDTH - RIGHT]
+def test_a_plots_units_are_those_of_the_data():
+    """The inner SVG lies where the axes are, and its view box is what they span; y is negated."""
+    svg = drawn(Series("train", "train", [(0, 0), (2, 2.5)]), Series("test", "test", [(1, 1.25)], dotted=True))
+    plot = svg.find(".//svg[@class='plot']")
+    assert [float(plot.get(name)) for name in ("x", "y", "width", "height")] == [
+        LEFT, TOP, WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM,
+    ]  # fmt: skip
+    assert plot.get("viewBox") == "0 -2.5 2 2.5" and plot.get("preserveAspectRatio") == "none"
+    assert line(svg, "train") == [(0, 0), (2, 2.5)]
+    assert svg.find(".//path[@class='point test']").get("d") == "M1,-1.25h0"
 
 
-def test_nothing_is_drawn_outside_the_image():
-    for x, y in line(drawn(Series("train", "train", [(1, 99.0), (2, -1.0)])), "train"):
-        assert 0 <= x <= WIDTH and 0 <= y <= HEIGHT
+def test_a_point_says_four_digits_of_its_value_and_keeps_its_place():
+    points = [(step / 3, 1 / step) for step in range(1, 7)]
+    svg = drawn(Series("train", "train", points))
+    assert line(svg, "train") == [(pytest.approx(x, abs=1e-4), float(f"{y:.4g}")) for x, y in points]
+
+
+def test_steps_are_exact_however_many(steps=234_567):
+    svg = drawn(
+        Series("train", "train", [(1, 1.0), (steps, 12_345.6)]), x=Axis("step", 0, 3e5), y=Axis("speed", 0, 2e4)
+    )
+    assert line(svg, "train") == [(1, 1.0), (steps, 12_350)]
+
+
+@pytest.mark.parametrize(("axis", "units"), [
+    (Axis.share("accuracy"), "1 0.01 %"), (Axis("loss", 0, 2.5), "1 1"),
+])  # fmt: skip
+def test_a_plot_says_in_which_units_it_is_to_be_read(axis, units):
+    assert drawn(y=axis).find(".//svg[@class='plot']").get("data-units") == units
+
+
+def test_nothing_is_drawn_outside_the_plot():
+    inside, outside = [(1, 2.5), (2, 0.0)], [(1, 99.0), (2, -1.0)]
+    said = [drawn(Series("train", "train", points)).find(".//svg[@class='plot']") for points in (inside, outside)]
+    assert [plot.get("overflow") for plot in said] == ["visible", "hidden"]
+
+
+def test_means_are_called_means():
+    series = Series("train", "train", [(float(i), 1.0) for i in range(901)])
+    line = drawn(series, x=Axis("step", 0, 900)).find(".//polyline")
+    assert line.get("data-mean") == "4" and line.get("data-name") == "train"
+    assert drawn(replace(series, points=series.points[:300])).find(".//polyline").get("data-mean") is None
 
 
 def test_thinning_keeps_means_and_the_last_point():
@@ -69,6 +104,7 @@ def test_a_noisy_series_is_smoothed_before_what_was_measured_and_others_are_left
     assert line(smoothed, "train") != line(plain, "train") and line(smoothed, "test") == line(plain, "test")
     assert plain.find(".//polyline[@class='curve train raw']") is None
     curves = [curve.get("class") for curve in smoothed.findall(".//polyline")]
+    assert [curve.get("data-name") for curve in smoothed.findall(".//polyline")] == ["train", "train, smoothed", "test"]
     assert curves.index("curve train raw") < curves.index("curve train")  # drawn first, so that it lies behind
 
 
