@@ -18,6 +18,7 @@ from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import answer
 from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.tabs.drawing_pad import DrawingPad
 from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.tabs.why import WhyPanel
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS
@@ -75,6 +76,7 @@ class ClassifyTab:
                     elem_id="classify-image",
                 )
                 self.examples = ExamplesPanel(lambda chosen: self._info(self._checkpoints(), chosen))
+                self.drawing = DrawingPad(lambda chosen: self._info(self._checkpoints(), chosen))
                 self.trim = gr.Checkbox(
                     True,
                     label="Trim a uniform border",
@@ -139,7 +141,8 @@ class ClassifyTab:
             **POLL_EVENT,
             **RAW_INPUTS,
         )
-        self.examples.wire(self.run, self.image, [self.run.change, *events])
+        for panel in (self.examples, self.drawing):
+            panel.wire(self.run, self.image, [self.run.change, *events])
 
     def refresh(self, seen: Any, chosen: Any, image: Any) -> list:
         """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and an image that

@@ -1,0 +1,48 @@
+"""The part of the Classify tab in which a digit is drawn, where the checkpoint knows digits. The drawing goes where a
+dropped image goes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from resnet_demo.data.examples import DIGITS_SOURCE
+from resnet_demo.data.headers import ImageError
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, sent_with
+
+_SCRIPT = (Path(__file__).parents[1] / "drawing_pad.js").read_text(encoding="utf-8")
+PAD = (
+    '<div class="drawing-pad"><p>Or draw a digit</p><canvas width="280" height="280" role="img" '
+    'aria-label="Draw a digit here with the mouse or a finger">The digits above can be chosen by keyboard.</canvas>'
+    '<button type="button" data-clear>Clear the drawing</button></div>'
+)
+
+
+class DrawingPad:
+    """Built where it is called; then call `wire`. `info_of` gives what a choice of checkpoint says of itself."""
+
+    def __init__(self, info_of: Callable[[Any], ModelInfo | None]) -> None:
+        self.info_of = info_of
+        self.pad = gr.HTML("", elem_id="drawing-pad", elem_classes="classify-html", js_on_load=_SCRIPT)
+
+    def wire(self, chosen: gr.Dropdown, image: gr.Image, changes: list) -> None:
+        """`changes` happen where another checkpoint may answer."""
+        self._kept_in = image.GRADIO_CACHE
+        gr.on(changes, self.show, [chosen], self.pad, api_name="show_drawing_pad", **POLL_EVENT, **RAW_INPUTS)
+        self.pad.click(self.take, None, image, api_name="take_drawing", **POLL_EVENT, **RAW_INPUTS)
+
+    def show(self, chosen: Any) -> str:
+        info = self.info_of(chosen)
+        return PAD if info and info.data == DIGITS_SOURCE else ""
+
+    def take(self, event: gr.EventData) -> str:
+        """Where the drawing lies that was uploaded; a raw request may name any file."""
+        upload = sent_with(event)
+        try:
+            uploaded_image(upload, self._kept_in)
+        except ImageError as error:
+            raise gr.Error(str(error), title="Not drawn", print_exception=False) from error
+        return upload["path"]
