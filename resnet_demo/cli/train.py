@@ -8,14 +8,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from resnet_demo.cli.command import DATA_DIR, POLL_S, RUNS_DIR, CommandError, add_command
 from resnet_demo.cli.progress_line import ProgressLine
 from resnet_demo.cli.terminal import OutputError, give_up_stdout
+from resnet_demo.models.checkpoint_info import open_checkpoint
 from resnet_demo.runs import events
 from resnet_demo.runs.config import (
     FORMER_NAMES,
     FORMER_SCHEDULES,
+    FROM_FILE,
     PRESETS,
     TrainConfig,
     absolute_source,
@@ -138,17 +141,30 @@ def _open_or_create(options: argparse.Namespace) -> RunDirectory:
     given = by_todays_names({name: value for name, value in given.items() if value is not None})
     if "data" in given:
         given["data"] = absolute_source(given["data"])
+    first_weights = _file_to_start_from(given)
     run = RunDirectory.at(options.run) if options.run else None
     if run is None or not run.exists():
         config = preset_config(**{"preset": "fast", **given})
         store = RunStore(run.path.parent if run else options.runs)
-        return store.create(config, name=run.path.name if run else None)
+        return store.create(config, run.path.name if run else None, first_weights)
     own = run.config().to_dict() if given else {}  # the same once more is allowed: torchrun restarts by the same words
     if others := [name for name, value in given.items() if value != own[name]]:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
         moved = f" Where its images have moved: resume {run.path} --data folder:PATH." if "data" in others else ""
         raise CommandError(f"'{run.id}' exists and continues with its own settings; leave out {names}.{moved}", code=2)
     return run
+
+
+def _file_to_start_from(given: dict[str, Any]) -> Path | None:
+    """The file of `--start-from file:PATH`, whose place in the settings is taken by the run's own copy. Raises
+    CheckpointError where it is no safetensors file."""
+    named, _, path = given.get("start_from", "").partition(":")
+    if named != FROM_FILE or not path:
+        return None
+    given["start_from"] = FROM_FILE
+    file = Path(path).expanduser()
+    with open_checkpoint(file, "numpy"):
+        return file
 
 
 def _end(run: RunDirectory, last: events.Event | None, quiet: bool) -> int:

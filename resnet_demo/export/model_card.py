@@ -8,7 +8,7 @@ from typing import Any
 from resnet_demo.data.known import KNOWN, data_label
 from resnet_demo.export.contract import image_text, input_text, output_text
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.config import TORCHVISION, TrainConfig
+from resnet_demo.runs.config import FROM_FILE, TORCHVISION, TrainConfig
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import Evaluation, load_evaluation
 from resnet_demo.runs.events import RunStarted
@@ -77,6 +77,8 @@ def _what_it_is(info: ModelInfo, config: TrainConfig) -> Iterator[str]:
     yield f"These are one run's weights after epoch {info.epoch} of {config.epochs} (step {info.step:,}){averaged}."
     if config.start_from == TORCHVISION:
         yield "They began as torchvision's ImageNet weights and were trained on from there."
+    elif config.start_from == FROM_FILE:
+        yield "They began as the weights of a file that was made elsewhere, and were trained on from there."
     elif config.parent_id:
         yield f"They began as the weights of the run `{_code(config.parent_id)}`."
     else:

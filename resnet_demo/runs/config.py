@@ -22,6 +22,7 @@ from resnet_demo.runs.presets import PRESETS
 SOURCES = (*KNOWN, f"{FOLDER}PATH")
 BESIDE_A_PRESET = ("data", "preset", "processes")
 PARENT, TORCHVISION = "run:", "torchvision"  # what `start_from` may name
+FROM_FILE = "file"  # and where the weights came from a file, which the run keeps
 ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article reports after 100 epochs
 
 
@@ -120,7 +121,8 @@ class TrainConfig:
         absent="",
         details="Where the classes differ the last layer starts anew, where the stem differs the first. Only weights "
         "are taken: optimizer, epoch and schedule begin at zero. torchvision has resnet18 to resnet152 with "
-        "the shortcuts B.",
+        "the shortcuts B. On the command line file:PATH takes a safetensors file with torchvision's or timm's names, "
+        "of which the run keeps a copy.",
     )
     epochs: int = setting(
         5,
@@ -482,7 +484,7 @@ def _data_problem(value: str) -> str | None:
 
 
 def _start_problem(value: str) -> str | None:
-    if value in ("", TORCHVISION) or (value.startswith(PARENT) and len(value) > len(PARENT)):
+    if value in ("", TORCHVISION, FROM_FILE) or (value.startswith(PARENT) and len(value) > len(PARENT)):
         return None
     return f"Start from must be empty (random weights), run:ID or {TORCHVISION}, not '{value}'."
 

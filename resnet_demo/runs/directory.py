@@ -73,6 +73,7 @@ class RunDirectory:
     events_path = _file("events.jsonl")
     model_path = _file("model.safetensors")
     state_path = _file("resume.pt")
+    first_weights_path = _file("first_weights.safetensors")  # of a run that starts from a file's weights
     log_path = _file("worker.log")
     epochs_path = _file("epochs")
     pinned_path = _file("pinned.png")

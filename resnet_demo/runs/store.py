@@ -12,9 +12,9 @@ from types import MappingProxyType
 from filelock import FileLock, Timeout
 
 from resnet_demo.errors import disk_advice
-from resnet_demo.files import read_json, replace_json
+from resnet_demo.files import read_json, replace_file, replace_json
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.config import FROM_FILE, TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError, is_held
 from resnet_demo.runs.event_log import LogError
 from resnet_demo.runs.keep import Keep
@@ -95,15 +95,22 @@ class RunStore:
             )
         return parent
 
-    def create(self, config: TrainConfig, name: str | None = None) -> RunDirectory:
-        """A new run directory with its config.json. Raises RunError where the folder cannot be written, or where
-        the run that it is to start from cannot be started from. What that one was tested on, this one is, too."""
+    def create(self, config: TrainConfig, name: str | None = None, first_weights: Path | None = None) -> RunDirectory:
+        """A new run directory with its config.json, and a copy of the file whose weights it starts from. Raises
+        RunError where the folder cannot be written, or where the run that it is to start from cannot be started from.
+        What that one was tested on, this one is, too."""
+        if config.start_from == FROM_FILE and first_weights is None:
+            raise RunError(
+                "Weights of a file are named on the command line: train --start-from file:PATH. Choose others here."
+            )
         parent = self.parent(config)
         if parent and (earlier := parent.config()).data == config.data:
             config = replace(config, split=earlier.split)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             run = RunDirectory(self._unused(config) if name is None else self._named(name))
+            if first_weights:
+                replace_file(run.first_weights_path, lambda temporary: shutil.copyfile(first_weights, temporary))
             run.write_config(config)
             self._put_last(run)
         except OSError as error:

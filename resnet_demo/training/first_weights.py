@@ -1,4 +1,4 @@
-"""The weights that a run begins with where they are not random: another run's, or torchvision's."""
+"""The weights that a run begins with where they are not random: another run's, torchvision's, or a file's."""
 
 import re
 from collections.abc import Generator, Iterator
@@ -12,10 +12,20 @@ from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.data.download import DownloadError, download, has_checksum
 from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.config import FROM_FILE, TrainConfig
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
+from resnet_demo.training.outside_weights import (
+    UNKNOWN_IMAGES,
+    is_ours,
+    read_outside_weights,
+    refuse_another_network,
+    stem_of,
+)
 from resnet_demo.training.resume_state import DAMAGE
 from resnet_demo.training.trainer import Trainer, TrainingError
+
+Found = tuple[dict[str, Tensor], str, tuple[str, ...] | None, tuple[str, ...]]  # weights, stem, classes, warnings
 
 STEM, CLASSIFIER = ("conv1.", "bn1."), "fc."
 TORCHVISION_STEM = "imagenet"
@@ -24,22 +34,26 @@ WITHOUT_CHECKSUM = (
 )
 
 
-def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Iterator[LoadProgress]:
-    """Let a new `trainer` begin with the weights that its config names; downloads torchvision's into `data_dir`.
+def load_first_weights(
+    trainer: Trainer, store: RunStore, data_dir: Path, file: Path | None = None
+) -> Iterator[LoadProgress]:
+    """Let a new `trainer` begin with the weights that its config names; downloads torchvision's into `data_dir`. `file`
+    is the run's copy of the file that it starts from, if it does.
 
     The classifier stays fresh where the classes differ, and the first layer where the stem does: RunStarted tells.
     Raises TrainingError, RunError, CheckpointError or DataError.
     """
     config = trainer.config
     parent = store.parent(config)
+    found: Found
     if parent:
-        weights, info = load_weights(parent.model_path)
-        stem, classes = info.stem, info.classes
-        warnings = (*_held_out_warning(config, parent.config()), *_test_warning(trainer, info))
-        warnings += () if info.digest else (WITHOUT_CHECKSUM,)
+        found = _of_run(parent, trainer)
+    elif config.start_from == FROM_FILE and file:
+        found = _of_file(file, trainer)
     else:
         path = yield from _fetch(_torchvision_url(config.arch), data_dir)
-        weights, stem, classes, warnings = _read(path), TORCHVISION_STEM, None, ()
+        found = _read(path), TORCHVISION_STEM, None, ()
+    weights, stem, classes, warnings = found
     if classes != trainer.classes:
         weights = _without(weights, CLASSIFIER)
         warnings += ("The classes differ from those of the weights it starts from, so the classifier is new.",)
@@ -47,6 +61,26 @@ def load_first_weights(trainer: Trainer, store: RunStore, data_dir: Path) -> Ite
         weights = _without(weights, STEM)
         warnings += (f"The weights it starts from have the stem '{stem}', so the first layer is new.",)
     trainer.load_initial_weights(weights, warnings)
+
+
+def _of_run(parent: RunDirectory, trainer: Trainer) -> Found:
+    weights, info = load_weights(parent.model_path)
+    warnings = (*_held_out_warning(trainer.config, parent.config()), *_test_warning(trainer, info))
+    return weights, info.stem, info.classes, (*warnings, *(() if info.digest else (WITHOUT_CHECKSUM,)))
+
+
+def _of_file(path: Path, trainer: Trainer) -> Found:
+    """A checkpoint of ours says what it is; of others names and shapes do, and the classes are not known."""
+    stem: str
+    classes: tuple[str, ...] | None
+    if is_ours(path):
+        weights, info = load_weights(path)
+        stem, classes, warnings = info.stem, info.classes, _test_warning(trainer, info)
+    else:
+        weights = read_outside_weights(path)
+        stem, classes, warnings = stem_of(weights, trainer.model.spec.stem), None, ()
+    refuse_another_network(weights, trainer.model)
+    return weights, stem, classes, (*warnings, UNKNOWN_IMAGES)
 
 
 def _without(weights: dict[str, Tensor], prefix: str | tuple[str, ...]) -> dict[str, Tensor]:

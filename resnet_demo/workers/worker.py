@@ -143,7 +143,8 @@ class Worker:
         if state is not None:
             trainer.load_state_dict(state)
         elif config.start_from:
-            yield from load_first_weights(trainer, RunStore(self.run.path.parent, SHIPPED), self.data_dir)
+            store = RunStore(self.run.path.parent, SHIPPED)
+            yield from load_first_weights(trainer, store, self.data_dir, self.run.first_weights_path)
         if self.moved_to:
             self.run.write_config(config, **self.run.environment())
         if state is None:  # also random ones: another machine may round otherwise

@@ -146,7 +146,11 @@ def test_names_cannot_be_markup(folder):
 
 @pytest.mark.parametrize(
     ("start_from", "told"),
-    [("torchvision", "began as torchvision's ImageNet weights"), ("run:20250101-x", "of the run `20250101-x`")],
+    [
+        ("torchvision", "began as torchvision's ImageNet weights"),
+        ("run:20250101-x", "of the run `20250101-x`"),
+        ("file", "of a file that was made elsewhere"),
+    ],
 )
 def test_weights_that_did_not_begin_random_say_so(run, tmp_path, start_from, told):
     run.write_config(replace(run.config(), arch="resnet18", shortcut="B", start_from=start_from))

@@ -6,7 +6,7 @@ from html import escape
 
 from resnet_demo.data.known import data_label
 from resnet_demo.runs import events
-from resnet_demo.runs.config import PARENT, TORCHVISION, TrainConfig, changes_of
+from resnet_demo.runs.config import FROM_FILE, PARENT, TORCHVISION, TrainConfig, changes_of
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.presets import PRESETS
@@ -306,7 +306,9 @@ def _origin(config: TrainConfig, parent: str) -> str:
     """Where its first weights are from, unless they are random."""
     if parent:
         return f", from the run “{parent}”"
-    return ", from torchvision's weights" if config.start_from == TORCHVISION else ""
+    return {TORCHVISION: ", from torchvision's weights", FROM_FILE: ", from a file's weights"}.get(
+        config.start_from, ""
+    )
 
 
 def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
