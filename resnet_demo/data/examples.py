@@ -40,6 +40,11 @@ def known_examples(data: str, classes: Sequence[str]) -> list[Example]:
     return [Example(f"drawn-{label}", label, _opened(path)) for label, path in drawn]
 
 
+def tour_digit() -> Image.Image:
+    """A test digit to follow through the tour. Raises DataError where scikit-learn is missing."""
+    return _digits()["3"]
+
+
 def foreign_examples() -> list[Example]:
     """Photographs of what no class of these data is; as many as the installed packages ship."""
     found = ((label, _shipped(*where)) for label, where in FOREIGN.items())

@@ -91,6 +91,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         page.send_at_first(train.replay, train.recording)
         page.load(train.prepare, None, [*train.form.shown, *train.planned], **POLL_EVENT)
         architecture.wire(page, checkpoints)
+        train.lead_on(tabs)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)
         evaluate.wire(page, checkpoints)

@@ -11,7 +11,7 @@ from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, prese
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Version
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html import present
+from resnet_demo.ui.html import present, tour
 from resnet_demo.ui.html.block_strip import strip_html
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
 from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
@@ -20,6 +20,7 @@ from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder,
 from resnet_demo.ui.html.replay import recording_of, replay_html
 from resnet_demo.ui.tabs.form import START_CHOICES, TrainForm
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
+from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT, Tour
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, chart_choice, import_torch
 
 PLANNED_BY = (  # settings that the plan depends on
@@ -75,6 +76,7 @@ class TrainTab:
             self.start = gr.Button("Start training", variant="primary", elem_id="start", min_width=150)
             self.tour = gr.Button("Tour on digits", elem_id="tour", min_width=120)
         self.form = TrainForm(sources, preset_config("fast", data=sources[0]), front)
+        self._tour = Tour(self.backend, self.form)
         with front:
             self.plan = gr.HTML(plan_placeholder(), elem_id="plan")
             gr.Markdown(
@@ -88,7 +90,7 @@ class TrainTab:
         self.seen_training = gr.Textbox("", visible="hidden")  # the id of the run that this page saw training
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=_REPLAY)
-        self.status = gr.HTML(present.status_html(None), elem_id="status")
+        self.status = gr.HTML(present.status_html(None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
@@ -160,7 +162,7 @@ class TrainTab:
             self.start.click(
                 self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACTION_EVENT
             ),
-            self.tour.click(self.start_tour, None, in_front, api_name="tour", **ACTION_EVENT),
+            self.tour.click(self._tour.start, None, [in_front, *self.form.shown], api_name="tour", **ACTION_EVENT),
             self.resume.click(
                 self.resume_run, [self.chosen, self.moved], in_front, api_name="resume", js=RESUMED_RUN, **acting
             ),
@@ -217,6 +219,10 @@ class TrainTab:
         self.status.change(None, self.status, js=_SET_TITLE)
         self.ended.change(self.announce, self.ended, api_name="announce", **ACTION_EVENT)
 
+    def lead_on(self, tabs: gr.Tabs) -> None:
+        """Let the buttons that stand here after the tour lead to what is next."""
+        self._tour.wire(self.status, tabs)
+
     # --- looking ----------------------------------------------------------------------------------------------
 
     def show_status(self, chosen: str, request: gr.Request) -> str:
@@ -224,14 +230,15 @@ class TrainTab:
         shown = snapshot.shown(chosen)
         parent = snapshot.parent_name(shown) if shown else ""
         card = present.status_html(shown, owner, parent, busy=snapshot.training)
-        return present.visitor_html(owner) + present.lost_html(snapshot) + card
+        after = tour.caption(shown, "status") + tour.next_html(shown, owner)
+        return present.visitor_html(owner) + present.lost_html(snapshot) + card + after
 
     def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
         """The curves as the page wants them, the log and the pinned image."""
         snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
         shown = snapshot.shown(chosen)
         charts = self._curves.of(snapshot.version_of(shown).points, shown, chart_choice(smoothing, axis))
-        return [*charts, present.log_html(shown, owner), pinned_html(shown, owner)]
+        return [*charts, present.log_html(shown, owner), pinned_html(shown, owner) + tour.caption(shown, "pinned")]
 
     def show_states(self, seen_training: str, chosen: str, request: gr.Request) -> list:
         """The lists and the buttons. `seen_training` is the run that trained when the page last asked: if it has
@@ -345,10 +352,6 @@ class TrainTab:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
 
-    def start_tour(self, request: gr.Request) -> str:
-        self.backend.access.require_owner(request)
-        return self._act(lambda: self.backend.launcher.start(preset_config("tour")))
-
     def pause_run(self, run_id: str, request: gr.Request) -> None:
         """Here and in the next two `run_id` is what SHOWN_RUN returned."""
         self.backend.access.require_owner(request)
@@ -378,4 +381,6 @@ class TrainTab:
 
 
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
-    return (*run_charts(shown, choice), probability_chart(shown, choice.by), strip_html(shown))
+    loss, accuracy, *others = run_charts(shown, choice)
+    told = loss + tour.caption(shown, "loss"), accuracy + tour.caption(shown, "accuracy")
+    return (*told, *others, probability_chart(shown, choice.by), strip_html(shown))

@@ -1,0 +1,36 @@
+"""What the tour says while it runs, beside what it speaks of, and where it leads: pure functions from plain data to
+HTML. Imports neither gradio nor torch."""
+
+from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.text import percent
+from resnet_demo.ui.html.present import share_done
+
+CAPTIONS = {  # in turn, each a quarter of the run
+    "status": "At each step the network sees 64 digits and moves its weights a little, so that the next answers are "
+    "better. An epoch is once through all of them.",
+    "loss": "The loss says how wrong and how unsure the answers are. It falls from step to step, though not at each.",
+    "accuracy": "Accuracy is the share of right answers. The dots are digits that it was never trained on: they count.",
+    "pinned": "Nobody has shown it this digit, either. The curves are what the network takes it for, as it learns.",
+}
+
+
+def caption(snapshot: Snapshot | None, part: str) -> str:
+    """What is said of a part of the page while the tour trains; marked while it is this one's turn. '' for other
+    runs."""
+    if snapshot is None or snapshot.config.preset != "tour" or not snapshot.status.is_live:
+        return ""
+    turn = int(len(CAPTIONS) * (share_done(snapshot) or 0.0))
+    now = " tour-now" if list(CAPTIONS).index(part) == min(turn, len(CAPTIONS) - 1) else ""
+    return f'<p class="tour-caption{now}">{CAPTIONS[part]}</p>'
+
+
+def next_html(snapshot: Snapshot | None, owner: bool) -> str:
+    """What to do after the tour; '' for other runs, and before its end."""
+    if snapshot is None or snapshot.config.preset != "tour" or snapshot.status != "finished" or snapshot.run.is_shipped:
+        return ""
+    accuracy, photos = snapshot.view.test_accuracy, '<button data-next="photos">Train on photographs</button>'
+    known = "" if accuracy is None else f", and names {percent(accuracy)} of those right that it had never seen"
+    return (
+        f'<div class="tour-next"><p>It has learned the ten digits{known}. What would it make of yours?</p>'
+        f'<button data-next="ask">Draw a digit</button>{photos if owner else ""}</div>'
+    )
