@@ -12,16 +12,18 @@ def test_discard_asks_first(app, open_page):
         start_long(page)
         page.wait_for_selector("#status [data-status=training]")
         (run,) = app.store.runs()
-        asked, answers = [], ["dismiss", "accept"]
-        page.on("dialog", lambda dialog: asked.append(dialog.message) or getattr(dialog, answers.pop(0))())
         page.click("#discard")
+        page.wait_for_selector("#discard-question:has-text('Delete the run of ')")
+        page.click("#discard-no")
+        page.wait_for_selector("#discard-question", state="hidden")
         page.wait_for_timeout(3000)
-        assert len(asked) == 1 and asked[0].startswith("Delete the run of ")
         assert run.is_alive() and run.wanted() == "run"
         page.click("#discard")
+        page.click("#discard-yes")
         wait_for(lambda: not run.path.exists(), "the end of the run's folder")
         page.wait_for_selector("#status:has-text('no run yet')")
-        assert answers == [] and app.store.runs() == []
+        page.wait_for_selector("#discard-question", state="hidden")
+        assert app.store.runs() == []
 
 
 def test_a_run_starts_from_the_weights_that_were_chosen(app, open_page):

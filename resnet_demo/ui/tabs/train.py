@@ -18,6 +18,7 @@ from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_cha
 from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
 from resnet_demo.ui.html.replay import recording_of, replay_html
+from resnet_demo.ui.tabs.discarding import Discarding
 from resnet_demo.ui.tabs.form import START_CHOICES, TrainForm
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT, Tour
@@ -33,10 +34,6 @@ _PLANNING = "(...values) => { document.querySelector('#plan')?.classList.add('pl
 _PLANNED = "() => { document.querySelector('#plan')?.classList.remove('planning'); }"
 SHOWN_RUN = """() => document.querySelector("#status .run-card").dataset.run || "" """
 RESUMED_RUN = """(chosen, moved) => [document.querySelector("#status .run-card").dataset.run || "", moved]"""
-CONFIRM_DISCARD = """() => {
-    const { run, name } = document.querySelector("#status .run-card").dataset;
-    return confirm(`Delete the run of ${name}? It ends without saving, and all its files are deleted.`) ? run : "";
-}"""
 _RUN_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
 _ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
 _TO_THE_RUN = """() => document.querySelector("#status").scrollIntoView({
@@ -96,6 +93,7 @@ class TrainTab:
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Finish now", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Delete run", elem_id="discard", **_RUN_BUTTON)
+        self.discarding = Discarding(self.backend)
         self.moved = gr.Dropdown(
             self.form.folder_choices,
             value="",
@@ -170,9 +168,7 @@ class TrainTab:
         stop_events = [
             self.pause.click(self.pause_run, self.chosen, None, api_name="pause", js=SHOWN_RUN, **acting),
             self.stop.click(self.stop_run, self.chosen, None, api_name="stop", js=SHOWN_RUN, **acting),
-            self.discard.click(
-                self.discard_run, self.chosen, in_front, api_name="discard", js=CONFIRM_DISCARD, **acting
-            ),
+            self.discarding.wire(self.discard, self.chosen, SHOWN_RUN),
         ]
         # Off from the press on, and as they should be once it is known what came of it.
         starters, buttons = [self.start, self.tour, self.resume], self._buttons
@@ -366,13 +362,6 @@ class TrainTab:
         self.backend.access.require_owner(request)
         moved_to = self.form.source(moved) if moved else ""
         return self._act(lambda: self.backend.launcher.resume(self.backend.store.get(run_id), moved_to))
-
-    def discard_run(self, run_id: str, request: gr.Request) -> str | dict:
-        """`run_id` is what CONFIRM_DISCARD returned: the run that the person saw and agreed to, '' for none."""
-        self.backend.access.require_owner(request)
-        if not run_id:
-            return gr.skip()
-        return self._act(lambda: self.backend.launcher.discard(self.backend.store.get(run_id)))
 
     def _act(self, action) -> str:
         """Do it and choose the run in front; what goes wrong becomes one sentence."""

@@ -31,6 +31,7 @@ CHANGING = {
     "pause": ["some"],
     "resume": ["some", ""],
     "stop": ["some"],
+    "ask_discard": ["newest"],
     "discard": ["newest"],
     "pin": [None, "newest"],
     "unpin": ["newest"],
