@@ -1,4 +1,13 @@
-"""A digit that is drawn in Classify is answered as an image that is dropped."""
+"""A digit that is drawn in Classify, or an image that is pasted, is answered as one that is dropped."""
+
+PASTE = """async () => {
+    const canvas = Object.assign(document.createElement('canvas'), {width: 64, height: 64});
+    canvas.getContext('2d').fillRect(0, 0, 64, 64);
+    const blob = await new Promise((done) => canvas.toBlob(done));
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([blob], 'pasted.png', {type: 'image/png'}));
+    document.dispatchEvent(new ClipboardEvent('paste', {clipboardData, bubbles: true}));
+}"""
 
 
 def test_a_digit_is_drawn_and_answered(app, open_page):
@@ -21,3 +30,19 @@ def test_a_digit_is_drawn_and_answered(app, open_page):
         assert page.inner_text("#classify-answer .classify-first strong") == "1"
         page.click("#drawing-pad [data-clear]")
         assert page.query_selector("#drawing-pad canvas[data-drawn]") is None
+
+
+def test_a_pasted_image_is_answered_in_classify_and_nowhere_else(app, open_page):
+    with app.running(shipped=True):
+        page = open_page(app.url)
+        page.wait_for_selector("#plan:has-text('Trains on')")
+        uploads = []
+        page.on("request", lambda request: uploads.append(request.url) if "/upload" in request.url else None)
+        page.evaluate(PASTE)
+        page.wait_for_timeout(1000)
+        assert uploads == []
+        page.get_by_role("tab", name="Classify").click()
+        page.wait_for_selector("#classify-image", state="visible")
+        page.evaluate(PASTE)
+        page.wait_for_selector("#classify-answer .classify-answered")
+        assert len(uploads) == 1

@@ -1,5 +1,5 @@
-"""The part of the Classify tab in which a digit is drawn, where the checkpoint knows digits. The drawing goes where a
-dropped image goes."""
+"""Images that come to the Classify tab neither by the drop nor by a click: a digit that is drawn, where the checkpoint
+knows digits, and what is pasted by Ctrl+V. Both go where a dropped image goes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,28 +21,48 @@ PAD = (
 )
 
 
+# Gradio's own takes what is pasted only after a click on its clipboard sign.
+PASTE = """
+document.addEventListener('paste', async (event) => {
+  const file = [...event.clipboardData.files].find(({type}) => type.startsWith('image/'));
+  if (!file || !document.querySelector('#classify-image')?.offsetParent) return;
+  event.preventDefault();
+  trigger('click', {path: (await upload(file)).path});
+});
+"""
+
+
 class DrawingPad:
     """Built where it is called; then call `wire`. `info_of` gives what a choice of checkpoint says of itself."""
 
     def __init__(self, info_of: Callable[[Any], ModelInfo | None]) -> None:
         self.info_of = info_of
         self.pad = gr.HTML("", elem_id="drawing-pad", elem_classes="classify-html", js_on_load=_SCRIPT)
+        self.paste = gr.HTML(visible="hidden", js_on_load=PASTE)
 
     def wire(self, chosen: gr.Dropdown, image: gr.Image, changes: list) -> None:
         """`changes` happen where another checkpoint may answer."""
         self._kept_in = image.GRADIO_CACHE
         gr.on(changes, self.show, [chosen], self.pad, api_name="show_drawing_pad", **POLL_EVENT, **RAW_INPUTS)
-        self.pad.click(self.take, None, image, api_name="take_drawing", **POLL_EVENT, **RAW_INPUTS)
+        gr.on(
+            [self.pad.click, self.paste.click],
+            self.take,
+            None,
+            image,
+            api_name="take_image",
+            **POLL_EVENT,
+            **RAW_INPUTS,
+        )
 
     def show(self, chosen: Any) -> str:
         info = self.info_of(chosen)
         return PAD if info and info.data == DIGITS_SOURCE else ""
 
     def take(self, event: gr.EventData) -> str:
-        """Where the drawing lies that was uploaded; a raw request may name any file."""
+        """Where the image lies that the script has uploaded; a raw request may name any file."""
         upload = sent_with(event)
         try:
             uploaded_image(upload, self._kept_in)
         except ImageError as error:
-            raise gr.Error(str(error), title="Not drawn", print_exception=False) from error
+            raise gr.Error(str(error), title="No image", print_exception=False) from error
         return upload["path"]
