@@ -344,7 +344,8 @@ def _standing(snapshot: Snapshot) -> str:
 def run_choices(snapshot: RunsSnapshot) -> list[tuple[str, str]]:
     """(label, id) of the runs that can be looked at."""
     runs = [(f"{s.name}, {data_label(s.config.data)}, {_standing(s)}", s.run.id) for s in snapshot.runs]
-    return [("The newest", NEWEST), *runs]
+    own = any(not s.run.is_shipped for s in snapshot.runs)
+    return [("The newest run" if own or not runs else "No run of your own yet: a recording", NEWEST), *runs]
 
 
 def parent_choices(snapshot: RunsSnapshot) -> list[tuple[str, str]]:

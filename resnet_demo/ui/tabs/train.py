@@ -63,9 +63,6 @@ class TrainTab:
             self._build_form()
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run()
-        self.chosen = gr.Dropdown(
-            present.run_choices(RunsSnapshot()), value=NEWEST, label="Run shown above", filterable=False
-        )
 
     def _build_form(self) -> None:
         sources = self.backend.sources
@@ -86,6 +83,15 @@ class TrainTab:
         self.version: Any = Version(*boxes)
         self.seen_training = gr.Textbox("", visible="hidden")  # the id of the run that this page saw training
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
+        self.chosen = gr.Dropdown(
+            present.run_choices(RunsSnapshot()),
+            value=NEWEST,
+            label="Run shown here",
+            show_label=False,
+            container=False,
+            filterable=False,
+            elem_id="run-shown",
+        )
         self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=_REPLAY)
         self.status = gr.HTML(present.status_html(None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
         with gr.Row():
@@ -195,7 +201,8 @@ class TrainTab:
             **RAW_INPUTS_OUTPUTS,
         )
         lists = [self.chosen, self.form["start_from"]]
-        self.version.states.change(
+        gr.on(
+            [self.version.states.change, self.chosen.change],  # what is shown may be the same, and no recording of it
             self.show_states,
             [self.seen_training, self.chosen],
             [
