@@ -1,160 +1,267 @@
-// Lets the plots of a page be read: one cross-hair over all of a tab, by mouse, touch and arrow keys, with every
-// series' value there. `html/chart.py` draws them: inside `.plot` the units are those of the data (y negated), so the
-// points are the run's own numbers, to four digits. Nothing is asked of the server. It draws a plot anew while a run
-// trains, which takes away all that was put into it here; the observer at the end puts it back.
-const views = new WeakMap(); // of a tab's panel: where its cross-hair stands
+// Lets the plots of a page be read and taken along: one cross-hair over all of a tab with every series' value there, by
+// mouse, touch and keys; series off and on; full size; files. `html/chart.py` draws them: inside `.plot` the units are
+// those of the data (y negated), so the points are the run's own numbers, to four digits. While a run trains the server
+// draws plots anew, which takes away what was done to them here; the observer at the end does it again.
+const views = new WeakMap(); // of a tab's panel: what a person has chosen to see of its plots
 const models = new WeakMap(); // of a figure: what is drawn in it, read when it is first asked for
-const NS = 'http://www.w3.org/2000/svg';
+const SVG = 'http://www.w3.org/2000/svg';
 const ANNOUNCED_MS = 400; // after the last key: a held arrow does not fill a screen reader's ears
 
-const make = (tag, name, text = '') => Object.assign(document.createElement(tag), { className: name, textContent: text });
-const draw = (parent, tag, attributes) => {
-  const part = parent.appendChild(document.createElementNS(NS, tag));
+const make = (tag, name, text = '') =>
+  Object.assign(document.createElement(tag), { className: name, textContent: text });
+function draw(parent, tag, attributes, text = '') {
+  const part = parent.appendChild(document.createElementNS(SVG, tag));
   Object.entries(attributes).forEach(([name, value]) => part.setAttribute(name, value));
-};
+  part.textContent = text;
+  return part;
+}
 const numbers = (text) => text.match(/-?[\d.]+(e[-+]?\d+)?/g)?.map(Number) ?? [];
-const written = (value, unit, suffix = '') => (value / unit).toLocaleString('en', { maximumSignificantDigits: 6 }) + suffix;
-const nearest = (points, x) => points.reduce((best, point) => (Math.abs(point[0] - x) < Math.abs(best[0] - x) ? point : best));
+const pairs = (flat) => flat.flatMap((x, i) => (i % 2 ? [] : [[x, flat[i + 1]]]));
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+const nearest = (points, x) => points.reduce((a, b) => (Math.abs(b[0] - x) < Math.abs(a[0] - x) ? b : a));
+const written = (value, unit, suffix = '') =>
+  (value / unit).toLocaleString('en', { maximumSignificantDigits: 6 }) + suffix;
 
-// --- what is drawn ----------------------------------------------------------------------------------------------
+// --- what is drawn, and what is chosen of it ------------------------------------------------------------------------
 
 const panelOf = (element) => element.closest('[role=tabpanel]') ?? document.body;
-
 function viewOf(element) {
   const panel = panelOf(element);
-  if (!views.has(panel)) views.set(panel, { panel, at: null, by: '' });
+  if (!views.has(panel)) views.set(panel, { panel, at: null, by: '', off: new Set() });
   return views.get(panel);
 }
 
 function modelOf(figure) {
   if (models.has(figure)) return models.get(figure);
-  const svg = figure.querySelector('svg'), plot = figure.querySelector('.plot');
+  const svg = figure.querySelector('svg'), plot = svg.querySelector('.plot');
   const [, xUnit, yUnit, suffix] = plot.dataset.units.match(/^(\S+) ([\d.e+-]+)(.*)$/);
-  const lines = [...plot.querySelectorAll('.curve')].map((line) => {
-    const flat = numbers(line.getAttribute('points'));
-    const points = flat.flatMap((x, i) => (i % 2 ? [] : [[x, -flat[i + 1]]]));
-    return { kind: line.getAttribute('class').replace('curve ', ''), name: line.dataset.name, mean: line.dataset.mean, points };
-  });
-  const model = { figure, svg, plot, xUnit, yUnit, suffix, lines, by: figure.querySelector('.label').textContent };
+  const lines = [...plot.querySelectorAll('.curve')].map((line) => ({
+    line, kind: line.getAttribute('class').replace('curve ', ''), name: line.dataset.name, mean: line.dataset.mean,
+    points: pairs(numbers(line.getAttribute('points'))).map(([x, y]) => [x, -y]),
+  }));
+  const title = figure.querySelector('b').textContent, by = svg.querySelector('.label').textContent;
+  const model = { view: viewOf(figure), figure, svg, plot, xUnit, yUnit, suffix, lines, title, by };
   models.set(figure, model);
   return model;
 }
 
-const plotsOf = (view) =>
-  [...view.panel.querySelectorAll('.chart')].filter((figure) => figure.getClientRects().length && panelOf(figure) === view.panel).map(modelOf);
-const told = (model) => model.lines.filter((line) => line.points.length && !line.kind.includes('faint'));
-const frameOf = ({ svg, plot }) => {
-  const [left, top, width, height] = numbers(plot.getAttribute('viewBox'));
-  const [, , whole] = numbers(svg.getAttribute('viewBox'));
-  const [x, y, across, down] = ['x', 'y', 'width', 'height'].map((name) => plot[name].baseVal.value);
-  return { left, top, width, height, whole, x, y, across, down };
+function frameOf({ svg, plot }) {
+  const [left, top, width, height] = numbers(plot.getAttribute('viewBox')); // in units of the data
+  const [x, y, across, down] = ['x', 'y', 'width', 'height'].map((name) => plot[name].baseVal.value); // of the drawing
+  const [, , whole, high] = numbers(svg.getAttribute('viewBox')), box = svg.getBoundingClientRect();
+  return { left, top, width, height, x, y, across, down, whole, high, box, scale: box.width / whole };
+}
+
+const plotsOf = ({ panel }) => [...panel.querySelectorAll('.chart')]
+  .filter((figure) => figure.getClientRects().length && panelOf(figure) === panel).map(modelOf);
+// A legend's button is for its own plot, one of a key for all of the tab; 'A' is for all that has 'A' in its name.
+const keyOf = (button) => `${button.closest('.chart')?.querySelector('b').textContent ?? ''}\n${button.dataset.series}`;
+const isFor = ({ title }, { name }, key) => {
+  const [of, series] = key.split('\n');
+  return of ? of === title && name.split(',')[0] === series : name.split(/[ ,]+/).includes(series);
+};
+const isOff = (model, line) => [...model.view.off].some((key) => isFor(model, line, key));
+const shown = (model) =>
+  model.lines.filter((line) => line.points.length && !line.kind.includes('faint') && !isOff(model, line));
+const buttonsOf = ({ panel }) => [...panel.querySelectorAll('[data-series]')];
+
+function toggle(button) {
+  const view = viewOf(button), key = keyOf(button);
+  view.off.delete(key) || view.off.add(key);
+  update(view);
+}
+
+function update(view) {
+  buttonsOf(view).forEach((button) => button.setAttribute('aria-pressed', !view.off.has(keyOf(button))));
+  plotsOf(view).forEach((model) => model.lines.forEach((one) => {
+    const [dots, mark] = ['point', 'mark'].map((what) => model.svg.getElementsByClassName(`${what} ${one.kind}`)[0]);
+    [one.line, dots, mark].forEach((part) => part && (part.style.display = isOff(model, one) ? 'none' : ''));
+  }));
+  show(view);
+}
+
+// --- the cross-hair -------------------------------------------------------------------------------------------------
+
+const seen = (model) => { // the points that can be pointed at
+  const { left, width } = frameOf(model);
+  return shown(model).flatMap((line) => line.points).filter(([x]) => x >= left && x <= left + width);
 };
 
-// --- the cross-hair ---------------------------------------------------------------------------------------------
-
-function pointAt(view, model, x) {
-  const points = told(model).flatMap((line) => line.points);
+function pointAt(model, x) {
+  const points = seen(model);
   if (!points.length) return;
-  [view.at] = nearest(points, x);
-  view.by = model.by;
-  show(view);
+  Object.assign(model.view, { at: nearest(points, x)[0], by: model.by });
+  show(model.view);
 }
 
-function clear(view) {
-  view.at = null;
-  show(view);
-}
+const clear = (view) => show(Object.assign(view, { at: null }));
 
 function show(view) {
   view.panel.querySelectorAll('.cross, .chart-values').forEach((part) => part.remove());
-  if (view.at !== null) plotsOf(view).forEach((model) => model.by === view.by && showIn(view, model));
+  if (view.at !== null) plotsOf(view).forEach((model) => model.by === view.by && showIn(model, view.at));
   observer.takeRecords(); // of what was done here
 }
 
-function showIn(view, model) {
-  const { left, top, width, height, whole, x, y, across, down } = frameOf(model), { at } = view;
-  const lines = told(model);
+function showIn(model, at) {
+  const { left, top, width, height, x, y, across, down, box, scale } = frameOf(model), lines = shown(model);
   if (!lines.length || at < left || at > left + width) return;
   draw(model.plot, 'line', { class: 'cross', x1: at, x2: at, y1: top, y2: top + height });
-  const values = make('div', 'chart-values');
+  const values = model.figure.appendChild(make('div', 'chart-values'));
   values.append(make('b', '', `${model.by} ${written(at, model.xUnit)}`));
-  let heights = 0;
-  lines.forEach((line) => {
-    const [place, value] = nearest(line.points, at);
-    heights += (-value - top) / height;
-    draw(model.plot, 'path', { class: `cross point ${line.kind}`, d: `M${place},${-value}h0` });
-    const row = make('span', line.kind), last = line.points.at(-1)[0] === place;
+  const heights = lines.map((line) => {
+    const [place, value] = nearest(line.points, at), row = make('span', line.kind);
+    const isMean = line.mean && place !== line.points.at(-1)[0];
+    const notes = [place === at ? '' : `at ${written(place, model.xUnit)}`, isMean ? `mean of ${line.mean}` : ''];
     row.append(make('i', ''), make('span', '', line.name), make('b', '', written(value, model.yUnit, model.suffix)));
-    const elsewhere = place === at ? '' : `at ${written(place, model.xUnit)}`;
-    row.append(make('small', '', [elsewhere, line.mean && !last ? `mean of ${line.mean}` : ''].filter(Boolean).join(', ')));
+    row.append(make('small', '', notes.filter(Boolean).join(', ')));
     values.append(row);
+    draw(model.plot, 'path', { class: `cross point ${line.kind}`, d: `M${place},${-value}h0` });
+    return (-value - top) / height;
   });
-  const share = (x + ((at - left) / width) * across) / whole; // the box stands on the wider side, away from the curves
-  Object.assign(values.style, share < 0.5 ? { left: `calc(${100 * share}% + 12px)` } : { right: `calc(${100 - 100 * share}% + 12px)` });
-  const box = model.svg.getBoundingClientRect(), figure = model.figure.getBoundingClientRect(), scale = box.width / whole;
-  if (heights / lines.length > 0.5) values.style.top = `${box.top - figure.top + y * scale + 4}px`;
-  else values.style.bottom = `${figure.bottom - box.top - (y + down) * scale + 4}px`;
-  model.figure.append(values);
+  const line = (x + ((at - left) / width) * across) * scale; // beside it, on the wider side, away from the curves
+  const side = line < box.width / 2 ? line + 12 : line - 12 - values.offsetWidth;
+  values.style.left = `${clamp(side, -8, Math.max(0, box.width - values.offsetWidth + 8))}px`;
+  const mean = heights.reduce((a, b) => a + b) / heights.length;
+  const up = mean > 0.5 ? y * scale + 4 : (y + down) * scale - values.offsetHeight - 4;
+  values.style.top = `${box.top - model.figure.getBoundingClientRect().top + up}px`;
 }
 
-function xUnder(model, event) {
-  const { left, width, whole, x, across } = frameOf(model), box = model.svg.getBoundingClientRect();
-  return left + ((((event.clientX - box.left) / box.width) * whole - x) / across) * width;
-}
+// --- by mouse and touch ---------------------------------------------------------------------------------------------
 
-const plotUnder = (event) => event.target.closest?.('.chart > svg, .chart .plot')?.closest('.chart');
-
-function follow(event) {
-  const figure = plotUnder(event);
-  if (figure) pointAt(viewOf(figure), modelOf(figure), xUnder(modelOf(figure), event));
-  return figure;
+function xUnder(model, { clientX }) {
+  const { left, width, x, across, box, scale } = frameOf(model);
+  return left + (((clientX - box.left) / scale - x) / across) * width;
 }
 
 let pointed = null; // the view whose cross-hair follows the pointer
 function onPointer(event) {
-  const view = follow(event) && viewOf(event.target);
-  if (pointed && !view && (event.pointerType === 'mouse' || event.type === 'pointerdown')) clear(pointed);
-  if (view || event.pointerType === 'mouse') pointed = view || null;
+  const figure = event.target.closest?.('.chart > svg')?.parentNode, model = figure && modelOf(figure);
+  const isMouse = event.pointerType === 'mouse';
+  if (model) pointAt(model, xUnder(model, event));
+  if (pointed && pointed !== model?.view && (isMouse || event.type === 'pointerdown')) clear(pointed);
+  if (model || isMouse) pointed = model?.view ?? null;
 }
 
-// --- keys -------------------------------------------------------------------------------------------------------
+// --- by keys --------------------------------------------------------------------------------------------------------
 
 const status = document.body.appendChild(make('div', 'chart-status'));
 status.setAttribute('role', 'status');
 let announcing = 0;
-function announce(model) {
+function announce({ figure }) {
   clearTimeout(announcing);
   announcing = setTimeout(() => {
-    const rows = [...model.figure.querySelectorAll('.chart-values > *')];
-    status.textContent = rows.map((row) => [...row.childNodes].map((part) => part.textContent).filter(Boolean).join(' ')).join(', ');
+    const rows = [...figure.querySelectorAll('.chart-values > *')].map((row) => [...row.childNodes]);
+    status.textContent = rows.map((row) => row.map((part) => part.textContent).filter(Boolean).join(' ')).join(', ');
   }, ANNOUNCED_MS);
 }
 
 function onKey(event) {
   const figure = event.target.matches?.('.chart > svg') && event.target.parentNode;
   if (!figure || event.ctrlKey || event.altKey || event.metaKey) return;
-  const view = viewOf(figure), model = modelOf(figure);
-  const places = [...new Set(told(model).flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
-  const now = view.at === null ? places.length : places.indexOf(nearest(places.map((x) => [x]), view.at)[0]);
-  const far = event.shiftKey ? 10 : 1, last = places.length - 1;
+  const model = modelOf(figure), { view } = model;
+  const places = [...new Set(seen(model).map(([x]) => x))].sort((a, b) => a - b);
+  const last = places.length - 1, far = event.shiftKey ? 10 : 1;
+  const now = view.at === null ? last + 1 : places.indexOf(nearest(places.map((x) => [x]), view.at)[0]);
   const to = { ArrowLeft: now - far, ArrowRight: now + far, Home: 0, End: last }[event.key];
-  if (to !== undefined && places.length) {
-    pointAt(view, model, places[Math.max(0, Math.min(last, to))]);
+  if (to !== undefined && last >= 0) {
+    pointAt(model, places[clamp(to, 0, last)]);
     announce(model);
   } else if (event.key === 'Escape' && view.at !== null) clear(view);
   else return;
   event.preventDefault();
 }
 
+// --- what a plot's menu offers --------------------------------------------------------------------------------------
+
+const menu = Object.assign(make('div', 'chart-menu'), { popover: 'auto' });
+function openMenu(button) {
+  const model = modelOf(button.closest('.chart')), box = button.getBoundingClientRect();
+  menu.replaceChildren(...[
+    document.fullscreenEnabled && (document.fullscreenElement ? ['Usual size', () => document.exitFullscreen()]
+      : ['Full size', () => model.figure.requestFullscreen()]),
+    ['Save as SVG', () => save(model, 'svg', new Blob([drawing(model).outerHTML], { type: 'image/svg+xml' }))],
+    ['Save as PNG', () => savePng(model)],
+    ['Save as CSV', () => save(model, 'csv', new Blob([table(model)], { type: 'text/csv' }))],
+  ].filter(Boolean).map(([text, act]) => Object.assign(make('button', '', text), {
+    onclick: () => { menu.hidePopover(); act(); },
+  })));
+  (document.fullscreenElement ?? document.body).append(menu); // all else is inert there
+  menu.showPopover();
+  menu.style.left = `${clamp(box.right - menu.offsetWidth, 8, innerWidth)}px`;
+  menu.style.top = `${clamp(box.bottom + 4, 8, innerHeight - menu.offsetHeight - 8)}px`;
+  menu.firstChild.focus();
+}
+
+function save({ view, title }, kind, blob) {
+  const run = view.panel.querySelector('.run-card')?.dataset.run || 'runs';
+  const name = title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/-$/, '');
+  Object.assign(make('a', ''), { href: URL.createObjectURL(blob), download: `${run}-${name}.${kind}` }).click();
+}
+
+function savePng(model) {
+  const image = new Image(), text = new XMLSerializer().serializeToString(drawing(model));
+  image.onload = () => {
+    const canvas = Object.assign(make('canvas', ''), { width: 3 * image.width, height: 3 * image.height });
+    canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => save(model, 'png', blob));
+  };
+  image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
+}
+
+function table(model) { // what is drawn; a text that a spreadsheet would run as a formula gets an apostrophe
+  const cell = (text) => `"${text.replace(/^\s*[=+@-]/, "'$&").replaceAll('"', '""')}"`;
+  const rows = shown(model).flatMap(({ name, points }) => points.map((at) => [cell(name || model.title), ...at]));
+  return [[cell('series'), cell(model.by), cell(model.title)], ...rows, ''].join('\r\n');
+}
+
+const STYLES = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin', 'opacity',
+  'font-family', 'font-size', 'font-weight', 'text-anchor', 'paint-order'];
+function drawing(model) { // an SVG that stands by itself: no CSS, units of its own alone, title and legend above
+  const { svg, figure, view, title } = model, { left, top, width, height, across, down, whole, high } = frameOf(model);
+  const copy = svg.cloneNode(true), copies = [...copy.querySelectorAll('*')], plot = copy.querySelector('.plot');
+  [...svg.querySelectorAll('*')].forEach((part, i) => {
+    const style = getComputedStyle(part), to = copies[i];
+    const flat = numbers(part.getAttribute('points') ?? part.getAttribute('d') ?? '');
+    if (style.display === 'none' || part.matches('.cross')) return to.remove();
+    STYLES.forEach((name) => to.setAttribute(name, style.getPropertyValue(name)));
+    const at = ([x, y]) => [((x - left) / width) * across, ((y - top) / height) * down].map((n) => n.toFixed(2)).join();
+    if (part.matches('polyline')) to.setAttribute('points', pairs(flat).map(at).join(' '));
+    if (part.matches('path')) to.setAttribute('d', flat.map((_, j) => (j % 3 ? '' : `M${at(flat.slice(j))}h0`)).join(''));
+  });
+  ['viewBox', 'preserveAspectRatio'].forEach((name) => plot.removeAttribute(name));
+  const text = getComputedStyle(svg), font = { 'font-family': text.fontFamily, 'font-size': 14 };
+  const legend = buttonsOf(view).filter((one) => one.getAttribute('aria-pressed') === 'true' &&
+    (figure.contains(one) || (!one.closest('.chart') && !figure.querySelector('[data-series]'))));
+  legend.forEach((button, i) => {
+    const { borderTopColor, borderTopStyle, backgroundColor } = getComputedStyle(button.querySelector('i, b'));
+    const [line, fill] = button.querySelector('i') ? [borderTopStyle === 'dashed' ? '╌╌ ' : '── ', borderTopColor]
+      : ['', backgroundColor];
+    draw(copy, 'text', { ...font, fill, x: 10, y: 20 * (i + 1 - legend.length) - 8 }, line + button.textContent);
+  });
+  const above = 30 + 20 * legend.length;
+  draw(copy, 'text', { ...font, fill: text.color, x: 10, y: 20 - above, 'font-weight': 'bold' }, title);
+  const fill = getComputedStyle(document.body).backgroundColor;
+  copy.prepend(draw(copy, 'rect', { y: -above, width: whole, height: high + above, fill }));
+  const size = { xmlns: SVG, viewBox: `0 ${-above} ${whole} ${high + above}`, width: whole, height: high + above };
+  Object.entries(size).forEach(([name, value]) => copy.setAttribute(name, value));
+  return copy;
+}
+
+// --- what the document hears ----------------------------------------------------------------------------------------
+
 ['pointermove', 'pointerdown'].forEach((type) => document.addEventListener(type, onPointer));
 document.addEventListener('keydown', onKey);
 document.addEventListener('focusout', ({ target }) => target.matches?.('.chart > svg') && clear(viewOf(target)));
-
-// --- drawn anew by the server -----------------------------------------------------------------------------------
-
-const observer = new MutationObserver((records) => {
-  const figures = new Set(records.map(({ target }) => target.closest('.chart')).filter(Boolean));
-  figures.forEach((figure) => models.delete(figure));
-  new Set([...figures].map(viewOf)).forEach((view) => view.at !== null && show(view));
+document.addEventListener('click', ({ target }) => {
+  const button = target.closest?.('[data-series], .chart-more');
+  if (button) (button.matches('.chart-more') ? openMenu : toggle)(button);
 });
-observer.observe(document.body, { subtree: true, childList: true, attributeFilter: ['points', 'viewBox', 'data-units', 'data-mean'] });
+
+const observer = new MutationObserver((records) => { // a plot was drawn anew
+  const figures = new Set(records.map(({ target }) => target.closest('.chart, .compare-key')).filter(Boolean));
+  figures.forEach((figure) => models.delete(figure));
+  new Set([...figures].map(viewOf)).forEach((view) => (view.at !== null || view.off.size) && update(view));
+});
+observer.observe(document.body, {
+  subtree: true, childList: true, attributeFilter: ['points', 'viewBox', 'data-units', 'data-mean', 'aria-pressed'],
+});

@@ -1,17 +1,21 @@
 """Plots that can be read: the cross-hair's values are the log's, by mouse, touch and keys, also where the server has
 drawn the plots anew."""
 
+import csv
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 import resnet_demo.ui
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
+from resnet_demo.ui.html.comparison import curves_html
 from resnet_demo.ui.html.curves import ChartChoice, run_charts
 from resnet_demo.ui.theme import CSS
 
@@ -201,12 +205,83 @@ def test_by_touch_it_stays_until_something_else_is_touched(plots, run):
     page.wait_for_function("document.querySelector('.chart-values') === null")
 
 
+def test_a_press_on_the_legend_takes_a_series_off_and_on(plots, run):
+    page = plots(html_of(run))
+    page.click("#loss [data-series=train]")
+    page.mouse.move(*spot(page, "loss", 14 / (8 * STEPS)))
+    values = page.evaluate(VALUES)
+    assert [row.split()[0] for row in values[LOSS]] == ["epoch", "test"]
+    assert [row.split()[0] for row in values[ACCURACY]] == ["epoch", "train", "test"]  # a plot's legend is its own
+    assert not page.is_visible("#loss .curve.train") and page.is_visible("#loss .curve.test")
+    assert page.get_attribute("#loss [data-series=train]", "aria-pressed") == "false"
+    page.click("#loss [data-series=train]")
+    assert page.is_visible("#loss .curve.train")
+
+
+def test_a_run_and_a_kind_of_line_can_be_taken_out_of_a_comparison(plots, run):
+    snapshot = Snapshot(run, run.config(), run.whole_view(), False, None, "run")
+    page = plots(curves_html([(0, snapshot), (1, snapshot)], ChartChoice()))
+    lines = "() => [...document.querySelectorAll('.curve')].filter((l) => !l.style.display).map((l) => l.dataset.name)"
+    page.click("[data-series=A]")
+    assert page.evaluate(lines) == 2 * ["B train", "B test"]  # in both plots
+    assert not page.is_visible(".mark.run-0") and page.is_visible(".mark.run-1")
+    page.click("[data-series=train]")
+    assert page.evaluate(lines) == 2 * ["B test"]
+    page.click("[data-series=A]")
+    assert page.evaluate(lines) == 2 * ["A test", "B test"]
+
+
+def saved(page, kind, chart="loss"):
+    page.click(f"#{chart} .chart-more")
+    with page.expect_download() as download:
+        page.click(f".chart-menu >> text=Save as {kind}")
+    assert download.value.suggested_filename == f"runs-loss-cross-entropy.{kind.lower()}"
+    return download.value.path()
+
+
+def test_a_plot_is_saved_as_what_is_drawn(plots, run, tmp_path):
+    page = plots(html_of(run))
+    rows = list(csv.reader(saved(page, "CSV").read_text().splitlines()))
+    assert rows[0] == ["series", "epoch", LOSS] and {row[0] for row in rows[1:]} == {"train", "test"}
+    told = {round(float(x) * STEPS): float(y) for name, x, y in rows[1:] if name == "train"}
+    assert told == {step: four_digits(line["train_loss"]) for step, line in logged(run).items()}
+    page.click("#loss [data-series=test]")
+    svg = ElementTree.parse(saved(page, "SVG")).getroot()
+    drawn = svg.findall(".//{*}polyline")
+    x, y = map(float, drawn[0].get("points").split()[-1].split(","))
+    assert len(drawn) == 1 and x == pytest.approx(324 / 2, abs=0.1)  # of the plot's width; half of the run is done
+    assert y == pytest.approx(194 * (1 - logged(run)[40]["train_loss"] / 2), abs=0.1)
+    assert {LOSS, "── train"} <= {text.text for text in svg.findall("{*}text")}
+    with Image.open(saved(page, "PNG")) as image:
+        assert image.size[0] == 1200 and len(image.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_a_series_is_never_a_formula(plots, run):
+    page = plots(html_of(run).replace('data-name="train"', 'data-name="=1+1"'))
+    assert saved(page, "CSV").read_text().splitlines()[1].startswith('"\'=1+1",')
+
+
+def test_full_size_and_back(plots, run):
+    page = plots(html_of(run))
+    before = page.locator("#loss .chart > svg").bounding_box()["width"]
+    page.click("#loss .chart-more")
+    page.click("text=Full size")
+    page.wait_for_function("document.fullscreenElement?.matches('#loss .chart')")
+    assert page.locator("#loss .chart > svg").bounding_box()["width"] > 1.5 * before
+    page.mouse.move(*spot(page, "loss", 14 / (8 * STEPS)))
+    assert_values_at(page, run, 14)
+    page.click("#loss .chart-more")
+    page.click("text=Usual size")
+    page.wait_for_function("document.fullscreenElement === null")
+
+
 def test_who_draws_the_plot_anew_does_not_take_the_cross_hair_away(app, run, open_page):
     """The app's own page, whose server sends the curves again as the log grows."""
     with app.running():
         page = open_page(app.url)
         page.wait_for_selector("#loss-chart polyline.train")
         box = page.locator("#loss-chart .chart > svg").bounding_box()
+        page.click("#accuracy-chart [data-series=test]")
         page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.4)
         page.wait_for_selector(".chart-values")
         before = page.evaluate(VALUES)
@@ -216,3 +291,4 @@ def test_who_draws_the_plot_anew_does_not_take_the_cross_hair_away(app, run, ope
             "document.querySelector('#loss-chart polyline.test').getAttribute('points').split(' ').length === 5"
         )
         assert page.evaluate(VALUES) == before and page.locator("#loss-chart line.cross").count() == 1
+        assert not page.is_visible("#accuracy-chart polyline.test") and page.is_visible("#loss-chart polyline.test")

@@ -148,12 +148,18 @@ def line_chart(
     if not any(one.points for one in series):
         parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
     named = [one for one in series if one.name and legend and not one.labelled]
-    key = "".join(f'<span class="{one.kind}"><i></i>{escape(one.name)}</span>' for one in named)
+    key = "".join(f"{legend_button(one.name, one.kind)}<i></i>{escape(one.name)}</button>" for one in named)
+    more = f'<button type="button" class="chart-more" aria-label="{escape(title)}: size and files">⋯</button>'
     return (
-        f'<figure class="chart"><figcaption><b>{escape(title)}</b>{key}</figcaption>'
+        f'<figure class="chart"><figcaption><b>{escape(title)}</b>{key}{more}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" tabindex="0" aria-label="{escape(_spoken(title, series, y))}">'
         f"{''.join(parts)}</svg></figure>"
     )
+
+
+def legend_button(series: str, kind: str = "") -> str:
+    """The opening tag of what takes a series off and on (`ui/curves.js`)."""
+    return f'<button type="button" class="{kind}" data-series="{escape(series)}" aria-pressed="true">'
 
 
 def _grid(x: Axis, y: Axis, height: int, place) -> list[str]:

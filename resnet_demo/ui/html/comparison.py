@@ -8,7 +8,7 @@ from resnet_demo.data.known import data_label
 from resnet_demo.runs.config import PARENT, TrainConfig
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import run_mark, started
-from resnet_demo.ui.html.chart import Axis, Series, line_chart
+from resnet_demo.ui.html.chart import Axis, Series, legend_button, line_chart
 from resnet_demo.ui.html.curves import Along, ChartChoice, from_zero, logged, measured
 from resnet_demo.ui.html.runs_table import Picked
 
@@ -51,11 +51,11 @@ def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series
 
 
 def _key(picked: Picked) -> str:
-    runs = "".join(f"<li>{_chip(place)} {escape(run.name)}</li>" for place, run in picked)
-    return (
-        f'<ul class="compare-key">{runs}<li class="compare-lines"><i class="train"></i> train<i class="test"></i> test'
-        "</li></ul>"
+    runs = "".join(
+        f"<li>{legend_button(run_mark(place))}{_chip(place)} {escape(run.name)}</button></li>" for place, run in picked
     )
+    lines = "".join(f"<li>{legend_button(line, line)}<i></i> {line}</button></li>" for line in ("train", "test"))
+    return f'<ul class="compare-key">{runs}{lines}</ul>'
 
 
 def _chip(place: int) -> str:

@@ -121,7 +121,7 @@ class TrainTab:
             with gr.Column(min_width=300):
                 self.loss = gr.HTML(loss, elem_id="loss-chart")
             with gr.Column(min_width=300):
-                self.accuracy = gr.HTML(accuracy)
+                self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
         gr.Markdown(present.CURVES_HINT, elem_classes="hint")
         with gr.Accordion("More curves, smoothing, steps or time", open=False):
             with gr.Row():

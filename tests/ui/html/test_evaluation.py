@@ -24,7 +24,7 @@ def evaluation(classes=CLASSES):
 def test_every_count_stands_in_its_cell():
     html = report_html(evaluation(), step=34)
     tree = ElementTree.fromstring(html)
-    counts = {b.get("data-cell"): b.text for b in tree.iter("button") if b.text.isdecimal()}
+    counts = {b.get("data-cell"): b.text for b in tree.iter("button") if (b.text or "").isdecimal()}
     assert counts == {"0,0": "1", "0,1": "1", "1,0": "1", "1,1": "2", "2,2": "1"}
     assert "evaluate again" not in html
 
