@@ -52,7 +52,7 @@ def build_app(backend: Backend) -> gr.Blocks:
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         header = gr.HTML(HEADER, js_on_load=LEAD)
-        gr.HTML(visible="hidden", js_on_load=CURVES)
+        curves = gr.HTML(visible="hidden", js_on_load=CURVES)
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
                 train = TrainTab(backend)
@@ -88,6 +88,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked)
         restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
+        curves.select(zoom, None, [train.zoom, runs.zoom], api_name="zoom", **POLL_EVENT)
         page.send_at_first(train.replay, train.recording)
         page.load(train.prepare, None, [*train.form.shown, *train.planned], **POLL_EVENT)
         architecture.wire(page, checkpoints)
@@ -108,6 +109,14 @@ def lead(event: gr.EventData) -> gr.Tabs:
     if tab not in ("train", "architecture", "classify"):
         raise gr.Error("There is no such tab.", print_exception=False)
     return gr.Tabs(selected=tab)
+
+
+def zoom(event: gr.EventData) -> list:
+    """The range of a tab's plots that is to be drawn, which `chart_choice` reads; a raw request may send anything."""
+    tab, wanted = (sent_with(event).get(name) for name in ("tab", "range"))
+    if tab not in ("train", "runs") or not isinstance(wanted, str) or len(wanted) > 100:
+        raise gr.Error("There is no such range.", print_exception=False)
+    return [wanted, gr.skip()] if tab == "train" else [gr.skip(), wanted]
 
 
 def _let_the_queue_rest(page: gr.Blocks) -> None:

@@ -5,10 +5,11 @@
 const views = new WeakMap(); // of a tab's panel: what a person has chosen to see of its plots
 const models = new WeakMap(); // of a figure: what is drawn in it, read when it is first asked for
 const SVG = 'http://www.w3.org/2000/svg';
+const DRAG_PX = 6; // less is a click
 const ANNOUNCED_MS = 400; // after the last key: a held arrow does not fill a screen reader's ears
 
-const make = (tag, name, text = '') =>
-  Object.assign(document.createElement(tag), { className: name, textContent: text });
+const make = (tag, className, textContent = '') =>
+  Object.assign(document.createElement(tag), { className, textContent });
 function draw(parent, tag, attributes, text = '') {
   const part = parent.appendChild(document.createElementNS(SVG, tag));
   Object.entries(attributes).forEach(([name, value]) => part.setAttribute(name, value));
@@ -33,14 +34,15 @@ function viewOf(element) {
 
 function modelOf(figure) {
   if (models.has(figure)) return models.get(figure);
-  const svg = figure.querySelector('svg'), plot = svg.querySelector('.plot');
+  const svg = figure.querySelector('svg'), plot = svg.querySelector('.plot'), log = plot.hasAttribute('data-log');
+  const valueOf = log ? (y) => Number((10 ** -y).toPrecision(4)) : (y) => -y;
   const [, xUnit, yUnit, suffix] = plot.dataset.units.match(/^(\S+) ([\d.e+-]+)(.*)$/);
   const lines = [...plot.querySelectorAll('.curve')].map((line) => ({
     line, kind: line.getAttribute('class').replace('curve ', ''), name: line.dataset.name, mean: line.dataset.mean,
-    points: pairs(numbers(line.getAttribute('points'))).map(([x, y]) => [x, -y]),
+    points: pairs(numbers(line.getAttribute('points'))).map(([x, y]) => [x, valueOf(y)]),
   }));
   const title = figure.querySelector('b').textContent, by = svg.querySelector('.label').textContent;
-  const model = { view: viewOf(figure), figure, svg, plot, xUnit, yUnit, suffix, lines, title, by };
+  const model = { view: viewOf(figure), figure, svg, plot, xUnit, yUnit, suffix, lines, title, by, up: log ? Math.log10 : Number };
   models.set(figure, model);
   return model;
 }
@@ -64,12 +66,6 @@ const isOff = (model, line) => [...model.view.off].some((key) => isFor(model, li
 const shown = (model) =>
   model.lines.filter((line) => line.points.length && !line.kind.includes('faint') && !isOff(model, line));
 const buttonsOf = ({ panel }) => [...panel.querySelectorAll('[data-series]')];
-
-function toggle(button) {
-  const view = viewOf(button), key = keyOf(button);
-  view.off.delete(key) || view.off.add(key);
-  update(view);
-}
 
 function update(view) {
   buttonsOf(view).forEach((button) => button.setAttribute('aria-pressed', !view.off.has(keyOf(button))));
@@ -115,8 +111,8 @@ function showIn(model, at) {
     row.append(make('i', ''), make('span', '', line.name), make('b', '', written(value, model.yUnit, model.suffix)));
     row.append(make('small', '', notes.filter(Boolean).join(', ')));
     values.append(row);
-    draw(model.plot, 'path', { class: `cross point ${line.kind}`, d: `M${place},${-value}h0` });
-    return (-value - top) / height;
+    draw(model.plot, 'path', { class: `cross point ${line.kind}`, d: `M${place},${-model.up(value)}h0` });
+    return (-model.up(value) - top) / height;
   });
   const line = (x + ((at - left) / width) * across) * scale; // beside it, on the wider side, away from the curves
   const side = line < box.width / 2 ? line + 12 : line - 12 - values.offsetWidth;
@@ -133,13 +129,33 @@ function xUnder(model, { clientX }) {
   return left + (((clientX - box.left) / scale - x) / across) * width;
 }
 
-let pointed = null; // the view whose cross-hair follows the pointer
+let pointed = null, drag = null; // the view whose cross-hair follows the pointer; where a range begins
 function onPointer(event) {
   const figure = event.target.closest?.('.chart > svg')?.parentNode, model = figure && modelOf(figure);
   const isMouse = event.pointerType === 'mouse';
   if (model) pointAt(model, xUnder(model, event));
   if (pointed && pointed !== model?.view && (isMouse || event.type === 'pointerdown')) clear(pointed);
   if (model || isMouse) pointed = model?.view ?? null;
+  if (event.type === 'pointerdown') drag = isMouse && event.button === 0 && model ? { model, from: event } : null;
+  if (drag && Math.abs(event.clientX - drag.from.clientX) > DRAG_PX) {
+    const { top, height } = frameOf(drag.model);
+    const [low, high] = [drag.from, event].map((end) => xUnder(drag.model, end)).sort((a, b) => a - b);
+    if (event.type === 'pointerup') zoom(drag.model, low, high);
+    else draw(drag.model.plot, 'rect', { class: 'cross picked', x: low, width: high - low, y: top, height });
+    observer.takeRecords();
+  }
+  if (event.type === 'pointerup') drag = null;
+}
+
+// The server draws the range, for it has the points that were thinned; here is only said which.
+function zoom({ figure, by }, low, high) {
+  const tab = figure.closest('#runs-curves') ? 'runs' : figure.closest('.replay') ? '' : 'train';
+  const range = low === undefined ? '' : `${by.split(' ')[0]} ${Math.max(0, low)} ${Math.max(0, high)}`;
+  if (tab) trigger('select', { tab, range });
+}
+function zoomBy(model, factor) { // around the cross-hair
+  const { left, width } = frameOf(model), at = clamp(model.view.at ?? left + width / 2, left, left + width);
+  zoom(model, at - factor * (at - left), at + factor * (left + width - at));
 }
 
 // --- by keys --------------------------------------------------------------------------------------------------------
@@ -166,7 +182,8 @@ function onKey(event) {
   if (to !== undefined && last >= 0) {
     pointAt(model, places[clamp(to, 0, last)]);
     announce(model);
-  } else if (event.key === 'Escape' && view.at !== null) clear(view);
+  } else if (event.key === 'Escape') zoom(model, clear(view));
+  else if ('+=-'.includes(event.key)) zoomBy(model, event.key === '-' ? 2 : 0.5);
   else return;
   event.preventDefault();
 }
@@ -179,6 +196,8 @@ function openMenu(button) {
   menu.replaceChildren(...[
     document.fullscreenEnabled && (document.fullscreenElement ? ['Usual size', () => document.exitFullscreen()]
       : ['Full size', () => model.figure.requestFullscreen()]),
+    ['Zoom in', () => zoomBy(model, 0.5)],
+    ['Whole range', () => zoom(model)],
     ['Save as SVG', () => save(model, 'svg', new Blob([drawing(model).outerHTML], { type: 'image/svg+xml' }))],
     ['Save as PNG', () => savePng(model)],
     ['Save as CSV', () => save(model, 'csv', new Blob([table(model)], { type: 'text/csv' }))],
@@ -249,12 +268,17 @@ function drawing(model) { // an SVG that stands by itself: no CSS, units of its 
 
 // --- what the document hears ----------------------------------------------------------------------------------------
 
-['pointermove', 'pointerdown'].forEach((type) => document.addEventListener(type, onPointer));
+['pointermove', 'pointerdown', 'pointerup'].forEach((type) => document.addEventListener(type, onPointer));
 document.addEventListener('keydown', onKey);
+document.addEventListener('dblclick', ({ target }) => {
+  const figure = target.closest?.('.chart > svg')?.parentNode;
+  if (figure) zoom(modelOf(figure));
+});
 document.addEventListener('focusout', ({ target }) => target.matches?.('.chart > svg') && clear(viewOf(target)));
 document.addEventListener('click', ({ target }) => {
-  const button = target.closest?.('[data-series], .chart-more');
-  if (button) (button.matches('.chart-more') ? openMenu : toggle)(button);
+  const button = target.closest?.('[data-series], .chart-more'), view = button && viewOf(button);
+  if (button?.matches('.chart-more')) return openMenu(button);
+  if (button && (view.off.delete(keyOf(button)) || view.off.add(keyOf(button)))) update(view);
 });
 
 const observer = new MutationObserver((records) => { // a plot was drawn anew

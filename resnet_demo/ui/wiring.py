@@ -1,5 +1,6 @@
 """How handlers are wired to the page's events: what most of them share."""
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -29,12 +30,22 @@ RAW_INPUTS: dict[str, Any] = {"preprocess": False}
 RAW_INPUTS_OUTPUTS: dict[str, Any] = {**RAW_INPUTS, "postprocess": False}
 
 
-def chart_choice(smoothing: float, by: str) -> ChartChoice:
-    """How a page wants its curves; what it does not offer becomes one sentence on the page."""
+def chart_choice(smoothing: float, by: str, log: bool, zoom: str) -> ChartChoice:
+    """How a page wants its curves; what it does not offer becomes one sentence on the page. `zoom` is an axis and the
+    two ends of a range of it, as `ui/curves.js` writes it: 'epoch 1.5 3'. One of another axis stands for no range."""
+    axis, *ends = zoom.split()[:3] or [""]
     try:
-        return ChartChoice(smoothing, by)
+        return ChartChoice(smoothing, by, log, (_number(ends[0]), _number(ends[-1])) if ends and axis == by else None)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def _number(text: str) -> float:
+    """NaN for what is none, which no choice takes."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def sent_with(event: gr.EventData) -> dict[str, Any]:

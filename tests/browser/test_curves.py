@@ -30,11 +30,11 @@ STEPS = 10  # of an epoch
 PLACE = {"time": 1.0, "images_seen": 0}
 
 
-def log_of_a_run(run, steps=40):
+def log_of_a_run(run, steps=40, steps_per_epoch=STEPS):
     """Numbers of more digits than a plot's pixels could tell apart."""
     run.append(
         events.RunStarted(
-            **PLACE, elapsed_s=0.0, epoch=1, step=0, epochs=8, steps_per_epoch=STEPS, train_images=1280,
+            **PLACE, elapsed_s=0.0, epoch=1, step=0, epochs=8, steps_per_epoch=steps_per_epoch, train_images=1280,
             validation_images=0, test_images=100, classes=("a", "b"), device="CPU",
         )
     )  # fmt: skip
@@ -96,7 +96,7 @@ def plots(chromium):
         page = contexts[-1].new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.set_content(f'{HEAD}<style>{CSS}</style><div role="tabpanel">{html}</div>')
-        page.evaluate(f"() => {{ {SCRIPT} }}")
+        page.evaluate(f"() => {{ const trigger = () => {{}}; {SCRIPT} }}")
         return page
 
     yield opened
@@ -116,6 +116,12 @@ def spot(page, chart, share, up=0.5):
         }""",
         [chart, share, up],
     )
+
+
+def assert_values_at_step(page, run, step):
+    rows = page.evaluate(VALUES)[LOSS]
+    assert rows[0] == f"epoch {step / STEPS:.4g}"
+    assert number(rows[1]) == four_digits(logged(run)[step]["train_loss"])
 
 
 def assert_values_at(page, run, step):
@@ -163,14 +169,19 @@ def test_a_smoothed_curve_is_not_taken_for_what_was_measured(plots, run):
     assert number(rows[1]) == four_digits(logged(run)[14]["train_loss"]) != number(rows[2])
 
 
+def test_on_a_logarithmic_scale_it_says_the_same(plots, run):
+    page = plots(html_of(run, ChartChoice(log=True)))
+    for step in (2, 14, 40):
+        page.mouse.move(*spot(page, "loss", step / (8 * STEPS)))
+        assert_values_at(page, run, step)
+
+
 def test_means_of_neighbours_are_called_means(plots, tmp_path):
     run = RunStore(tmp_path / "runs").create(preset_config("fast", epochs=8))
-    log_of_a_run(run, 80)
-    for step in range(81, 1000):
-        run.append(point(step))
+    log_of_a_run(run, 1600, steps_per_epoch=200)
     page = plots(html_of(run))
     page.mouse.move(*spot(page, "loss", 0.5))
-    assert page.evaluate(VALUES)[LOSS][1].endswith("mean of 4")
+    assert page.evaluate(VALUES)[LOSS][1].endswith("mean of 3")
 
 
 def test_by_keys_and_said_once_to_who_listens(plots, run):
@@ -273,6 +284,40 @@ def test_full_size_and_back(plots, run):
     page.click("#loss .chart-more")
     page.click("text=Usual size")
     page.wait_for_function("document.fullscreenElement === null")
+
+
+ENDS = """() => ['loss', 'accuracy'].map((name) => document.querySelector(`#${name}-chart .plot`)).map((plot) => {
+    const [left, , width] = plot.getAttribute('viewBox').split(' ').map(Number);
+    return [left, left + width].map((end) => Number(end.toFixed(2)));
+})"""
+
+
+def test_a_range_is_zoomed_into_and_back(app, run, open_page):
+    """By dragging, by keys and by a double click; in all plots of the tab, and nothing else moves."""
+    with app.running():
+        page = open_page(app.url)
+        page.wait_for_selector("#loss-chart polyline.train")
+        assert page.evaluate(ENDS) == 2 * [[0, 8]]
+        page.mouse.move(*spot(page, "loss-chart", 0.25))
+        page.mouse.down()
+        page.mouse.move(*spot(page, "loss-chart", 0.4))
+        page.mouse.move(*spot(page, "loss-chart", 0.5))
+        page.wait_for_selector("#loss-chart .cross.picked", state="attached")
+        page.mouse.up()
+        page.wait_for_function(f"JSON.stringify(({ENDS})()) !== '[[0,8],[0,8]]'")
+        assert page.evaluate(ENDS) == 2 * [pytest.approx([2, 4], abs=0.05)]
+        page.wait_for_selector("#accuracy-chart .plot[overflow=hidden]", state="attached")
+        page.mouse.move(*spot(page, "loss-chart", 0.5))
+        assert_values_at_step(page, run, 30)
+        page.keyboard.press("+")
+        page.wait_for_function(f"Math.abs(({ENDS})()[0][0] - 2.5) < 0.05")
+        page.keyboard.press("Escape")
+        page.wait_for_function(f"JSON.stringify(({ENDS})()) === '[[0,8],[0,8]]'")
+        page.click("#loss-chart .chart-more")
+        page.click(".chart-menu >> text=Zoom in")
+        page.wait_for_function(f"JSON.stringify(({ENDS})()) === '[[2,6],[2,6]]'")
+        page.mouse.dblclick(*spot(page, "accuracy-chart", 0.5))
+        page.wait_for_function(f"JSON.stringify(({ENDS})()) === '[[0,8],[0,8]]'")
 
 
 def test_who_draws_the_plot_anew_does_not_take_the_cross_hair_away(app, run, open_page):

@@ -9,6 +9,8 @@ pointer, and to zoom is to set another viewBox.
 """
 
 import math
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -17,6 +19,7 @@ WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
 LEFT, RIGHT, TOP, BOTTOM = 54, 22, 12, 44
 MAX_POINTS = 300
 MAX_SMOOTHING = 0.9
+NARROWEST = 1 / 500  # of an axis, that can be zoomed into
 MARK_HEIGHT = 14
 LETTER, LINE = 7.5, 15.0  # about what a letter of a label takes across, and its line down
 
@@ -48,6 +51,7 @@ class Axis:
     high: float
     unit: float = 1.0
     suffix: str = ""
+    log: bool = False
 
     @classmethod
     def up_to(cls, label: str, highest: float, at_most: int = 6, unit: float = 1.0, suffix: str = "") -> "Axis":
@@ -62,13 +66,48 @@ class Axis:
         return cls(label, 0.0, 1.0, unit=0.01, suffix=" %")
 
     @classmethod
+    def logarithmic(cls, label: str, values: Sequence[float]) -> "Axis":
+        """Between the round numbers (1, 2 or 5 times a power of ten) around the values, which are above 0."""
+        low, high = (min(values), max(values)) if values else (0.1, 10.0)
+        first, last = (math.floor(math.log10(value)) for value in (low, high))
+        marks = [many * 10.0**power for power in range(first, last + 2) for many in (1, 2, 5)]
+        under = max(mark for mark in marks if mark <= low * (1 + 1e-9))
+        return cls(label, under, min(mark for mark in marks if mark >= high and mark > under), log=True)
+
+    @classmethod
     def time(cls, highest_s: float) -> "Axis":
         """Seconds from 0, written in what fits: seconds, minutes or hours."""
         name, unit = next((n, u) for n, u, limit in _TIME_UNITS if highest_s <= limit)
         return cls.up_to(f"time ({name})", highest_s, at_most=8, unit=unit)
 
+    def up(self, value: float) -> float:
+        """How far up a value stands, in units of the plot."""
+        return math.log10(value) if self.log else value
+
+    def zoomed(self, low: float, high: float) -> "Axis":
+        """The part of it between the two, at least NARROWEST of it and at most all."""
+        whole = self.high - self.low
+        span = min(max(high - low, NARROWEST * whole), whole)
+        low = min(max(low, self.low), self.high - span)
+        return replace(self, low=low, high=low + span)
+
+    def around(self, values: Sequence[float]) -> "Axis":
+        """From the tick at or under the least value to the one at or over the highest."""
+        if not values:
+            return self
+        low, high = min(values), max(values)
+        step = replace(self, low=low, high=max(high, low + abs(low) / 1000 + 1e-12))._step(6)
+        low, high = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
+        return replace(self, low=low, high=max(high, low + step))
+
     def ticks(self, at_most: int) -> list[float]:
-        """Round values in data units, evenly spaced."""
+        """Round values in data units, evenly spaced; on a logarithmic axis 1, 2 and 5 times powers of ten, or those
+        powers alone."""
+        if self.log:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+            marks = [(many, many * 10.0**power) for power in powers for many in (1, 2, 5)]
+            marks = [mark for mark in marks if self.low * (1 - 1e-9) <= mark[1] <= self.high * (1 + 1e-9)]
+            return [mark for many, mark in marks if many == 1 or len(marks) <= at_most + 2]
         step = self._step(at_most)
         first = math.ceil(self.low / step - 1e-9) * step
         count = int((self.high - first) / step + 1e-9) + 1
@@ -136,15 +175,17 @@ def line_chart(
 
     def place(px: float, py: float) -> Point:
         across = (px - x.low) / (x.high - x.low)
-        up = (min(max(py, y.low), y.high) - y.low) / (y.high - y.low)
+        up = (y.up(min(max(py, y.low), y.high)) - y.up(y.low)) / (y.up(y.high) - y.up(y.low))
         return LEFT + across * (WIDTH - LEFT - RIGHT), height - BOTTOM - up * (height - TOP - BOTTOM)
 
     parts = [*_grid(x, y, height, place)]
     if reference:
         parts += _reference(reference, x, place)
-    parts.append(_plot(x, y, height, series, smoothing, at_most))
-    parts += _marks(series, place)
-    parts += _labels([one for one in series if one.labelled and one.points], place, at_most)
+    shown = [_cut(part, x, y) for one in series for part in _smoothed(one, smoothing)]
+    parts.append(_plot(x, y, height, shown, at_most))
+    inside = [replace(one, points=[at for at in one.points if x.low <= at[0] <= x.high]) for one in shown]
+    parts += _marks(inside, place)
+    parts += _labels([one for one in inside if one.labelled and one.points], place, at_most)
     if not any(one.points for one in series):
         parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
     named = [one for one in series if one.name and legend and not one.labelled]
@@ -186,55 +227,67 @@ def _reference(reference: tuple[float, str], x: Axis, place) -> list[str]:
     ]
 
 
-def _plot(x: Axis, y: Axis, height: int, series: Sequence[Series], smoothing: float, at_most: int) -> str:
-    """The curves, in units of the data. Points at the plot's edge are seen whole, those beyond it not at all."""
-    write = _PointWriter(x, at_most)
-    parts = []
-    for one in series:
-        if smoothing and one.noisy:
-            parts.append(write.line(one, one.points, kind=f"{one.kind} raw"))
-            smoothed = replace(one, name=f"{one.name}, smoothed".removeprefix(", "))
-            parts += write.curve(smoothed, smooth(one.points, smoothing))
-        else:
-            parts += write.curve(one, one.points)
+def _smoothed(series: Series, smoothing: float) -> list[Series]:
+    """What is drawn of it: where it is smoothed, what was measured lies faint behind it."""
+    if not smoothing or not series.noisy:
+        return [series]
+    raw = replace(series, kind=f"{series.kind} raw", dotted=False, mark="", labelled=False)
+    name = f"{series.name}, smoothed".removeprefix(", ")
+    return [raw, replace(series, name=name, points=smooth(series.points, smoothing))]
+
+
+def _cut(series: Series, x: Axis, y: Axis) -> Series:
+    """The points that the axes span, with a neighbour on each side for the lines that lead there. A logarithmic axis
+    has no place for 0."""
+    points = [point for point in series.points if point[1] > 0] if y.log else series.points
+    first = bisect_left(points, x.low, key=lambda point: point[0])
+    last = bisect_right(points, x.high, key=lambda point: point[0])
+    return replace(series, points=points[max(0, first - 1) : last + 1])
+
+
+def _plot(x: Axis, y: Axis, height: int, series: Sequence[Series], at_most: int) -> str:
+    """The curves, in units of the data, on a logarithmic axis of their logarithms. Points at the plot's edge are seen
+    whole, those beyond it not at all."""
+    write = _PointWriter(x, y, at_most)
+    parts = [part for one in series for part in write.curve(one)]
     inside = all(x.low <= px <= x.high and y.low <= py <= y.high for one in series for px, py in one.points)
+    top, bottom = y.up(y.high), y.up(y.low)
+    log = ' data-log=""' if y.log else ""
     return (
         f'<svg class="plot" x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{height - TOP - BOTTOM}" '
-        f'viewBox="{x.low:.10g} {-y.high:.10g} {x.high - x.low:.10g} {y.high - y.low:.10g}" preserveAspectRatio="none" '
-        f'overflow="{"visible" if inside else "hidden"}" data-units="{x.unit:g} {y.unit:g}{escape(y.suffix)}">'
-        f"{''.join(parts)}</svg>"
+        f'viewBox="{x.low:.10g} {-top:.10g} {x.high - x.low:.10g} {top - bottom:.10g}" preserveAspectRatio="none" '
+        f'overflow="{"visible" if inside else "hidden"}" data-units="{x.unit:g} {y.unit:g}{escape(y.suffix)}"'
+        f"{log}>{''.join(parts)}</svg>"
     )
 
 
 class _PointWriter:
-    """Points as SVG: x to a tenth of what lies between two of MAX_POINTS, y to four digits; means where there are too
-    many."""
+    """Points as SVG: x to a tenth of what lies between two of MAX_POINTS, y to four digits, a logarithm to more, so
+    that its value has them; means where there are too many."""
 
-    def __init__(self, x: Axis, at_most: int) -> None:
+    def __init__(self, x: Axis, y: Axis, at_most: int) -> None:
         self._decimals = max(0, math.ceil(math.log10(10 * MAX_POINTS / (x.high - x.low))))
-        self._at_most = at_most
+        self._y, self._at_most = y, at_most
 
-    def curve(self, series: Series, points: Sequence[Point]) -> list[str]:
-        """The line, and dots where the series has them."""
-        if not points:
+    def curve(self, series: Series) -> list[str]:
+        """The line, and dots where the series has them. `data-mean` says of how many points each one that is drawn is
+        the mean; the last is always itself."""
+        if not series.points:
             return []
-        parts = [self.line(series, points, series.kind)]
-        if series.dotted or len(points) == 1:
-            dots = "".join(f"M{self._at(point)}h0" for point in thin(points, self._at_most))
-            parts.append(f'<path class="point {series.kind}" d="{dots}"/>')
-        return parts
-
-    def line(self, series: Series, points: Sequence[Point], kind: str) -> str:
-        """`data-mean` says of how many points each one that is drawn is the mean; the last is always itself."""
-        size = _group_size(points, self._at_most)
+        shown = list(map(self._at, thin(series.points, self._at_most)))
+        size = _group_size(series.points, self._at_most)
         mean = f' data-mean="{size}"' if size > 1 else ""
-        path = " ".join(map(self._at, thin(points, self._at_most)))
-        return f'<polyline class="curve {kind}" data-name="{escape(series.name)}"{mean} points="{path}"/>'
+        name = f'data-name="{escape(series.name)}"{mean}'
+        parts = [f'<polyline class="curve {series.kind}" {name} points="{" ".join(shown)}"/>']
+        if series.dotted or len(shown) == 1:
+            parts.append(f'<path class="point {series.kind}" d="{"".join(f"M{at}h0" for at in shown)}"/>')
+        return parts
 
     def _at(self, point: Point) -> str:
         """Without the zero before a decimal point, which is a tenth of a plot's bytes."""
-        x, y = f"{round(point[0], self._decimals):.10g}", f"{-point[1]:.4g}"
-        return f"{x.removeprefix('0') if x != '0' else x},{y.replace('-0.', '-.', 1)}"
+        x, value = f"{round(point[0], self._decimals):.10g}", -self._y.up(point[1])
+        y = f"{round(value, 6):.10g}" if self._y.log else f"{value:.4g}"
+        return ",".join(re.sub(r"^(-?)0\.", r"\1.", number) for number in (x, y))
 
 
 def _marks(series: Sequence[Series], place) -> list[str]:

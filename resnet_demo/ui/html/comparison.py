@@ -9,7 +9,7 @@ from resnet_demo.runs.config import PARENT, TrainConfig
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import run_mark, started
 from resnet_demo.ui.html.chart import Axis, Series, legend_button, line_chart
-from resnet_demo.ui.html.curves import Along, ChartChoice, from_zero, logged, measured
+from resnet_demo.ui.html.curves import Along, ChartChoice, logged, measured
 from resnet_demo.ui.html.runs_table import Picked
 
 COLOURS = 7  # --run-0 … in page.css; the letter tells apart what they cannot
@@ -26,17 +26,18 @@ def curves_html(picked: Picked, choice: ChartChoice) -> str:
         return NOTHING_PICKED
     along = {place: Along.run(run.view, run.config.epochs, choice.by) for place, run in picked}
     axes = [along[place].axis() for place, _ in picked]
-    x = max(axes, key=lambda axis: axis.high)
+    x = choice.across(max(axes, key=lambda axis: axis.high))
     losses: list[Series] = []
     accuracies: list[Series] = []
     for place, run in picked:
         losses += _pair(run, along[place], place, "loss")
         accuracies += _pair(run, along[place], place, "accuracy")
     drawn: dict[str, Any] = {"smoothing": choice.smoothing, "legend": False}
+    accuracy = choice.upward(Axis.share("accuracy"), x, accuracies)
     return (
         f'{_key(picked)}<div class="compare-charts">'
-        f"{line_chart('Loss (cross-entropy)', x, from_zero('loss', losses, 2.5), losses, **drawn)}"
-        f"{line_chart('Accuracy', x, Axis.share('accuracy'), accuracies, **drawn)}</div>"
+        f"{line_chart('Loss (cross-entropy)', x, choice.loss_axis(x, losses), losses, **drawn)}"
+        f"{line_chart('Accuracy', x, accuracy, accuracies, **drawn)}</div>"
     )
 
 

@@ -1,5 +1,6 @@
 """A run's curves: which of its numbers are drawn, along which axis, and the learning rate that is planned."""
 
+import math
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
@@ -20,15 +21,40 @@ REMEMBERED = 8  # drawings: a few ways to look at the run in front
 
 @dataclass(frozen=True)
 class ChartChoice:
-    """How a page wants its curves: smoothed by how much, and along which of X_AXES. Raises ValueError for others."""
+    """How a page wants its curves: smoothed by how much, along which of X_AXES, the loss on a logarithmic scale or
+    not, and which range of the axis, in its units, seconds of time. Raises ValueError for others."""
 
     smoothing: float = 0.0
     by: str = "epoch"
+    log: bool = False
+    zoom: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         number = isinstance(self.smoothing, int | float) and not isinstance(self.smoothing, bool)
         if not number or not 0 <= self.smoothing <= MAX_SMOOTHING or self.by not in X_AXES:
             raise ValueError(f"Smoothing goes from 0 to {MAX_SMOOTHING}, the axis is one of {', '.join(X_AXES)}.")
+        if not isinstance(self.log, bool):
+            raise ValueError("The loss has a logarithmic scale or not: true or false.")
+        if self.zoom is not None and not 0 <= self.zoom[0] < self.zoom[1] < math.inf:
+            raise ValueError("A range of a plot is two numbers from 0 on, the lower one first.")
+
+    def across(self, x: Axis) -> Axis:
+        """The part of an axis that is wanted."""
+        return x.zoomed(*self.zoom) if self.zoom else x
+
+    def upward(self, y: Axis, x: Axis, series: list[Series]) -> Axis:
+        """`y` as it is, or where the plot is zoomed as high as what is then seen."""
+        return y.around(_values(series, x)) if self.zoom else y
+
+    def loss_axis(self, x: Axis, losses: list[Series]) -> Axis:
+        """From 0 or logarithmic, for what is seen."""
+        if self.log:
+            return Axis.logarithmic("loss", [value for value in _values(losses, x) if value > 0])
+        return self.upward(from_zero("loss", losses, 2.5), x, losses)
+
+
+def _values(series: list[Series], x: Axis) -> list[float]:
+    return [value for one in series for at, value in one.points if x.low <= at <= x.high]
 
 
 @dataclass(frozen=True)
@@ -86,14 +112,17 @@ def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> 
     rates.append(logged(view, along, "learning_rate", "so far", noisy=False))
     speeds, norms = [logged(view, along, "images_per_s", "")], [logged(view, along, "gradient_norm", "")]
     reference = article_reference() if is_cifar10(view) else None
-    x, smoothing = along.axis(), choice.smoothing
+    x, smoothing, fit = choice.across(along.axis()), choice.smoothing, choice.upward
     unknown = "not in the log of this run" if view.metrics else "drawn from the first steps on"
+    accuracy, rate = fit(Axis.share("accuracy"), x, accuracies), fit(from_zero("learning rate", rates), x, rates)
+    speed, norm = fit(from_zero("images/s", speeds), x, speeds), fit(from_zero("norm", norms), x, norms)
+    reference = reference if reference and accuracy.low <= reference[0] <= accuracy.high else None
     return (
-        line_chart("Loss (cross-entropy)", x, from_zero("loss", losses, 2.5), losses, smoothing=smoothing),
-        line_chart("Accuracy", x, Axis.share("accuracy"), accuracies, smoothing=smoothing, reference=reference),
-        line_chart("Learning rate", x, from_zero("learning rate", rates), rates),
-        line_chart("Speed in images/s", x, from_zero("images/s", speeds), speeds, smoothing=smoothing),
-        line_chart("Gradient norm", x, from_zero("norm", norms), norms, smoothing=smoothing, empty=unknown),
+        line_chart("Loss (cross-entropy)", x, choice.loss_axis(x, losses), losses, smoothing=smoothing),
+        line_chart("Accuracy", x, accuracy, accuracies, smoothing=smoothing, reference=reference),
+        line_chart("Learning rate", x, rate, rates),
+        line_chart("Speed in images/s", x, speed, speeds, smoothing=smoothing),
+        line_chart("Gradient norm", x, norm, norms, smoothing=smoothing, empty=unknown),
     )
 
 

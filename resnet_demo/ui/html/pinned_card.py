@@ -11,7 +11,7 @@ from PIL import Image
 from resnet_demo.runs import events
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.ui.html.chart import Axis, Point, Series, line_chart
-from resnet_demo.ui.html.curves import Along
+from resnet_demo.ui.html.curves import Along, ChartChoice
 from resnet_demo.ui.images import data_url
 
 COLOURED = 5  # curves with a colour and a name; more cannot be told apart
@@ -135,12 +135,12 @@ def drop_label(training: bool) -> str:
 # --- the curves -----------------------------------------------------------------------------------------------
 
 
-def probability_chart(snapshot: Snapshot | None, by: str = "epoch") -> str:
+def probability_chart(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> str:
     """The probability of each class over the run: those that were ever the likeliest in colour and named, the others
     faint behind them."""
-    answers = answers_of(snapshot)
+    answers, choice = answers_of(snapshot), choice or ChartChoice()
     view = snapshot.view if snapshot else events.RunView()
-    along = Along.run(view, snapshot.config.epochs if snapshot else 1, by)
+    along = Along.run(view, snapshot.config.epochs if snapshot else 1, choice.by)
     named = _most_often_on_top(answers)
     curves: dict[str, list[Point]] = {name: [] for name, _ in answers[0].ranked} if answers else {}
     for answer in answers:
@@ -154,7 +154,7 @@ def probability_chart(snapshot: Snapshot | None, by: str = "epoch") -> str:
     ]
     return line_chart(
         "Predicted class over training",
-        _so_far(along, answers),
+        choice.across(_so_far(along, answers)),
         Axis.share("probability"),
         series,
         empty="its answers, one by one",

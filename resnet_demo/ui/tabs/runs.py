@@ -103,6 +103,8 @@ class RunsTab:
             self.smoothing = gr.Slider(
                 0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing", min_width=220, buttons=[]
             )
+            self.log_loss = gr.Checkbox(False, label="Logarithmic loss", scale=0, min_width=170)
+        self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
         with gr.Row():
             with gr.Column(scale=7, min_width=320):
                 self.curves = gr.HTML(comparison.curves_html([], ChartChoice()), elem_id="runs-curves")
@@ -112,9 +114,14 @@ class RunsTab:
     # --- wiring -----------------------------------------------------------------------------------------------
 
     @property
+    def looks(self) -> list[gr.components.Component]:
+        """How the curves are wanted, as `chart_choice` takes it."""
+        return [self.smoothing, self.by, self.log_loss, self.zoom]
+
+    @property
     def refresh_inputs(self) -> list[gr.components.Component]:
         """What `refresh` is asked with: what the tab shows, and what of the runs it wants to show, and how."""
-        return [self.seen, self.order, self.picked, self.by, self.smoothing]
+        return [self.seen, self.order, self.picked, *self.looks]
 
     @property
     def refresh_outputs(self) -> list[gr.components.Component]:
@@ -129,7 +136,7 @@ class RunsTab:
         self.table.click(self.sort, self.order, self.order, api_name="sort", **quiet)
         self.order.change(self.show_table, self.order, self.table, api_name="runs_table", **quiet)
         gr.on(
-            [self.picked.change, self.by.change, self.smoothing.change],
+            [self.picked.change, *(one.change for one in self.looks)],
             self.compare,
             self.refresh_inputs,
             self.refresh_outputs,
@@ -148,18 +155,24 @@ class RunsTab:
 
     # --- looking ----------------------------------------------------------------------------------------------
 
-    def refresh(self, seen: str, order: str, picked: str, by: str, smoothing: float, request: gr.Request) -> list:
+    def refresh(
+        self, seen: str, order: str, picked: str, smoothing: float, by: str, log_loss: bool, zoom: str,
+        request: gr.Request,
+    ) -> list:  # fmt: skip
         """What has changed since the version that this tab shows."""
         if seen == version_of(self.backend.watcher.snapshot(), picked):
             return gr.skip()
-        return self.compare(seen, order, picked, by, smoothing, request)
+        return self.compare(seen, order, picked, smoothing, by, log_loss, zoom, request)
 
-    def compare(self, seen: str, order: str, picked: str, by: str, smoothing: float, request: gr.Request) -> list:
+    def compare(
+        self, seen: str, order: str, picked: str, smoothing: float, by: str, log_loss: bool, zoom: str,
+        request: gr.Request,
+    ) -> list:  # fmt: skip
         """The curves over each other, what differs, which buttons can be pressed, and the table where it is new."""
         snapshot = self.backend.watcher.snapshot()
         version, runs = version_of(snapshot, picked), picked_runs(snapshot, picked)
         same_table = version.split(" ")[0] == seen.split(" ")[0]
-        choice = chart_choice(smoothing, by)
+        choice = chart_choice(smoothing, by, log_loss, zoom)
         owner = self.backend.access.is_owner(request)
         drawable = any(run.view.metrics for _, run in runs)
         return [

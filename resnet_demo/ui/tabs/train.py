@@ -127,6 +127,8 @@ class TrainTab:
             with gr.Row():
                 self.axis = gr.Radio(X_AXES, value="epoch", label="X axis", elem_id="curves-axis")
                 self.smoothing = gr.Slider(0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing")
+                self.log_loss = gr.Checkbox(False, label="Logarithmic loss", scale=0, min_width=170)
+            self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
             with gr.Row():
                 with gr.Column(min_width=300):
                     self.learning_rate = gr.HTML(learning_rate)
@@ -146,6 +148,11 @@ class TrainTab:
     def charts(self) -> list[gr.HTML]:
         """In the order of `_all_charts`."""
         return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.chart, self.blocks]
+
+    @property
+    def looks(self) -> list[gr.components.Component]:
+        """How the curves are wanted, as `chart_choice` takes it."""
+        return [self.smoothing, self.axis, self.log_loss, self.zoom]
 
     def _wire(self) -> None:
         form, planned = self.form.widgets, self.planned
@@ -191,9 +198,9 @@ class TrainTab:
             self.show_status, self.chosen, self.status, api_name="status", **POLL_EVENT, **RAW_INPUTS_OUTPUTS
         )
         gr.on(
-            [self.version.points.change, self.smoothing.change, self.axis.change],
+            [self.version.points.change, *(one.change for one in self.looks)],
             self.show_points,
-            [self.chosen, self.smoothing, self.axis],
+            [self.chosen, *self.looks],
             [*self.charts, self.log, self.pinned.card],
             api_name="points",
             trigger_mode="always_last",
@@ -236,11 +243,15 @@ class TrainTab:
         after = tour.caption(shown, "status") + tour.next_html(shown, owner)
         return present.visitor_html(owner) + present.lost_html(snapshot) + card + after
 
-    def show_points(self, chosen: str, smoothing: float, axis: str, request: gr.Request) -> list[str]:
+    def show_points(
+        self, chosen: str, smoothing: float, axis: str, log_loss: bool, zoom: str, request: gr.Request
+    ) -> list[str]:
         """The curves as the page wants them, the log and the pinned image."""
         snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
         shown = snapshot.shown(chosen)
-        charts = self._curves.of(snapshot.version_of(shown).points, shown, chart_choice(smoothing, axis))
+        charts = self._curves.of(
+            snapshot.version_of(shown).points, shown, chart_choice(smoothing, axis, log_loss, zoom)
+        )
         return [*charts, present.log_html(shown, owner), pinned_html(shown, owner) + tour.caption(shown, "pinned")]
 
     def show_states(self, seen_training: str, chosen: str, request: gr.Request) -> list:
@@ -379,4 +390,4 @@ class TrainTab:
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
     loss, accuracy, *others = run_charts(shown, choice)
     told = loss + tour.caption(shown, "loss"), accuracy + tour.caption(shown, "accuracy")
-    return (*told, *others, probability_chart(shown, choice.by), strip_html(shown))
+    return (*told, *others, probability_chart(shown, choice), strip_html(shown))

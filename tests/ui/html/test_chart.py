@@ -140,6 +140,56 @@ def test_an_axis_without_points_is_still_an_axis():
 
 
 @pytest.mark.parametrize(
+    ("values", "low", "high", "ticks"),
+    [
+        ([0.03, 2.3], 0.02, 5, [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5]),
+        ([1e-6, 2.0], 1e-6, 2, [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1]),
+        ([1.0], 1, 2, [1, 2]),
+        ([0.7, 0.9], 0.5, 1, [0.5, 1]),
+        ([], 0.1, 10, [0.1, 0.2, 0.5, 1, 2, 5, 10]),
+    ],
+)
+def test_a_logarithmic_axis_ends_at_round_numbers_around_its_values(values, low, high, ticks):
+    axis = Axis.logarithmic("loss", values)
+    assert (axis.low, axis.high) == (pytest.approx(low), pytest.approx(high))
+    assert axis.ticks(6) == pytest.approx(ticks)
+
+
+def test_on_a_logarithmic_axis_a_tenth_is_as_far_everywhere_and_nothing_has_no_place():
+    svg = drawn(
+        Series("train", "train", [(0, 1.0), (1, 0.1), (1.5, 0.0), (2, 0.01)]), y=Axis.logarithmic("", [1, 0.01])
+    )
+    plot = svg.find(".//svg[@class='plot']")
+    assert plot.get("viewBox").split() == ["0", "-0", "2", "2"] and plot.get("data-log") is not None
+    assert line(svg, "train") == [(0, 0), (1, -1), (2, -2)]
+    heights = [float(tick.get("y1")) for tick in svg.findall(".//line[@class='grid']")]
+    assert heights[0] - heights[3] == pytest.approx(heights[3] - heights[6], abs=0.2)
+
+
+def test_a_part_of_an_axis_is_within_it_and_never_nothing():
+    whole = Axis("epoch", 0, 8)
+    for ends, part in (((2, 3), (2, 3)), ((5, 99), (0, 8)), ((7.9, 9), (6.9, 8)), ((3, 3.00001), (3, 3.016))):
+        axis = whole.zoomed(*ends)
+        assert (axis.low, axis.high) == (pytest.approx(part[0]), pytest.approx(part[1]))
+
+
+@pytest.mark.parametrize("values", [[0.31, 0.42], [0.5], [0.0], [86.1, 86.1], [1e-7, 3e-7]])
+def test_an_axis_around_values_ends_at_ticks(values):
+    axis = Axis("loss", 0, 100).around(values)
+    assert axis.low <= min(values) * (1 + 1e-9) and max(values) <= axis.high * (1 + 1e-9) and axis.low < axis.high
+    assert len(axis.ticks(6)) >= 2 and Axis("loss", 0, 100).around([]) == Axis("loss", 0, 100)
+
+
+def test_of_a_part_what_lies_in_it_is_drawn_and_the_lines_that_lead_there():
+    series = Series("train", "train", [(float(i), i / 10) for i in range(1000)], mark="A")
+    svg = drawn(series, x=Axis("step", 0, 999).zoomed(100, 200), y=Axis("loss", 0, 100))
+    points = line(svg, "train")
+    assert points == [(float(i), pytest.approx(i / 10)) for i in range(99, 202)]  # no means, unlike the whole
+    assert svg.find(".//svg[@class='plot']").get("overflow") == "hidden"
+    assert float(svg.find(".//text[@class='mark train']").get("x")) == pytest.approx(WIDTH - RIGHT + 7)
+
+
+@pytest.mark.parametrize(
     ("axis", "value", "written"),
     [
         (Axis.share("accuracy"), 0.4, "40 %"),

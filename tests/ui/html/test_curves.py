@@ -131,6 +131,32 @@ def test_a_choice_is_checked(smoothing):
         ChartChoice(by="moon")
 
 
+@pytest.mark.parametrize("zoom", [(3, 3), (4, 3), (-1, 3), (float("nan"), 3), (0, float("nan")), (0, float("inf"))])
+def test_a_range_is_checked(zoom):
+    with pytest.raises(ValueError, match="two numbers"):
+        ChartChoice(zoom=zoom)
+    with pytest.raises(ValueError, match="true or false"):
+        ChartChoice(log=1)
+
+
+@pytest.mark.parametrize("by", X_AXES)
+def test_a_range_is_drawn_as_large_as_the_whole(tmp_path, by):
+    """An eighth of the run: as many points as there are, and axes that fit them."""
+    seen = snapshot(tmp_path)
+    whole = run_charts(seen, ChartChoice(by=by))
+    ends = tuple(highest_x(whole[0]) * share for share in (0.5, 0.625))
+    for html in run_charts(seen, ChartChoice(by=by, zoom=ends)):
+        left, _, width, height = map(float, svg_of(html).find(".//svg[@class='plot']").get("viewBox").split())
+        assert (left, left + width) == (pytest.approx(ends[0]), pytest.approx(ends[1])) and height > 0
+    loss, accuracy = run_charts(seen, ChartChoice(by=by, zoom=ends))[:2]
+    assert 180 < len(line(loss, "train")) < 200 and "78.41 %" not in accuracy  # 375 steps; the line is out of sight
+
+
+def test_the_loss_alone_has_a_logarithmic_scale(tmp_path):
+    charts = run_charts(snapshot(tmp_path), ChartChoice(log=True))
+    assert ["data-log" in html for html in charts] == [True, False, False, False, False]
+
+
 def test_drawings_are_shared_and_the_oldest_are_forgotten(tmp_path):
     seen, curves = snapshot(tmp_path, points=20), DrawnCurves(run_charts)
     first = curves.of("v1", seen, ChartChoice())

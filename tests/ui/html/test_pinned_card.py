@@ -11,6 +11,7 @@ from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.pinned import PinnedImage
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
+from resnet_demo.ui.html.curves import ChartChoice
 from resnet_demo.ui.html.pinned_card import pinned_html, probability_chart, whole_percent
 
 IMAGE = PinnedImage("a", Image.new("RGB", (32, 32), "teal"))
@@ -161,7 +162,7 @@ def test_a_class_keeps_its_colour_while_the_run_goes_on(run):
 
 @pytest.mark.parametrize("by", ["epoch", "step", "time"])
 def test_the_axis_grows_with_the_run(run, by):
-    early, late = (probability_chart(snapshot(run, started(), *CHANGING[:n]), by) for n in (2, 4))
+    early, late = (probability_chart(snapshot(run, started(), *CHANGING[:n]), ChartChoice(by=by)) for n in (2, 4))
     spans = [
         float(ElementTree.fromstring(c).find(".//svg[@class='plot']").get("viewBox").split()[2]) for c in (early, late)
     ]

@@ -23,7 +23,7 @@ from resnet_demo.ui.tabs.form import FIELDS, TrainForm
 from resnet_demo.ui.tabs.train import TrainTab
 from tests.support.asking import post, run_now
 
-PLAIN = ["newest", 0, "epoch"]  # curves without smoothing, along the epochs
+PLAIN = ["newest", 0, "epoch", False, ""]  # curves without smoothing, along the whole epochs
 CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(6, 12)  # where they stand in the answers
 CHANGING = {
     "start": None,
@@ -222,11 +222,15 @@ def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
                     **place, step=step, train_loss=float(step), train_accuracy=0.5, learning_rate=0.1, images_per_s=9.0
                 )
             )
-        plain, chosen = ask(url, "points", *PLAIN), ask(url, "points", "newest", 0.5, "time")
+        plain, chosen = ask(url, "points", *PLAIN), ask(url, "points", "newest", 0.5, "time", False, "")
         assert "raw" in chosen[0] and "time (s)" in chosen[0] and "raw" not in plain[0] and "epoch" in plain[0]
         for wrong in ([2, "epoch"], [0, "moon"], [None, None]):
-            assert "Smoothing goes from 0 to 0.9" in run_now(url, "points", ["newest", *wrong]).text
-        assert "“Smoothing” must be a number" in run_now(url, "points", ["newest", "a", "epoch"]).text
+            assert "Smoothing goes from 0 to 0.9" in run_now(url, "points", ["newest", *wrong, False, ""]).text
+        part, other = (ask(url, "points", "newest", 0, "step", True, zoom) for zoom in ("step 1 1.5", "epoch 1 1.5"))
+        assert 'viewBox="1 ' in part[0] and 'viewBox="0 ' in other[0] and "data-log" in part[0]
+        for wrong in ("epoch 2", "epoch 2 1", "epoch a b", "epoch nan 3"):
+            assert "two numbers" in run_now(url, "points", ["newest", 0, "epoch", False, wrong]).text
+        assert "“Smoothing” must be a number" in run_now(url, "points", ["newest", "a", "epoch", False, ""]).text
 
 
 def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tiny_config):
