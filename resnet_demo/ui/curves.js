@@ -42,7 +42,8 @@ function modelOf(figure) {
     points: pairs(numbers(line.getAttribute('points'))).map(([x, y]) => [x, valueOf(y)]),
   }));
   const title = figure.querySelector('b').textContent, by = svg.querySelector('.label').textContent;
-  const model = { view: viewOf(figure), figure, svg, plot, xUnit, yUnit, suffix, lines, title, by, up: log ? Math.log10 : Number };
+  const up = log ? Math.log10 : Number, view = viewOf(figure);
+  const model = { view, figure, svg, plot, xUnit, yUnit, suffix, lines, title, by, up };
   models.set(figure, model);
   return model;
 }
@@ -58,11 +59,8 @@ const plotsOf = ({ panel }) => [...panel.querySelectorAll('.chart')]
   .filter((figure) => figure.getClientRects().length && panelOf(figure) === panel).map(modelOf);
 // A legend's button is for its own plot, one of a key for all of the tab; 'A' is for all that has 'A' in its name.
 const keyOf = (button) => `${button.closest('.chart')?.querySelector('b').textContent ?? ''}\n${button.dataset.series}`;
-const isFor = ({ title }, { name }, key) => {
-  const [of, series] = key.split('\n');
-  return of ? of === title && name.split(',')[0] === series : name.split(/[ ,]+/).includes(series);
-};
-const isOff = (model, line) => [...model.view.off].some((key) => isFor(model, line, key));
+const isOff = ({ view, title }, { name }) => [...view.off].map((key) => key.split('\n')).some(([of, series]) =>
+  (of ? of === title && name.split(',')[0] === series : name.split(/[ ,]+/).includes(series)));
 const shown = (model) =>
   model.lines.filter((line) => line.points.length && !line.kind.includes('faint') && !isOff(model, line));
 const buttonsOf = ({ panel }) => [...panel.querySelectorAll('[data-series]')];
@@ -70,8 +68,10 @@ const buttonsOf = ({ panel }) => [...panel.querySelectorAll('[data-series]')];
 function update(view) {
   buttonsOf(view).forEach((button) => button.setAttribute('aria-pressed', !view.off.has(keyOf(button))));
   plotsOf(view).forEach((model) => model.lines.forEach((one) => {
-    const [dots, mark] = ['point', 'mark'].map((what) => model.svg.getElementsByClassName(`${what} ${one.kind}`)[0]);
-    [one.line, dots, mark].forEach((part) => part && (part.style.display = isOff(model, one) ? 'none' : ''));
+    const marks = [...model.svg.getElementsByClassName(`mark ${one.kind}`)], dots = one.line.nextElementSibling;
+    const mark = marks.find((part) => one.name.startsWith(part.textContent));
+    [one.line, dots?.matches('path') && dots, mark].filter(Boolean)
+      .forEach((part) => { part.style.display = isOff(model, one) ? 'none' : ''; });
   }));
   show(view);
 }
@@ -129,10 +129,10 @@ function xUnder(model, { clientX }) {
   return left + (((clientX - box.left) / scale - x) / across) * width;
 }
 
+const figureUnder = ({ target }) => target.closest?.('.chart > svg')?.parentNode;
 let pointed = null, drag = null; // the view whose cross-hair follows the pointer; where a range begins
 function onPointer(event) {
-  const figure = event.target.closest?.('.chart > svg')?.parentNode, model = figure && modelOf(figure);
-  const isMouse = event.pointerType === 'mouse';
+  const figure = figureUnder(event), model = figure && modelOf(figure), isMouse = event.pointerType === 'mouse';
   if (model) pointAt(model, xUnder(model, event));
   if (pointed && pointed !== model?.view && (isMouse || event.type === 'pointerdown')) clear(pointed);
   if (model || isMouse) pointed = model?.view ?? null;
@@ -148,10 +148,10 @@ function onPointer(event) {
 }
 
 // The server draws the range, for it has the points that were thinned; here is only said which.
-function zoom({ figure, by }, low, high) {
-  const tab = figure.closest('#runs-curves') ? 'runs' : figure.closest('.replay') ? '' : 'train';
-  const range = low === undefined ? '' : `${by.split(' ')[0]} ${Math.max(0, low)} ${Math.max(0, high)}`;
-  if (tab) trigger('select', { tab, range });
+const tabOf = ({ figure }) => (figure.closest('#runs-curves') && 'runs') || (figure.closest('.run-column') && 'train');
+function zoom(model, low, high) {
+  const range = low === undefined ? '' : `${model.by.split(' ')[0]} ${Math.max(0, low)} ${Math.max(0, high)}`;
+  if (tabOf(model) && !model.figure.closest('.replay')) trigger('select', { tab: tabOf(model), range });
 }
 function zoomBy(model, factor) { // around the cross-hair
   const { left, width } = frameOf(model), at = clamp(model.view.at ?? left + width / 2, left, left + width);
@@ -196,9 +196,9 @@ function openMenu(button) {
   menu.replaceChildren(...[
     document.fullscreenEnabled && (document.fullscreenElement ? ['Usual size', () => document.exitFullscreen()]
       : ['Full size', () => model.figure.requestFullscreen()]),
-    ['Zoom in', () => zoomBy(model, 0.5)],
-    ['Whole range', () => zoom(model)],
-    ['Save as SVG', () => save(model, 'svg', new Blob([drawing(model).outerHTML], { type: 'image/svg+xml' }))],
+    tabOf(model) && ['Zoom in', () => zoomBy(model, 0.5)],
+    tabOf(model) && ['Whole range', () => zoom(model)],
+    ['Save as SVG', () => save(model, 'svg', new Blob([drawing(model)], { type: 'image/svg+xml' }))],
     ['Save as PNG', () => savePng(model)],
     ['Save as CSV', () => save(model, 'csv', new Blob([table(model)], { type: 'text/csv' }))],
   ].filter(Boolean).map(([text, act]) => Object.assign(make('button', '', text), {
@@ -218,13 +218,13 @@ function save({ view, title }, kind, blob) {
 }
 
 function savePng(model) {
-  const image = new Image(), text = new XMLSerializer().serializeToString(drawing(model));
+  const image = new Image();
   image.onload = () => {
     const canvas = Object.assign(make('canvas', ''), { width: 3 * image.width, height: 3 * image.height });
     canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
     canvas.toBlob((blob) => save(model, 'png', blob));
   };
-  image.src = `data:image/svg+xml,${encodeURIComponent(text)}`;
+  image.src = `data:image/svg+xml,${encodeURIComponent(drawing(model))}`;
 }
 
 function table(model) { // what is drawn; a text that a spreadsheet would run as a formula gets an apostrophe
@@ -245,7 +245,8 @@ function drawing(model) { // an SVG that stands by itself: no CSS, units of its 
     STYLES.forEach((name) => to.setAttribute(name, style.getPropertyValue(name)));
     const at = ([x, y]) => [((x - left) / width) * across, ((y - top) / height) * down].map((n) => n.toFixed(2)).join();
     if (part.matches('polyline')) to.setAttribute('points', pairs(flat).map(at).join(' '));
-    if (part.matches('path')) to.setAttribute('d', flat.map((_, j) => (j % 3 ? '' : `M${at(flat.slice(j))}h0`)).join(''));
+    const dots = () => flat.map((_, j) => (j % 3 ? '' : `M${at(flat.slice(j))}h0`)).join('');
+    if (part.matches('path')) to.setAttribute('d', dots());
   });
   ['viewBox', 'preserveAspectRatio'].forEach((name) => plot.removeAttribute(name));
   const text = getComputedStyle(svg), font = { 'font-family': text.fontFamily, 'font-size': 14 };
@@ -253,8 +254,8 @@ function drawing(model) { // an SVG that stands by itself: no CSS, units of its 
     (figure.contains(one) || (!one.closest('.chart') && !figure.querySelector('[data-series]'))));
   legend.forEach((button, i) => {
     const { borderTopColor, borderTopStyle, backgroundColor } = getComputedStyle(button.querySelector('i, b'));
-    const [line, fill] = button.querySelector('i') ? [borderTopStyle === 'dashed' ? '╌╌ ' : '── ', borderTopColor]
-      : ['', backgroundColor];
+    const isLine = button.querySelector('i'), fill = isLine ? borderTopColor : backgroundColor;
+    const line = isLine ? { dashed: '╌╌ ' }[borderTopStyle] ?? '── ' : '';
     draw(copy, 'text', { ...font, fill, x: 10, y: 20 * (i + 1 - legend.length) - 8 }, line + button.textContent);
   });
   const above = 30 + 20 * legend.length;
@@ -263,17 +264,14 @@ function drawing(model) { // an SVG that stands by itself: no CSS, units of its 
   copy.prepend(draw(copy, 'rect', { y: -above, width: whole, height: high + above, fill }));
   const size = { xmlns: SVG, viewBox: `0 ${-above} ${whole} ${high + above}`, width: whole, height: high + above };
   Object.entries(size).forEach(([name, value]) => copy.setAttribute(name, value));
-  return copy;
+  return new XMLSerializer().serializeToString(copy);
 }
 
 // --- what the document hears ----------------------------------------------------------------------------------------
 
 ['pointermove', 'pointerdown', 'pointerup'].forEach((type) => document.addEventListener(type, onPointer));
 document.addEventListener('keydown', onKey);
-document.addEventListener('dblclick', ({ target }) => {
-  const figure = target.closest?.('.chart > svg')?.parentNode;
-  if (figure) zoom(modelOf(figure));
-});
+document.addEventListener('dblclick', (event) => figureUnder(event) && zoom(modelOf(figureUnder(event))));
 document.addEventListener('focusout', ({ target }) => target.matches?.('.chart > svg') && clear(viewOf(target)));
 document.addEventListener('click', ({ target }) => {
   const button = target.closest?.('[data-series], .chart-more'), view = button && viewOf(button);

@@ -45,3 +45,23 @@ def test_callers_without_a_session_are_forgotten(store, tmp_path, monkeypatch):
         assert len(app.state_holder.session_data) == 3
     finally:
         page.close(verbose=False)
+
+
+def test_a_range_is_for_a_tab_that_has_plots(serve):
+    with serve() as (url, _):
+
+        def zoom(sent):
+            answer = httpx.post(f"{url}gradio_api/run/zoom", json={"data": [], "event_data": sent}, timeout=30)
+            return answer.json()
+
+        assert zoom({"tab": "train", "range": "epoch 1 2"})["data"][0] == "epoch 1 2"
+        assert zoom({"tab": "runs", "range": ""})["data"][1] == ""
+        for odd in (
+            None,
+            {},
+            [],
+            {"tab": "x", "range": ""},
+            {"tab": "train", "range": 5},
+            {"tab": "runs", "range": "x" * 101},
+        ):
+            assert zoom(odd)["error"] == "There is no such range.", odd
