@@ -20,7 +20,8 @@ from resnet_demo.ui.html.changes import changes_text
 CURVES_HINT = (
     "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
     "while the weights move, on shifted and mirrored images and with label smoothing; test on images never trained "
-    "on, with averaged weights. So test may well look better."
+    "on, with averaged weights. So test may well look better.\n\n"
+    "Point at a curve to read it, or use the arrow keys. Drag to zoom in, double-click to zoom out."
 )
 
 MORE_CURVES_HINT = (

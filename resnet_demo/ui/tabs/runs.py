@@ -103,7 +103,7 @@ class RunsTab:
             self.smoothing = gr.Slider(
                 0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing", min_width=220, buttons=[]
             )
-            self.log_loss = gr.Checkbox(False, label="Logarithmic loss", scale=0, min_width=170)
+            self.log_loss = gr.Checkbox(False, label="Logarithmic loss", elem_classes="curves-log")
         self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
         with gr.Row():
             with gr.Column(scale=7, min_width=320):

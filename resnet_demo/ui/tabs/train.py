@@ -125,9 +125,9 @@ class TrainTab:
         gr.Markdown(present.CURVES_HINT, elem_classes="hint")
         with gr.Accordion("More curves, smoothing, steps or time", open=False):
             with gr.Row():
-                self.axis = gr.Radio(X_AXES, value="epoch", label="X axis", elem_id="curves-axis")
-                self.smoothing = gr.Slider(0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing")
-                self.log_loss = gr.Checkbox(False, label="Logarithmic loss", scale=0, min_width=170)
+                self.axis = gr.Radio(X_AXES, value="epoch", label="X axis", scale=5, elem_id="curves-axis")
+                self.smoothing = gr.Slider(0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing", scale=4)
+                self.log_loss = gr.Checkbox(False, label="Logarithmic loss", elem_classes="curves-log")
             self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
             with gr.Row():
                 with gr.Column(min_width=300):
