@@ -23,6 +23,7 @@ function stroke(canvas, to) {
 const send = (canvas) => canvas.toBlob(async (blob) => {
   const {path} = await upload(new File([blob], 'drawing.png', {type: 'image/png'}));
   trigger('click', {path});
+  document.getElementById('classify-answer')?.scrollIntoView({block: 'nearest'});
 });
 
 element.addEventListener('pointerdown', (event) => {

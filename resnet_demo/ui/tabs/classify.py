@@ -75,8 +75,8 @@ class ClassifyTab:
                     placeholder="Drop an image here\n- or -\nClick to choose one",
                     elem_id="classify-image",
                 )
-                self.examples = ExamplesPanel(lambda chosen: self._info(self._checkpoints(), chosen))
                 self.drawing = DrawingPad(lambda chosen: self._info(self._checkpoints(), chosen))
+                self.examples = ExamplesPanel(lambda chosen: self._info(self._checkpoints(), chosen))
                 self.trim = gr.Checkbox(
                     True,
                     label="Trim a uniform border",

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
+from resnet_demo.data.drawing import as_digit
 from resnet_demo.data.examples import DIGITS_SOURCE
 from resnet_demo.data.headers import ImageError
 from resnet_demo.models.checkpoint_info import ModelInfo
@@ -15,7 +17,8 @@ from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, sent_with
 
 _SCRIPT = (Path(__file__).parents[1] / "drawing_pad.js").read_text(encoding="utf-8")
 PAD = (
-    '<div class="drawing-pad"><p>Or draw a digit</p><canvas width="280" height="280" role="img" '
+    '<div class="drawing-pad"><p>Draw a digit. It is reduced to 8 × 8 places, as the digits were that the network '
+    'learned.</p><canvas width="280" height="280" role="img" '
     'aria-label="Draw a digit here with the mouse or a finger">The digits above can be chosen by keyboard.</canvas>'
     '<button type="button" data-clear>Clear the drawing</button></div>'
 )
@@ -44,25 +47,25 @@ class DrawingPad:
         """`changes` happen where another checkpoint may answer."""
         self._kept_in = image.GRADIO_CACHE
         gr.on(changes, self.show, [chosen], self.pad, api_name="show_drawing_pad", **POLL_EVENT, **RAW_INPUTS)
-        gr.on(
-            [self.pad.click, self.paste.click],
-            self.take,
-            None,
-            image,
-            api_name="take_image",
-            **POLL_EVENT,
-            **RAW_INPUTS,
-        )
+        self.pad.click(self.read, None, image, api_name="take_drawing", **POLL_EVENT, **RAW_INPUTS)
+        self.paste.click(self.take, None, image, api_name="take_pasted", **POLL_EVENT, **RAW_INPUTS)
 
     def show(self, chosen: Any) -> str:
         info = self.info_of(chosen)
         return PAD if info and info.data == DIGITS_SOURCE else ""
 
+    def read(self, event: gr.EventData) -> Image.Image:
+        """The drawing that the script has uploaded, made as the digits are that are learned."""
+        return as_digit(self._uploaded(event))
+
     def take(self, event: gr.EventData) -> str:
-        """Where the image lies that the script has uploaded; a raw request may name any file."""
-        upload = sent_with(event)
+        """Where the image lies that the script has uploaded."""
+        self._uploaded(event)
+        return sent_with(event)["path"]
+
+    def _uploaded(self, event: gr.EventData) -> Image.Image:
+        """A raw request may name any file."""
         try:
-            uploaded_image(upload, self._kept_in)
+            return uploaded_image(sent_with(event), self._kept_in, trim=False).image
         except ImageError as error:
             raise gr.Error(str(error), title="No image", print_exception=False) from error
-        return upload["path"]

@@ -18,6 +18,7 @@ element.addEventListener('click', (event) => {
   if (!next) return;
   trigger('click', {next});
   if (next === 'photos') document.querySelector('#start').scrollIntoView({block: 'center'});
+  else setTimeout(() => document.querySelector('#drawing-pad')?.scrollIntoView({block: 'center'}), 1000);
 });
 """
 

@@ -37,6 +37,8 @@ def test_a_drawing_is_taken_and_nothing_else(pad, tmp_path):
         Image.new("L", (280, 280)).save(path)
     broken.write_bytes(drawn.read_bytes()[:40])
     assert pad.take(sent({"path": str(drawn)})) == str(drawn)
+    assert pad.read(sent({"path": str(drawn)})).size == (256, 256)
     for data in ({"path": str(foreign)}, {"path": str(broken)}, {"path": 7}, {}, None, [str(drawn)]):
-        with pytest.raises(gr.Error):
-            pad.take(sent(data))
+        for take in (pad.take, pad.read):
+            with pytest.raises(gr.Error):
+                take(sent(data))
