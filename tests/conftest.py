@@ -1,5 +1,6 @@
 """What many tests stand on: a small network on small data, so that a run takes seconds."""
 
+import gc
 import os
 from dataclasses import replace
 
@@ -50,6 +51,14 @@ def pytest_sessionfinish(session):
 
 
 _SKIPPED: list[str] = []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left_in_memory():
+    """Networks and optimizers lie in reference cycles, and Python, which counts objects and not bytes, would keep
+    gigabytes of them until it looks."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
