@@ -35,11 +35,12 @@ class Discarding:
         )
 
     def ask(self, run_id: str, request: gr.Request) -> list:
+        """`run_id` is what the page's script says; a raw request may say anything."""
         self.backend.access.require_owner(request)
-        question = (
-            f"Delete the run of {escape(started(run_id))}? It ends without saving, and all its files are deleted."
-        )
-        return [run_id, gr.Column(visible=bool(run_id)), question]
+        self.backend.act(lambda: self.backend.store.get(run_id))
+        name = escape(started(run_id))
+        question = f"Delete the run of {name}? It ends without saving, and all its files are deleted."
+        return [run_id, gr.Column(visible=True), question]
 
     def withdraw(self) -> list:
         return ["", gr.Column(visible=False)]
