@@ -101,6 +101,6 @@ PRESETS = {
     "tour": Preset(
         "Tour: handwritten digits",
         "Handwritten digits: everything moves, nothing is downloaded.",
-        {"data": "digits", "batch_size": 64, "ema_decay": 0.95, "log_every_steps": 2},
+        {"data": "digits", "batch_size": 64, "ema_decay": 0.95, "log_every_steps": 2, "measure_blocks_every": 10},
     ),
 }

@@ -43,7 +43,7 @@ function show(share) {
 
 function showExamples(tiles, right, predictions) {
   tiles.forEach((tile) => {
-    const [name, share] = predictions[tile.dataset.shows] || ['not asked yet', null];
+    const [name, share] = predictions[tile.dataset.shows] || ['–', null];
     tile.className = share === null ? '' : name === tile.dataset.shows ? 'right' : 'wrong';
     tile.lastChild.firstChild.textContent = `${name} `;
     tile.lastChild.lastChild.textContent = share === null ? '' : percent(share);

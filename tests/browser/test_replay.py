@@ -49,7 +49,7 @@ def test_it_begins_at_the_beginning_and_comes_to_the_end(playing):
     page = playing(3)
     page.wait_for_function("document.querySelector('[data-right]').innerText === '0'")
     begun = page.evaluate(STATE)
-    assert begun["shown"][0] == "not asked yet" and begun["curve"] < page.end["curve"] and begun["button"] == "Pause"
+    assert begun["shown"][0] == "–" and begun["curve"] < page.end["curve"] and begun["button"] == "Pause"
     page.wait_for_function("document.querySelector('[data-right]').innerText === '10'")
     page.wait_for_function("document.querySelector('[data-epoch]').innerText === '4'")
     page.wait_for_function("document.querySelector('.replay-pinned li i').style.getPropertyValue('--share') === '1'")

@@ -109,7 +109,7 @@ def _removal_note(removal: BlockRemoval) -> str:
     return (
         "The grey bar that hangs below a block, and its number, is what the accuracy loses without it, in percentage "
         f"points: with all blocks {percent(removal.accuracy)} of {removal.images:,} test images are right. Look for "
-        "long ones: those blocks the network needs, the others it could spare."
+        "long ones: those blocks the network needs more than the others. The longest is as long in every network."
     )
 
 

@@ -35,7 +35,7 @@ RATIO = Measure(
 )
 RESPONSE = Measure(
     "Deviation of F(x)",
-    "the paper's figure 7. Look for small values deep in a residual network.",
+    "the paper's figure 7: small values mean that a block changes little of what it is given.",
     lambda m: m.response_stds,
     ORANGE,
 )

@@ -114,7 +114,7 @@ class RunsTab:
     # --- wiring -----------------------------------------------------------------------------------------------
 
     @property
-    def looks(self) -> list[gr.components.Component]:
+    def looks(self) -> list[Any]:
         """How the curves are wanted, as `chart_choice` takes it."""
         return [self.smoothing, self.by, self.log_loss, self.zoom]
 

@@ -150,7 +150,7 @@ class TrainTab:
         return [self.loss, self.accuracy, self.learning_rate, self.speed, self.gradient, self.pinned.chart, self.blocks]
 
     @property
-    def looks(self) -> list[gr.components.Component]:
+    def looks(self) -> list[Any]:
         """How the curves are wanted, as `chart_choice` takes it."""
         return [self.smoothing, self.axis, self.log_loss, self.zoom]
 
