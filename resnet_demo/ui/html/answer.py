@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from resnet_demo.data.known import data_label
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.text import accuracy_text, calibration_text, checkpoint_text
 from resnet_demo.text import percent
@@ -18,7 +19,7 @@ NO_CHECKPOINT = "There is no trained checkpoint yet, so there is nothing to ask.
 
 def choice_label(name: str, info: ModelInfo) -> str:
     """One line of the list of runs."""
-    return _unbroken(f"{name} · {accuracy_text(info)}")
+    return _unbroken(f"{name} · {info.arch} on {data_label(info.data)}, {accuracy_text(info)}")
 
 
 def one_line(info: ModelInfo) -> str:

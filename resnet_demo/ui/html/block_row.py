@@ -31,8 +31,9 @@ HINT = (
 )
 LOOK_FOR = (
     'The <span class="arch-orange">orange bar</span> is ‖F(x)‖ / ‖shortcut(x)‖ for this image: how much the block adds '
-    "beside what goes round it. The grey line is the same in a network of this shape with random weights. Look for low "
-    "bars: such a block nearly hands on what it is given. Then try it: does the answer need the low ones least?"
+    "beside what goes round it. The grey line is the same in a network of this shape with random weights; a run may "
+    "start far below it, for the setting “Zero-init residual” lets each branch begin with nothing. Look for low bars: "
+    "such a block nearly hands on what it is given. Then try it: does the answer need the low ones least?"
 )
 LOOK_FOR_PLAIN = (
     "A plain block has no shortcut, so there is nothing to compare F(x) with. Switch any one off: nothing gets "

@@ -54,7 +54,9 @@ PAIR_INTRO = """
 branch</span> and the <span class="arch-blue">shortcut</span>, which must end in the same shape to be added.
 A <b>convolution</b> slides small learned filters over the map; <b>batch norm</b> keeps its numbers in a
 steady range; <b>ReLU</b> sets negative numbers to zero. A 1×1 convolution on the shortcut is called a
-<b>projection</b>, written W<sub>s</sub>. A <b>plain</b> block has no shortcut: <b>x</b> takes one way. Shapes are
+<b>projection</b>, written W<sub>s</sub>. What leaves a Conv Block has
+another shape than what came in, so the same one cannot follow it; Identity Blocks can, as often as one likes. A
+<b>plain</b> block has no shortcut: <b>x</b> takes one way. Shapes are
 channels × height × width.</p>
 """
 

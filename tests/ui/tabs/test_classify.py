@@ -159,7 +159,7 @@ def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(clien
     make_run(store, "20260202-b", replace(INFO, accuracy=None, classes=("x", "y")))
     seen, _, choices, known, answer = client.predict("", "gone", None, api_name="/refresh_classify")
     assert [value for _, value in choices["choices"]] == [NEWEST, "20260202-b", "20260101-a"]
-    assert choices["choices"][1][0] == "20260202-b · test accuracy not yet measured"
+    assert choices["choices"][1][0] == "20260202-b · resnet18 on animals, test accuracy not yet measured"
     assert choices["value"] == NEWEST
     assert "these 4 classes" in known and "Show it an image" in answer  # of the one whose accuracy is measured
     page = client.predict(seen, NEWEST, None, api_name="/refresh_classify")
