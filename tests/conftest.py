@@ -71,7 +71,15 @@ def workers_obey_at_once(monkeypatch):
 def tiny_config() -> TrainConfig:
     """ResNet-18 on 160 digits: 16 held out, 9 steps of 16 an epoch, two epochs."""
     return preset_config(
-        "tour", arch="resnet18", epochs=2, batch_size=16, train_images=160, test_images=40, log_every_steps=4, threads=2
+        "tour",
+        arch="resnet18",
+        epochs=2,
+        batch_size=16,
+        train_images=160,
+        test_images=40,
+        log_every_steps=4,
+        measure_blocks_every=100,
+        threads=2,
     )
 
 
