@@ -4,7 +4,8 @@
 
 The app runs over a folder of its own. The tour is trained with a drawn digit pinned to it, a second short run stands
 beside it to be compared with. `--every` takes each tab at both widths, in both themes, for people to look at before
-they call a change of the page done; without it the four images that the README and the docs show.
+they call a change of the page done; without it the images that the README and the docs show, of which one is what a
+first visit sees.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.running import running_app
+from resnet_demo.data.drawing import as_digit
 from resnet_demo.data.sources import drain
 from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.runs.pinned import pin
@@ -43,9 +45,11 @@ def main() -> None:
         seven().save(drawn)
         runs = Path(folder) / "runs"
         train_runs(runs)
-        with running_app(runs) as (url, _), sync_playwright() as playwright:
+        with running_app(runs) as (url, _), running_app(Path(folder) / "none") as (new, _), sync_playwright() as driver:
             path = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+            browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+            if not options.every:
+                take_first_visit(browser, new, options.output / "landing.png")
             for name, page in opened(browser, url, options.every):
                 for tab in TABS:
                     show(page, tab, drawn)
@@ -54,6 +58,18 @@ def main() -> None:
                     make_smaller(target)
                     print(target)
             browser.close()
+
+
+def take_first_visit(browser: Browser, url: str, target: Path) -> None:
+    """The recording, in the middle of its course."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(url)
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    page.wait_for_function("document.querySelector('[data-epoch]')?.textContent === '8'")
+    page.screenshot(path=target)
+    make_smaller(target)
+    print(target)
+    page.close()
 
 
 def opened(browser: Browser, url: str, every: bool) -> Iterator[tuple[str, Page]]:
@@ -65,7 +81,7 @@ def opened(browser: Browser, url: str, every: bool) -> Iterator[tuple[str, Page]
             )
             page = context.new_page()
             page.goto(url)
-            page.wait_for_selector("#tour")
+            page.wait_for_selector("#plan:has-text('Trains on')")
             yield f"{width}-{theme}", page
             context.close()
 
@@ -96,10 +112,10 @@ def train(store: RunStore, config: TrainConfig, name: str) -> None:
 
 
 def seven() -> Image.Image:
-    """A drawn 7: dark strokes on a light ground, as a person would draw it."""
-    image = Image.new("RGB", (128, 128), "white")
-    ImageDraw.Draw(image).line([(28, 30), (98, 30), (54, 106)], fill="black", width=12, joint="curve")
-    return image
+    """A 7 as somebody draws it in Classify."""
+    image = Image.new("RGB", (128, 128))
+    ImageDraw.Draw(image).line([(28, 30), (98, 30), (54, 106)], fill="white", width=12, joint="curve")
+    return as_digit(image)
 
 
 def make_smaller(path: Path) -> None:
