@@ -20,5 +20,8 @@ def test_the_tour_explains_itself_and_leads_on(app, open_page):
         page.wait_for_selector("#drawing-pad canvas", state="visible")
 
         page.get_by_role("tab", name="Train").click()
-        page.click("[data-next=photos]")
-        wait_for(lambda: page.wait_for_timeout(100) or "CIFAR-10" in page.input_value("#setting-data input"), "photos")
+        page.click("[data-next=images]")
+        wait_for(
+            lambda: page.wait_for_timeout(100) or "CIFAR-10" in page.input_value("#setting-data input"),
+            "CIFAR-10 in the form",
+        )

@@ -28,9 +28,9 @@ def next_html(snapshot: Snapshot | None, owner: bool) -> str:
     """What to do after the tour; '' for other runs, and before its end."""
     if snapshot is None or snapshot.config.preset != "tour" or snapshot.status != "finished" or snapshot.run.is_shipped:
         return ""
-    accuracy, photos = snapshot.view.test_accuracy, '<button data-next="photos">Train on photographs</button>'
+    accuracy, images = snapshot.view.test_accuracy, '<button data-next="images">Train on photographs</button>'
     known = "" if accuracy is None else f", and names {percent(accuracy)} of those right that it had never seen"
     return (
         f'<div class="tour-next"><p>It has learned the ten digits{known}. What would it make of yours?</p>'
-        f'<button data-next="ask">Draw a digit</button>{photos if owner else ""}</div>'
+        f'<button data-next="ask">Draw a digit</button>{images if owner else ""}</div>'
     )

@@ -17,7 +17,7 @@ element.addEventListener('click', (event) => {
   const next = event.target.closest('[data-next]')?.dataset.next;
   if (!next) return;
   trigger('click', {next});
-  if (next === 'photos') document.querySelector('#start').scrollIntoView({block: 'center'});
+  if (next === 'images') document.querySelector('#start').scrollIntoView({block: 'center'});
   else setTimeout(() => document.querySelector('#drawing-pad')?.scrollIntoView({block: 'center'}), 1000);
 });
 """
@@ -49,6 +49,6 @@ class Tour:
 
     def go_on(self, event: gr.EventData) -> list:
         """To the form for photographs, or to Classify; a raw request may send anything."""
-        if sent_with(event).get("next") == "photos":
+        if sent_with(event).get("next") == "images":
             return [gr.skip(), *self.form.show(preset_config("fast", data=self.backend.sources[0]))]
         return [gr.Tabs(selected="classify"), *[gr.skip()] * len(self.form.shown)]

@@ -38,7 +38,7 @@ def test_it_speaks_of_the_tour_alone_and_while_it_trains():
 
 def test_its_end_leads_on():
     assert "99.0" in next_html(tour("finished", 100), owner=True)
-    assert "photos" in next_html(tour("finished", 100), owner=True)
-    assert "photos" not in next_html(tour("finished", 100), owner=False)
+    assert 'data-next="images"' in next_html(tour("finished", 100), owner=True)
+    assert 'data-next="images"' not in next_html(tour("finished", 100), owner=False)
     for other in (None, tour(), tour("stopped", 50), tour("finished", 100, preset="fast")):
         assert next_html(other, owner=True) == ""
