@@ -2,7 +2,6 @@
 left by Back. The page's script writes and reads the address; what it reads is checked here: anybody can write one."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,7 +11,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.present import run_choices
 from resnet_demo.ui.tabs.architecture import FIRST as FIRST_NETWORK
 from resnet_demo.ui.tabs.architecture import FIRST_SIZE, ArchitectureTab, draw_named
-from resnet_demo.ui.wiring import ACTION_EVENT, sent_with
+from resnet_demo.ui.wiring import ACTION_EVENT, script, sent_with
 
 FIRST = {
     "tab": "train",
@@ -23,7 +22,7 @@ FIRST = {
     "shortcut": FIRST_NETWORK.shortcut,
     "size": str(FIRST_SIZE),
 }
-_SCRIPT = (Path(__file__).parent / "address.js").read_text(encoding="utf-8").replace("FIRST_VALUES", json.dumps(FIRST))
+_SCRIPT = script("address.js").replace("FIRST_VALUES", json.dumps(FIRST))
 _TELL = "({}) => {{ window.dispatchEvent(new CustomEvent('address', {{detail: {}}})); }}"
 
 

@@ -15,7 +15,7 @@ from resnet_demo.ui.tabs.evaluate import EvaluateTab
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, script, sent_with
 
 POLL_INTERVAL_S = 2.0
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
@@ -29,7 +29,6 @@ HEADER = (
     '<button data-tab="architecture">look inside</button> to see why its blocks look as they do, or '
     '<button data-tab="classify">ask it</button> about an image.</p></header>'
 )
-CURVES = (Path(__file__).parent / "curves.js").read_text(encoding="utf-8")
 LEAD = """
 element.addEventListener('click', (event) => {
   const tab = event.target.closest('[data-tab]')?.dataset.tab;
@@ -52,7 +51,7 @@ def build_app(backend: Backend) -> gr.Blocks:
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         header = gr.HTML(HEADER, js_on_load=LEAD)
-        curves = gr.HTML(visible="hidden", js_on_load=CURVES)
+        curves = gr.HTML(visible="hidden", js_on_load=script("curves.js"))
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
                 train = TrainTab(backend)

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -46,6 +47,11 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return math.nan
+
+
+def script(name: str) -> str:
+    """A script of the page, by the name of its file beside this one."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def sent_with(event: gr.EventData) -> dict[str, Any]:

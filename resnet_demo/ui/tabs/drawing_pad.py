@@ -2,7 +2,6 @@
 knows digits, and what is pasted by Ctrl+V. Both go where a dropped image goes."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,9 +12,8 @@ from resnet_demo.data.examples import DIGITS_SOURCE
 from resnet_demo.data.headers import ImageError
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, script, sent_with
 
-_SCRIPT = (Path(__file__).parents[1] / "drawing_pad.js").read_text(encoding="utf-8")
 PAD = (
     '<div class="drawing-pad"><p>Draw a digit. It is reduced to 8 × 8 places, as the digits were that the network '
     'learned.</p><canvas width="280" height="280" role="img" '
@@ -40,7 +38,7 @@ class DrawingPad:
 
     def __init__(self, info_of: Callable[[Any], ModelInfo | None]) -> None:
         self.info_of = info_of
-        self.pad = gr.HTML("", elem_id="drawing-pad", elem_classes="classify-html", js_on_load=_SCRIPT)
+        self.pad = gr.HTML("", elem_id="drawing-pad", elem_classes="classify-html", js_on_load=script("drawing_pad.js"))
         self.paste = gr.HTML(visible="hidden", js_on_load=PASTE)
 
     def wire(self, chosen: gr.Dropdown, image: gr.Image, changes: list) -> None:

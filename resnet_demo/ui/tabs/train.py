@@ -22,7 +22,15 @@ from resnet_demo.ui.tabs.discarding import Discarding
 from resnet_demo.ui.tabs.form import START_CHOICES, TrainForm
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT, Tour
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, chart_choice, import_torch
+from resnet_demo.ui.wiring import (
+    ACTION_EVENT,
+    POLL_EVENT,
+    RAW_INPUTS,
+    RAW_INPUTS_OUTPUTS,
+    chart_choice,
+    import_torch,
+    script,
+)
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
@@ -38,7 +46,6 @@ _RUN_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 
 _ANNOUNCED_S = 20  # long enough for who comes back from another tab of the page
 _TO_THE_RUN = """() => document.querySelector("#status").scrollIntoView({
     block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" })"""
-_REPLAY = (Path(__file__).parents[1] / "replay.js").read_text(encoding="utf-8")
 _SET_TITLE = """html => {
     const card = new DOMParser().parseFromString(html, "text/html").querySelector("[data-title]");
     if (card) document.title = card.dataset.title;
@@ -92,7 +99,7 @@ class TrainTab:
             filterable=False,
             elem_id="run-shown",
         )
-        self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=_REPLAY)
+        self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=script("replay.js"))
         self.status = gr.HTML(present.status_html(None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
