@@ -60,7 +60,7 @@ class ClassifyTab:
 
     def _build(self) -> None:
         checkpoints = self._checkpoints()
-        info = self._info(checkpoints, NEWEST)
+        info = self._info(NEWEST)
         self.seen = gr.Textbox("", visible="hidden")
         self.first = gr.Textbox("", visible="hidden")  # changes when the first checkpoint has come
         with gr.Row(elem_classes="classify-row"):  # three parts, placed by the style sheet
@@ -75,8 +75,8 @@ class ClassifyTab:
                     placeholder="Drop an image here\n- or -\nClick to choose one",
                     elem_id="classify-image",
                 )
-                self.drawing = DrawingPad(lambda chosen: self._info(self._checkpoints(), chosen))
-                self.examples = ExamplesPanel(lambda chosen: self._info(self._checkpoints(), chosen))
+                self.drawing = DrawingPad(self._info)
+                self.examples = ExamplesPanel(self._info)
                 self.trim = gr.Checkbox(
                     True,
                     label="Trim a uniform border",
@@ -152,11 +152,11 @@ class ClassifyTab:
         if version == seen:
             return gr.skip()
         kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
-        info = self._info(checkpoints, kept)
+        info = self._info(kept)
         return [
             version,
             version if seen == checksum({}) else gr.skip(),
-            gr.Dropdown(choices=_choices(checkpoints, self._info(checkpoints, NEWEST)), value=kept),
+            gr.Dropdown(choices=_choices(checkpoints, self._info(NEWEST)), value=kept),
             answer.known_html(info),
             answer.empty_html(info) if image is None else gr.skip(),
             gr.Button(visible=info is not None),
@@ -164,31 +164,31 @@ class ClassifyTab:
 
     def show_known(self, chosen: str) -> str:
         """The classes of the chosen checkpoint."""
-        return answer.known_html(self._info(self._checkpoints(), chosen))
+        return answer.known_html(self._info(chosen))
 
     def _checkpoints(self) -> dict[str, Checkpoint]:
         """Every run that has a checkpoint, newest run first; only headers are read."""
         return {run.id: Checkpoint(_name(run), info) for run in self.store.all_runs() if (info := run.model_info())}
 
-    def _info(self, checkpoints: dict[str, Checkpoint], chosen: Any) -> ModelInfo | None:
+    def _info(self, chosen: Any) -> ModelInfo | None:
         """What the chosen checkpoint says of itself; None where there is none."""
-        if chosen == NEWEST and checkpoints:
-            newest = self.store.latest_model()
-            return newest.model_info() if newest else None
-        saved = checkpoints.get(chosen) if isinstance(chosen, str) else None
-        return saved.info if saved else None
+        try:
+            run = self.store.latest_model() if chosen == NEWEST else self.store.get(chosen)
+        except RunError:
+            return None
+        return run.model_info() if run else None
 
     # --- answers ----------------------------------------------------------------------------------------------
 
     def show_answer(self, image: Any, chosen: Any, trim: Any = True) -> str:
         """The card beside the image; what goes wrong is said in it."""
         if image is None:
-            return answer.empty_html(self._info(self._checkpoints(), chosen))
+            return answer.empty_html(self._info(chosen))
         try:
             prediction = self._ask(image, chosen, trim)
             return answer.answer_html(prediction, _name(self.store.get(prediction.run_id or "")))
         except UserError as error:
-            return answer.problem_html(str(error), self._info(self._checkpoints(), chosen))
+            return answer.problem_html(str(error), self._info(chosen))
 
     def classify(self, image: Any, run: Any = NEWEST, trim: Any = True) -> dict[str, Any]:
         """The public endpoint: every class with its probability, and the checkpoint that answered."""
