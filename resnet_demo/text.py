@@ -1,9 +1,12 @@
-"""Numbers in words and names that can be shown, for the page and for a terminal. Imports nothing of the project."""
+"""Numbers in words and names that can be shown, for the page and for a terminal. Of the project it imports the
+language alone."""
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 from unicodedata import combining, east_asian_width, normalize
+
+from resnet_demo.language import ENGLISH, current_language, t
 
 
 def percent(share: float | None) -> str:
@@ -28,19 +31,23 @@ def duration(seconds: float | None) -> str:
     whole = max(0, round(seconds))
     hours, minutes = whole // 3600, whole % 3600 // 60
     if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {whole % 60:02} s" if minutes else f"{whole} s"
+        return t("{hours} h {minutes} min", hours=hours, minutes=f"{minutes:02}")
+    if minutes:
+        return t("{minutes} min {seconds} s", minutes=minutes, seconds=f"{whole % 60:02}")
+    return t("{seconds} s", seconds=whole)
 
 
 def rate(images_per_s: float | None) -> str:
     """172.6 -> '173 images/s'."""
     if images_per_s is None:
         return "–"
-    return f"{images_per_s:.3g} images/s" if images_per_s < 100 else f"{images_per_s:,.0f} images/s"
+    return t("{rate} images/s", rate=f"{images_per_s:.3g}" if images_per_s < 100 else f"{images_per_s:,.0f}")
 
 
 def plural(count: int, noun: str) -> str:
-    """'1 step', '1,400 steps'."""
+    """'1 step', '1,400 steps'. Chinese knows no plural, but a measure word, which stands in the table with the noun."""
+    if current_language() != ENGLISH:
+        return f"{count:,} {t(noun)}"
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 

@@ -1,9 +1,11 @@
 """The page: a header, the tabs, and the poll that asks every two seconds whether anything is new."""
 
+from html import escape
 from pathlib import Path
 
 import gradio as gr
 
+from resnet_demo.language import HTML_LANGUAGES, LANGUAGES, current_language, t
 from resnet_demo.ui.address import Address
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
@@ -15,7 +17,7 @@ from resnet_demo.ui.tabs.evaluate import EvaluateTab
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, script, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, html_of, script, sent_with
 
 POLL_INTERVAL_S = 2.0
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
@@ -23,14 +25,16 @@ MAX_WAITING = 64  # calls in the queue; a page whose call is refused says that t
 QUEUE_REST_S = 0.05  # how late a button may be heard
 # gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
 HIDDEN_POLL = "setInterval(() => document.hidden && trigger('tick'), 10000);"
-HEADER = (
-    '<header class="page-head"><h1>ResNet-50, opened</h1><p>A residual network learns to tell images apart. '
-    '<button data-tab="train">Train it</button> and watch it learn, '
-    '<button data-tab="architecture">look inside</button> to see why its blocks look as they do, or '
-    '<button data-tab="classify">ask it</button> about an image.</p></header>'
-)
 LEAD = """
+document.documentElement.lang = element.querySelector('header').lang;
 element.addEventListener('click', (event) => {
+  const language = event.target.closest('[data-language]')?.dataset.language;
+  if (language) {
+    const secure = location.protocol === 'https:' ? '; SameSite=None; Secure; Partitioned' : '; SameSite=Lax';
+    document.cookie = `language=${language}; Max-Age=31536000; Path=${location.pathname}${secure}`;
+    location.reload();
+    return;
+  }
   const tab = event.target.closest('[data-tab]')?.dataset.tab;
   if (!tab) return;
   trigger('click', {tab});
@@ -50,7 +54,7 @@ def build_app(backend: Backend) -> gr.Blocks:
         return [*snapshot.version_of(snapshot.shown(chosen)), snapshot.checkpoints, version_of(snapshot, picked)]
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
-        header = gr.HTML(HEADER, js_on_load=LEAD)
+        header = html_of(header_html, js_on_load=LEAD)
         curves = gr.HTML(visible="hidden", js_on_load=script("curves.js"))
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
@@ -102,11 +106,32 @@ def build_app(backend: Backend) -> gr.Blocks:
     return page
 
 
+def header_html() -> str:
+    """What this page is, in one sentence whose verbs lead to the tabs, and the other languages that it speaks."""
+    tabs = {"train": t("Train it"), "architecture": t("look inside"), "classify": t("ask it")}
+    leads = {tab: f'<button data-tab="{tab}">{escape(verb)}</button>' for tab, verb in tabs.items()}
+    sentence = t(
+        "A residual network learns to tell images apart. {train} and watch it learn, {architecture} to see why its "
+        "blocks look as they do, or {classify} about an image.",
+        **leads,
+    )
+    spoken = current_language()
+    others = "".join(
+        f'<button data-language="{code}" lang="{HTML_LANGUAGES[code]}">{name}</button>'
+        for code, name in LANGUAGES.items()
+        if code != spoken
+    )
+    return (
+        f'<header class="page-head" lang="{HTML_LANGUAGES[spoken]}"><h1>{escape(t("ResNet-50, opened"))}</h1>'
+        f"<p>{sentence}</p><nav>{others}</nav></header>"
+    )
+
+
 def lead(event: gr.EventData) -> gr.Tabs:
     """Open the tab that a word of the header names; a raw request may send anything."""
     tab = sent_with(event).get("tab")
     if tab not in ("train", "architecture", "classify"):
-        raise gr.Error("There is no such tab.", print_exception=False)
+        raise gr.Error(t("There is no such tab."), print_exception=False)
     return gr.Tabs(selected=tab)
 
 
@@ -114,7 +139,7 @@ def zoom(event: gr.EventData) -> list:
     """The range of a tab's plots that is to be drawn, which `chart_choice` reads; a raw request may send anything."""
     tab, wanted = (sent_with(event).get(name) for name in ("tab", "range"))
     if tab not in ("train", "runs") or not isinstance(wanted, str) or len(wanted) > 100:
-        raise gr.Error("There is no such range.", print_exception=False)
+        raise gr.Error(t("There is no such range."), print_exception=False)
     return [wanted, gr.skip()] if tab == "train" else [gr.skip(), wanted]
 
 

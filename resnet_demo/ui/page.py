@@ -7,7 +7,9 @@ from typing import Any
 
 import gradio as gr
 
+from resnet_demo.language import ENGLISH, set_language, t
 from resnet_demo.ui.protection import FAILED, REFUSED, failure_line
+from resnet_demo.ui.translation import language_of, translated
 
 MAX_TEXT = 100_000  # characters; Gradio remembers each session's last value of everything
 MAX_NUMBER = 2**53
@@ -35,34 +37,34 @@ class Page(gr.Blocks):
     _first: Mapping[int, Callable[[], Any]] = MappingProxyType({})
 
     def send_at_first(self, component: gr.components.Component, value: Callable[[], Any]) -> None:
-        """Let `component` have a value of the moment when a page is opened, not of the app's start: it is painted at
-        once. Call it when the page is built."""
+        """Let `component` have a value of the moment when a page is opened, not of the app's start: what is new by
+        then, in the visitor's language. It is painted at once. Call it when the page is built."""
         self._first = {**self._first, component._id: value}
 
     @property  # type: ignore[override]  # an attribute in Gradio, read as one
     def config(self) -> dict[str, Any] | None:
-        """What Gradio sends whoever opens the page, and reads here each time."""
-        for part in (self._config or {}).get("components", ()):
-            if part["id"] in self._first:
-                part["props"]["value"] = self._first[part["id"]]()
-        return self._config
+        """What Gradio sends whoever opens the page, and reads here each time: in the visitor's language."""
+        return self._config and translated(self._config, self._first)
 
     @config.setter  # type: ignore[override]
     def config(self, config: dict[str, Any]) -> None:
         self._config = config
 
     async def process_api(self, block_fn: Any, inputs: list, *args: Any, **named: Any) -> dict[str, Any]:
+        request = named.get("request")
+        set_language(language_of(request.headers) if isinstance(request, gr.Request) else ENGLISH)
         try:
             if not named.get("iterator"):
                 inputs = checked(block_fn.inputs, inputs)
             return await super().process_api(block_fn, inputs, *args, **named)
         except gr.Error as error:
             error.print_exception = False  # Gradio's own refusals would be a trace each
+            error.message, error.title = t(error.message), t(error.title)
             mark_refused(named.get("request"))
             raise
         except Exception as error:  # Gradio would send {"error": null} and print the trace
             print(failure_line(str(block_fn.api_name or block_fn.name), error), file=sys.stderr, flush=True)
-            raise gr.Error(FAILED, title="Not done", print_exception=False) from error
+            raise gr.Error(t(FAILED), title=t("Not done"), print_exception=False) from error
 
 
 def mark_refused(request: Any) -> None:

@@ -13,6 +13,7 @@ from resnet_demo.data.headers import MAX_FILE_BYTES
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.protection import Protection, Serving, known_origins
 from resnet_demo.ui.theme import CSS, page_theme
+from resnet_demo.ui.translation import InTheVisitorsLanguage
 from resnet_demo.ui.uploads import Uploads, sweep_for_ever
 
 MAX_SESSIONS = 100  # the most that Gradio remembers; each takes 0.33 MB, and any call without one makes one
@@ -39,7 +40,10 @@ def launch_settings(access: Access, uploads: Uploads, environment: Mapping[str, 
                 await task
 
     return {
-        "app_kwargs": {"middleware": [Middleware(Protection, serving=serving)], "lifespan": sweeping},
+        "app_kwargs": {
+            "middleware": [Middleware(Protection, serving=serving), Middleware(InTheVisitorsLanguage)],
+            "lifespan": sweeping,
+        },
         "max_file_size": MAX_FILE_BYTES,
         "state_session_capacity": MAX_SESSIONS,
         "enable_monitoring": False,

@@ -9,7 +9,9 @@ from typing import Any
 import gradio as gr
 
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 from resnet_demo.ui.html.curves import ChartChoice
+from resnet_demo.ui.page import Page
 
 # Cheap, called often, and nothing for an API's users: no queue, no spinner, any number at once.
 POLL_EVENT: dict[str, Any] = {
@@ -54,6 +56,15 @@ def script(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
+def html_of(make: Callable[[], str], **settings: Any) -> gr.HTML:
+    """A part of the page that says what `make` does, in the language of each page that is opened."""
+    part = gr.HTML(make(), **settings)
+    page = gr.context.Context.root_block
+    if isinstance(page, Page):
+        page.send_at_first(part, make)
+    return part
+
+
 def sent_with(event: gr.EventData) -> dict[str, Any]:
     """What a part's own script has sent with an event; a raw request may send anything."""
     return event._data if isinstance(event._data, dict) else {}
@@ -76,5 +87,7 @@ def act(action: Callable[[], object]) -> None:
     except UserError as error:
         raise gr.Error(str(error), title="Not done", print_exception=False) from error
     except OSError as error:
-        problem = f"A file could not be written or a process not started ({error.strerror}). Check the disk."
+        problem = t(
+            "A file could not be written or a process not started ({reason}). Check the disk.", reason=error.strerror
+        )
         raise gr.Error(problem, title="Not done", print_exception=False) from error

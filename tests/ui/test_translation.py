@@ -1,0 +1,46 @@
+import pytest
+
+from resnet_demo.language import in_language
+from resnet_demo.ui.translation import language_of, translated
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ({}, "en"),
+        ({"accept-language": "zh-CN,zh;q=0.9,en;q=0.8"}, "zh"),
+        ({"accept-language": "de-DE,de;q=0.9,zh-TW;q=0.8,en;q=0.7"}, "zh"),
+        ({"accept-language": "fr,en;q=0.5,zh;q=0.1"}, "en"),
+        ({"accept-language": "*"}, "en"),
+        ({"accept-language": ";;,,\x00"}, "en"),
+        ({"cookie": "theme=dark; language=en", "accept-language": "zh"}, "en"),
+        ({"cookie": "language=zh"}, "zh"),
+        ({"cookie": "language=xx", "accept-language": "zh"}, "zh"),
+        ({"cookie": "lang[uage=;;=zh", "accept-language": "en"}, "en"),
+    ],
+)
+def test_what_a_visitor_has_chosen_comes_before_what_the_browser_prefers(headers, language):
+    assert language_of(headers) == language
+
+
+def test_what_the_page_was_built_with_is_said_in_the_visitors_language():
+    config = {
+        "components": [
+            {"id": 1, "type": "tabitem", "props": {"label": "Train"}},
+            {"id": 2, "type": "textbox", "props": {"label": "Runs", "value": "Train"}},
+            {"id": 3, "type": "button", "props": {"value": "Classify"}},
+            {"id": 4, "type": "dropdown", "props": {"choices": [("Train", "Train"), ("3", 3)], "value": "Train"}},
+            {"id": 5, "type": "html", "props": {"value": "", "js_on_load": "say(t('Train'), at('Train'));"}},
+        ],
+        "mode": "blocks",
+    }
+    first = {5: lambda: "<p>of now</p>"}
+    assert translated(config, {}) == config
+    with in_language("zh"):
+        props = [part["props"] for part in translated(config, first)["components"]]
+    assert props[0] == {"label": "训练"}
+    assert props[1] == {"label": "训练记录", "value": "Train"}  # what a person typed is theirs
+    assert props[2] == {"value": "分类"}
+    assert props[3] == {"choices": [("训练", "Train"), ("3", 3)], "value": "Train"}
+    assert props[4] == {"value": "<p>of now</p>", "js_on_load": "say(\"\\u8bad\\u7ec3\", at('Train'));"}
+    assert config["components"][4]["props"]["value"] == ""
