@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from resnet_demo.data.headers import MAX_FILE_BYTES
 from resnet_demo.ui.access import Access
+from resnet_demo.ui.first_page import FirstPage
 from resnet_demo.ui.protection import Protection, Serving, known_origins
 from resnet_demo.ui.theme import CSS, page_theme
 from resnet_demo.ui.translation import InTheVisitorsLanguage
@@ -39,11 +40,13 @@ def launch_settings(access: Access, uploads: Uploads, environment: Mapping[str, 
             with suppress(asyncio.CancelledError):
                 await task
 
+    middleware = [
+        Middleware(Protection, serving=serving),
+        Middleware(InTheVisitorsLanguage),
+        Middleware(FirstPage, space_host=environment.get("SPACE_HOST", "")),
+    ]
     return {
-        "app_kwargs": {
-            "middleware": [Middleware(Protection, serving=serving), Middleware(InTheVisitorsLanguage)],
-            "lifespan": sweeping,
-        },
+        "app_kwargs": {"middleware": middleware, "lifespan": sweeping},
         "max_file_size": MAX_FILE_BYTES,
         "state_session_capacity": MAX_SESSIONS,
         "enable_monitoring": False,
