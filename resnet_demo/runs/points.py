@@ -42,11 +42,11 @@ def write_csv(runs: Iterable[tuple[str, str, RunView]], file: TextIO) -> None:
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(COLUMNS)
     for run_id, title, view in runs:
-        names = _as_text(run_id), _as_text(title)
+        names = spreadsheet_text(run_id), spreadsheet_text(title)
         rows.writerows([*names, p.step, p.epoch, f"{p.elapsed_s:.3f}", p.series, p.value] for p in points(view))
 
 
-def _as_text(name: str) -> str:
+def spreadsheet_text(name: str) -> str:
     """A title is people's text: an apostrophe keeps a spreadsheet from running it as a formula."""
     line = "".join(letter if letter.isprintable() else " " for letter in name)
     return f"'{line}" if line.lstrip().startswith(_FORMULA) else line

@@ -20,6 +20,7 @@ from resnet_demo.ui.html import answer
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.drawing_pad import DrawingPad
 from resnet_demo.ui.tabs.examples import ExamplesPanel
+from resnet_demo.ui.tabs.several_images import SeveralImages
 from resnet_demo.ui.tabs.why import WhyPanel
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS
 
@@ -53,12 +54,12 @@ class ClassifyTab:
 
     def __init__(self, backend: Backend) -> None:
         self.store, self._predictor = backend.store, backend.predictor
-        self._build()
+        self._build(backend)
         self._wire()
 
     # --- widgets ----------------------------------------------------------------------------------------------
 
-    def _build(self) -> None:
+    def _build(self, backend: Backend) -> None:
         checkpoints = self._checkpoints()
         info = self._info(NEWEST)
         self.seen = gr.Textbox("", visible="hidden")
@@ -96,6 +97,7 @@ class ClassifyTab:
                     filterable=False,
                 )
                 self.again = gr.Button("Classify again", visible=info is not None)
+        self.several = SeveralImages(backend)
 
     def _wire(self) -> None:
         question = [self.image, self.run, self.trim]
@@ -112,6 +114,7 @@ class ClassifyTab:
             **ASK,
         )
         self.why.wire(self.answer, question, asked, ASK)
+        self.several.wire(self.run, self.trim, ASK)
         self.run.change(self.show_known, self.run, self.known, api_name="show_known", **POLL_EVENT, **RAW_INPUTS)
         gr.on(
             [],
