@@ -33,7 +33,7 @@ NOT_READ_HERE = (
     (b"\xff\x0a", "a JPEG XL image"),
     (b"%PDF", "a PDF document"),
     (b"%!PS", "a PostScript document"),
-    (b"8BPS", "a Imageshop document"),
+    (b"8BPS", "a Photoshop document"),
     (b"\0\0\1\0", "an ICO file"),
     (b"<svg", "an SVG drawing"),
 )

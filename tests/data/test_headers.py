@@ -135,7 +135,7 @@ def test_a_header_cut_anywhere_raises_nothing(form):
         (b"\xff\x4f\xff\x51" + bytes(50), "JPEG 2000"),
         (b"%PDF-1.7\n" + bytes(50), "PDF"),
         (b"\0\0\1\0\1\0" + bytes(50), "ICO"),
-        (b"8BPS\0\1" + bytes(50), "Imageshop"),
+        (b"8BPS\0\1" + bytes(50), "a Photoshop document"),
         (b"\n <svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (b"\0\0\0\x20ftypisom" + bytes(50), "video"),
     ],
