@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from resnet_demo.data.headers import MAX_FILE_BYTES
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.points import spreadsheet_text
 from resnet_demo.runs.text import calibration_text, checkpoint_text
@@ -20,9 +21,7 @@ if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.predictor import Prediction
 
 MOST = 100  # images at once: a page of them, answered in some seconds
-TOO_LARGE = f"The file is larger than {MAX_FILE_BYTES / 2**20:.0f} MB. Make the image smaller and try again."
 _IMAGES = "image/*,.heic,.heif,.avif"
-_COLUMNS = (("file", "File"), ("class", "Class"), ("probability", "Probability"), ("next", "Next class"))
 
 
 @dataclass(frozen=True)
@@ -37,19 +36,26 @@ class Answered:
 def ask_html() -> str:
     """Where several images are chosen or dropped; `several_images.js` sends them."""
     chooser = '<label class="several-button">{}<input type="file" {}></label>'
-    images = chooser.format("Choose images", f'multiple accept="{_IMAGES}"')
-    folder = chooser.format("Choose a folder", "webkitdirectory")
+    images = chooser.format(t("Choose images"), f'multiple accept="{_IMAGES}"')
+    folder = chooser.format(t("Choose a folder"), "webkitdirectory")
+    how = t(
+        "Drop images or a folder here or on the image above, at most {most} at a time. The checkpoint chosen here "
+        "answers each, and all answers can be sorted and saved.",
+        most=MOST,
+    )
+    large = t(
+        "The file is larger than {limit} MB. Make the image smaller and try again.", limit=MAX_FILE_BYTES // 2**20
+    )
     return (
-        '<details class="several"><summary>Several images at once</summary><div class="several-drop"><p>Drop images or '
-        f"a folder here or on the image above, at most {MOST} at a time. The checkpoint chosen here answers each, and "
-        f"all answers can be sorted and saved.</p>{images}{folder}</div>"
-        f'<p role="status" data-most="{MOST}" data-bytes="{MAX_FILE_BYTES}" data-large="{escape(TOO_LARGE)}" '
-        'data-sending="Sending image {n} of {total}"></p></details>'
+        f'<details class="several"><summary>{t("Several images at once")}</summary><div class="several-drop">'
+        f'<p>{how}</p>{images}{folder}</div><p role="status" data-most="{MOST}" data-bytes="{MAX_FILE_BYTES}" '
+        f'data-large="{escape(large)}" data-sending="{escape(t("Sending image {n} of {total}"))}"></p></details>'
     )
 
 
 def progress_html(done: int, total: int) -> str:
-    return f'<p class="several-state" role="status">{done:,} of {plural(total, "image")} answered</p>'
+    said = t("{done} of {total} answered", done=f"{done:,}", total=plural(total, "image"))
+    return f'<p class="several-state" role="status">{said}</p>'
 
 
 def problem_html(sentence: str) -> str:
@@ -59,27 +65,35 @@ def problem_html(sentence: str) -> str:
 
 def answers_html(answers: Sequence[Answered], run: str, run_id: str, info: ModelInfo, given: int) -> str:
     """A row for each file, in the order in which they came. `given` is how many were chosen, `run` the run's name."""
-    name, calibrated = escape(run), escape(calibration_text(info))
-    over = (
-        f" You chose {given:,}; at most {MOST} are answered at a time, the first ones." if given > len(answers) else ""
-    )
-    caption = (
-        f"{plural(len(answers), 'image')}, answered by <b>{name}</b> ({escape(checkpoint_text(info))}). Its "
-        f"probabilities are {calibrated}.{over} Click a column header to sort."
-    )
-    file = f"answers-{run_id}-{plural(len(answers), 'image').replace(' ', '-')}.csv"
+    count = len(answers)
+    file = f"answers-{run_id}-{count}-image{'' if count == 1 else 's'}.csv"
     link = f"data:text/csv;charset=utf-8,{quote(answers_csv(answers, run_id, info))}"
+    columns = ("file", t("File")), ("class", t("Class")), ("probability", t("Probability")), ("next", t("Next class"))
     heads = "".join(
-        f'<th scope="col"><button type="button" data-sort="{key}">{label}</button></th>' for key, label in _COLUMNS
+        f'<th scope="col"><button type="button" data-sort="{key}">{label}</button></th>' for key, label in columns
     )
+    caption = _caption(count, run, info, given)
     return (
-        '<div class="several-found"><div class="several-tools"><div role="group" aria-label="View">'
-        '<button type="button" class="several-button" data-view="table" aria-pressed="true">Table</button>'
-        '<button type="button" class="several-button" data-view="gallery" aria-pressed="false">Gallery</button></div>'
-        f'<a class="several-button" href="{link}" download="{escape(file)}">Save as CSV</a></div>'
-        f'<table class="several-table"><caption>{caption}</caption><thead><tr><th scope="col">Seen</th>{heads}</tr>'
-        f"</thead><tbody>{''.join(map(_row, answers))}</tbody></table></div>"
+        f'<div class="several-found"><div class="several-tools"><div role="group" aria-label="{t("View")}">'
+        f'<button type="button" class="several-button" data-view="table" aria-pressed="true">{t("Table")}</button>'
+        '<button type="button" class="several-button" data-view="gallery" aria-pressed="false">'
+        f'{t("Gallery")}</button></div><a class="several-button" href="{link}" download="{escape(file)}">'
+        f'{t("Save as CSV")}</a></div><table class="several-table"><caption>{caption}</caption>'
+        f'<thead><tr><th scope="col">{t("Seen")}</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(map(_row, answers))}</tbody></table></div>"
     )
+
+
+def _caption(count: int, run: str, info: ModelInfo, given: int) -> str:
+    told = t(
+        "{images}, answered by {run} ({checkpoint}). Its probabilities are {calibrated}.",
+        images=plural(count, "image"),
+        run=f"<b>{escape(run)}</b>",
+        checkpoint=escape(checkpoint_text(info)),
+        calibrated=escape(calibration_text(info)),
+    )
+    over = t("You chose {given}; at most {most} are answered at a time.", given=f"{given:,}", most=MOST)
+    return " ".join([told, *([over] if given > count else []), t("Click a column header to sort.")])
 
 
 def _row(answered: Answered) -> str:

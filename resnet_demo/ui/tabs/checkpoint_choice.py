@@ -4,27 +4,31 @@ from typing import Any
 
 import gradio as gr
 
+from resnet_demo.language import t
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import run_name
 from resnet_demo.ui.html.answer import choice_label
 
 
-def checkpoint_dropdown(store: RunStore, **layout: Any) -> gr.Dropdown:
-    """Every run that has a checkpoint, newest run first; the first is chosen."""
-    choices = _choices(store)
-    return gr.Dropdown(choices, value=_first(choices), label="Checkpoint", filterable=False, **layout)
+def checkpoint_dropdown(
+    store: RunStore, optional: bool = False, label: str = "Checkpoint", **layout: Any
+) -> gr.Dropdown:
+    """Every run that has a checkpoint, newest run first. The first is chosen, or, where it is optional, none."""
+    choices = _choices(store, optional)
+    return gr.Dropdown(choices, value=_first(choices), label=label, filterable=False, **layout)
 
 
-def refreshed(store: RunStore, chosen: Any) -> gr.Dropdown:
+def refreshed(store: RunStore, chosen: Any, optional: bool = False) -> gr.Dropdown:
     """The list as it is now; what was chosen stays while it is there."""
-    choices = _choices(store)
+    choices = _choices(store, optional)
     kept = chosen if chosen in [run_id for _, run_id in choices] else _first(choices)
     return gr.Dropdown(choices=choices, value=kept)
 
 
-def _choices(store: RunStore) -> list[tuple[str, str]]:
+def _choices(store: RunStore, optional: bool) -> list[tuple[str, str]]:
     infos = ((run, run.model_info()) for run in store.all_runs())
-    return [(choice_label(run_name(run.id, run.title()), info), run.id) for run, info in infos if info]
+    choices = [(choice_label(run_name(run.id, run.title()), info), run.id) for run, info in infos if info]
+    return [(t("No other checkpoint"), ""), *choices] if optional else choices
 
 
 def _first(choices: list[tuple[str, str]]) -> str | None:

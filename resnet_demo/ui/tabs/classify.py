@@ -21,6 +21,7 @@ from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.drawing_pad import DrawingPad
 from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.tabs.several_images import SeveralImages
+from resnet_demo.ui.tabs.two_answers import TwoAnswers
 from resnet_demo.ui.tabs.why import WhyPanel
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS
 
@@ -96,7 +97,9 @@ class ClassifyTab:
                     info="A training in progress saves a newer checkpoint every minute: ask again.",
                     filterable=False,
                 )
+                self.two = TwoAnswers(backend)
                 self.again = gr.Button("Classify again", visible=info is not None)
+        self.two.build_shown()
         self.several = SeveralImages(backend)
 
     def _wire(self) -> None:
@@ -114,6 +117,7 @@ class ClassifyTab:
             **ASK,
         )
         self.why.wire(self.answer, question, asked, ASK)
+        self.two.wire(question, asked, ASK)
         self.several.wire(self.run, self.trim, ASK)
         self.run.change(self.show_known, self.run, self.known, api_name="show_known", **POLL_EVENT, **RAW_INPUTS)
         gr.on(
@@ -144,6 +148,7 @@ class ClassifyTab:
             **POLL_EVENT,
             **RAW_INPUTS,
         )
+        self.two.refresh_on(*events)
         for panel in (self.examples, self.drawing):
             panel.wire(self.run, self.image, [self.run.change, *events])
 

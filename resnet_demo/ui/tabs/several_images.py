@@ -9,6 +9,7 @@ import gradio as gr
 
 from resnet_demo.data.headers import ImageError
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import NO_SUCH_RUN
 from resnet_demo.runs.text import run_name
@@ -17,7 +18,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import several_images as html
 from resnet_demo.ui.html.several_images import MOST, Answered
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import script, sent_with
+from resnet_demo.ui.wiring import html_of, script, sent_with
 
 TELL_EVERY_S = 0.5
 NAME_MAX = 200  # characters of a file's name that are shown
@@ -49,7 +50,7 @@ class SeveralImages:
     def __init__(self, backend: Backend) -> None:
         self.store, self._predictor = backend.store, backend.predictor
         plain: dict[str, Any] = {"elem_classes": "classify-html"}
-        self.ask = gr.HTML(html.ask_html(), elem_id="classify-several", js_on_load=script("several_images.js"), **plain)
+        self.ask = html_of(html.ask_html, elem_id="classify-several", js_on_load=script("several_images.js"), **plain)
         self.found = gr.HTML("", elem_id="classify-several-found", js_on_load=SORT, **plain)
 
     def wire(self, run: gr.Dropdown, trim: gr.Checkbox, limits: dict[str, Any]) -> None:
@@ -72,7 +73,7 @@ class SeveralImages:
         sent = sent_with(event)
         files, given = sent.get("files"), sent.get("given")
         if not isinstance(files, list) or not files:
-            yield html.problem_html("No images came. Choose some.")
+            yield html.problem_html(t("No images came. Choose some."))
             return
         try:
             if not isinstance(chosen, str):
