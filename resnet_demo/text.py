@@ -45,9 +45,9 @@ def rate(images_per_s: float | None) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """'1 step', '1,400 steps'. Chinese knows no plural, but a measure word, which stands in the table with the noun."""
+    """'1 step', '1,400 steps'. Chinese knows no plural, but a measure word: in the table 'steps' has it."""
     if current_language() != ENGLISH:
-        return f"{count:,} {t(noun)}"
+        return f"{count:,} {t(f'{noun}s')}"
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
@@ -60,7 +60,12 @@ def size(count: float) -> str:
 
 def counted(nouns: Iterable[str]) -> str:
     """'1 Conv Block, 3 Identity Blocks', in the order in which the nouns first occur."""
-    return ", ".join(plural(count, noun) for noun, count in Counter(nouns).items())
+    return listed(plural(count, noun) for noun, count in Counter(nouns).items())
+
+
+def listed(items: Iterable[str]) -> str:
+    """'a, b, c', as a language separates them."""
+    return t(", ").join(items)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ No torch here: the page's first paint, the plan and the texts use it.
 from dataclasses import dataclass
 from pathlib import Path
 
+from resnet_demo.language import t
 from resnet_demo.text import printable
 
 FOLDER = "folder:"  # begins a source that is a person's own image folder
@@ -45,5 +46,5 @@ KNOWN = {"cifar10": CIFAR10, "digits": DIGITS}
 def data_label(source: str) -> str:
     """'folder:/a/b' -> 'b': a visitor is not shown where the server keeps its files."""
     if known := KNOWN.get(source):
-        return known.label
+        return t(known.label)
     return printable(source.removeprefix(FOLDER).rstrip("/").rpartition("/")[2])

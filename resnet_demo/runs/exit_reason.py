@@ -4,6 +4,7 @@ torch."""
 import re
 import signal
 
+from resnet_demo.language import t
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.events import Event, from_line
 
@@ -16,16 +17,18 @@ _TOLD_BY_TORCHRUN = re.compile(r"\s+(exitcode|traceback)\s*: (?!To enable traceb
 def exit_words(code: int) -> str:
     """'with exit code 3'; of a signal its name, and what it most often means."""
     if code >= 0:
-        return f"with exit code {code}"
-    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-    return f"by {name}{_OF_A_SIGNAL.get(name, '')}"
+        return t("with exit code {code}", code=code)
+    if -code not in set(signal.Signals):
+        return t("by signal {number}", number=-code)
+    name = signal.Signals(-code).name
+    return t(OF_A_SIGNAL[name]) if name in OF_A_SIGNAL else t("by {signal}", signal=name)
 
 
-_OF_A_SIGNAL = {
-    "SIGKILL": ", as the system does where memory runs out",
-    "SIGSEGV": ", a fault in a library",
-    "SIGBUS": ", a fault in a library, or a full /dev/shm",
-    "SIGILL": ", a library built for another processor",
+OF_A_SIGNAL = {
+    "SIGKILL": "by SIGKILL, as the system does where memory runs out",
+    "SIGSEGV": "by SIGSEGV, a fault in a library",
+    "SIGBUS": "by SIGBUS, a fault in a library, or a full /dev/shm",
+    "SIGILL": "by SIGILL, a library built for another processor",
 }
 
 

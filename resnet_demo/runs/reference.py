@@ -1,6 +1,7 @@
 """The source article's result, to which a run on CIFAR-10 is compared."""
 
 from resnet_demo.data.known import CIFAR10
+from resnet_demo.language import t
 from resnet_demo.runs import events
 from resnet_demo.runs.config import ARTICLE_ACCURACY
 
@@ -12,4 +13,6 @@ def is_cifar10(view: events.RunView) -> bool:
 
 def article_reference() -> tuple[float, str]:
     """Where the article's result stands in a plot of accuracy, and what is written at it."""
-    return ARTICLE_ACCURACY, f"the article, {100 * ARTICLE_ACCURACY:.2f} % after 100 epochs"
+    return ARTICLE_ACCURACY, t(
+        "the article, {accuracy} after {epochs} epochs", accuracy=f"{100 * ARTICLE_ACCURACY:.2f} %", epochs=100
+    )

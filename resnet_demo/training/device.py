@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.text import listed, plural
 
 FIRST_WITH_FLOAT16 = (7, 0)  # compute capability of the first with matrix units for it
 
@@ -104,7 +106,7 @@ def _shared(choice: DeviceChoice, processes: int) -> DeviceChoice:
     here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     if choice.device.type == "cuda" and here > (gpus := torch.cuda.device_count()):
         raise DeviceError(f"Each process takes a GPU, and this machine has {gpus}, not {here}. Start at most {gpus}.")
-    reason = f"{choice.reason} {processes} processes share each batch."
+    reason = t("{reason} {processes} processes share each batch.", reason=choice.reason, processes=processes)
     return replace(choice, name=f"{processes} x {choice.name}", reason=reason)
 
 
@@ -143,13 +145,17 @@ def _cpu_capabilities() -> Mapping[str, Any]:
 def _describe(kind: str, chosen: bool, threads: int, bfloat16: bool) -> tuple[str, str]:
     if kind == "cuda":
         name = torch.cuda.get_device_name()
-        reason = f"Trains on the GPU ({name})."
+        reason = t("Trains on the GPU ({name}).", name=name)
     elif kind == "mps":
-        name, reason = "Apple GPU", "Trains on the Mac's GPU: PyTorch finds no CUDA device."
+        name, reason = "Apple GPU", t("Trains on the Mac's GPU: PyTorch finds no CUDA device.")
     else:
         name = f"CPU, {threads} thread{'s' if threads > 1 else ''}{', bfloat16' if bfloat16 else ''}"
-        reason = f"Trains on the CPU ({name.removeprefix('CPU, ')}): PyTorch finds no GPU here."
-    return name, f"Trains on {name}, as chosen." if chosen else reason
+        how = listed([plural(threads, "thread"), *(["bfloat16"] if bfloat16 else [])])
+        reason = t("Trains on the CPU ({how}): PyTorch finds no GPU here.", how=how)
+        if chosen:
+            reason = t("Trains on {name}, as chosen.", name=listed(["CPU", how]))
+        return name, reason
+    return name, t("Trains on {name}, as chosen.", name=name) if chosen else reason
 
 
 def count_gpus() -> int:

@@ -2,6 +2,7 @@
 // mouse, touch and keys; series off and on; full size; files. `html/chart.py` draws them: inside `.plot` the units are
 // those of the data (y negated), so the points are the run's own numbers, to four digits. While a run trains the server
 // draws plots anew, which takes away what was done to them here; the observer at the end does it again.
+const t = (text) => text;
 const views = new WeakMap(); // of a tab's panel: what a person has chosen to see of its plots
 const models = new WeakMap(); // of a figure: what is drawn in it, read when it is first asked for
 const SVG = 'http://www.w3.org/2000/svg';
@@ -39,11 +40,13 @@ function modelOf(figure) {
   const [, xUnit, yUnit, suffix] = plot.dataset.units.match(/^(\S+) ([\d.e+-]+)(.*)$/);
   const lines = [...plot.querySelectorAll('.curve')].map((line) => ({
     line, kind: line.getAttribute('class').replace('curve ', ''), name: line.dataset.name, mean: line.dataset.mean,
+    of: line.dataset.of ?? line.dataset.name,
     points: pairs(numbers(line.getAttribute('points'))).map(([x, y]) => [x, valueOf(y)]),
   }));
-  const title = figure.querySelector('b').textContent, by = svg.querySelector('.label').textContent;
+  const title = figure.querySelector('b').textContent, label = svg.querySelector('.label');
+  const by = label.textContent, axis = label.dataset.axis.split(' ')[0];
   const up = log ? Math.log10 : Number, view = viewOf(figure);
-  const model = { view, figure, svg, plot, xUnit, yUnit, suffix, lines, title, by, up };
+  const model = { view, figure, svg, plot, xUnit, yUnit, suffix, lines, title, by, axis, up };
   models.set(figure, model);
   return model;
 }
@@ -59,8 +62,8 @@ const plotsOf = ({ panel }) => [...panel.querySelectorAll('.chart')]
   .filter((figure) => figure.getClientRects().length && panelOf(figure) === panel).map(modelOf);
 // A legend's button is for its own plot, one of a key for all of the tab; 'A' is for all that has 'A' in its name.
 const keyOf = (button) => `${button.closest('.chart')?.querySelector('b').textContent ?? ''}\n${button.dataset.series}`;
-const isOff = ({ view, title }, { name }) => [...view.off].map((key) => key.split('\n')).some(([of, series]) =>
-  (of ? of === title && name.split(',')[0] === series : name.split(/[ ,]+/).includes(series)));
+const isOff = ({ view, title }, { of }) => [...view.off].map((key) => key.split('\n')).some(([plot, series]) =>
+  (plot ? plot === title && of === series : of.split(' ').includes(series)));
 const shown = (model) =>
   model.lines.filter((line) => line.points.length && !line.kind.includes('faint') && !isOff(model, line));
 const buttonsOf = ({ panel }) => [...panel.querySelectorAll('[data-series]')];
@@ -107,9 +110,10 @@ function showIn(model, at) {
   const heights = lines.map((line) => {
     const [place, value] = nearest(line.points, at), row = make('span', line.kind);
     const isMean = line.mean && place !== line.points.at(-1)[0];
-    const notes = [place === at ? '' : `at ${written(place, model.xUnit)}`, isMean ? `mean of ${line.mean}` : ''];
+    const away = place === at ? '' : t('at {x}').replace('{x}', written(place, model.xUnit));
+    const notes = [away, isMean ? t('mean of {points}').replace('{points}', line.mean) : ''];
     row.append(make('i', ''), make('span', '', line.name), make('b', '', written(value, model.yUnit, model.suffix)));
-    row.append(make('small', '', notes.filter(Boolean).join(', ')));
+    row.append(make('small', '', notes.filter(Boolean).join(t(', '))));
     values.append(row);
     draw(model.plot, 'path', { class: `cross point ${line.kind}`, d: `M${place},${-model.up(value)}h0` });
     return (-model.up(value) - top) / height;
@@ -150,7 +154,7 @@ function onPointer(event) {
 // The server draws the range, for it has the points that were thinned; here is only said which.
 const tabOf = ({ figure }) => (figure.closest('#runs-curves') && 'runs') || (figure.closest('.run-column') && 'train');
 function zoom(model, low, high) {
-  const range = low === undefined ? '' : `${model.by.split(' ')[0]} ${Math.max(0, low)} ${Math.max(0, high)}`;
+  const range = low === undefined ? '' : `${model.axis} ${Math.max(0, low)} ${Math.max(0, high)}`;
   if (tabOf(model) && !model.figure.closest('.replay')) trigger('select', { tab: tabOf(model), range });
 }
 function zoomBy(model, factor) { // around the cross-hair
@@ -194,13 +198,13 @@ const menu = Object.assign(make('div', 'chart-menu'), { popover: 'auto' });
 function openMenu(button) {
   const model = modelOf(button.closest('.chart')), box = button.getBoundingClientRect();
   menu.replaceChildren(...[
-    document.fullscreenEnabled && (document.fullscreenElement ? ['Usual size', () => document.exitFullscreen()]
-      : ['Full size', () => model.figure.requestFullscreen()]),
-    tabOf(model) && ['Zoom in', () => zoomBy(model, 0.5)],
-    tabOf(model) && ['Whole range', () => zoom(model)],
-    ['Save as SVG', () => save(model, 'svg', new Blob([drawing(model)], { type: 'image/svg+xml' }))],
-    ['Save as PNG', () => savePng(model)],
-    ['Save as CSV', () => save(model, 'csv', new Blob([table(model)], { type: 'text/csv' }))],
+    document.fullscreenEnabled && (document.fullscreenElement ? [t('Usual size'), () => document.exitFullscreen()]
+      : [t('Full size'), () => model.figure.requestFullscreen()]),
+    tabOf(model) && [t('Zoom in'), () => zoomBy(model, 0.5)],
+    tabOf(model) && [t('Whole range'), () => zoom(model)],
+    [t('Save as SVG'), () => save(model, 'svg', new Blob([drawing(model)], { type: 'image/svg+xml' }))],
+    [t('Save as PNG'), () => savePng(model)],
+    [t('Save as CSV'), () => save(model, 'csv', new Blob([table(model)], { type: 'text/csv' }))],
   ].filter(Boolean).map(([text, act]) => Object.assign(make('button', '', text), {
     onclick: () => { menu.hidePopover(); act(); },
   })));
@@ -213,7 +217,7 @@ function openMenu(button) {
 
 function save({ view, title }, kind, blob) {
   const run = view.panel.querySelector('.run-card')?.dataset.run || 'runs';
-  const name = title.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/-$/, '');
+  const name = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/-$/, '');
   Object.assign(make('a', ''), { href: URL.createObjectURL(blob), download: `${run}-${name}.${kind}` }).click();
 }
 
@@ -230,7 +234,7 @@ function savePng(model) {
 function table(model) { // what is drawn; a text that a spreadsheet would run as a formula gets an apostrophe
   const cell = (text) => `"${text.replace(/^\s*[=+@-]/, "'$&").replaceAll('"', '""')}"`;
   const rows = shown(model).flatMap(({ name, points }) => points.map((at) => [cell(name || model.title), ...at]));
-  return [[cell('series'), cell(model.by), cell(model.title)], ...rows, ''].join('\r\n');
+  return [[cell(t('series')), cell(model.by), cell(model.title)], ...rows, ''].join('\r\n');
 }
 
 const STYLES = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin', 'opacity',

@@ -1,10 +1,11 @@
 // Plays the recording that `html/replay.py` writes. Gradio gives `element` and `watch`; the page holds the last moment,
 // which is what is seen without motion. Nothing is asked of the server.
+const t = (text) => text;
 const REST_S = 4; // the end stands so long before it begins again
 const FRAME_MS = 66;
 let parts = null, playing = false, at = 0, before = 0, timer = 0;
 
-const percent = (share) => (share >= 0.995 && share < 0.9999 ? 'over 99' : (100 * share).toFixed(0)) + '\u00a0%';
+const percent = (share) => (share >= 0.995 && share < 0.9999 ? t('over 99') : (100 * share).toFixed(0)) + '\u00a0%';
 const reached = (rows, share) => rows.findLast(([when]) => when <= share + 1e-9)?.[1];
 
 function collect() {
@@ -27,7 +28,7 @@ function show(share) {
   });
   find('epoch').textContent = Math.min(Math.floor(share * data.epochs + 1e-6) + (share < 1 ? 1 : 0), data.epochs);
   const accuracy = reached(data.accuracies, share);
-  find('accuracy').textContent = accuracy === undefined ? 'not yet' : `${(100 * accuracy).toFixed(1)} %`;
+  find('accuracy').textContent = accuracy === undefined ? t('not yet') : `${(100 * accuracy).toFixed(1)} %`;
   showExamples(tiles, find('right'), reached(data.examples, share) || {});
   const answer = reached(data.answers, share);
   if (answer && bars.length) {
@@ -64,7 +65,7 @@ function play(wanted) {
   clearInterval(timer);
   playing = wanted;
   if (!parts) return;
-  parts.find('play').textContent = wanted ? 'Pause' : 'Play';
+  parts.find('play').textContent = wanted ? t('Pause') : t('Play');
   before = performance.now();
   if (wanted) timer = setInterval(frame, FRAME_MS);
 }

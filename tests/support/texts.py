@@ -13,15 +13,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from resnet_demo.data.known import KNOWN
 from resnet_demo.language import chinese
 from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.presets import PRESETS
+from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import PHASES
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html.block_strip import GRADIENT, RATIO, RESPONSE
+from resnet_demo.ui.html.chart import TIME_UNITS
+from resnet_demo.ui.html.curves import X_AXES
+from resnet_demo.ui.html.runs_table import COLUMNS
 from resnet_demo.ui.translation import IN_SCRIPT, SHOWN_AS_TEXT, TEXTS
+from resnet_demo.workers.worker import STOPPED, STOPPED_UNSAVED
 
 PACKAGE = Path(__file__).parents[2] / "resnet_demo"
 WORDS = re.compile(r"[A-Za-z]{2}")
@@ -33,22 +40,40 @@ NAMES = re.compile(
 
 
 def texts_in_code() -> Iterator[tuple[str, str]]:
-    """(text, place) for each literal that is given to `t` or counted by `plural`."""
+    """(text, place) for each literal, or constant of the same module, that is given to `t`, and for the plural of each
+    noun that is counted by `plural`."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and (text := _said_by(node)):
-                yield text, f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        constants = _constants(module)
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call):
+                yield from ((text, f"{path.relative_to(PACKAGE)}:{node.lineno}") for text in _said_by(node, constants))
     for path in sorted(PACKAGE.rglob("*.js")):
         for found in IN_SCRIPT.finditer(path.read_text(encoding="utf-8")):
             yield found[1], str(path.relative_to(PACKAGE))
 
 
-def _said_by(call: ast.Call) -> str | None:
-    name = getattr(call.func, "id", None)
-    at = {"t": 0, "plural": 1}.get(name or "")
-    if at is None or len(call.args) <= at or not isinstance(call.args[at], ast.Constant):
-        return None
-    return call.args[at].value
+def _said_by(call: ast.Call, constants: dict[str, list[str]]) -> list[str]:
+    match getattr(call.func, "id", None), call.args:
+        case "t", [ast.Constant(value=text)]:
+            return [text]
+        case "t", [ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name))]:
+            return constants.get(name, [])
+        case "plural", [_, ast.Constant(value=noun)]:
+            return [f"{noun}s"]
+    return []
+
+
+def _constants(module: ast.Module) -> dict[str, list[str]]:
+    """name -> the texts of each constant of a module: its own, or the values of a dict of texts."""
+    found = {}
+    for node in module.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+                found[name] = [text]
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)):
+                found[name] = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
+    return found
 
 
 def texts_of_settings() -> Iterator[tuple[str, str]]:
@@ -61,8 +86,13 @@ def texts_of_settings() -> Iterator[tuple[str, str]]:
         yield preset.summary, f"preset {key}"
     for table in (PHASES, SHORTCUTS):
         yield from ((text, "table") for text in table.values())
-    for known in (*ARCHITECTURES.values(), *STEMS.values()):
+    for known in (*ARCHITECTURES.values(), *STEMS.values(), *KNOWN.values(), *COLUMNS.values()):
         yield known.label, "table"
+    for measure in (RATIO, RESPONSE, GRADIENT):
+        yield from ((text, "measure of the blocks") for text in (measure.title, measure.look_for))
+    for word in (*RunStatus, *PHASES, *X_AXES, *(label for label, *_ in TIME_UNITS)):
+        yield word, "word"
+    yield from ((text, "worker") for text in (STOPPED, STOPPED_UNSAVED))
 
 
 def texts_of_page(config: dict[str, Any]) -> Iterator[tuple[str, str]]:

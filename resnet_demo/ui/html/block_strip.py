@@ -9,6 +9,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
+from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES, Architecture
 from resnet_demo.runs.events import BlocksMeasured
 from resnet_demo.runs.snapshot import Snapshot
@@ -21,7 +22,7 @@ ORANGE, GREY = (214, 106, 20), (120, 128, 140)  # of the residual branch and of 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number of each block. `log` for what differs by orders of magnitude."""
+    """One number of each block, with its texts. `log` for what differs by orders of magnitude."""
 
     title: str
     look_for: str
@@ -62,7 +63,7 @@ def strip_html(shown: Snapshot | None) -> str:
     total = shown.view.total_steps if shown else None
     if not points or not total:
         is_over = shown is not None and (shown.view.is_over or not shown.config.measure_blocks_every)
-        return f'<p class="strip-empty">{NEVER if is_over else EMPTY}</p>'
+        return f'<p class="strip-empty">{t(NEVER) if is_over else t(EMPTY)}</p>'
     is_plain = all(ratio is None for ratio in points[-1].ratios)
     measures = [RESPONSE, GRADIENT] if is_plain else [RATIO, RESPONSE, GRADIENT]
     return f'<div class="strips">{"".join(_strip(one, names, points, total) for one in measures)}</div>'
@@ -79,11 +80,16 @@ def _strip(measure: Measure, names: list[str], points: Sequence[BlocksMeasured],
     columns = [min(COLUMNS - 1, point.step * COLUMNS // total) for point in points]
     rows = "".join(_row(name, measure.colour, columns, opacity[:, at], values[:, at]) for at, name in enumerate(names))
     known = values[np.isfinite(values)]
-    span = f"{known.min():.3g} to {known.max():.3g}" if len(known) else "no numbers"
-    return (
-        f'<figure class="strip"><figcaption><b>{escape(measure.title)}</b>: {escape(measure.look_for)} '
-        f"Full colour is the largest; here {span}.</figcaption><div>{rows}</div></figure>"
+    span = t("no numbers")
+    if len(known):
+        span = t("{low} to {high}", low=f"{known.min():.3g}", high=f"{known.max():.3g}")
+    caption = t(
+        "{measure}: {look_for} Full colour is the largest; here {span}.",
+        measure=f"<b>{escape(t(measure.title))}</b>",
+        look_for=escape(t(measure.look_for)),
+        span=span,
     )
+    return f'<figure class="strip"><figcaption>{caption}</figcaption><div>{rows}</div></figure>'
 
 
 def _row(name: str, colour: tuple[int, int, int], columns: list[int], opacity: np.ndarray, values: np.ndarray) -> str:
@@ -93,7 +99,7 @@ def _row(name: str, colour: tuple[int, int, int], columns: list[int], opacity: n
         begin = columns[number - 1] + 1 if number else 0
         pixels[0, min(begin, column) : column + 1, 3] = round(255 * opacity[number])
     first, last = _number(values[0]), _number(values[-1])
-    label = f"{name}: {first} at first, {last} now"
+    label = t("{block}: {first} at first, {last} now", block=name, first=first, last=last)
     return (
         f'<span>{name}</span><img src="{data_url(Image.fromarray(pixels))}" alt="{label}" title="{label}">'
         f"<span>{last}</span>"

@@ -3,26 +3,33 @@
 from html import escape
 from typing import Any
 
+from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig, changes_of
 from resnet_demo.runs.text import label_of, written
+from resnet_demo.text import listed
 
 
 def changes_html(preset_values: dict[str, Any]) -> str:
     """A button for each setting that differs, and a mark at its field; `preset_values` is what the preset has."""
     if not preset_values:
         return ""
-    buttons = "".join(
-        f'<button type="button" data-field="{name}" title="Take it back to {escape(written(value))}">'
-        f"{escape(label_of(name))} <span>↶ {escape(written(value))}</span></button>"
-        for name, value in preset_values.items()
-    )
+    buttons = "".join(_button(name, value) for name, value in preset_values.items())
     fields = ", ".join(f"#setting-{name}" for name in preset_values)
     marks = f"<style>:is({fields}) {{ outline: 2px solid var(--color-accent); outline-offset: -2px; }}</style>"
-    return f'<p class="form-changes">Differs from the preset; a press takes it back: {buttons}</p>{marks}'
+    differs = t("Differs from the preset; a press takes it back: {settings}", settings=buttons)
+    return f'<p class="form-changes">{differs}</p>{marks}'
+
+
+def _button(name: str, value: Any) -> str:
+    title = escape(t("Take it back to {value}", value=written(value)))
+    return (
+        f'<button type="button" data-field="{name}" title="{title}">'
+        f"{escape(label_of(name))} <span>↶ {escape(written(value))}</span></button>"
+    )
 
 
 def changes_text(config: TrainConfig) -> str:
     """'epochs 20, batch size 64', '' where all is as the preset has it."""
     values = config.to_dict()
     told = (name for name in changes_of(values) if name not in ("arch", "stem", "start_from"))  # said beside it
-    return ", ".join(f"{label_of(name)} {written(values[name])}" for name in told)
+    return listed(f"{label_of(name)} {written(values[name])}" for name in told)

@@ -15,6 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
+from resnet_demo.language import t
+from resnet_demo.text import listed
+
 WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
 LEFT, RIGHT, TOP, BOTTOM = 54, 22, 12, 44
 MAX_POINTS = 300
@@ -29,9 +32,9 @@ Point = tuple[float, float]
 @dataclass(frozen=True)
 class Series:
     """A named curve of (x, y) points in data units. `kind` is its CSS class, which says colour and dashes; `dotted`
-    marks its points; `noisy` is measured on few images at a time, so that smoothing helps to see where it goes;
-    `mark` is a letter that stands where the curve ends; `labelled` writes its name at its highest point instead of in
-    the legend."""
+    marks its points; `noisy` is measured on few images at a time, so that smoothing helps to see where it goes, and
+    `is_smoothed` says that it was; `mark` is a letter that stands where the curve ends; `labelled` writes its name at
+    its highest point instead of in the legend."""
 
     name: str
     kind: str
@@ -40,11 +43,20 @@ class Series:
     noisy: bool = False
     mark: str = ""
     labelled: bool = False
+    is_smoothed: bool = False
+
+    @property
+    def spoken_name(self) -> str:
+        """What is said of a point of it; the legend has the bare name."""
+        if not self.is_smoothed:
+            return self.name
+        return t("{name}, smoothed", name=self.name) if self.name else t("smoothed")
 
 
 @dataclass(frozen=True)
 class Axis:
-    """`low`..`high` in data units. Ticks are written in `unit`s (60 writes seconds as minutes) with `suffix`."""
+    """`low`..`high` in data units. Ticks are written in `unit`s (60 writes seconds as minutes) with `suffix`. `label`
+    is English, and what the browser knows the axis by."""
 
     label: str
     low: float
@@ -77,8 +89,8 @@ class Axis:
     @classmethod
     def time(cls, highest_s: float) -> "Axis":
         """Seconds from 0, written in what fits: seconds, minutes or hours."""
-        name, unit = next((n, u) for n, u, limit in _TIME_UNITS if highest_s <= limit)
-        return cls.up_to(f"time ({name})", highest_s, at_most=8, unit=unit)
+        label, unit = next((label, unit) for label, unit, limit in TIME_UNITS if highest_s <= limit)
+        return cls.up_to(label, highest_s, at_most=8, unit=unit)
 
     def up(self, value: float) -> float:
         """How far up a value stands, in units of the plot."""
@@ -128,7 +140,7 @@ class Axis:
 
 
 _LARGE = ((1e15, "e15"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
-_TIME_UNITS = (("s", 1.0, 120.0), ("min", 60.0, 7200.0), ("h", 3600.0, math.inf))
+TIME_UNITS = (("time (s)", 1.0, 120.0), ("time (min)", 60.0, 7200.0), ("time (h)", 3600.0, math.inf))
 
 
 def thin(points: Sequence[Point], at_most: int = MAX_POINTS) -> list[Point]:
@@ -164,14 +176,14 @@ def line_chart(
     *,
     smoothing: float = 0.0,
     reference: tuple[float, str] | None = None,
-    empty: str = "drawn from the first steps on",
+    empty: str = "",
     height: int = HEIGHT,
     legend: bool = True,
     at_most: int = MAX_POINTS,
 ) -> str:
     """One plot with its legend, as an HTML string. With `smoothing` (0..0.9) a noisy series is drawn smoothed, its
     measured points faint behind it. `reference` is a value of y and what is written at its line. Of more than about
-    `at_most` points of a series, means of neighbours are drawn."""
+    `at_most` points of a series, means of neighbours are drawn. `empty` is said where there are none."""
 
     def place(px: float, py: float) -> Point:
         across = (px - x.low) / (x.high - x.low)
@@ -187,15 +199,20 @@ def line_chart(
     parts += _marks(inside, place)
     parts += _labels([one for one in inside if one.labelled and one.points], place, at_most)
     if not any(one.points for one in series):
-        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty)}</text>')
+        parts.append(f'<text class="empty" x="{WIDTH / 2}" y="{height / 2}">{escape(empty or _nothing_yet())}</text>')
     named = [one for one in series if one.name and legend and not one.labelled]
     key = "".join(f"{legend_button(one.name, one.kind)}<i></i>{escape(one.name)}</button>" for one in named)
-    more = f'<button type="button" class="chart-more" aria-label="{escape(title)}: size and files">⋯</button>'
+    offers = t("{title}: size and files", title=title)
+    more = f'<button type="button" class="chart-more" aria-label="{escape(offers)}">⋯</button>'
     return (
         f'<figure class="chart"><figcaption><b>{escape(title)}</b>{key}{more}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" tabindex="0" aria-label="{escape(_spoken(title, series, y))}">'
         f"{''.join(parts)}</svg></figure>"
     )
+
+
+def _nothing_yet() -> str:
+    return t("drawn from the first steps on")
 
 
 def legend_button(series: str, kind: str = "") -> str:
@@ -214,7 +231,8 @@ def _grid(x: Axis, y: Axis, height: int, place) -> list[str]:
         parts.append(f'<text class="tick x" x="{across:.1f}" y="{floor + 18:.1f}">{x.write(tick)}</text>')
     left, floor = place(x.low, y.low)
     parts.append(f'<line class="axis" x1="{left:.1f}" x2="{WIDTH - RIGHT}" y1="{floor:.1f}" y2="{floor:.1f}"/>')
-    parts.append(f'<text class="label" x="{WIDTH - RIGHT}" y="{height - 6}">{escape(x.label)}</text>')
+    label = f'<text class="label" data-axis="{escape(x.label)}" x="{WIDTH - RIGHT}" y="{height - 6}">'
+    parts.append(f"{label}{escape(t(x.label))}</text>")
     return parts
 
 
@@ -232,8 +250,7 @@ def _smoothed(series: Series, smoothing: float) -> list[Series]:
     if not smoothing or not series.noisy:
         return [series]
     raw = replace(series, kind=f"{series.kind} raw", dotted=False, mark="", labelled=False)
-    name = f"{series.name}, smoothed".removeprefix(", ")
-    return [raw, replace(series, name=name, points=smooth(series.points, smoothing))]
+    return [raw, replace(series, is_smoothed=True, points=smooth(series.points, smoothing))]
 
 
 def _cut(series: Series, x: Axis, y: Axis) -> Series:
@@ -271,13 +288,14 @@ class _PointWriter:
 
     def curve(self, series: Series) -> list[str]:
         """The line, and dots where the series has them. `data-mean` says of how many points each one that is drawn is
-        the mean; the last is always itself."""
+        the mean; the last is always itself. `data-of` names the series where `data-name` says more."""
         if not series.points:
             return []
         shown = list(map(self._at, thin(series.points, self._at_most)))
         size = _group_size(series.points, self._at_most)
         mean = f' data-mean="{size}"' if size > 1 else ""
-        name = f'data-name="{escape(series.name)}"{mean}'
+        of = f' data-of="{escape(series.name)}"' if series.is_smoothed else ""
+        name = f'data-name="{escape(series.spoken_name)}"{of}{mean}'
         parts = [f'<polyline class="curve {series.kind}" {name} points="{" ".join(shown)}"/>']
         if series.dotted or len(shown) == 1:
             parts.append(f'<path class="point {series.kind}" d="{"".join(f"M{at}h0" for at in shown)}"/>')
@@ -325,5 +343,11 @@ def _spoken(title: str, series: Sequence[Series], y: Axis) -> str:
     """The plot in a sentence, for who cannot see it."""
     drawn = [one for one in series if one.points]
     told = drawn if len(drawn) == 1 else [one for one in drawn if one.name]  # of many, the nameless are a background
-    last = [f"{one.name} last at {y.write(one.points[-1][1])}".strip() for one in told]
-    return f"{title}: {', '.join(last) or 'nothing drawn yet'}"
+    last = listed(_last_of(one, y.write(one.points[-1][1])) for one in told)
+    return t("{title}: {what}", title=title, what=last or t("nothing drawn yet"))
+
+
+def _last_of(series: Series, value: str) -> str:
+    return (
+        t("{name} last at {value}", name=series.name, value=value) if series.name else t("last at {value}", value=value)
+    )

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from resnet_demo.data.known import data_label
+from resnet_demo.language import t
 from resnet_demo.runs.config import PARENT, TrainConfig
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import run_mark, started
@@ -15,15 +16,15 @@ from resnet_demo.ui.html.runs_table import Picked
 COLOURS = 7  # --run-0 … in page.css; the letter tells apart what they cannot
 
 NOTHING_PICKED = (
-    '<p class="runs-empty">The curves of the runs that you tick above will be drawn here over each other, and the '
-    "settings in which they differ listed below.</p>"
+    "The curves of the runs that you tick above will be drawn here over each other, and the settings in which they "
+    "differ listed below."
 )
 
 
 def curves_html(picked: Picked, choice: ChartChoice) -> str:
     """The key, and loss and accuracy of all picked runs."""
     if not picked:
-        return NOTHING_PICKED
+        return _hint(t(NOTHING_PICKED))
     along = {place: Along.run(run.view, run.config.epochs, choice.by) for place, run in picked}
     axes = [along[place].axis() for place, _ in picked]
     x = choice.across(max(axes, key=lambda axis: axis.high))
@@ -34,18 +35,16 @@ def curves_html(picked: Picked, choice: ChartChoice) -> str:
         accuracies += _pair(run, along[place], place, "accuracy")
     drawn: dict[str, Any] = {"smoothing": choice.smoothing, "legend": False}
     accuracy = choice.upward(Axis.share("accuracy"), x, accuracies)
-    return (
-        f'{_key(picked)}<div class="compare-charts">'
-        f"{line_chart('Loss (cross-entropy)', x, choice.loss_axis(x, losses), losses, **drawn)}"
-        f"{line_chart('Accuracy', x, accuracy, accuracies, **drawn)}</div>"
-    )
+    loss_chart = line_chart(t("Loss (cross-entropy)"), x, choice.loss_axis(x, losses), losses, **drawn)
+    accuracy_chart = line_chart(t("Accuracy"), x, accuracy, accuracies, **drawn)
+    return f'{_key(picked)}<div class="compare-charts">{loss_chart}{accuracy_chart}</div>'
 
 
 def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series, Series]:
     """A run's train and test curve in its colour; its letter stands where the last of them ends."""
     mark, colour = run_mark(place), f"run-{place % COLOURS}"
-    train = logged(run.view, along, f"train_{measure}", f"{mark} train")
-    test = measured(run.view, along, f"test_{measure}", f"{mark} test")
+    train = logged(run.view, along, f"train_{measure}", f"{mark} {t('train')}")
+    test = measured(run.view, along, f"test_{measure}", f"{mark} {t('test')}")
     ends = test if test.points else train
     train, test = (replace(one, kind=f"{one.kind} {colour}", mark=mark if one is ends else "") for one in (train, test))
     return train, test
@@ -55,7 +54,8 @@ def _key(picked: Picked) -> str:
     runs = "".join(
         f"<li>{legend_button(run_mark(place))}{_chip(place)} {escape(run.name)}</button></li>" for place, run in picked
     )
-    lines = "".join(f"<li>{legend_button(line, line)}<i></i> {line}</button></li>" for line in ("train", "test"))
+    names = {"train": t("train"), "test": t("test")}
+    lines = "".join(f"<li>{legend_button(name, kind)}<i></i> {name}</button></li>" for kind, name in names.items())
     return f'<ul class="compare-key">{runs}{lines}</ul>'
 
 
@@ -69,7 +69,7 @@ def _chip(place: int) -> str:
 
 def differences(configs: list[TrainConfig]) -> list[tuple[str, list[Any]]]:
     """(label, each run's value) of every setting in which not all are the same."""
-    rows = [(field.metadata["label"], [getattr(c, field.name) for c in configs]) for field in fields(TrainConfig)]
+    rows = [(t(field.metadata["label"]), [getattr(c, field.name) for c in configs]) for field in fields(TrainConfig)]
     return [(label, values) for label, values in rows if any(value != values[0] for value in values)]
 
 
@@ -78,33 +78,38 @@ def differences_html(picked: Picked) -> str:
     if not picked:
         return ""
     if len(picked) == 1:
-        return '<p class="runs-empty">Tick a second run, and the settings in which the two differ are listed here.</p>'
+        return _hint(t("Tick a second run, and the settings in which the two differ are listed here."))
     rows = differences([run.config for _, run in picked])
     devices = [run.view.started.device if run.view.started else "–" for _, run in picked]
     if len(set(devices)) > 1:
-        rows.append(("Trained on", devices))
+        rows.append((t("Trained on"), devices))
     if not rows:
-        return '<p class="runs-empty">All settings of these runs are the same.</p>'
+        return _hint(t("All settings of these runs are the same."))
     heads = "".join(f'<th scope="col" title="{escape(run.name)}">{_chip(place)}</th>' for place, run in picked)
     body = "".join(
         f'<tr><th scope="row">{escape(label)}</th>{"".join(f"<td>{_written(value)}</td>" for value in values)}</tr>'
         for label, values in rows
     )
     return (
-        '<div class="runs-scroll" tabindex="0"><table class="differences"><caption>Settings in which they differ; all '
-        f'others are the same.</caption><thead><tr><th scope="col">setting</th>{heads}</tr></thead>'
+        '<div class="runs-scroll" tabindex="0"><table class="differences">'
+        f"<caption>{t('Settings in which they differ; all others are the same.')}</caption>"
+        f'<thead><tr><th scope="col">{t("setting")}</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _hint(sentence: str) -> str:
+    return f'<p class="runs-empty">{sentence}</p>'
 
 
 def _written(value: Any) -> str:
     """A setting's value; of a folder only its name, since a visitor is not shown where the server keeps its files."""
     if value == "":  # only the first weights may be empty
-        return "random"
+        return t("random")
     if isinstance(value, str) and value.startswith(PARENT):
-        return escape(f"run of {started(value.removeprefix(PARENT))}")
+        return escape(t("run of {start}", start=started(value.removeprefix(PARENT))))
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return t("yes") if value else t("no")
     if isinstance(value, float):
         return f"{value:g}"
     return escape(data_label(value)) if isinstance(value, str) else f"{value:,}"

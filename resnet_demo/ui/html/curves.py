@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from resnet_demo.language import current_language, t
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.reference import article_reference, is_cifar10
@@ -32,11 +33,17 @@ class ChartChoice:
     def __post_init__(self) -> None:
         number = isinstance(self.smoothing, int | float) and not isinstance(self.smoothing, bool)
         if not number or not 0 <= self.smoothing <= MAX_SMOOTHING or self.by not in X_AXES:
-            raise ValueError(f"Smoothing goes from 0 to {MAX_SMOOTHING}, the axis is one of {', '.join(X_AXES)}.")
+            raise ValueError(
+                t(
+                    "Smoothing goes from 0 to {most}, the axis is one of {axes}.",
+                    most=MAX_SMOOTHING,
+                    axes=", ".join(X_AXES),
+                )
+            )
         if not isinstance(self.log, bool):
-            raise ValueError("The loss has a logarithmic scale or not: true or false.")
+            raise ValueError(t("The loss has a logarithmic scale or not: true or false."))
         if self.zoom is not None and not 0 <= self.zoom[0] < self.zoom[1] < math.inf:
-            raise ValueError("A range of a plot is two numbers from 0 on, the lower one first.")
+            raise ValueError(t("A range of a plot is two numbers from 0 on, the lower one first."))
 
     def across(self, x: Axis) -> Axis:
         """The part of an axis that is wanted."""
@@ -106,23 +113,23 @@ def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> 
     choice = choice or ChartChoice()
     view = snapshot.view if snapshot else events.RunView()
     along = Along.run(view, snapshot.config.epochs if snapshot else 1, choice.by)
-    losses = [logged(view, along, "train_loss", "train"), measured(view, along, "test_loss", "test")]
-    accuracies = [logged(view, along, "train_accuracy", "train"), measured(view, along, "test_accuracy", "test")]
-    rates = [planned(snapshot.config, along, "planned")] if snapshot and view.started else []
-    rates.append(logged(view, along, "learning_rate", "so far", noisy=False))
+    losses = [logged(view, along, "train_loss", t("train")), measured(view, along, "test_loss", t("test"))]
+    accuracies = [logged(view, along, "train_accuracy", t("train")), measured(view, along, "test_accuracy", t("test"))]
+    rates = [planned(snapshot.config, along, t("planned"))] if snapshot and view.started else []
+    rates.append(logged(view, along, "learning_rate", t("so far"), noisy=False))
     speeds, norms = [logged(view, along, "images_per_s", "")], [logged(view, along, "gradient_norm", "")]
     reference = article_reference() if is_cifar10(view) else None
     x, smoothing, fit = choice.across(along.axis()), choice.smoothing, choice.upward
-    unknown = "not in the log of this run" if view.metrics else "drawn from the first steps on"
+    unknown = t("not in the log of this run") if view.metrics else ""
     accuracy, rate = fit(Axis.share("accuracy"), x, accuracies), fit(from_zero("learning rate", rates), x, rates)
     speed, norm = fit(from_zero("images/s", speeds), x, speeds), fit(from_zero("norm", norms), x, norms)
     reference = reference if reference and accuracy.low <= reference[0] <= accuracy.high else None
     return (
-        line_chart("Loss (cross-entropy)", x, choice.loss_axis(x, losses), losses, smoothing=smoothing),
-        line_chart("Accuracy", x, accuracy, accuracies, smoothing=smoothing, reference=reference),
-        line_chart("Learning rate", x, rate, rates),
-        line_chart("Speed in images/s", x, speed, speeds, smoothing=smoothing),
-        line_chart("Gradient norm", x, norm, norms, smoothing=smoothing, empty=unknown),
+        line_chart(t("Loss (cross-entropy)"), x, choice.loss_axis(x, losses), losses, smoothing=smoothing),
+        line_chart(t("Accuracy"), x, accuracy, accuracies, smoothing=smoothing, reference=reference),
+        line_chart(t("Learning rate"), x, rate, rates),
+        line_chart(t("Speed in images/s"), x, speed, speeds, smoothing=smoothing),
+        line_chart(t("Gradient norm"), x, norm, norms, smoothing=smoothing, empty=unknown),
     )
 
 
@@ -156,8 +163,8 @@ def schedule_chart(config: TrainConfig | None = None, steps_per_epoch: int | Non
     epochs, peak = (config.epochs, config.learning_rate) if config else (1, 1.0)
     series = [planned(config, Along("epoch", epochs, steps_per_epoch), "")] if config and steps_per_epoch else []
     y = from_zero("learning rate", series, peak)
-    x, empty = Axis("epoch", 0.0, epochs), "drawn once the images are counted"
-    return line_chart("Planned learning rate", x, y, series, empty=empty, height=SCHEDULE_HEIGHT)
+    x, empty = Axis("epoch", 0.0, epochs), t("drawn once the images are counted")
+    return line_chart(t("Planned learning rate"), x, y, series, empty=empty, height=SCHEDULE_HEIGHT)
 
 
 def from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis:
@@ -167,17 +174,17 @@ def from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis:
 
 
 class DrawnCurves:
-    """The last few drawings, shared by all pages: they mostly look at the same run in the same way."""
+    """The last few drawings, shared by all pages of a language: they mostly look at the same run in the same way."""
 
     def __init__(self, draw: Callable[[Snapshot | None, ChartChoice], tuple[str, ...]]) -> None:
         self._draw = draw
-        self._drawn: OrderedDict[tuple[str, ChartChoice], tuple[str, ...]] = OrderedDict()
+        self._drawn: OrderedDict[tuple[str, str, ChartChoice], tuple[str, ...]] = OrderedDict()
         self._guard = threading.Lock()
 
     def of(self, version: str, snapshot: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
         """`version` changes when the run has new points that are worth a drawing."""
         with self._guard:
-            key = (version, choice)
+            key = (current_language(), version, choice)
             if key not in self._drawn:
                 self._drawn[key] = self._draw(snapshot, choice)
             self._drawn.move_to_end(key)

@@ -8,8 +8,10 @@ from itertools import groupby
 
 from PIL import Image
 
+from resnet_demo.language import t
 from resnet_demo.runs import events
 from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.text import listed
 from resnet_demo.ui.html.chart import Axis, Point, Series, line_chart
 from resnet_demo.ui.html.curves import Along, ChartChoice
 from resnet_demo.ui.images import data_url
@@ -51,64 +53,73 @@ def pinned_html(snapshot: Snapshot | None, owner: bool = True) -> str:
     if snapshot is None or snapshot.pinned is None:
         return _empty(owner)
     remove = (
-        '<button class="pinned-remove" data-unpin>Remove the image</button>'
+        f'<button class="pinned-remove" data-unpin>{t("Remove the image")}</button>'
         if owner and not snapshot.run.is_shipped
         else ""
     )
     image = snapshot.pinned.image
     if image is None:
-        words = _words(
-            "The image is damaged", f"Its file in the run cannot be read. {'Pin it again.' if owner else ''}"
-        )
+        again = t("Its file in the run cannot be read. Pin it again.")
+        words = _words(t("The image is damaged"), again if owner else t("Its file in the run cannot be read."))
         return _card(_blank(), words + remove)
     answers = answers_of(snapshot)
-    words = _opinion(snapshot, answers) if answers else _words("Not asked yet", _not_asked(snapshot))
+    words = _opinion(snapshot, answers) if answers else _words(t("Not asked yet"), _not_asked(snapshot))
     return _card(_shown(image), words + remove)
 
 
 def _empty(owner: bool) -> str:
     if not owner:
-        return _card(_blank(), _words("No image is pinned", "Where its owner pins one to a run, one sees here how the "
-                                      "network comes to its prediction."))  # fmt: skip
-    return _card(_blank(), _words("Pin an image", WHAT_IT_IS, "Drop one below, before a run or during it."))
+        seen = t("Where its owner pins one to a run, one sees here how the network comes to its prediction.")
+        return _card(_blank(), _words(t("No image is pinned"), seen))
+    drop = t("Drop one below, before a run or during it.")
+    return _card(_blank(), _words(t("Pin an image"), t(WHAT_IT_IS), drop))
 
 
 def _not_asked(snapshot: Snapshot) -> str:
     match snapshot.status:
         case "starting" | "training" | "stalled":
-            return "The network is asked from its next step on."
+            return t("The network is asked from its next step on.")
         case "finished" | "stopped":
-            return "The run ended before the network was asked."
+            return t("The run ended before the network was asked.")
         case _:
-            return "The network is asked when the run goes on."
+            return t("The network is asked when the run goes on.")
 
 
 def _opinion(snapshot: Snapshot, answers: list[Answer]) -> str:
     last = answers[-1]
-    when = {"training": "Now", "finished": "In the end", "stopped": "In the end"}.get(snapshot.status, "So far")
-    share = last.ranked[0][1]
-    runners_up = ", ".join(f"{escape(name)} with {whole_percent(share)}" for name, share in last.ranked[1:3])
+    when = {"training": t("Now"), "finished": t("In the end"), "stopped": t("In the end")}
+    top = t(
+        "{when}: {name}, {share}",
+        when=when.get(snapshot.status, t("So far")),
+        name=f"<b>{escape(last.top)}</b>",
+        share=whole_percent(last.ranked[0][1]),
+    )
+    others = listed(
+        t("{name} with {share}", name=escape(name), share=whole_percent(share)) for name, share in last.ranked[1:3]
+    )
     started = snapshot.view.started
     story = _story(answers, started.steps_per_epoch if started else 1)
-    return (
-        f'<p class="pinned-title">{when}: <b>{escape(last.top)}</b>, {whole_percent(share)}</p>'
-        f"<p>Then {runners_up}.</p><p>{story}</p>"
-    )
+    return f'<p class="pinned-title">{top}</p><p>{t("Then {others}.", others=others)}</p><p>{story}</p>'
 
 
 def _story(answers: list[Answer], steps_per_epoch: int) -> str:
     """How it came to its present opinion."""
     turns = [next(group) for _, group in groupby(answers, key=lambda answer: answer.top)]
     if len(turns) == 1:
-        return "The prediction has been the same from the first answer on."
-    changes = "once" if len(turns) == 2 else f"{len(turns) - 1} times"
-    since = f"epoch {turns[-1].at.step / steps_per_epoch:.1f}"
-    return f"The prediction changed {changes}, last at {since}; before that it was {escape(turns[-2].top)}."
+        return t("The prediction has been the same from the first answer on.")
+    last = {"epoch": f"{turns[-1].at.step / steps_per_epoch:.1f}", "before": escape(turns[-2].top)}
+    if len(turns) == 2:
+        return t("The prediction changed once, last at epoch {epoch}; before that it was {before}.", **last)
+    return t(
+        "The prediction changed {count} times, last at epoch {epoch}; before that it was {before}.",
+        count=len(turns) - 1,
+        **last,
+    )
 
 
 def whole_percent(share: float) -> str:
     """0.713 -> '71 %', never broken between lines; what is not quite certain is not called 100."""
-    return f"{'over 99' if 0.995 <= share < 0.9999 else f'{100 * share:.0f}'}\u00a0%"
+    return f"{t('over 99') if 0.995 <= share < 0.9999 else f'{100 * share:.0f}'}\u00a0%"
 
 
 def _words(title: str, *sentences: str) -> str:
@@ -124,12 +135,12 @@ def _blank() -> str:
 
 
 def _shown(image: Image.Image) -> str:
-    return f'<img class="pinned-image" src="{data_url(image)}" alt="The pinned image, at 32 by 32 pixels">'
+    return f'<img class="pinned-image" src="{data_url(image)}" alt="{t("The pinned image, at 32 by 32 pixels")}">'
 
 
 def drop_label(training: bool) -> str:
     """What will become of an image that is dropped."""
-    return "For the run shown, which is training" if training else "For the next run you start or resume"
+    return t("For the run shown, which is training") if training else t("For the next run you start or resume")
 
 
 # --- the curves -----------------------------------------------------------------------------------------------
@@ -153,11 +164,11 @@ def probability_chart(snapshot: Snapshot | None, choice: ChartChoice | None = No
         for place, name in enumerate(named, 1)
     ]
     return line_chart(
-        "Predicted class over training",
+        t("Predicted class over training"),
         choice.across(_so_far(along, answers)),
         Axis.share("probability"),
         series,
-        empty="its answers, one by one",
+        empty=t("its answers, one by one"),
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_demo.data.known import KNOWN
+from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.text import duration, rate
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plan_placeholder() -> str:
-    return '<p class="plan">Looking at this machine: the device and the duration will stand here…</p>'
+    return f'<p class="plan">{t("Looking at this machine: the device and the duration will stand here…")}</p>'
 
 
 def plan_problem(error: Exception) -> str:
@@ -22,22 +23,27 @@ def plan_problem(error: Exception) -> str:
 
 def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) -> str:
     """`downloads` are the bytes of what there may be to fetch, 0 for nothing."""
-    fetched = " and ".join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
-    download = f"Downloads {fetched} first. " if fetched else ""
-    about = "about " if guess.about else ""
+    fetched = t(" and ").join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
+    sentences = [escape(device_reason), t("Downloads {what} first.", what=fetched) if fetched else "", *_takes(guess)]
+    return f'<p class="plan">{t(" ").join(filter(None, sentences))}</p>'
+
+
+def _takes(guess: "Estimate") -> tuple[str, ...]:
+    """How long, at which speed."""
     if guess.steps_per_epoch == 0:
-        time = "The training images do not fill one batch: choose a smaller batch, or more images."
-    elif guess.images_per_s is None:
-        time = "How long it takes shows as soon as it trains: no run like it has told its speed on this device yet."
-    elif guess.seconds is None:
-        time = "How long it takes shows once the images are counted."
-    else:
-        takes = duration(guess.seconds)
-        if guess.about and guess.least_s and guess.most_s:
-            takes = f"{duration(guess.least_s)} to {duration(guess.most_s)}"
-        busy = " This machine is busy now; alone it would be quicker." if guess.is_busy else ""
-        time = f"Takes {about}<b>{takes}</b> at {about}{rate(guess.images_per_s)}.{busy}"
-    return f'<p class="plan">{escape(device_reason)} {download}{time}</p>'
+        return (t("The training images do not fill one batch: choose a smaller batch, or more images."),)
+    if guess.images_per_s is None:
+        return (
+            t("How long it takes shows as soon as it trains: no run like it has told its speed on this device yet."),
+        )
+    if guess.seconds is None:
+        return (t("How long it takes shows once the images are counted."),)
+    time = duration(guess.seconds)
+    if guess.about and guess.least_s and guess.most_s:
+        time = t("{least} to {most}", least=duration(guess.least_s), most=duration(guess.most_s))
+    told = {"time": f"<b>{time}</b>", "speed": rate(guess.images_per_s)}
+    takes = t("Takes about {time} at about {speed}.", **told) if guess.about else t("Takes {time} at {speed}.", **told)
+    return (takes, t("This machine is busy now; alone it would be quicker.")) if guess.is_busy else (takes,)
 
 
 def download_size(config: TrainConfig, data_dir: Path) -> int:

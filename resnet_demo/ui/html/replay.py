@@ -15,6 +15,7 @@ from PIL import Image
 
 from resnet_demo.data.examples import DRAWN
 from resnet_demo.data.known import data_label
+from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunError
@@ -77,7 +78,7 @@ def replay_html(snapshot: Snapshot | None) -> str:
     if problem:
         shown = f'<p class="replay-problem">{escape(problem)}</p>'
     return (
-        f'<section class="replay" aria-label="Recording of a training" {_attribute(data)}>'
+        f'<section class="replay" aria-label="{t("Recording of a training")}" {_attribute(data)}>'
         f"{_head(snapshot, started)}{shown}"
         f"{_charts(snapshot)}{_pinned(snapshot, started, answers)}</section>"
     )
@@ -91,15 +92,27 @@ def _attribute(data: dict) -> str:
 
 def _head(snapshot: Snapshot, begun: events.RunStarted) -> str:
     view = snapshot.view
-    when = datetime.fromtimestamp(snapshot.created, UTC)
-    what = f"{ARCHITECTURES[snapshot.config.arch].label} learns {_data(snapshot)}"
-    where = f"{snapshot.device or begun.device}, {when.day} {when:%b %Y}"
+    when = datetime.fromtimestamp(snapshot.created, UTC).strftime(t("%d %b %Y")).lstrip("0")
+    network = t(ARCHITECTURES[snapshot.config.arch].label)
+    what = t("{network} learns {data}", network=network, data=_data(snapshot))
+    where = t(
+        "{time} on {device}, {date}, played in {seconds} s",
+        time=duration(view.elapsed_s),
+        device=snapshot.device or begun.device,
+        date=when,
+        seconds=SECONDS,
+    )
+    now = t(
+        "epoch {epoch} of {epochs}, test accuracy {accuracy}",
+        epoch=f"<b data-epoch>{begun.epochs}</b>",
+        epochs=begun.epochs,
+        accuracy=f"<b data-accuracy>{percent(view.test_accuracy)}</b>",
+    )
     return (
-        '<div class="replay-head"><p><b class="replay-mark">◉ Recording</b> '
-        f"<b>{escape(what)}</b> <span>{duration(view.elapsed_s)} on {escape(where)}, played in {SECONDS} s</span></p>"
-        f'<p class="replay-now">epoch <b data-epoch>{begun.epochs}</b> of {begun.epochs}, test accuracy '
-        f"<b data-accuracy>{percent(view.test_accuracy)}</b></p>"
-        '<button type="button" data-play>Play</button></div>'
+        f'<div class="replay-head"><p><b class="replay-mark">◉ {t("Recording")}</b> '
+        f"<b>{escape(what)}</b> <span>{escape(where)}</span></p>"
+        f'<p class="replay-now">{now}</p>'
+        f'<button type="button" data-play>{t("Play")}</button></div>'
     )
 
 
@@ -112,10 +125,12 @@ def _data(snapshot: Snapshot) -> str:
 
 def _examples(last: EpochPredictions) -> str:
     tiles = "".join(_tile(shown, *answer) for shown, answer in last.predictions.items())
-    return (
-        f'<div class="replay-examples">{tiles}</div><p class="hint">What the network says of drawings that it never '
-        f"trained on, after each epoch: <b data-right>{last.right}</b> of {len(last.predictions)} right.</p>"
+    right = t(
+        "What the network says of drawings that it never trained on, after each epoch: {right} of {images} right.",
+        right=f"<b data-right>{last.right}</b>",
+        images=len(last.predictions),
     )
+    return f'<div class="replay-examples">{tiles}</div><p class="hint">{right}</p>'
 
 
 def _tile(shown: str, name: str, probability: float) -> str:
@@ -141,11 +156,11 @@ def _charts(snapshot: Snapshot) -> str:
     view = snapshot.view
     along = Along.run(view, snapshot.config.epochs, "epoch")
     x = along.axis()
-    accuracies = [logged(view, along, "train_accuracy", "train"), measured(view, along, "test_accuracy", "test")]
-    losses = [logged(view, along, "train_loss", "train"), measured(view, along, "test_loss", "test")]
+    accuracies = [logged(view, along, "train_accuracy", t("train")), measured(view, along, "test_accuracy", t("test"))]
+    losses = [logged(view, along, "train_loss", t("train")), measured(view, along, "test_loss", t("test"))]
     drawn: dict[str, Any] = {"height": CHART_HEIGHT, "at_most": MOST_POINTS}
-    accuracy = line_chart("Accuracy", x, Axis.share("accuracy"), accuracies, **drawn)
-    loss = line_chart("Loss", x, from_zero("loss", losses, 2.5), losses, **drawn)
+    accuracy = line_chart(t("Accuracy"), x, Axis.share("accuracy"), accuracies, **drawn)
+    loss = line_chart(t("Loss"), x, from_zero("loss", losses, 2.5), losses, **drawn)
     return f'<div class="replay-charts">{accuracy}{loss}</div>'
 
 
@@ -162,10 +177,11 @@ def _pinned(snapshot: Snapshot, begun: events.RunStarted, answers: list[Answer])
         f"<small>{whole_percent(share)}</small></li>"
         for name, share in zip(classes, last.at.probabilities, strict=True)
     )
+    asked = t("One image, asked about all along: {name}", name=f"<b data-top>{escape(last.top)}</b>")
     return (
-        f'<div class="replay-pinned"><figure><img src="{data_url(snapshot.pinned.image)}" alt="The pinned image">'
-        f"<figcaption>One image, asked about all along: <b data-top>{escape(last.top)}</b></figcaption></figure>"
-        f'<ol aria-label="Probability of each class">{bars}</ol></div>'
+        f'<div class="replay-pinned"><figure><img src="{data_url(snapshot.pinned.image)}" '
+        f'alt="{t("The pinned image")}"><figcaption>{asked}</figcaption></figure>'
+        f'<ol aria-label="{t("Probability of each class")}">{bars}</ol></div>'
     )
 
 

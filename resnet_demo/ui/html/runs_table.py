@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from resnet_demo.data.known import data_label
+from resnet_demo.language import t
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.runs.snapshot import Snapshot, checksum
 from resnet_demo.runs.text import started
@@ -18,14 +19,14 @@ NEWEST_FIRST = "run descending"
 
 CAPTION = "Tick runs to compare them. Click a column header to sort."
 EMPTY = (
-    '<p class="runs-empty">No runs yet. Each run that you start in the <b>Train</b> tab will be listed here with what '
-    "it reached; tick two of them, and their curves are drawn over each other.</p>"
+    "No runs yet. Each run that you start in the {tab} tab will be listed here with what it reached; tick two of them, "
+    "and their curves are drawn over each other."
 )
 
 
 @dataclass(frozen=True)
 class Column:
-    """`value` is what is sorted by (None stands last), `text` what is shown of it."""
+    """`value` is what is sorted by (None stands last), `text` what is shown of it; `label` is English."""
 
     label: str
     value: Callable[[Snapshot], Any]
@@ -43,15 +44,21 @@ def _network(network: NetworkSpec) -> str:
     return f"{network.arch}, {network.stem}" + ("" if network.shortcut == usual else f", {network.shortcut}")
 
 
+def _of(done: tuple[int, int]) -> str:
+    return t("{done} of {total}", done=done[0], total=done[1])
+
+
 COLUMNS = {
     "run": Column("run", lambda s: s.created),
     "data": Column("data", lambda s: data_label(s.config.data), number=False),
     "network": Column("network", lambda s: _network(s.config.network()), number=False),
-    "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {status}", number=False),
-    "epochs": Column("epochs", lambda s: (len(s.view.epochs), s.config.epochs), lambda done: "{} of {}".format(*done)),
+    "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {t(status)}", number=False),
+    "epochs": Column("epochs", lambda s: (len(s.view.epochs), s.config.epochs), _of),
     "test": Column("test accuracy", lambda s: s.view.test_accuracy, percent),
     "held-out": Column("held out", _validation_accuracy, percent),
-    "speed": Column("images/s", lambda s: s.view.images_per_s, lambda speed: rate(speed).removesuffix(" images/s")),
+    "speed": Column(
+        "images/s", lambda s: s.view.images_per_s, lambda speed: rate(speed).removesuffix(t("{rate} images/s", rate=""))
+    ),
     "time": Column("time", lambda s: s.view.elapsed_s, duration),
     "disk": Column("on disk", lambda s: s.size_bytes, size),
 }
@@ -85,11 +92,12 @@ def table_html(snapshot: RunsSnapshot, order: str) -> str:
     browser knows."""
     problems = "".join(f'<p class="hint">{escape(problem)}</p>' for problem in snapshot.unreadable)
     if not snapshot.runs:
-        return problems or EMPTY
+        empty = t(EMPTY, tab=f"<b>{t('Train')}</b>")
+        return problems or f'<p class="runs-empty">{empty}</p>'
     heads = "".join(_head(name, column, order) for name, column in COLUMNS.items())
     rows = "".join(_row(s, snapshot.parent_name(s)) for s in sort_runs(snapshot.runs, order))
     return (
-        f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{CAPTION}</caption><thead><tr>'
+        f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{t(CAPTION)}</caption><thead><tr>'
         f'<td class="runs-tick"></td>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{problems}"
     )
@@ -99,18 +107,18 @@ def _head(name: str, column: Column, order: str) -> str:
     sorted_by, _, direction = order.partition(" ")
     sort, arrow = (f' aria-sort="{direction}"', direction) if sorted_by == name else ("", "none")
     return (
-        f'<th scope="col"{_right(column)}{sort}><button type="button" data-sort="{name}">{column.label}'
+        f'<th scope="col"{_right(column)}{sort}><button type="button" data-sort="{name}">{t(column.label)}'
         f'<i class="runs-arrow {arrow}"></i></button></th>'
     )
 
 
 def _row(snapshot: Snapshot, parent: str) -> str:
     cells = "".join(
-        f'<td{_right(column)} data-label="{column.label}">{_cell(name, column, snapshot, parent)}</td>'
+        f'<td{_right(column)} data-label="{t(column.label)}">{_cell(name, column, snapshot, parent)}</td>'
         for name, column in COLUMNS.items()
     )
     run_id, name = escape(snapshot.run.id), escape(snapshot.name)
-    tick = f'<input type="checkbox" data-run="{run_id}" aria-label="Compare {name}">'
+    tick = f'<input type="checkbox" data-run="{run_id}" aria-label="{t("Compare {run}", run=name)}">'
     return f'<tr><td class="runs-tick"><label>{tick}<b></b></label></td>{cells}</tr>'
 
 
@@ -118,8 +126,8 @@ def _cell(name: str, column: Column, snapshot: Snapshot, parent: str) -> str:
     if name != "run":
         return escape(column.text(column.value(snapshot)))
     when = f"<small>{escape(started(snapshot.run.id))}</small>" if snapshot.title else ""
-    origin = f"<small>from the run “{escape(parent)}”</small>" if parent else ""
-    shipped = "<small>came with resnet_demo</small>" if snapshot.run.is_shipped else ""
+    origin = f"<small>{t('from the run “{name}”', name=escape(parent))}</small>" if parent else ""
+    shipped = f"<small>{t('came with resnet_demo')}</small>" if snapshot.run.is_shipped else ""
     name = escape(snapshot.name)
     return f'<span title="{escape(snapshot.run.id)}">{name}</span>{when}{origin}{shipped}'
 

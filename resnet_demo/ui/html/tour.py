@@ -1,6 +1,7 @@
 """What the tour says while it runs, beside what it speaks of, and where it leads: pure functions from plain data to
 HTML. Imports neither gradio nor torch."""
 
+from resnet_demo.language import t
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.text import percent
 from resnet_demo.ui.html.present import share_done
@@ -21,16 +22,22 @@ def caption(snapshot: Snapshot | None, part: str) -> str:
         return ""
     turn = int(len(CAPTIONS) * (share_done(snapshot) or 0.0))
     now = " tour-now" if list(CAPTIONS).index(part) == min(turn, len(CAPTIONS) - 1) else ""
-    return f'<p class="tour-caption{now}">{CAPTIONS[part]}</p>'
+    return f'<p class="tour-caption{now}">{t(CAPTIONS[part])}</p>'
 
 
 def next_html(snapshot: Snapshot | None, owner: bool) -> str:
     """What to do after the tour; '' for other runs, and before its end."""
     if snapshot is None or snapshot.config.preset != "tour" or snapshot.status != "finished" or snapshot.run.is_shipped:
         return ""
-    accuracy, images = snapshot.view.test_accuracy, '<button data-next="images">Train on photographs</button>'
-    known = "" if accuracy is None else f", and names {percent(accuracy)} of those right that it had never seen"
-    return (
-        f'<div class="tour-next"><p>It has learned the ten digits{known}. What would it make of yours?</p>'
-        f'<button data-next="ask">Draw a digit</button>{images if owner else ""}</div>'
-    )
+    accuracy = snapshot.view.test_accuracy
+    images = f'<button data-next="images">{t("Train on photographs")}</button>' if owner else ""
+    if accuracy is None:
+        learned = t("It has learned the ten digits. What would it make of yours?")
+    else:
+        learned = t(
+            "It has learned the ten digits, and names {accuracy} of those right that it had never seen. What would it "
+            "make of yours?",
+            accuracy=percent(accuracy),
+        )
+    ask = f'<button data-next="ask">{t("Draw a digit")}</button>'
+    return f'<div class="tour-next"><p>{learned}</p>{ask}{images}</div>'
