@@ -14,6 +14,7 @@ from resnet_demo.ui.serving import launch_settings
 from resnet_demo.ui.tabs.architecture import build_architecture_tab
 from resnet_demo.ui.tabs.classify import ClassifyTab
 from resnet_demo.ui.tabs.evaluate import EvaluateTab
+from resnet_demo.ui.tabs.form_memory import remember
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
@@ -93,7 +94,9 @@ def build_app(backend: Backend) -> gr.Blocks:
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
         curves.select(zoom, None, [train.zoom, runs.zoom], api_name="zoom", **POLL_EVENT)
         page.send_at_first(train.replay, train.recording)
-        page.load(train.prepare, None, [*train.form.shown, *train.planned], **POLL_EVENT)
+        remember(train.form, page).then(
+            train.prepare, train.form.widgets, [*train.form.shown, *train.planned], **POLL_EVENT
+        )
         architecture.wire(page, checkpoints)
         train.lead_on(tabs)
         classify.lead_to_train(tabs)

@@ -46,3 +46,27 @@ def test_start_stays_in_view_and_what_differs_is_taken_back(app, open_page):
         page.click("[data-field=epochs]")
         page.wait_for_function("document.querySelector('#setting-epochs input').value === '5'")
         page.wait_for_selector("#form-changes [data-field=epochs]", state="detached")
+
+
+def test_what_was_typed_outlives_a_reload_and_stays_in_its_tab(app, open_page):
+    with app.running():
+        page = open_page(app.url)
+        page.wait_for_selector("#plan:has-text('Trains on')")
+        page.click("text=Advanced settings")
+        page.fill("#setting-epochs input", "20")
+        page.fill("#setting-momentum input", "0.7")
+        page.uncheck("#setting-flip input")
+        page.wait_for_selector("#form-changes [data-field=flip]")
+        page.reload()
+        page.wait_for_selector("#form-changes [data-field=epochs]")  # what differs is said anew
+        assert page.input_value("#setting-epochs input") == "20"
+        page.wait_for_selector("#plan:has-text('Trains on')")
+        page.click("text=Advanced settings")
+        page.wait_for_selector("#setting-log_every_steps >> visible=true")
+        assert page.input_value("#setting-momentum input") == "0.7" and not page.is_checked("#setting-flip input")
+        page.click("[data-field=epochs]")
+        page.wait_for_function("document.querySelector('#setting-epochs input').value === '5'")
+        other = open_page(app.url)
+        other.wait_for_selector("#plan:has-text('Trains on')")
+        other.click("text=Advanced settings")
+        assert other.input_value("#setting-momentum input") == "0.8"

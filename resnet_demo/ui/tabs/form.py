@@ -179,6 +179,17 @@ class TrainForm:
         values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
         return [*(values[name] for name in FIELDS), config.preset]
 
+    def is_untouched(self, values: Sequence) -> bool:
+        """Whether the form holds what it was built with."""
+        return list(values) == [widget.value for widget in self.widgets]
+
+    @staticmethod
+    def told_by(values: Sequence) -> list:
+        """For values that the browser has put there: nothing but the preset's own words."""
+        preset = values[FIELDS.index("preset")]
+        told = gr.update(info=PRESETS[preset].summary) if preset in PRESETS else gr.skip()
+        return [*(told if name == "preset" else gr.skip() for name in FIELDS), gr.skip()]
+
     @staticmethod
     def with_devices(shown: list, devices: Sequence[str]) -> list:
         """What `show` or nothing but skips says, and offers no device that is not there."""

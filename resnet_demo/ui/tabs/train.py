@@ -322,16 +322,18 @@ class TrainTab:
             raise gr.Error(problem, print_exception=False)
         return self.form.fill(preset, data, filled)
 
-    def prepare(self) -> list:
-        """The form and its plan as this machine's first choice: `accurate` where there is a GPU, and all of them. On a
-        CPU the form stands at `fast` already, and what somebody has typed meanwhile stays."""
+    def prepare(self, *values) -> list:
+        """What is known once torch is there: the devices, and the plan of what the form holds. Where nobody has touched
+        the form and there is a GPU, it becomes that machine's first choice: `accurate`, on all of them."""
         import_torch()  # after the first paint
         from resnet_demo.training.device import available_devices, choose_device, count_gpus
 
-        preset = "fast" if choose_device().device.type == "cpu" else "accurate"
-        config = preset_config(preset, data=self.backend.sources[0], processes=max(1, count_gpus()))
-        filled = [gr.skip()] * len(self.form.shown) if preset == "fast" else self.form.show(config)
-        return [*self.form.with_devices(filled, available_devices()), *self._plan(config)]
+        if choose_device().device.type == "cpu" or not self.form.is_untouched(values):
+            filled, plan = self.form.told_by(values), self.plan_text(*values)
+        else:
+            config = preset_config("accurate", data=self.backend.sources[0], processes=max(1, count_gpus()))
+            filled, plan = self.form.show(config), self._plan(config)
+        return [*self.form.with_devices(filled, available_devices()), *plan]
 
     @property
     def planned(self) -> list[gr.HTML]:
