@@ -55,11 +55,11 @@ def texts_in_code() -> Iterator[tuple[str, str]]:
 
 def _said_by(call: ast.Call, constants: dict[str, list[str]]) -> list[str]:
     match getattr(call.func, "id", None), call.args:
-        case "t", [ast.Constant(value=text)]:
+        case "t", [ast.Constant(value=str(text))]:
             return [text]
         case "t", [ast.Name(id=name) | ast.Subscript(value=ast.Name(id=name))]:
             return constants.get(name, [])
-        case "plural", [_, ast.Constant(value=noun)]:
+        case "plural", [_, ast.Constant(value=str(noun))]:
             return [f"{noun}s"]
     return []
 
