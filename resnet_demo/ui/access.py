@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from resnet_demo.language import t
 from resnet_demo.owner_token import chosen_token, new_token
 from resnet_demo.ui.owner import OwnerToken, is_loopback_name
 
@@ -46,4 +47,4 @@ class Access:
     def require_owner(self, request: gr.Request | None) -> None:
         """Raises gr.Error with one sentence for everyone else."""
         if not self.is_owner(request):
-            raise gr.Error(REFUSAL, title="Not changed", print_exception=False)
+            raise gr.Error(t(REFUSAL), title=t("Not changed"), print_exception=False)

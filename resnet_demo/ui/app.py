@@ -44,7 +44,7 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build_app(backend: Backend) -> gr.Blocks:
+def build_app(backend: Backend) -> Page:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
 
     def poll_versions(chosen: str, picked: str) -> list[str]:

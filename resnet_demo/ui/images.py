@@ -10,6 +10,7 @@ from PIL import Image
 
 from resnet_demo.data.decoder import DecodedImage, load_image
 from resnet_demo.data.headers import ImageError
+from resnet_demo.language import t
 
 
 def uploaded_image(upload: Any, kept_in: str, trim: bool = True) -> DecodedImage:
@@ -21,10 +22,10 @@ def uploaded_image(upload: Any, kept_in: str, trim: bool = True) -> DecodedImage
     """
     path = upload.get("path") if isinstance(upload, dict) else None
     if not isinstance(path, str) or "\0" in path:
-        raise ImageError("There is no uploaded image. Choose one.")
+        raise ImageError(t("There is no uploaded image. Choose one."))
     file = Path(os.path.realpath(path))
     if not file.is_relative_to(os.path.realpath(kept_in)):
-        raise ImageError("This file was not uploaded here. Upload the image itself.")
+        raise ImageError(t("This file was not uploaded here. Upload the image itself."))
     return load_image(file, trim)
 
 

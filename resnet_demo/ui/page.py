@@ -34,12 +34,12 @@ class Page(gr.Blocks):
         return super().launch(*args, **{**self.launch_defaults(), **settings})
 
     _config: dict[str, Any] | None = None
-    _first: Mapping[int, Callable[[], Any]] = MappingProxyType({})
+    _first: Mapping[int, tuple[str, Callable[[], Any]]] = MappingProxyType({})
 
-    def send_at_first(self, component: gr.components.Component, value: Callable[[], Any]) -> None:
-        """Let `component` have a value of the moment when a page is opened, not of the app's start: what is new by
-        then, in the visitor's language. It is painted at once. Call it when the page is built."""
-        self._first = {**self._first, component._id: value}
+    def send_at_first(self, component: gr.components.Component, make: Callable[[], Any], prop: str = "value") -> None:
+        """Let `component` have a value, or another property, of the moment when a page is opened, not of the app's
+        start: what is new by then, in the visitor's language. It is painted at once. Call it when the page is built."""
+        self._first = {**self._first, component._id: (prop, make)}
 
     @property  # type: ignore[override]  # an attribute in Gradio, read as one
     def config(self) -> dict[str, Any] | None:

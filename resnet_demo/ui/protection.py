@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet_demo.data.headers import MAX_FILE_BYTES
+from resnet_demo.language import t
 from resnet_demo.ui.owner import OwnerToken, is_loopback_name
 from resnet_demo.ui.uploads import Uploads, UploadsError
 
@@ -71,11 +72,11 @@ class Serving:
     def refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
         """From the head of a request alone."""
         if self.owner is None and not all(is_loopback_name(host) for host in asked_hosts(headers)):
-            return Refusal(403, NOT_THIS_NAME)
+            return Refusal(403, t(NOT_THIS_NAME))
         if not is_open(method, path):
-            return Refusal(404, NOT_HERE)
+            return Refusal(404, t(NOT_HERE))
         if method not in ("GET", "HEAD") and self.is_foreign(headers):
-            return Refusal(403, FOREIGN_PAGE)
+            return Refusal(403, t(FOREIGN_PAGE))
         return None
 
     def is_foreign(self, headers: Headers) -> bool:
@@ -140,7 +141,8 @@ class Body:
             async with asyncio.timeout_at(self._deadline):
                 return await self._next()
         except TimeoutError as error:
-            raise self._refused(408, f"The request took longer than {BODY_TIMEOUT_S:.0f} s to arrive.") from error
+            late = t("The request took longer than {limit} s to arrive.", limit=f"{BODY_TIMEOUT_S:.0f}")
+            raise self._refused(408, late) from error
 
     async def _next(self) -> Message:
         gathered = bytearray()
@@ -150,7 +152,7 @@ class Body:
                 if not self._taken and not gathered:
                     self._ended = True
                     return message
-                raise self._refused(400, "The request broke off.")
+                raise self._refused(400, t("The request broke off."))
             gathered += message.get("body", b"")
             self._ended = not message.get("more_body", False)
             if self._taken + len(gathered) > self._most_bytes:
@@ -166,7 +168,7 @@ class Body:
 
 
 def too_long(most_bytes: int) -> str:
-    return f"The request is too long; the limit is {most_bytes / 2**20:.0f} MB."
+    return t("The request is too long; the limit is {limit} MB.", limit=f"{most_bytes / 2**20:.0f}")
 
 
 class Protection:
@@ -218,7 +220,7 @@ class Protection:
             if body.refusal is None:
                 print(failure_line(f"{scope['method']} {path_in_app(scope)}", error), file=sys.stderr, flush=True)
             acting = scope["method"] not in ("GET", "HEAD")
-            await answer.fail(Refusal(400, NOT_UNDERSTOOD) if acting else Refusal(500, FAILED))
+            await answer.fail(Refusal(400, t(NOT_UNDERSTOOD)) if acting else Refusal(500, t(FAILED)))
 
     def _exchange(self, scope: Scope, path: str, headers: Headers) -> Response | None:
         """The owner's link opened in a window: the token becomes a cookie and leaves the address, which people copy. In

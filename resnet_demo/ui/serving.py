@@ -41,8 +41,8 @@ def launch_settings(access: Access, uploads: Uploads, environment: Mapping[str, 
                 await task
 
     middleware = [
-        Middleware(Protection, serving=serving),
         Middleware(InTheVisitorsLanguage),
+        Middleware(Protection, serving=serving),
         Middleware(FirstPage, space_host=environment.get("SPACE_HOST", "")),
     ]
     return {

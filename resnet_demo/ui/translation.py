@@ -44,17 +44,18 @@ class InTheVisitorsLanguage:
         await self.app(scope, receive, send)
 
 
-def translated(config: dict[str, Any], first: Mapping[int, Callable[[], Any]]) -> dict[str, Any]:
-    """What Gradio sends whoever opens the page, for the current language. `first` makes the values of the moment, by a
-    component's id."""
+def translated(config: dict[str, Any], first: Mapping[int, tuple[str, Callable[[], Any]]]) -> dict[str, Any]:
+    """What Gradio sends whoever opens the page, for the current language. `first` has by a component's
+    id which of its properties is made for each page, and by what."""
     components = [_translated(part, first.get(part["id"])) for part in config.get("components", ())]
     return {**config, "components": components}
 
 
-def _translated(part: dict[str, Any], value: Callable[[], Any] | None) -> dict[str, Any]:
+def _translated(part: dict[str, Any], made: tuple[str, Callable[[], Any]] | None) -> dict[str, Any]:
     props = part["props"]
-    if value is not None:
-        props = {**props, "value": value()}
+    if made is not None:
+        name, make = made
+        props = {**props, name: make()}
     if current_language() != ENGLISH:
         props = {**props, **_texts(props, part["type"])}
     return {**part, "props": props}

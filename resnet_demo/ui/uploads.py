@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"  # Gradio's own: where its files lie
 KEPT_S = 6 * 3600.0  # an image may wait for the next run
@@ -75,11 +76,14 @@ class Uploads:
         with self._guard:
             if self._free_bytes() < LEAST_FREE_BYTES + length:
                 raise UploadsError(
-                    f"Nothing can be uploaded now: the server's disk has less than {LEAST_FREE_BYTES / 1e9:.0f} GB "
-                    "free, and a full one would stop the training. Its owner has to make room."
+                    t(
+                        "Nothing can be uploaded now: the server's disk has less than {least} GB free, and a full one "
+                        "would stop the training. Its owner has to make room.",
+                        least=f"{LEAST_FREE_BYTES / 1e9:.0f}",
+                    )
                 )
             if not self._make_room(MAX_BYTES_IN_ALL - self._promised - length):
-                raise UploadsError("Too much is being uploaded just now. Try again in a minute.")
+                raise UploadsError(t("Too much is being uploaded just now. Try again in a minute."))
             self._promised += length
 
     def _free_bytes(self) -> int:

@@ -59,10 +59,21 @@ def script(name: str) -> str:
 def html_of(make: Callable[[], str], **settings: Any) -> gr.HTML:
     """A part of the page that says what `make` does, in the language of each page that is opened."""
     part = gr.HTML(make(), **settings)
+    _send_at_first(part, make, "value")
+    return part
+
+
+def choices_of(make: Callable[[], list[tuple[str, str]]], **settings: Any) -> gr.Dropdown:
+    """A list to choose from, likewise."""
+    part = gr.Dropdown(make(), **settings)
+    _send_at_first(part, make, "choices")
+    return part
+
+
+def _send_at_first(part: gr.components.Component, make: Callable[[], Any], prop: str) -> None:
     page = gr.context.Context.root_block
     if isinstance(page, Page):
-        page.send_at_first(part, make)
-    return part
+        page.send_at_first(part, make, prop)
 
 
 def sent_with(event: gr.EventData) -> dict[str, Any]:
@@ -85,9 +96,9 @@ def act(action: Callable[[], object]) -> None:
     try:
         action()
     except UserError as error:
-        raise gr.Error(str(error), title="Not done", print_exception=False) from error
+        raise gr.Error(str(error), title=t("Not done"), print_exception=False) from error
     except OSError as error:
         problem = t(
             "A file could not be written or a process not started ({reason}). Check the disk.", reason=error.strerror
         )
-        raise gr.Error(problem, title="Not done", print_exception=False) from error
+        raise gr.Error(problem, title=t("Not done"), print_exception=False) from error

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from resnet_demo.data.known import KNOWN
 from resnet_demo.language import chinese
@@ -27,6 +26,7 @@ from resnet_demo.ui.html.block_strip import GRADIENT, RATIO, RESPONSE
 from resnet_demo.ui.html.chart import TIME_UNITS
 from resnet_demo.ui.html.curves import X_AXES
 from resnet_demo.ui.html.runs_table import COLUMNS
+from resnet_demo.ui.page import Page
 from resnet_demo.ui.translation import IN_SCRIPT, SHOWN_AS_TEXT, TEXTS
 from resnet_demo.workers.worker import STOPPED, STOPPED_UNSAVED
 
@@ -95,10 +95,12 @@ def texts_of_settings() -> Iterator[tuple[str, str]]:
     yield from ((text, "worker") for text in (STOPPED, STOPPED_UNSAVED))
 
 
-def texts_of_page(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a page was built with, from what Gradio sends who opens it."""
-    for part in config["components"]:
-        props, place = part["props"], f"{part['type']} {part['props'].get('elem_id') or part['id']}"
+def texts_of_page(page: Page) -> Iterator[tuple[str, str]]:
+    """What a page was built with, but for what is made anew for whoever opens it."""
+    for part in page.get_config_file()["components"]:
+        made, _ = page._first.get(part["id"], ("", None))
+        props = {name: value for name, value in part["props"].items() if name != made}
+        place = f"{part['type']} {props.get('elem_id') or part['id']}"
         names = (*TEXTS, "value") if part["type"] in SHOWN_AS_TEXT else TEXTS
         yield from ((props[name], place) for name in names if isinstance(props.get(name), str))
         yield from ((label, place) for label, _ in props.get("choices") or () if isinstance(label, str))
@@ -114,7 +116,7 @@ def all_texts() -> Iterator[tuple[str, str]]:
     yield from texts_in_code()
     yield from texts_of_settings()
     with TemporaryDirectory() as folder:
-        yield from texts_of_page(build_app(Backend.over(RunStore(Path(folder)), Path(folder))).get_config_file())
+        yield from texts_of_page(build_app(Backend.over(RunStore(Path(folder)), Path(folder))))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def test_what_the_page_was_built_with_is_said_in_the_visitors_language():
         ],
         "mode": "blocks",
     }
-    first = {5: lambda: "<p>of now</p>"}
+    first = {5: ("value", lambda: "<p>of now</p>")}
     assert translated(config, {}) == config
     with in_language("zh"):
         props = [part["props"] for part in translated(config, first)["components"]]

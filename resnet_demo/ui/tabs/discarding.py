@@ -5,6 +5,7 @@ from html import escape
 
 import gradio as gr
 
+from resnet_demo.language import t
 from resnet_demo.runs.text import started
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
@@ -38,8 +39,10 @@ class Discarding:
         """`run_id` is what the page's script says; a raw request may say anything."""
         self.backend.access.require_owner(request)
         self.backend.act(lambda: self.backend.store.get(run_id))
-        name = escape(started(run_id))
-        question = f"Delete the run of {name}? It ends without saving, and all its files are deleted."
+        question = t(
+            "Delete the run of {start}? It ends without saving, and all its files are deleted.",
+            start=escape(started(run_id)),
+        )
         return [run_id, gr.Column(visible=True), question]
 
     def withdraw(self) -> list:

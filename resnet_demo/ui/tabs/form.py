@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from resnet_demo.data.known import FOLDER, KNOWN, data_label
+from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS
 from resnet_demo.runs.config import (
     BESIDE_A_PRESET,
@@ -21,7 +23,7 @@ from resnet_demo.runs.presets import PRESETS
 from resnet_demo.ui.html.changes import changes_html
 from resnet_demo.ui.html.curves import schedule_chart
 from resnet_demo.ui.html.setting_details import details_html
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS, choices_of, html_of, sent_with
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
@@ -50,7 +52,6 @@ _CHOICE_LABELS = {
     "shortcut": {AUTO: "auto: as the network has them", **SHORTCUTS},
 }
 
-_SEARCH_BOX = '<input type="search" class="form-search" placeholder="Search the settings" aria-label="Search">'
 _SEARCH = """
 element.addEventListener('input', ({target}) => {
   const wanted = target.value.trim().toLowerCase();
@@ -65,7 +66,16 @@ element.addEventListener('click', (event) => {
   if (field) trigger('click', {field});
 });
 """
-START_CHOICES = [("Random weights", ""), ("torchvision's, trained on ImageNet", TORCHVISION)]
+
+
+def start_choices() -> list[tuple[str, str]]:
+    """(label, what `start_from` then says) of the first weights that there are without any run."""
+    return [(t("Random weights"), ""), (t("torchvision's, trained on ImageNet"), TORCHVISION)]
+
+
+def search_box() -> str:
+    search, label = t("Search the settings"), t("Search")
+    return f'<input type="search" class="form-search" placeholder="{search}" aria-label="{label}">'
 
 
 class TrainForm:
@@ -86,14 +96,14 @@ class TrainForm:
             with gr.Row(elem_classes="form-numbers"):
                 for name in ("epochs", "batch_size", "learning_rate"):
                     self._add(name)
-            gr.HTML(details_html(FRONT))
+            html_of(partial(details_html, FRONT))
             self.changes = gr.HTML("", elem_id="form-changes", js_on_load=_TAKE_BACK)
         self._build_advanced()
         self._wire_changes()
 
     def _build_advanced(self) -> None:
         with gr.Accordion("Advanced settings", open=False, elem_id="advanced"):
-            gr.HTML(_SEARCH_BOX, js_on_load=_SEARCH)
+            html_of(search_box, js_on_load=_SEARCH)
             with gr.Column(elem_classes="form-groups"):
                 for title, names in ADVANCED.items():
                     with gr.Column(elem_classes="form-group"):
@@ -101,9 +111,9 @@ class TrainForm:
                         with gr.Row(elem_classes="form-advanced"):
                             for name in names:
                                 self._add(name)
-                        gr.HTML(details_html(names))
+                        html_of(partial(details_html, names))
                 with gr.Column(elem_classes="form-group"):
-                    self.schedule = gr.HTML(schedule_chart(), elem_id="schedule")
+                    self.schedule = html_of(schedule_chart, elem_id="schedule")
 
     def _wire_changes(self) -> None:
         gr.on(
@@ -154,7 +164,7 @@ class TrainForm:
         """The preset's value for one field; a raw request may name anything."""
         field = sent_with(event).get("field")
         if field not in FIELDS or field in BESIDE_A_PRESET or preset not in PRESETS:
-            raise gr.Error("There is no such setting.", print_exception=False)
+            raise gr.Error(t("There is no such setting."), print_exception=False)
         value = getattr(preset_config(preset), field)
         return [value if name == field else gr.skip() for name in FIELDS]
 
@@ -176,7 +186,7 @@ class TrainForm:
         """All fields as this config says; its data must be one of `sources`."""
         values = config.to_dict()
         values["data"] = self._names[config.data]
-        values["preset"] = gr.update(value=config.preset, info=PRESETS[config.preset].summary)
+        values["preset"] = gr.update(value=config.preset, info=t(PRESETS[config.preset].summary))
         return [*(values[name] for name in FIELDS), config.preset]
 
     def is_untouched(self, values: Sequence) -> bool:
@@ -201,14 +211,17 @@ class TrainForm:
     def folder_choices(self) -> list[tuple[str, str]]:
         """(label, name) of the folders that are offered, after the choice of none."""
         folders = [source for source in self.sources if source.startswith(FOLDER)]
-        return [("Where it was", ""), *((_source_label(source), self._names[source]) for source in folders)]
+        return [(t("Where it was"), ""), *((_source_label(source), self._names[source]) for source in folders)]
+
+    def _data_choices(self) -> list[tuple[str, str]]:
+        return [(_source_label(source), name) for source, name in self._names.items()]
 
     def source(self, name: str) -> str:
         """What the page calls by this name; raises gr.Error for what the app was not started with."""
         for source, known_as in self._names.items():
             if known_as == name:
                 return source
-        raise gr.Error("This data source is not offered here. Choose one from the list.", print_exception=False)
+        raise gr.Error(t("This data source is not offered here. Choose one from the list."), print_exception=False)
 
     def _add(self, name: str) -> None:
         self._widgets[name] = self._widget(TrainConfig.__dataclass_fields__[name])
@@ -219,11 +232,11 @@ class TrainForm:
         if field.name == "preset":
             about["info"] = PRESETS[value].summary
         if field.name == "data":
-            choices = [(_source_label(source), name) for source, name in self._names.items()]
-            return gr.Dropdown(choices, value=self._names[value], **{**about, "info": "What to learn from."})
+            about["info"] = "What to learn from."
+            return choices_of(self._data_choices, value=self._names[value], **about)
         if field.name == "start_from":  # the page adds the runs as they come; what is sent is looked up, not opened
             about["info"] = "The first weights. Where the classes differ, the last layer is new."
-            return gr.Dropdown(START_CHOICES, value=value, min_width=200, allow_custom_value=True, **about)
+            return gr.Dropdown(start_choices(), value=value, min_width=200, allow_custom_value=True, **about)
         names = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
         if names:
             labels = _CHOICE_LABELS.get(field.name, {})
@@ -239,6 +252,7 @@ class TrainForm:
 def _source_label(source: str) -> str:
     known = KNOWN.get(source)
     if known is None:
-        return f"Folder {data_label(source)}"
-    label = known.label[:1].upper() + known.label[1:]
-    return f"{label} ({known.train_images + known.test_images:,} images)"
+        return t("Folder {name}", name=data_label(source))
+    label = data_label(source)
+    images = f"{known.train_images + known.test_images:,}"
+    return t("{data} ({images} images)", data=label[:1].upper() + label[1:], images=images)

@@ -5,11 +5,12 @@ from typing import Any
 import gradio as gr
 
 from resnet_demo.data.headers import ImageError
+from resnet_demo.language import t
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import ACTION_EVENT, RAW_INPUTS
+from resnet_demo.ui.wiring import ACTION_EVENT, RAW_INPUTS, html_of
 
 # The button is part of the card, and is there only where it can be pressed.
 _UNPIN = """
@@ -27,7 +28,7 @@ class PinnedImagePanel:
         self.backend = backend
         with gr.Row():
             with gr.Column(min_width=300):
-                self.card = gr.HTML(pinned_html(None), elem_id="pinned", js_on_load=_UNPIN)
+                self.card = html_of(lambda: pinned_html(None), elem_id="pinned", js_on_load=_UNPIN)
                 self.image = gr.Image(
                     type="filepath",
                     sources=["upload", "clipboard"],
@@ -39,7 +40,7 @@ class PinnedImagePanel:
                     elem_id="image",
                 )
             with gr.Column(min_width=300):
-                self.chart = gr.HTML(probability_chart(None), elem_id="probability-chart")
+                self.chart = html_of(lambda: probability_chart(None), elem_id="probability-chart")
 
     def wire(self, start_events: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
         """`start_events` are the buttons' events after which a run trains, `chosen` says which run the page
@@ -61,7 +62,7 @@ class PinnedImagePanel:
         try:
             image = uploaded_image(upload, self.image.GRADIO_CACHE).image
         except ImageError as error:
-            raise gr.Error(str(error), title="Not pinned", print_exception=False) from error
+            raise gr.Error(str(error), title=t("Not pinned"), print_exception=False) from error
         shown = self.backend.watcher.snapshot(now=True).shown(chosen)
         if shown is None or not shown.status.is_live:
             return gr.skip()

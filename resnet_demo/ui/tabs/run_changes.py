@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
+from resnet_demo.language import t
 from resnet_demo.runs.config import continued
 from resnet_demo.runs.directory import TITLE_MAX, RunDirectory
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import NEWEST, Watcher
-from resnet_demo.text import size
+from resnet_demo.text import listed, size
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import Picked, picked_runs
 from resnet_demo.ui.tabs.train import TrainTab
@@ -122,13 +123,19 @@ class RunChanges:
         self.backend.access.require_owner(request)
         runs = [run for _, run in picked_runs(self.backend.watcher.snapshot(), picked)]
         if not runs:
-            raise gr.Error("Tick the runs to delete.", title="Not done", print_exception=False)
-        names = ", ".join(f"“{escape(s.name)}”" for s in runs)
-        taken = size(sum(s.size_bytes for s in runs))
-        question = f"Delete {names} with all checkpoints ({taken})? This cannot be undone."
+            raise gr.Error(t("Tick the runs to delete."), title=t("Not done"), print_exception=False)
+        question = t(
+            "Delete {runs} with all checkpoints ({size})? This cannot be undone.",
+            runs=listed(f"“{escape(s.name)}”" for s in runs),
+            size=size(sum(s.size_bytes for s in runs)),
+        )
         kept = sum(s.run.resume_state_bytes() for s in runs if s.is_kept)
         if kept:
-            question += f" {size(kept)} of it is what stopped runs need to be resumed, and nothing else needs."
+            question = t(
+                "{question} {size} of it is what stopped runs need to be resumed, and nothing else needs.",
+                question=question,
+                size=size(kept),
+            )
         return [json.dumps([s.run.id for s in runs]), gr.Column(visible=True), question, gr.Button(visible=bool(kept))]
 
     def keep(self) -> list:
@@ -160,5 +167,5 @@ def one_picked(watcher: Watcher, picked: str) -> Snapshot:
     """Raises gr.Error where not exactly one run is ticked."""
     runs = picked_runs(watcher.snapshot(now=True), picked)
     if len(runs) != 1:
-        raise gr.Error("Tick exactly one run.", title="Not done", print_exception=False)
+        raise gr.Error(t("Tick exactly one run."), title=t("Not done"), print_exception=False)
     return runs[0][1]

@@ -3,11 +3,13 @@
 import json
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from resnet_demo.language import ENGLISH, in_language, t
 from resnet_demo.runs.points import write_csv
 from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.ui.backend import Backend
@@ -17,7 +19,7 @@ from resnet_demo.ui.html.curves import X_AXES, ChartChoice
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, Picked, picked_runs, version_of
 from resnet_demo.ui.tabs.run_changes import RunChanges, one_picked
 from resnet_demo.ui.tabs.train import TrainTab
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice, sent_with
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice, html_of, sent_with
 
 # The browser knows which runs are ticked: a table that comes anew in the meantime cannot untick them. Each run keeps
 # its place, and so its colour and letter, while others come and go. At first those are ticked that the address names.
@@ -91,7 +93,9 @@ class RunsTab:
         self.picked = gr.Textbox("", **hidden)
         self.order = gr.Textbox(NEWEST_FIRST, **hidden)
         self.file = gr.DownloadButton(**hidden)
-        self.table = gr.HTML(runs_table.table_html(RunsSnapshot(), NEWEST_FIRST), js_on_load=TICKS, elem_id="runs")
+        self.table = html_of(
+            partial(runs_table.table_html, RunsSnapshot(), NEWEST_FIRST), js_on_load=TICKS, elem_id="runs"
+        )
         with gr.Row():
             self.again = gr.Button("Run again", elem_id="runs-again", **_BUTTON)
             self.csv = gr.Button("Curves as CSV", elem_id="runs-csv", **_BUTTON)
@@ -107,7 +111,7 @@ class RunsTab:
         self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
         with gr.Row():
             with gr.Column(scale=7, min_width=320):
-                self.curves = gr.HTML(comparison.curves_html([], ChartChoice()), elem_id="runs-curves")
+                self.curves = html_of(lambda: comparison.curves_html([], ChartChoice()), elem_id="runs-curves")
             with gr.Column(scale=4, min_width=320):
                 self.differences = gr.HTML(comparison.differences_html([]), elem_id="runs-differences")
 
@@ -192,7 +196,7 @@ class RunsTab:
     def sort(self, order: str, event: gr.EventData) -> str:
         column = sent_with(event).get("column")
         if column not in list(runs_table.COLUMNS):
-            raise gr.Error("There is no such column.", print_exception=False)
+            raise gr.Error(t("There is no such column."), print_exception=False)
         return runs_table.next_order(order, column)
 
     def show_table(self, order: str) -> str:
@@ -212,14 +216,15 @@ class RunsTab:
     def write_png(self, picked: str) -> str:
         from resnet_demo.runs.figures import save_curves  # matplotlib: when it is first asked for
 
-        runs = [(place, run.name, run.view) for place, run in self._drawable(picked)]
-        return self._written("curves.png", lambda path: save_curves(runs, path))
+        with in_language(ENGLISH):  # matplotlib's font has no Chinese
+            runs = [(place, run.name, run.view) for place, run in self._drawable(picked)]
+            return self._written("curves.png", lambda path: save_curves(runs, path))
 
     def _drawable(self, picked: str) -> Picked:
         runs = [(place, run) for place, run in picked_runs(self.backend.watcher.snapshot(), picked) if run.view.metrics]
         if not runs:
             raise gr.Error(
-                "Tick a run that has logged its first points.", title="Nothing to draw", print_exception=False
+                t("Tick a run that has logged its first points."), title=t("Nothing to draw"), print_exception=False
             )
         return runs
 
@@ -231,8 +236,8 @@ class RunsTab:
             path = Path(tempfile.mkdtemp(dir=cache)) / name
             write(path)
         except OSError as error:
-            problem = f"The file could not be written ({error.strerror}). Check the disk."
-            raise gr.Error(problem, title="Not exported", print_exception=False) from error
+            problem = t("The file could not be written ({reason}). Check the disk.", reason=error.strerror)
+            raise gr.Error(problem, title=t("Not exported"), print_exception=False) from error
         return str(path)
 
     # --- acting: checks by itself who asks ----------------------------------------------------------------------
@@ -242,7 +247,8 @@ class RunsTab:
         self.backend.access.require_owner(request)
         config, form = one_picked(self.backend.watcher, picked).config, self.train.form
         if config.data not in form.sources:
-            problem = "The images of this run are not offered here: start the app with --data folder:PATH."
-            raise gr.Error(problem, title="Not filled in", print_exception=False)
-        gr.Info("The form is filled with that run's settings, its seed included. Press Start training.", duration=8)
+            problem = t("The images of this run are not offered here: start the app with --data folder:PATH.")
+            raise gr.Error(problem, title=t("Not filled in"), print_exception=False)
+        filled = t("The form is filled with that run's settings, its seed included. Press Start training.")
+        gr.Info(filled, duration=8)
         return [gr.Tabs(selected="train"), *form.show(config)]

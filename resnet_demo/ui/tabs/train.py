@@ -1,12 +1,14 @@
 """The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
 `present`, what is done in `training.launcher`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from resnet_demo.data.known import FOLDER
+from resnet_demo.language import current_language, t
 from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, preset_config, problem_with
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Version
@@ -19,7 +21,7 @@ from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
 from resnet_demo.ui.html.replay import recording_of, replay_html
 from resnet_demo.ui.tabs.discarding import Discarding
-from resnet_demo.ui.tabs.form import START_CHOICES, TrainForm
+from resnet_demo.ui.tabs.form import TrainForm, start_choices
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT, Tour
 from resnet_demo.ui.wiring import (
@@ -28,6 +30,8 @@ from resnet_demo.ui.wiring import (
     RAW_INPUTS,
     RAW_INPUTS_OUTPUTS,
     chart_choice,
+    choices_of,
+    html_of,
     import_torch,
     script,
 )
@@ -59,7 +63,7 @@ class TrainTab:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._curves = DrawnCurves(_all_charts)
-        self._replay: tuple[Snapshot | None, str] = (None, "")  # the run that was drawn last, and its recording
+        self._replay: dict[str, tuple[Snapshot | None, str]] = {}  # by language the run drawn last, and its recording
         self._build()
         self._wire()
 
@@ -79,7 +83,7 @@ class TrainTab:
         self.form = TrainForm(sources, preset_config("fast", data=sources[0]), front)
         self._tour = Tour(self.backend, self.form)
         with front:
-            self.plan = gr.HTML(plan_placeholder(), elem_id="plan")
+            self.plan = html_of(plan_placeholder, elem_id="plan")
             gr.Markdown(
                 "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
                 elem_classes="hint",
@@ -100,15 +104,15 @@ class TrainTab:
             elem_id="run-shown",
         )
         self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=script("replay.js"))
-        self.status = gr.HTML(present.status_html(None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
+        self.status = html_of(partial(present.status_html, None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
             self.stop = gr.Button("Finish now", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Delete run", elem_id="discard", **_RUN_BUTTON)
         self.discarding = Discarding(self.backend)
-        self.moved = gr.Dropdown(
-            self.form.folder_choices,
+        self.moved = choices_of(
+            lambda: self.form.folder_choices,
             value="",
             label="Its folder of images is gone. If it has moved, choose its new place, then press Resume",
             visible=False,
@@ -118,17 +122,17 @@ class TrainTab:
         self._build_curves()
         self.pinned = PinnedImagePanel(self.backend)
         with gr.Accordion("Settings of this run", open=False):
-            self.configuration = gr.HTML(present.configuration_html(None), elem_id="configuration")
+            self.configuration = html_of(partial(present.configuration_html, None), elem_id="configuration")
         with gr.Accordion("Log", open=False):
-            self.log = gr.HTML(present.log_html(None))
+            self.log = html_of(partial(present.log_html, None))
 
     def _build_curves(self) -> None:
-        loss, accuracy, learning_rate, speed, gradient = run_charts(None)
+        loss, accuracy, learning_rate, speed, gradient = (partial(_empty_chart, at) for at in range(5))
         with gr.Row():
             with gr.Column(min_width=300):
-                self.loss = gr.HTML(loss, elem_id="loss-chart")
+                self.loss = html_of(loss, elem_id="loss-chart")
             with gr.Column(min_width=300):
-                self.accuracy = gr.HTML(accuracy, elem_id="accuracy-chart")
+                self.accuracy = html_of(accuracy, elem_id="accuracy-chart")
         gr.Markdown(present.CURVES_HINT, elem_classes="hint")
         with gr.Accordion("More curves, smoothing, steps or time", open=False):
             with gr.Row():
@@ -138,16 +142,16 @@ class TrainTab:
             self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
             with gr.Row():
                 with gr.Column(min_width=300):
-                    self.learning_rate = gr.HTML(learning_rate)
+                    self.learning_rate = html_of(learning_rate)
                 with gr.Column(min_width=300):
-                    self.gradient = gr.HTML(gradient)
+                    self.gradient = html_of(gradient)
             with gr.Row():
                 with gr.Column(min_width=300):
-                    self.speed = gr.HTML(speed)
+                    self.speed = html_of(speed)
                 with gr.Column(min_width=300):
                     gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
         with gr.Accordion("What the blocks do while it trains", open=False):
-            self.blocks = gr.HTML(strip_html(None), elem_id="block-strips")
+            self.blocks = html_of(partial(strip_html, None), elem_id="block-strips")
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -272,7 +276,7 @@ class TrainTab:
                 choices=present.run_choices(snapshot),
                 **dict[str, Any]({} if snapshot.has(chosen) else {"value": NEWEST}),
             ),
-            gr.Dropdown(choices=START_CHOICES + present.parent_choices(snapshot)),
+            gr.Dropdown(choices=start_choices() + present.parent_choices(snapshot)),
             gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
@@ -284,9 +288,10 @@ class TrainTab:
     def recording(self, chosen: str = NEWEST) -> str:
         """What is played in place of a run while there is none of one's own; '' where there is."""
         recorded = recording_of(self.backend.watcher.snapshot(), chosen)
-        if recorded is not self._replay[0]:
-            self._replay = (recorded, replay_html(recorded))
-        return self._replay[1]
+        language = current_language()
+        if language not in self._replay or recorded is not self._replay[language][0]:
+            self._replay[language] = (recorded, replay_html(recorded))
+        return self._replay[language][1]
 
     def _may_have_moved(self, shown: Snapshot | None) -> bool:
         """Whether the run could go on if its images were found, and there are folders to look in."""
@@ -366,7 +371,7 @@ class TrainTab:
         if config.start_from == TORCHVISION:  # only then: importing torchvision takes seconds
             from resnet_demo.training.first_weights import weights_to_fetch
 
-            sizes["torchvision's weights"] = weights_to_fetch(config.arch, self.backend.data_dir)
+            sizes[t("torchvision's weights")] = weights_to_fetch(config.arch, self.backend.data_dir)
         return sizes
 
     # --- acting: each checks by itself who asks ---------------------------------------------------------------
@@ -394,6 +399,10 @@ class TrainTab:
         """Do it and choose the run in front; what goes wrong becomes one sentence."""
         self.backend.act(action)
         return NEWEST
+
+
+def _empty_chart(at: int) -> str:
+    return run_charts(None)[at]
 
 
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
