@@ -2,17 +2,19 @@
 
 import httpx
 
+CLIENT = httpx.Client(timeout=60)  # one for all: each new one reads the system's certificates
+
 
 def post(url, handler, data, token=None):
     """A raw POST to a queued handler, as no browser sends it; returns the last event's kind and data."""
     params = {"token": token} if token else {}
     address = f"{url}gradio_api/call/{handler}"
-    posted = httpx.post(address, json={"data": data}, params=params, timeout=30)
+    posted = CLIENT.post(address, json={"data": data}, params=params)
     if posted.status_code != 200:  # refused before it was queued
         return "error", posted.text
     event_id = posted.json()["event_id"]
     kind, answer = "", ""
-    with httpx.stream("GET", f"{address}/{event_id}", timeout=60) as lines:
+    with CLIENT.stream("GET", f"{address}/{event_id}") as lines:
         for line in lines.iter_lines():
             if line.startswith("event:"):
                 kind = line.removeprefix("event:").strip()
@@ -23,4 +25,4 @@ def post(url, handler, data, token=None):
 
 def run_now(url, handler, data):
     """A raw POST to a handler without a queue."""
-    return httpx.post(f"{url}gradio_api/run/{handler}", json={"data": data}, timeout=30)
+    return CLIENT.post(f"{url}gradio_api/run/{handler}", json={"data": data})

@@ -33,11 +33,12 @@ ODD = [
 
 @pytest.mark.timeout(900)  # a thousand calls
 def test_whatever_is_sent_is_answered_by_a_sentence_without_a_trace(serve, capfd):
-    with serve() as (url, backend):
+    kind = {"content-type": "application/json"}
+    with serve() as (url, backend), httpx.Client(headers=kind, timeout=60) as client:
         for name, count in handlers(url).items():
             for odd in ODD:
-                content, kind = json.dumps({"data": [odd] * count}), {"content-type": "application/json"}
-                answer = httpx.post(f"{url}gradio_api/run/{name}", content=content, headers=kind, timeout=60)
+                content = json.dumps({"data": [odd] * count})
+                answer = client.post(f"{url}gradio_api/run/{name}", content=content)
                 said = answer.json()
                 if answer.status_code != 200:
                     assert answer.status_code in (400, 404, 413), (name, str(odd)[:50], said)
