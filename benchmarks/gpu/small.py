@@ -12,7 +12,7 @@ LEAST_S = 100.0  # in less nothing of the hundred epochs comes to its end
 
 def run(setting: Setting) -> None:
     setting.report("## The small ones\n")
-    if not (names := family()):
+    if not (names := family(setting)):
         setting.report(f"Skipped: the catalog has none of {', '.join(FAMILY)} yet.\n")
         return
     if setting.remaining_s < LEAST_S and not setting.tiny:

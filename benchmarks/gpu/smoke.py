@@ -29,7 +29,7 @@ STEPS = 2
 def run(setting: Setting) -> None:
     setting.report("## Smoke\n")
     setting.report(machine(setting) + "\n")
-    specs = [*measured(setting), *(NetworkSpec(name, "cifar") for name in family())]
+    specs = [*measured(setting), *(NetworkSpec(name, "cifar") for name in family(setting))]
     run_checks(setting, [*(step_of(spec) for spec in specs), save_and_read, compiles])
 
 

@@ -21,6 +21,7 @@ from benchmarks.gpu.setting import Setting
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.workers.launcher import kill_tree
 from tests.support.checkpoints import make_run
 
 ROOT = Path(__file__).parents[2]
@@ -43,8 +44,14 @@ def images(tmp_path):
 def rehearse(data: Path, folder: Path, *parts: str) -> tuple[subprocess.CompletedProcess, Path]:
     arguments = ["--output", folder / "out", "--work", folder / "work", "--device", "cpu", "--tiny", "--minutes", "10"]
     words = [sys.executable, "-m", "benchmarks.gpu", data, *arguments, *(["--parts", *parts] if parts else [])]
-    done = subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, text=True, timeout=600)
-    return done, folder / "out"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(list(map(str, words)), cwd=ROOT, **pipes) as process:
+        try:
+            said = process.communicate(timeout=600)
+        except BaseException:  # a part that goes on alone would hold the processors, and this test for ever
+            kill_tree(process.pid)
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, *said), folder / "out"
 
 
 def test_a_part_leaves_its_table_its_log_and_an_archive(images, tmp_path):
