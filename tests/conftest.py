@@ -79,7 +79,7 @@ def tiny_config() -> TrainConfig:
         test_images=40,
         log_every_steps=4,
         measure_blocks_every=100,
-        threads=2,
+        threads=1,
     )
 
 
@@ -129,5 +129,5 @@ def tiny_dataset():
 def colours_config() -> TrainConfig:
     """For tiny_dataset: 162 training images, 10 steps of 16 an epoch."""
     return replace(
-        TrainConfig(), data="folder:colours", arch="resnet18", epochs=2, batch_size=16, log_every_steps=4, threads=2
+        TrainConfig(), data="folder:colours", arch="resnet18", epochs=2, batch_size=16, log_every_steps=4, threads=1
     )

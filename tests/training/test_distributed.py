@@ -40,8 +40,8 @@ LETTERS |= {"RunResumed": "R", "RunEnded": ".", "PredictionLogged": "a"}
 @pytest.fixture
 def config(tiny_config):
     """4 steps an epoch, of batches that two processes cannot share evenly; each point logged. In float32, since what
-    is one to rounding there is not in bfloat16."""
-    return replace(tiny_config, batch_size=15, train_images=70, log_every_steps=1, threads=1, precision="float32")
+    is one to rounding there is not in bfloat16. A network with little to send and to save."""
+    return replace(tiny_config, arch="resnet20", batch_size=15, train_images=70, log_every_steps=1, precision="float32")
 
 
 def start(run, data_dir, processes=2, restarts=0):
@@ -156,7 +156,7 @@ def test_the_first_process_alone_is_asked_about_the_pinned_image(store, config, 
 
 
 def test_a_killed_process_leaves_an_interrupted_run_that_one_process_continues(store, config, tmp_path):
-    run = store.create(replace(config, epochs=40))
+    run = store.create(replace(config, epochs=1000))
     torchrun = start(run, tmp_path)
     wait_for(lambda: run.view().saved or torchrun.poll() is not None, "a save", LONG)
     kill_second(torchrun)
@@ -186,7 +186,7 @@ def test_torchruns_own_restart_resumes(store, config, tmp_path):
 def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
     """The settings say two processes: what the launcher starts starts torchrun."""
     launcher = Launcher(store, tmp_path)
-    run = launcher.start(replace(config, epochs=40, processes=2))
+    run = launcher.start(replace(config, epochs=1000, processes=2))
     wait_for(lambda: run.view().metrics, "the first point", LONG)
     workers = [p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or [])]
     assert len(workers) == 4  # the one that was started, torchrun and its two
@@ -199,7 +199,7 @@ def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
 
 def test_ctrl_c_saves_all_of_them_and_says_how_to_go_on(store, config, tmp_path):
     """torchrun itself would answer it with a traceback and status 1."""
-    run = store.create(replace(config, epochs=40, processes=2))
+    run = store.create(replace(config, epochs=1000, processes=2))
     command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path), "--data-dir", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as started:
         wait_for(lambda: run.view().metrics or started.poll() is not None, "the first point", LONG)

@@ -51,7 +51,7 @@ def test_a_finished_run_leaves_its_log_its_model_and_no_resume_state(run, tmp_pa
     assert (info.epoch, info.step, info.accuracy) == (2, 18, run.view().test_accuracy)
     assert info.classes == tuple("0123456789") and info.light_on_dark
     assert run.saved_epochs() and set(run.saved_epochs()) <= {1, 2}
-    assert run.environment()["threads"] == 2 and run.environment()["torch"] == torch.__version__
+    assert run.environment()["threads"] == 1 and run.environment()["torch"] == torch.__version__
 
 
 def test_a_start_removes_what_a_killed_worker_left_and_spares_what_the_page_writes(run, tmp_path):
@@ -72,8 +72,9 @@ def test_settings_changed_by_hand_are_a_sentence_and_cost_nothing(store, run, tm
     assert work(run, tmp_path, wanted_after=(1, PAUSE))[-1].step == 4
 
 
-def test_threads_and_precision_stay_those_of_the_saved_state(run, tmp_path, monkeypatch):
+def test_threads_and_precision_stay_those_of_the_saved_state(store, tiny_config, tmp_path, monkeypatch):
     """Whatever config.json says by now, and whatever `auto` would choose."""
+    run = store.create(replace(tiny_config, threads=2))
     native = "resnet_demo.training.device._multiplies_bfloat16"
     monkeypatch.setattr(native, lambda kind: False)
     work(run, tmp_path, wanted_after=(3, PAUSE))
