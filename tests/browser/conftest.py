@@ -109,6 +109,22 @@ def app(tmp_path):
     app.stop_training()
 
 
+@pytest.fixture(scope="session")
+def empty_app(tmp_path_factory):
+    """A running app over an empty folder of runs, for tests that look and start nothing: they share it."""
+    app = App(tmp_path_factory.mktemp("empty"))
+    with app.running():
+        yield app
+
+
+@pytest.fixture(scope="session")
+def shipped_app(tmp_path_factory):
+    """The same with the runs that come along."""
+    app = App(tmp_path_factory.mktemp("shipped"))
+    with app.running(shipped=True):
+        yield app
+
+
 @pytest.fixture
 def open_page(chromium):
     """`open_page(url, width=1440, dark=False)`: a window of its own, or with `beside=page` another tab of that one's;
@@ -153,9 +169,12 @@ def drop(page, where: str, path: Path) -> None:
 
 
 def start_long(page) -> None:
-    """A training that outlasts the test on any machine, started as a person does."""
+    """A training that outlasts the test on any machine, of a network whose steps are short; started as a person
+    does."""
     choose_tour(page)
     page.fill("#setting-epochs input", "1000")
+    page.click("text=Advanced settings")
+    choose(page, "arch", "ResNet-18")
     page.click("#start")
 
 

@@ -40,11 +40,10 @@ def show(page, tab: str) -> None:
 
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 1440), (True, 390)])
-def test_nothing_stands_in_the_way_of_who_reads_or_hears_it(app, open_page, dark, width):
+def test_nothing_stands_in_the_way_of_who_reads_or_hears_it(shipped_app, open_page, dark, width):
     found = {}
-    with app.running(shipped=True):
-        page = open_page(app.url, width, dark)
-        for tab in ("Train", "Runs", "Architecture", "Classify", "Evaluate"):
-            show(page, tab)
-            found[tab] = findings(page)
+    page = open_page(shipped_app.url, width, dark)
+    for tab in ("Train", "Runs", "Architecture", "Classify", "Evaluate"):
+        show(page, tab)
+        found[tab] = findings(page)
     assert {tab: said for tab, said in found.items() if said} == {}

@@ -30,26 +30,25 @@ def runs(app, tiny_config):
     return [app.store.create(replace(tiny_config, learning_rate=rate), name) for name, rate in rates.items()]
 
 
-def test_a_network_is_shared_and_left_by_back(app, open_page):
-    with app.running():
-        page = open_page(app.url)
-        assert named(page) == {}
-        page.get_by_role("tab", name="Architecture").click()
-        wait_for_address(page, tab="architecture")
-        page.wait_for_selector("text=23,528,522")
-        page.click("text=64 × 64")
-        wait_for_address(page, tab="architecture", size="64")
-        shared = open_page(page.url)
-        wait_for(lambda: shared.wait_for_timeout(100) or pixels(shared) == "64 × 64", "64 pixels")
-        shared.wait_for_selector("text=64 × 16 × 16")  # a quarter of it after the stem: it is drawn, too
-        assert selected(shared) == "Architecture"
+def test_a_network_is_shared_and_left_by_back(empty_app, open_page):
+    page = open_page(empty_app.url)
+    assert named(page) == {}
+    page.get_by_role("tab", name="Architecture").click()
+    wait_for_address(page, tab="architecture")
+    page.wait_for_selector("text=23,528,522")
+    page.click("text=64 × 64")
+    wait_for_address(page, tab="architecture", size="64")
+    shared = open_page(page.url)
+    wait_for(lambda: shared.wait_for_timeout(100) or pixels(shared) == "64 × 64", "64 pixels")
+    shared.wait_for_selector("text=64 × 16 × 16")  # a quarter of it after the stem: it is drawn, too
+    assert selected(shared) == "Architecture"
 
-        page.go_back()
-        wait_for_address(page, tab="architecture")
-        wait_for(lambda: page.wait_for_timeout(100) or pixels(page) == "32 × 32", "32 pixels")
-        page.go_back()
-        wait_for(lambda: page.wait_for_timeout(100) or selected(page) == "Train", "the tab before")
-        assert named(page) == {}
+    page.go_back()
+    wait_for_address(page, tab="architecture")
+    wait_for(lambda: page.wait_for_timeout(100) or pixels(page) == "32 × 32", "32 pixels")
+    page.go_back()
+    wait_for(lambda: page.wait_for_timeout(100) or selected(page) == "Train", "the tab before")
+    assert named(page) == {}
 
 
 def test_a_run_and_a_comparison_come_again(app, runs, open_page):

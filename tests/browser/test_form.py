@@ -4,20 +4,19 @@ import pytest
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_no_setting_is_squeezed(app, open_page, width):
-    with app.running():
-        page = open_page(app.url, width)
-        page.click("text=Advanced settings")
-        page.wait_for_selector("#setting-log_every_steps >> visible=true")
-        widths = page.eval_on_selector_all(
-            "[id^=setting-]", "all => Object.fromEntries(all.map(one => [one.id, one.getBoundingClientRect().width]))"
-        )
-        front = {"setting-epochs", "setting-batch_size", "setting-learning_rate"}  # three in a row, with short hints
-        assert len(widths) > 20 and {name for name, found in widths.items() if found < 140} <= front
-        switches = page.locator(".form-advanced .form-checkbox")
-        row = page.locator(".form-advanced").first.bounding_box()["width"]
-        assert switches.count() == 6
-        assert all(switches.nth(index).bounding_box()["width"] > 0.9 * row for index in range(3))
+def test_no_setting_is_squeezed(empty_app, open_page, width):
+    page = open_page(empty_app.url, width)
+    page.click("text=Advanced settings")
+    page.wait_for_selector("#setting-log_every_steps >> visible=true")
+    widths = page.eval_on_selector_all(
+        "[id^=setting-]", "all => Object.fromEntries(all.map(one => [one.id, one.getBoundingClientRect().width]))"
+    )
+    front = {"setting-epochs", "setting-batch_size", "setting-learning_rate"}  # three in a row, with short hints
+    assert len(widths) > 20 and {name for name, found in widths.items() if found < 140} <= front
+    switches = page.locator(".form-advanced .form-checkbox")
+    row = page.locator(".form-advanced").first.bounding_box()["width"]
+    assert switches.count() == 6
+    assert all(switches.nth(index).bounding_box()["width"] > 0.9 * row for index in range(3))
 
 
 IN_VIEW = """() => {
@@ -26,47 +25,45 @@ IN_VIEW = """() => {
 }"""
 
 
-def test_start_stays_in_view_and_what_differs_is_taken_back(app, open_page):
-    with app.running():
-        page = open_page(app.url)
-        page.set_viewport_size({"width": 1366, "height": 650})
-        assert page.evaluate(IN_VIEW)
-        page.wait_for_selector("#plan:has-text('Trains on')")
-        assert page.locator("#form-changes [data-field]").count() == 0
-        page.fill("#setting-epochs input", "20")
-        page.wait_for_selector("#form-changes [data-field=epochs]")
-        page.click("text=Advanced settings")
-        page.wait_for_selector("#setting-log_every_steps >> visible=true")
-        page.wait_for_selector("#schedule >> visible=true")
-        page.evaluate("scrollTo(0, 600)")
-        assert page.evaluate(IN_VIEW)
-        page.fill(".form-search", "moment")
-        page.wait_for_selector("#setting-arch", state="hidden")
-        assert page.is_visible("#setting-momentum")
-        page.click("[data-field=epochs]")
-        page.wait_for_function("document.querySelector('#setting-epochs input').value === '5'")
-        page.wait_for_selector("#form-changes [data-field=epochs]", state="detached")
+def test_start_stays_in_view_and_what_differs_is_taken_back(empty_app, open_page):
+    page = open_page(empty_app.url)
+    page.set_viewport_size({"width": 1366, "height": 650})
+    assert page.evaluate(IN_VIEW)
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    assert page.locator("#form-changes [data-field]").count() == 0
+    page.fill("#setting-epochs input", "20")
+    page.wait_for_selector("#form-changes [data-field=epochs]")
+    page.click("text=Advanced settings")
+    page.wait_for_selector("#setting-log_every_steps >> visible=true")
+    page.wait_for_selector("#schedule >> visible=true")
+    page.evaluate("scrollTo(0, 600)")
+    assert page.evaluate(IN_VIEW)
+    page.fill(".form-search", "moment")
+    page.wait_for_selector("#setting-arch", state="hidden")
+    assert page.is_visible("#setting-momentum")
+    page.click("[data-field=epochs]")
+    page.wait_for_function("document.querySelector('#setting-epochs input').value === '5'")
+    page.wait_for_selector("#form-changes [data-field=epochs]", state="detached")
 
 
-def test_what_was_typed_outlives_a_reload_and_stays_in_its_tab(app, open_page):
-    with app.running():
-        page = open_page(app.url)
-        page.wait_for_selector("#plan:has-text('Trains on')")
-        page.click("text=Advanced settings")
-        page.fill("#setting-epochs input", "20")
-        page.fill("#setting-momentum input", "0.7")
-        page.uncheck("#setting-flip input")
-        page.wait_for_selector("#form-changes [data-field=flip]")
-        page.reload()
-        page.wait_for_selector("#form-changes [data-field=epochs]")  # what differs is said anew
-        assert page.input_value("#setting-epochs input") == "20"
-        page.wait_for_selector("#plan:has-text('Trains on')")
-        page.click("text=Advanced settings")
-        page.wait_for_selector("#setting-log_every_steps >> visible=true")
-        assert page.input_value("#setting-momentum input") == "0.7" and not page.is_checked("#setting-flip input")
-        page.click("[data-field=epochs]")
-        page.wait_for_function("document.querySelector('#setting-epochs input').value === '5'")
-        other = open_page(app.url)
-        other.wait_for_selector("#plan:has-text('Trains on')")
-        other.click("text=Advanced settings")
-        assert other.input_value("#setting-momentum input") == "0.8"
+def test_what_was_typed_outlives_a_reload_and_stays_in_its_tab(empty_app, open_page):
+    page = open_page(empty_app.url)
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    page.click("text=Advanced settings")
+    page.fill("#setting-epochs input", "20")
+    page.fill("#setting-momentum input", "0.7")
+    page.uncheck("#setting-flip input")
+    page.wait_for_selector("#form-changes [data-field=flip]")
+    page.reload()
+    page.wait_for_selector("#form-changes [data-field=epochs]")  # what differs is said anew
+    assert page.input_value("#setting-epochs input") == "20"
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    page.click("text=Advanced settings")
+    page.wait_for_selector("#setting-log_every_steps >> visible=true")
+    assert page.input_value("#setting-momentum input") == "0.7" and not page.is_checked("#setting-flip input")
+    page.click("[data-field=epochs]")
+    page.wait_for_function("document.querySelector('#setting-epochs input').value === '5'")
+    other = open_page(empty_app.url)
+    other.wait_for_selector("#plan:has-text('Trains on')")
+    other.click("text=Advanced settings")
+    assert other.input_value("#setting-momentum input") == "0.8"

@@ -134,33 +134,30 @@ def open_planned(open_page, url, width=1440):
     return page
 
 
-def test_a_preset_that_is_merely_looked_at_changes_nothing(app, open_page):
-    with app.running():
-        page = open_planned(open_page, app.url)
-        page.fill("#setting-epochs input", "20")
-        page.focus("#setting-preset input")
-        page.focus("#setting-batch_size input")
-        page.wait_for_timeout(1000)
-        assert page.input_value("#setting-epochs input") == "20"
-        page.click("#setting-preset input")
-        page.get_by_role("option", name="article").click()
-        page.wait_for_function("document.querySelector('#setting-epochs input').value === '100'")
+def test_a_preset_that_is_merely_looked_at_changes_nothing(empty_app, open_page):
+    page = open_planned(open_page, empty_app.url)
+    page.fill("#setting-epochs input", "20")
+    page.focus("#setting-preset input")
+    page.focus("#setting-batch_size input")
+    page.wait_for_timeout(1000)
+    assert page.input_value("#setting-epochs input") == "20"
+    page.click("#setting-preset input")
+    page.get_by_role("option", name="article").click()
+    page.wait_for_function("document.querySelector('#setting-epochs input').value === '100'")
 
 
-def test_a_wrong_setting_is_said_beside_its_field(app, open_page):
-    with app.running():
-        page = open_planned(open_page, app.url)
-        page.fill("#setting-epochs input", "0")
-        page.click("#start")
-        page.wait_for_selector("#setting-epochs:has-text('Epochs must be from 1 to 1000')")
-        assert app.store.runs() == []
+def test_a_wrong_setting_is_said_beside_its_field(empty_app, open_page):
+    page = open_planned(open_page, empty_app.url)
+    page.fill("#setting-epochs input", "0")
+    page.click("#start")
+    page.wait_for_selector("#setting-epochs:has-text('Epochs must be from 1 to 1000')")
+    assert empty_app.store.runs() == []
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_no_tab_is_wider_than_the_window(app, open_page, width):
-    with app.running():
-        page = open_planned(open_page, app.url, width)
-        for tab in ("Train", "Runs", "Architecture", "Classify"):
-            page.get_by_role("tab", name=tab).click()
-            page.wait_for_timeout(1000)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+def test_no_tab_is_wider_than_the_window(empty_app, open_page, width):
+    page = open_planned(open_page, empty_app.url, width)
+    for tab in ("Train", "Runs", "Architecture", "Classify"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(1000)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab

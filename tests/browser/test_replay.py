@@ -99,14 +99,13 @@ def test_it_is_painted_at_first_and_goes_with_ones_own_start(app, open_page):
         assert again.query_selector(".replay") is None  # not even at first
 
 
-def test_a_run_that_came_along_can_be_looked_at_in_place_of_the_recording(app, open_page):
-    with app.running(shipped=True):
-        page = open_page(app.url)
-        page.wait_for_selector(".replay .curve")
-        page.click("#run-shown input")
-        page.get_by_role("option", name="ResNet-20 on CIFAR-10").click()
-        page.wait_for_selector("#status .run-card[data-run]", state="visible")
-        page.wait_for_selector(".replay", state="detached")
-        page.click("#run-shown input")
-        page.get_by_role("option", name="a recording").click()
-        page.wait_for_selector(".replay .curve")
+def test_a_run_that_came_along_can_be_looked_at_in_place_of_the_recording(shipped_app, open_page):
+    page = open_page(shipped_app.url)
+    page.wait_for_selector(".replay .curve")
+    page.click("#run-shown input")
+    page.get_by_role("option", name="ResNet-20 on CIFAR-10").click()
+    page.wait_for_selector("#status .run-card[data-run]", state="visible")
+    page.wait_for_selector(".replay", state="detached")
+    page.click("#run-shown input")
+    page.get_by_role("option", name="a recording").click()
+    page.wait_for_selector(".replay .curve")
