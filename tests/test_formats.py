@@ -21,7 +21,7 @@ FIRST, SECOND, THIRD = "2026-11-24", "2026-11-25", "2026-11-26"
 ALL = (FIRST, SECOND, THIRD)
 # By which the first version trained, though it had no such setting.
 BEFORE = {"whiten_stem": False, "start_from": "", "norm_bias_lr_mult": 1.0, "compile": False, "processes": 1,
-          "split": "by_position", "deterministic": False}  # fmt: skip
+          "split": "by_position", "deterministic": False, "early_stopping_patience": 0}  # fmt: skip
 
 
 @pytest.fixture

@@ -291,6 +291,17 @@ class TrainConfig:
         details="Which epoch is kept as the best goes by these. 0 gives all images to training, and then nothing is "
         "chosen by accuracy. Drawn by Seed; for folders by name.",
     )
+    early_stopping_patience: int = setting(
+        0,
+        "Early stopping patience",
+        "So many epochs without a gain in held-out accuracy end the run; 0 = never.",
+        minimum=0,
+        maximum=1000,
+        absent=0,
+        details="In epochs, by the held-out images; any higher accuracy is a gain. The weights of the best epoch are "
+        "kept. For schedules that do not fall: with linear_warmup_decay most is gained in the last epochs, and a run "
+        "that ends before them misses that. Does not work with 0 held-out images.",
+    )
     split: str = setting(
         BY_NAME,
         "Split of a folder",
@@ -435,10 +446,21 @@ def by_todays_names(values: dict[str, Any]) -> dict[str, Any]:
 def problems_with(values: dict[str, Any]) -> dict[str, str]:
     """A sentence for each setting that is wrong by itself, or else beside the others."""
     problems = {name: problem for name, value in values.items() if (problem := problem_with(name, value))}
-    return problems or _misfits(values["arch"], values["shortcut"], values["start_from"])
+    return problems or _misfits(**{name: values[name] for name in _HANG_TOGETHER})
 
 
-def _misfits(arch: str, shortcut: str, start_from: str) -> dict[str, str]:
+_HANG_TOGETHER = ("arch", "shortcut", "start_from", "early_stopping_patience", "validation_images")
+NOTHING_TO_STOP_BY = (
+    "Early stopping goes by held-out images, and this run has none. Set Held-out images above 0, or Early stopping "
+    "patience to 0."
+)
+
+
+def _misfits(
+    arch: str, shortcut: str, start_from: str, early_stopping_patience: int, validation_images: int
+) -> dict[str, str]:
+    if early_stopping_patience and not validation_images:
+        return {"early_stopping_patience": NOTHING_TO_STOP_BY}
     if problem := shortcut_problem(arch, shortcut):
         return {"shortcut": problem}
     if start_from == TORCHVISION and not (arch in TORCHVISION_HAS and shortcut in (AUTO, "B")):

@@ -16,6 +16,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.files import is_number, open_regular, read_json, replace_json
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
 from resnet_demo.runs.config import ConfigError, TrainConfig
+from resnet_demo.runs.early_stopping import reason_to_stop
 from resnet_demo.runs.event_log import EventLog
 from resnet_demo.runs.events import Event, Folding, RunEnded, RunView, fold, to_line
 from resnet_demo.text import printable
@@ -211,14 +212,17 @@ class RunDirectory:
 
     def with_ending(self, view: RunView) -> RunView:
         """The log's sum, finished where the files say so whatever became of the log's last line: the weights are of the
-        last epoch, and the state to go on from is gone, as it is only once they are saved."""
+        last epoch, or of one after which the run stopped early, and the state to go on from is gone, as it is only once
+        they are saved."""
         if view.is_over or self.state_path.exists() or (info := self.model_info()) is None:
             return view
         try:
             config = self.config()
         except RunError:
             return view
-        if info.epoch < config.epochs:
+        accuracies = [epoch.validation_accuracy for epoch in view.epochs[: info.epoch]]
+        early = reason_to_stop(accuracies, config.early_stopping_patience) if info.epoch < config.epochs else ""
+        if info.epoch < config.epochs and not early:
             return view
         ended = RunEnded(
             time=view.last.time if view.last else self.created(),
@@ -227,6 +231,7 @@ class RunDirectory:
             images_seen=info.step * config.batch_size,
             elapsed_s=view.elapsed_s,
             outcome="finished",
+            message=early,
         )
         return replace(view, ended=ended, paused=False)
 

@@ -19,7 +19,8 @@ from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.depth import block_responses
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs import events
-from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.config import NOTHING_TO_STOP_BY, TrainConfig
+from resnet_demo.runs.early_stopping import reason_to_stop
 from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.text import name_of_class
 from resnet_demo.training.calibration import calibrate
@@ -86,6 +87,8 @@ class Trainer:
                 f"A batch of {config.batch_size} is too small for {self.processes.size} processes: each needs at "
                 "least two images. Choose a larger batch or fewer processes."
             )
+        if config.early_stopping_patience and not len(self.validation):  # too few images to hold any out
+            raise TrainingError(NOTHING_TO_STOP_BY)
         imagenet = config.normalisation == "imagenet"
         self.normalise = Normalise(
             IMAGENET_MEAN if imagenet else dataset.mean, IMAGENET_STD if imagenet else dataset.std
@@ -116,6 +119,7 @@ class Trainer:
         self._resume_warnings: tuple[str, ...] = ()
         self.last_accuracy: float | None = None  # on the test images, after the last evaluated epoch
         self.calibration: Calibration | None = None  # on the held-out images, after that epoch
+        self.validation_accuracies: list[float | None] = []  # of each evaluated epoch
 
     def _whiten_stem(self) -> None:
         """Not where no norm takes out the filters' size, which is chosen for one that does."""
@@ -133,14 +137,24 @@ class Trainer:
     def images_seen(self) -> int:
         return self.step * self.config.batch_size
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no epoch is left, or none is worth its time (early stopping)."""
+        return self.epochs_done >= self.config.epochs or bool(self._reason_to_stop())
+
+    def _reason_to_stop(self) -> str:
+        if self.epochs_done >= self.config.epochs:
+            return ""
+        return reason_to_stop(self.validation_accuracies, self.config.early_stopping_patience)
+
     def run(self) -> Iterator[events.Event]:
         """Train to the end. Closing the generator between two events loses nothing."""
         self._clock = time.monotonic()
         yield self._begin()
-        while self.epochs_done < self.config.epochs:
+        while not self.is_over:
             yield from self._train_epoch()
             yield from self._evaluate_epoch()
-        yield self._event(events.RunEnded, outcome="finished")
+        yield self._event(events.RunEnded, outcome="finished", message=self._reason_to_stop())
 
     # --- one epoch --------------------------------------------------------------------------------------------
 
@@ -273,6 +287,7 @@ class Trainer:
             self.processes.all_reduce_sum(answers)
         self.epochs_done += 1
         self.last_accuracy = test_accuracy
+        self.validation_accuracies.append(validation_accuracy)
         self.calibration = calibrate(answers, self.validation.labels)
         yield ended
 
@@ -307,6 +322,7 @@ class Trainer:
             "elapsed_s": self.position()["elapsed_s"],
             "last_accuracy": self.last_accuracy,
             "calibration": asdict(self.calibration) if self.calibration else None,
+            "validation_accuracies": list(self.validation_accuracies),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -339,6 +355,7 @@ class Trainer:
         self.elapsed_s, self.last_accuracy = state["elapsed_s"], state["last_accuracy"]
         fitted = state.get("calibration")  # which the states of before have not
         self.calibration = Calibration(**fitted) if fitted else None
+        self.validation_accuracies = list(state.get("validation_accuracies", ()))  # nor these: they stopped by none
         self._resumed = True
 
     def _refuse_other_settings(self, saved: TrainConfig) -> None:
@@ -396,7 +413,7 @@ class Trainer:
         """Where the run is now: the fields that every event has."""
         return {
             "time": time.time(),
-            "epoch": min(self.epochs_done + 1, self.config.epochs),
+            "epoch": self.epochs_done + (not self.is_over),
             "step": self.step,
             "images_seen": self.images_seen,
             "elapsed_s": round(self.elapsed_s + time.monotonic() - self._clock, 3),

@@ -58,8 +58,7 @@ class RunSaver:
         age_s = time.monotonic() - self._last_save
         if not isinstance(event, events.EpochEnded):
             return age_s > SAVE_EVERY_S
-        is_last = event.epoch == self._trainer.config.epochs
-        return is_last or not self.run.state_path.exists() or age_s > SAVE_AT_EPOCH_END_S
+        return self._trainer.is_over or not self.run.state_path.exists() or age_s > SAVE_AT_EPOCH_END_S
 
     def _save(self, at: events.Event) -> events.Event:
         """resume.pt, then model.safetensors, then the log's line: a kill in between loses nothing, since a worker that

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnet_demo.data.statistics import channel_statistics
 from resnet_demo.runs import events
+from resnet_demo.training import trainer as trainer_module
 from resnet_demo.training.calibration import calibrate
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.evaluation import evaluation_batch
@@ -258,6 +259,60 @@ def test_without_averaging_the_network_itself_is_evaluated(make_trainer):
     trainer = make_trainer(ema_decay=0.0)
     assert trainer.averaged is trainer.model
     assert trainer.state_dict()["averaged"] is None
+
+
+@pytest.fixture
+def make_evaluated(make_trainer, monkeypatch):
+    """A trainer that trains nothing and gets `RIGHT` of its 18 held-out images right, epoch by epoch."""
+
+    def make():
+        trainer = make_trainer(arch="resnet20", epochs=len(RIGHT), early_stopping_patience=2)
+
+        def train_nothing():
+            trainer.step = (trainer.epochs_done + 1) * trainer.steps_per_epoch
+            return iter(())
+
+        def evaluate():
+            right = torch.tensor([1.0, RIGHT[trainer.epochs_done]])
+            monkeypatch.setattr(trainer_module, "loss_and_correct", lambda *_: right)
+            yield from type(trainer)._evaluate_epoch(trainer)
+
+        trainer._train_epoch, trainer._evaluate_epoch = train_nothing, evaluate
+        return trainer
+
+    return make
+
+
+RIGHT = (5, 9, 8, 9, 12, 14)  # after four epochs two have brought no gain
+
+
+def test_it_stops_after_epochs_without_a_gain_and_names_the_best(make_evaluated):
+    *_, last, ended = make_evaluated().run()
+    assert isinstance(last, events.EpochEnded) and (last.epoch, last.step) == (4, 40)
+    assert (ended.outcome, ended.epoch, ended.step) == ("finished", 4, 40)
+    assert "no gain in held-out accuracy for 2 epochs. The best was 50.0 % after epoch 2" in ended.message
+
+
+@pytest.mark.parametrize("count", [4, 9, 13], ids=["after epoch 1", "in the third evaluation", "nothing is left"])
+def test_stopped_and_continued_it_stops_early_at_the_same_epoch(make_evaluated, count):
+    first, second = make_evaluated(), make_evaluated()
+    list(islice(first.run(), count))
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    *_, ended = second.run()
+    assert (ended.epoch, ended.step) == (4, 40) and "after epoch 2" in ended.message
+
+
+def test_a_state_from_before_early_stopping_goes_on(make_trainer):
+    state = copy.deepcopy(make_trainer(arch="resnet20").state_dict())
+    del state["validation_accuracies"], state["config"]["early_stopping_patience"]
+    trainer = make_trainer(arch="resnet20")
+    trainer.load_state_dict(state)
+    assert trainer.validation_accuracies == [] and not trainer.is_over
+
+
+def test_early_stopping_says_where_the_images_are_too_few_to_hold_any_out(make_trainer):
+    with pytest.raises(TrainingError, match="goes by held-out images, and this run has none"):
+        make_trainer(train_images=9, batch_size=4, early_stopping_patience=2)
 
 
 def test_where_nothing_is_held_out_nothing_is_claimed(make_trainer):

@@ -16,7 +16,7 @@ from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, RunDirectory
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
-from resnet_demo.training import resume_state
+from resnet_demo.training import resume_state, trainer
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html import present
@@ -392,3 +392,26 @@ def test_a_run_is_finished_by_its_files_whatever_became_of_the_logs_last_line(be
     for damaged in (lines + b'{"event":"RunEn#ed","time":1}\n', lines + b'{"event":"Ru', b"noise\n"):
         run.events_path.write_bytes(damaged)
         assert run.view().ended.outcome == "finished"
+
+
+def test_a_run_that_stops_early_is_finished_and_keeps_the_best_weights(store, tiny_config, tmp_path, monkeypatch):
+    config = replace(tiny_config, arch="resnet20", epochs=9, train_images=40, early_stopping_patience=1, threads=1)
+    run = store.create(config)
+    monkeypatch.setattr(trainer, "loss_and_correct", lambda *_: torch.tensor([1.0, 1.0]))  # no epoch is better
+    append = run.append
+
+    def killed_at_the_end(event):
+        if isinstance(event, events.RunEnded):
+            raise Killed
+        append(event)
+
+    monkeypatch.setattr(run, "append", killed_at_the_end)
+    with pytest.raises(Killed):
+        work(run, tmp_path)
+    monkeypatch.undo()
+    view = RunDirectory(run.path).view()  # the line is missing: the files tell
+    reached = [epoch.validation_accuracy for epoch in view.epochs]
+    assert view.ended.outcome == "finished" and "no gain in held-out accuracy for 1 epoch." in view.ended.message
+    assert reached == [0.25, 0.25] and run.model_info().epoch == 2 and not run.state_path.exists()
+    assert run.saved_epochs()[0] == 1
+    assert not run.can_resume(view) and work(run, tmp_path) == []

@@ -113,10 +113,11 @@ def sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
                 accuracy=percent(view.test_accuracy),
             )
         case "finished":
-            return t(
+            reached = t(
                 "Test accuracy {accuracy}. Drop an image into Classify to ask it something.",
                 accuracy=percent(view.test_accuracy),
             )
+            return _sentences(*filter(None, [_message(view)]), reached)  # it has a message where it stopped early
         case "failed" if not owner:
             return t("The training failed; its owner is told why.")
         case "stopped" if snapshot.is_kept:

@@ -29,7 +29,7 @@ FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
 ADVANCED = {
     "Network": ("arch", "stem", "shortcut", "zero_init_residual", "whiten_stem", "start_from"),
     "Optimizer": ("optimizer", "schedule", "warmup", "norm_bias_lr_mult", "weight_decay", "momentum", "beta2"),
-    "Regularisation": ("label_smoothing", "ema_decay", "crop_padding", "cutout", "flip"),
+    "Regularisation": ("label_smoothing", "ema_decay", "crop_padding", "cutout", "flip", "early_stopping_patience"),
     "Images": ("train_images", "test_images", "validation_images", "split", "normalisation"),
     "Machine": (
         "seed",
