@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from resnet_demo.language import t
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.present import run_choices
@@ -70,6 +71,6 @@ class Address:
     def _run(self, run: str) -> Any:
         snapshot = self.backend.watcher.snapshot()
         if not snapshot.has(run):
-            gr.Warning("The run that this address names is not here. The newest is shown in its place.")
+            gr.Warning(t("The run that this address names is not here. The newest is shown in its place."))
             run = NEWEST
         return gr.Dropdown(choices=run_choices(snapshot), value=run)

@@ -15,12 +15,12 @@ MAX_TEXT = 100_000  # characters; Gradio remembers each session's last value of 
 MAX_NUMBER = 2**53
 NO_WEB_ADDRESS = "A web address is not fetched here. Download the image and upload it."
 KINDS = {
-    "string": (str, "a text"),
-    "number": (int | float, "a number"),
-    "integer": (int | float, "a number"),  # the page's own sends 3.0 for 3 now and then
-    "boolean": (bool, "true or false"),
-    "array": (list, "a list"),
-    "object": (dict, "a file that was uploaded"),
+    "string": (str, "{value} must be a text."),
+    "number": (int | float, "{value} must be a number."),
+    "integer": (int | float, "{value} must be a number."),  # the page's own sends 3.0 for 3 now and then
+    "boolean": (bool, "{value} must be true or false."),
+    "array": (list, "{value} must be a list."),
+    "object": (dict, "{value} must be a file that was uploaded."),
 }
 
 
@@ -79,26 +79,28 @@ def checked(components: list[gr.components.Component], values: list) -> list:
 
     Raises gr.Error with one sentence that names the first value that its component never sends."""
     if len(values) < len(components):
-        raise _refusal(f"This takes {len(components)} values, not {len(values)}.")
+        raise _refusal(t("This takes {number} values, not {given}.", number=len(components), given=len(values)))
     given = []
     for place, (component, value) in enumerate(zip(components, values, strict=False), 1):
         if value is not None:
             label = getattr(component, "label", None)
-            _refuse_wrong(f"“{label}”" if label else f"Value {place}", _json_kind(component), value)
+            named = t("“{label}”", label=t(label)) if label else t("Value {place}", place=place)
+            _refuse_wrong(named, _json_kind(component), value)
         given.append("" if value is None and isinstance(component, gr.Textbox) else value)
     return given
 
 
 def _refuse_wrong(named: str, kind: str, value: Any) -> None:
-    of_python, words = KINDS.get(kind, (object, ""))
+    of_python, sentence = KINDS.get(kind, (object, ""))
     if not isinstance(value, of_python) or (isinstance(value, bool) and of_python not in (bool, object)):
-        raise _refusal(f"{named} must be {words}.")
+        raise _refusal(t(sentence, value=named))
     if isinstance(value, int | float) and not abs(value) <= MAX_NUMBER:  # nor NaN
-        raise _refusal(f"{named} must be a number of a usual size.")
+        raise _refusal(t("{value} must be a number of a usual size.", value=named))
     if isinstance(value, dict) and "://" in str(value.get("path")):
-        raise _refusal(NO_WEB_ADDRESS)
+        raise _refusal(t(NO_WEB_ADDRESS))
     if len(str(value)) > MAX_TEXT:
-        raise _refusal(f"{named} is too long; the most is {MAX_TEXT:,} characters.")
+        sentence = t("{value} is too long; the most is {number} characters.", value=named, number=f"{MAX_TEXT:,}")
+        raise _refusal(sentence)
 
 
 def _json_kind(component: gr.components.Component) -> str:
@@ -113,4 +115,4 @@ def _json_kind(component: gr.components.Component) -> str:
 
 
 def _refusal(sentence: str) -> gr.Error:
-    return gr.Error(sentence, title="Not understood", print_exception=False)
+    return gr.Error(sentence, title=t("Not understood"), print_exception=False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from resnet_demo.language import t
 from resnet_demo.runs.directory import RUN, RunDirectory
 from resnet_demo.workers.slices import prepare_slices, train_for
 
@@ -37,9 +38,11 @@ class QuotaEnded:
 
     @property
     def sentence(self) -> str:
-        return (
-            f"Your GPU time is used up for now ({self.left_s} s are left), and the run is saved. Come back in "
-            f"{self.back_in} and press Resume: it goes on at this very step."
+        return t(
+            "Your GPU time is used up for now ({seconds} s are left), and the run is saved. Come back in {time} and "
+            "press Resume: it goes on at this very step.",
+            seconds=self.left_s,
+            time=self.back_in,
         )
 
 

@@ -12,9 +12,11 @@ from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from resnet_demo.data.examples import FOREIGN
 from resnet_demo.data.known import KNOWN
 from resnet_demo.language import chinese
 from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS
+from resnet_demo.models.describe import KINDS
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.status import RunStatus
@@ -25,8 +27,13 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.block_strip import GRADIENT, RATIO, RESPONSE
 from resnet_demo.ui.html.chart import TIME_UNITS
 from resnet_demo.ui.html.curves import X_AXES
+from resnet_demo.ui.html.diagram import BLOCK_NOTES
+from resnet_demo.ui.html.network_comparison import KINDS_SHOWN
 from resnet_demo.ui.html.runs_table import COLUMNS
+from resnet_demo.ui.page import KINDS as VALUES
 from resnet_demo.ui.page import Page
+from resnet_demo.ui.protection import FAILED
+from resnet_demo.ui.tabs.architecture import STAGES
 from resnet_demo.ui.translation import IN_SCRIPT, SHOWN_AS_TEXT, TEXTS
 from resnet_demo.workers.worker import STOPPED, STOPPED_UNSAVED
 
@@ -34,7 +41,7 @@ PACKAGE = Path(__file__).parents[2] / "resnet_demo"
 WORDS = re.compile(r"[A-Za-z]{2}")
 # The same in both languages: names of networks, numbers, file types, what is typed in.
 NAMES = re.compile(
-    r"(Plain|ResNet)-\d+|[A-Z0-9]{1,4}|\d.*|CIFAR-10.*|cuda|mps|cpu|auto|float32|bfloat16|float16|adamw?|sgd|data|imagenet|"
+    r"(Plain|ResNet)-\d+|[A-Z0-9]{1,4}|\d.*|CIFAR-10.*|cuda|mps|cpu|auto|float32|bfloat16|float16|ReLU|adamw?|sgd|data|imagenet|"
     r"constant|step|by_\w+|linear_warmup_decay"
 )
 
@@ -51,6 +58,13 @@ def texts_in_code() -> Iterator[tuple[str, str]]:
     for path in sorted(PACKAGE.rglob("*.js")):
         for found in IN_SCRIPT.finditer(path.read_text(encoding="utf-8")):
             yield found[1], str(path.relative_to(PACKAGE))
+
+
+def sentences_of_errors() -> set[str]:
+    """Whatever string stands in the code: a whole sentence that is raised anywhere is translated on its way out."""
+    modules = (ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py"))
+    constants = (node for module in modules for node in ast.walk(module) if isinstance(node, ast.Constant))
+    return {node.value for node in constants if isinstance(node.value, str)}
 
 
 def _said_by(call: ast.Call, constants: dict[str, list[str]]) -> list[str]:
@@ -95,6 +109,19 @@ def texts_of_settings() -> Iterator[tuple[str, str]]:
     yield from ((text, "worker") for text in (STOPPED, STOPPED_UNSAVED))
 
 
+def texts_of_networks() -> Iterator[tuple[str, str]]:
+    """What a drawn network is described by, and the images that come with the page."""
+    for word in (*KINDS.values(), *KINDS_SHOWN, *STAGES, *(stage.lower() for stage in STAGES), *BLOCK_NOTES.values()):
+        yield word, "network"
+    yield from ((f"{kind}s", "kind of block") for kind, _ in BLOCK_NOTES)
+    yield from ((label, "example") for label in FOREIGN)
+
+
+def texts_of_refusals() -> Iterator[tuple[str, str]]:
+    yield from ((sentence, "value") for _, sentence in VALUES.values())
+    yield FAILED, "protection"
+
+
 def texts_of_page(page: Page) -> Iterator[tuple[str, str]]:
     """What a page was built with, but for what is made anew for whoever opens it."""
     for part in page.get_config_file()["components"]:
@@ -115,6 +142,8 @@ def missing(texts: Iterator[tuple[str, str]]) -> dict[str, str]:
 def all_texts() -> Iterator[tuple[str, str]]:
     yield from texts_in_code()
     yield from texts_of_settings()
+    yield from texts_of_networks()
+    yield from texts_of_refusals()
     with TemporaryDirectory() as folder:
         yield from texts_of_page(build_app(Backend.over(RunStore(Path(folder)), Path(folder))))
 

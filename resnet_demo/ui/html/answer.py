@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from resnet_demo.data.known import data_label
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.text import accuracy_text, calibration_text, checkpoint_text
 from resnet_demo.text import percent
@@ -14,12 +15,19 @@ if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.predictor import Prediction
 
 SHOWN = 10  # classes with a bar of their own
-NO_CHECKPOINT = "There is no trained checkpoint yet, so there is nothing to ask."
 
 
 def choice_label(name: str, info: ModelInfo) -> str:
     """One line of the list of runs."""
-    return _unbroken(f"{name} · {info.arch} on {data_label(info.data)}, {accuracy_text(info)}")
+    return _unbroken(
+        t(
+            "{run} · {network} on {data}, {accuracy}",
+            run=name,
+            network=info.arch,
+            data=data_label(info.data),
+            accuracy=accuracy_text(info),
+        )
+    )
 
 
 def one_line(info: ModelInfo) -> str:
@@ -29,12 +37,10 @@ def one_line(info: ModelInfo) -> str:
 def known_html(info: ModelInfo | None) -> str:
     """The classes that the chosen checkpoint knows, beside the drop area."""
     if info is None:
-        return '<p class="classify-known">The classes that the network knows will be listed here.</p>'
+        return f'<p class="classify-known">{t("The classes that the network knows will be listed here.")}</p>'
     chips = "".join(f"<li>{escape(name)}</li>" for name in info.classes)
-    return (
-        f'<div class="classify-known"><p>It knows these {len(info.classes)} classes, and takes every image for one '
-        f'of them:</p><ul tabindex="0" aria-label="classes">{chips}</ul></div>'
-    )
+    said = t("It knows these {number} classes, and takes every image for one of them:", number=len(info.classes))
+    return f'<div class="classify-known"><p>{said}</p><ul tabindex="0" aria-label="{t("classes")}">{chips}</ul></div>'
 
 
 # --- the card beside the image: one height in every state ---------------------------------------------------
@@ -44,50 +50,54 @@ def answer_html(prediction: "Prediction", run: str) -> str:
     """The likeliest class, the run that says so, the image as the network saw it, and a bar for each class."""
     name, share = prediction.ranked[0]
     probability = _unbroken(percent(share))
-    note = (
-        '<p class="classify-note">Inverted first, because its border is light: the network has learned light strokes '
-        "on black.</p>"
-        if prediction.inverted
-        else ""
-    )
-    if prediction.trimmed:
-        note += '<p class="classify-note">Its uniform border was trimmed first.</p>'
     verdict = (
-        f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> <span>with {probability} '
-        f'probability</span></p><p class="classify-who">Checkpoint: <b>{escape(run)}</b><br>'
-        f"{_unbroken(escape(checkpoint_text(prediction.info)))}<br>Its probabilities are "
-        f"{escape(calibration_text(prediction.info))}.</p>{note}"
+        f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> '
+        f"<span>{t('with {probability} probability', probability=probability)}</span></p>"
+        f'<p class="classify-who">{t("Checkpoint: {run}", run=f"<b>{escape(run)}</b>")}<br>'
+        f"{_unbroken(escape(checkpoint_text(prediction.info)))}<br>"
+        f"{t('Its probabilities are {calibration}.', calibration=escape(calibration_text(prediction.info)))}</p>"
+        f"{_what_was_done_first(prediction)}"
     )
     image = (
-        f'<img src="{data_url(prediction.seen)}" alt="The image at 32 by 32 pixels, as the network saw it">'
-        "<figcaption>What the network saw:<br>32 × 32 pixels</figcaption>"
+        f'<img src="{data_url(prediction.seen)}" '
+        f'alt="{escape(t("The image at 32 by 32 pixels, as the network saw it"))}">'
+        f"<figcaption>{t('What the network saw:<br>32 × 32 pixels')}</figcaption>"
     )
     more = len(prediction.ranked) - SHOWN
-    rest = f'<p class="classify-more">and {more} less likely classes</p>' if more > 0 else ""
+    rest = f'<p class="classify-more">{t("and {number} less likely classes", number=more)}</p>' if more > 0 else ""
     return _card(image, verdict, _bars(prediction.ranked[:SHOWN]) + rest)
+
+
+def _what_was_done_first(prediction: "Prediction") -> str:
+    notes = []
+    if prediction.inverted:
+        notes.append(t("Inverted first, because its border is light: the network has learned light strokes on black."))
+    if prediction.trimmed:
+        notes.append(t("Its uniform border was trimmed first."))
+    return "".join(f'<p class="classify-note">{note}</p>' for note in notes)
 
 
 def empty_html(info: ModelInfo | None) -> str:
     """Before an image: what will stand here, and how to make it appear."""
     if info is None:
+        said = t(
+            "There is no trained checkpoint yet, so there is nothing to ask. Start a training: it saves its first "
+            "checkpoint within a minute, and from then on an image is answered here."
+        )
+        space = t("Each class and its probability will stand here, the likeliest first.")
         return _card(
             _no_image(),
-            f'<p class="classify-title">No checkpoint yet</p><p>{NO_CHECKPOINT} Start a training: it saves its first '
-            "checkpoint within a minute, and from then on an image is answered here.</p>"
-            '<button class="classify-to-train" data-to-train>Go to Train</button>',
-            '<p class="classify-space">Each class and its probability will stand here, the likeliest first.</p>',
+            f'<p class="classify-title">{t("No checkpoint yet")}</p><p>{said}</p>'
+            f'<button class="classify-to-train" data-to-train>{t("Go to Train")}</button>',
+            f'<p class="classify-space">{space}</p>',
         )
-    return _card(
-        _no_image(),
-        '<p class="classify-title">Show it an image</p><p>Drop, paste or photograph one: the '
-        "classes will be ranked here, the likeliest first.</p>",
-        _unanswered(info),
-    )
+    said = t("Drop, paste or photograph one: the classes will be ranked here, the likeliest first.")
+    return _card(_no_image(), f'<p class="classify-title">{t("Show it an image")}</p><p>{said}</p>', _unanswered(info))
 
 
 def problem_html(sentence: str, info: ModelInfo | None) -> str:
     """What went wrong, in place of an answer."""
-    verdict = f'<p class="classify-title">✕ No answer</p><p role="alert">{escape(sentence)}</p>'
+    verdict = f'<p class="classify-title">✕ {t("No answer")}</p><p role="alert">{escape(sentence)}</p>'
     return _card(_no_image(), verdict, _unanswered(info) if info else "")
 
 
@@ -104,7 +114,8 @@ def _unbroken(text: str) -> str:
 
 
 def _no_image() -> str:
-    return '<div class="classify-blank"></div><figcaption>What the network sees:<br>32 × 32 pixels</figcaption>'
+    caption = t("What the network sees:<br>32 × 32 pixels")
+    return f'<div class="classify-blank"></div><figcaption>{caption}</figcaption>'
 
 
 def _unanswered(info: ModelInfo) -> str:
@@ -115,8 +126,8 @@ def _why(name: str, share: float | None) -> str:
     label = escape(name)
     hidden = "" if share is not None else ' hidden aria-hidden="true"'
     return (
-        f'<button type="button" class="classify-why" data-why="{label}" title="What speaks for {label}?"{hidden}>Why?'
-        "</button>"
+        f'<button type="button" class="classify-why" data-why="{label}" '
+        f'title="{t("What speaks for {label}?", label=label)}"{hidden}>{t("Why?")}</button>'
     )
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from resnet_demo.language import t
 from resnet_demo.text import plural
-from resnet_demo.ui.html.diagram import count_text, layer_text, rounded_text, shape_text
+from resnet_demo.ui.html.diagram import count_text, layer_text, layer_texts, rounded_text, shape_text, stage_title
 
 if TYPE_CHECKING:
     from resnet_demo.models.describe import (
@@ -65,33 +66,62 @@ def _unchanging(network: NetworkDescription, stage: StageDescription) -> str:
     every = (block for stage in network.stages for block in stage.blocks)
     kind = next(block.kind for block in every if not block.keeps_shape)
     has_kind = any(block.kind == kind for block in stage.blocks)
-    needs = "" if has_kind else ", so no shortcut needs a layer"
-    sentence = (
-        f"{stage.name.capitalize()} of {network.label} has no {kind}{' that changes the shape' if has_kind else ''}: "
-        f"what comes in already has the shape of what goes out, {shape_text(stage.out_shape)}{needs}."
-    )
+    named = {
+        "stage": stage_title(stage),
+        "network": t(network.label),
+        "kind": kind,
+        "shape": shape_text(stage.out_shape),
+    }
+    if has_kind:
+        sentence = t(
+            "{stage} of {network} has no {kind} that changes the shape: what comes in already has the shape of what "
+            "goes out, {shape}.",
+            **named,
+        )
+    else:
+        sentence = t(
+            "{stage} of {network} has no {kind}: what comes in already has the shape of what goes out, {shape}, so no "
+            "shortcut needs a layer.",
+            **named,
+        )
     return f'<section class="arch-block arch-absent"><h3>{kind}</h3><p>{escape(sentence)}</p></section>'
 
 
 def _card(network: NetworkDescription, stage: StageDescription, block: BlockDescription) -> str:
-    alike = sum(_variant(other) == _variant(block) for other in stage.blocks)
-    where = f"the only one of {stage.name}" if alike == 1 else f"first of {alike} in {stage.name}"
-    if alike < sum(other.kind == block.kind for other in stage.blocks):
-        where += f" that {'keep' if block.keeps_shape else 'change'}{'s' * (alike == 1)} the shape"
     return (
-        f'<section class="arch-block"><h3>{escape(block.kind)} <small>{escape(f"{block.name}, {where}")}</small></h3>'
+        f'<section class="arch-block"><h3>{escape(block.kind)} <small>{escape(_place(stage, block))}</small></h3>'
         f"{formula_html(block)}{_costs(block)}{block_svg(network, block)}</section>"
     )
+
+
+def _place(stage: StageDescription, block: BlockDescription) -> str:
+    """Its name, and of how many in its stage it is the first; where others of its kind differ, in what."""
+    alike = sum(_variant(other) == _variant(block) for other in stage.blocks)
+    named = {"block": block.name, "stage": t(stage.name), "number": alike}
+    is_all = alike == sum(other.kind == block.kind for other in stage.blocks)
+    match alike == 1, is_all, block.keeps_shape:
+        case True, True, _:
+            return t("{block}, the only one of {stage}", **named)
+        case True, False, True:
+            return t("{block}, the only one of {stage} that keeps the shape", **named)
+        case True, False, False:
+            return t("{block}, the only one of {stage} that changes the shape", **named)
+        case False, True, _:
+            return t("{block}, first of {number} in {stage}", **named)
+        case False, False, True:
+            return t("{block}, first of {number} in {stage} that keep the shape", **named)
+    return t("{block}, first of {number} in {stage} that change the shape", **named)
 
 
 def formula_html(block: BlockDescription) -> str:
     """What the block computes, its terms in the colours of the branches."""
     outer = "".join(f"{escape(layer.kind.lower())}(" for layer in reversed(block.after_sum))
-    terms = '<span class="arch-term"><span>H(x)</span><small>its layers</small></span>'
+    terms = f'<span class="arch-term"><span>H(x)</span><small>{t("its layers")}</small></span>'
     if not block.is_plain:
         terms = (
-            '<span class="arch-term arch-orange"><span>F(x)</span><small>residual</small></span><span>+</span>'
-            f'<span class="arch-term arch-blue"><span>{_shortcut_term(block)}</span><small>shortcut</small></span>'
+            f'<span class="arch-term arch-orange"><span>F(x)</span><small>{t("residual")}</small></span><span>+</span>'
+            f'<span class="arch-term arch-blue"><span>{_shortcut_term(block)}</span>'
+            f"<small>{t('shortcut')}</small></span>"
         )
     return f'<p class="arch-formula"><span>y = {outer}</span>{terms}<span>{")" * len(block.after_sum)}</span></p>'
 
@@ -106,18 +136,21 @@ def _costs(block: BlockDescription) -> str:
     if block.is_plain:
         return f'<p class="arch-costs"><span>{_cost(block.residual)}</span></p>'
     return (
-        f'<p class="arch-costs"><span class="arch-orange">Residual: {_cost(block.residual)}</span>'
-        f'<span class="arch-blue">Shortcut: {_cost(block.shortcut)}</span></p>'
+        f'<p class="arch-costs"><span class="arch-orange">{t("Residual: {cost}", cost=_cost(block.residual))}</span>'
+        f'<span class="arch-blue">{t("Shortcut: {cost}", cost=_cost(block.shortcut))}</span></p>'
     )
 
 
 def _cost(layers: tuple[LayerDescription, ...]) -> str:
     if not layers:
-        return "no layer, nothing to learn"
+        return t("no layer, nothing to learn")
     if not any(layer.parameters or layer.multiply_adds for layer in layers):
-        return f"{layers[0].kind}, nothing to learn"
-    work = rounded_text(sum(layer.multiply_adds for layer in layers))
-    return f"{plural(sum(layer.parameters for layer in layers), 'parameter')}, {work} multiply-adds"
+        return t("{layer}, nothing to learn", layer=t(layers[0].kind))
+    return t(
+        "{parameters}, {number} multiply-adds",
+        parameters=plural(sum(layer.parameters for layer in layers), "parameter"),
+        number=rounded_text(sum(layer.multiply_adds for layer in layers)),
+    )
 
 
 def block_svg(network: NetworkDescription, block: BlockDescription) -> str:
@@ -125,19 +158,36 @@ def block_svg(network: NetworkDescription, block: BlockDescription) -> str:
     `arch-after-sum`; of a plain block in one, `arch-plain`."""
     if block.is_plain:
         drawn, bottom = _one_way(block)
-        path = f"goes through {plural(len(block.layers), 'layer')}, without a shortcut, and leaves"
     else:
         drawn, bottom = _two_ways(block)
-        path = (
-            f"goes through the residual branch ({plural(len(block.residual), 'layer')}) and through the shortcut "
-            f"({plural(len(block.shortcut), 'layer')}); their sum leaves"
-        )
-    shapes = f"x of {shape_text(block.in_shape)} {path} as y of {shape_text(block.out_shape)}."
-    label = escape(f"{block.kind} {block.name} of {network.label}: {shapes}")
+    label = escape(_told(network, block))
     box = f"0 0 {WIDTH} {bottom + LINE + PADDING}"
     return (
         f'<svg class="arch-flow" viewBox="{box}" role="img" aria-label="{label}">'
         f"{_tensor('x', block.in_shape, LINE)}{drawn}{_tensor('y', block.out_shape, bottom + LINE)}</svg>"
+    )
+
+
+def _told(network: NetworkDescription, block: BlockDescription) -> str:
+    """The drawing in a sentence, for who does not see it."""
+    named = {
+        "block": f"{block.kind} {block.name}",
+        "network": t(network.label),
+        "x": shape_text(block.in_shape),
+        "y": shape_text(block.out_shape),
+    }
+    if block.is_plain:
+        return t(
+            "{block} of {network}: x of {x} goes through {layers}, without a shortcut, and leaves as y of {y}.",
+            layers=plural(len(block.layers), "layer"),
+            **named,
+        )
+    return t(
+        "{block} of {network}: x of {x} goes through the residual branch ({residual}) and through the shortcut "
+        "({shortcut}); their sum leaves as y of {y}.",
+        residual=plural(len(block.residual), "layer"),
+        shortcut=plural(len(block.shortcut), "layer"),
+        **named,
     )
 
 
@@ -170,7 +220,8 @@ def _shortcut(block: BlockDescription, total: float) -> str:
     shape = shape_text(block.out_shape)
     texts = _text(shape, RESIDUAL.axis + SUM_RADIUS + 12, total + LINE, "start")
     if not block.shortcut:
-        texts += _texts(("x as it is:", "no layer,", "0 parameters"), column.axis + 10, 120, "start")
+        told = t("x as it is:\nno layer,\n0 parameters").split("\n")
+        texts += _texts(told, column.axis + 10, 120, "start")
     return f"{leaves}{layers}{meets}{_head(RESIDUAL.axis + SUM_RADIUS, total, 'left')}{texts}"
 
 
@@ -192,9 +243,9 @@ def _branch(layers: tuple[LayerDescription, ...], column: _Column) -> tuple[str,
 
 def _box(layer: LayerDescription, column: _Column, y: float) -> tuple[str, float]:
     """The layer's name and what it has to learn, in a box as tall as its lines."""
-    lines = layer_text(layer).split(", ") if column.narrow else [layer_text(layer)]
+    lines = layer_texts(layer) if column.narrow else [layer_text(layer)]
     if layer.parameters:
-        lines.append(f"{count_text(layer.parameters)} parameters")
+        lines.append(t("{number} parameters", number=count_text(layer.parameters)))
     height = LINE * len(lines) + PADDING
     classes = "arch-layer arch-kernel" if layer.kernel_size is not None else "arch-layer"
     middle = column.left + column.width / 2
@@ -224,7 +275,7 @@ def _sum(x: float, y: float) -> str:
         f'<g class="arch-sum"><circle cx="{x}" cy="{y}" r="{r}"/>'
         f'<path class="arch-f" d="M{x} {y - r}A{r} {r} 0 0 0 {x} {y + r}"/>'
         f'<path class="arch-x" d="M{x} {y - r}A{r} {r} 0 0 1 {x} {y + r}"/>'
-        f'<path d="M{x - 6} {y}h12M{x} {y - 6}v12"/>{_text("sum", x - r - 8, y + 4, "end")}</g>'
+        f'<path d="M{x - 6} {y}h12M{x} {y - 6}v12"/>{_text(t("sum"), x - r - 8, y + 4, "end")}</g>'
     )
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from PIL import Image
 
 from resnet_demo.data.examples import Example
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.block_removal import BlockRemoval
 from resnet_demo.text import percent
-from resnet_demo.ui.html.diagram import shape_text, tile_svg
+from resnet_demo.ui.html.diagram import shape_text, stage_title, tile_svg
 from resnet_demo.ui.images import data_url
 
 if TYPE_CHECKING:  # bring torch
@@ -22,23 +23,6 @@ if TYPE_CHECKING:  # bring torch
 
 SHOWN_CLASSES = 10
 MAP_SIDE = 72  # pixels on the page
-NO_CHECKPOINT = (
-    '<p class="arch-note">No run has a checkpoint yet. Train one, and its blocks can be switched off here.</p>'
-)
-HINT = (
-    '<p class="arch-note"><b>Click a block</b> to switch it off: its <span class="arch-orange">F(x)</span> becomes '
-    'zero and only the <span class="arch-blue">shortcut</span> is left.</p>'
-)
-LOOK_FOR = (
-    'The <span class="arch-orange">orange bar</span> is ‖F(x)‖ / ‖shortcut(x)‖ for this image: how much the block adds '
-    "beside what goes round it. The grey line is the same in a network of this shape with random weights; a run may "
-    "start far below it, for the setting “Zero-init residual” lets each branch begin with nothing. Look for low bars: "
-    "such a block nearly hands on what it is given. Then try it: does the answer need the low ones least?"
-)
-LOOK_FOR_PLAIN = (
-    "A plain block has no shortcut, so there is nothing to compare F(x) with. Switch any one off: nothing gets "
-    "through, and the answer is the same for every image. A plain network needs each of its blocks, useful or not."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,18 +44,45 @@ def row_html(row: BlockRow) -> str:
     highest = max(ratios, default=1.0)
     passed = {block.name: (block, ratio) for block, ratio in zip(row.passed.blocks, row.untrained, strict=True)}
     stages = "".join(
-        f'<section class="blocks-stage"><h3>{escape(stage.name.capitalize())} '
+        f'<section class="blocks-stage"><h3>{escape(stage_title(stage))} '
         f"<small>{shape_text(stage.out_shape)}</small></h3><div>"
         f"{''.join(_block(row, block, *passed[block.name], highest) for block in stage.blocks)}</div></section>"
         for stage in row.network.stages
     )
-    is_plain = all(block.ratio is None for block in row.passed.blocks)
-    notes = [LOOK_FOR_PLAIN if is_plain else LOOK_FOR]
+    notes = [_what_to_look_for(row)]
     if row.removal:
         notes.append(_removal_note(row.removal))
     return (
-        f'<div class="blocks"><div class="blocks-net">{HINT}<div class="blocks-stages">{stages}</div>'
-        f'<p class="arch-note">{" ".join(notes)}</p></div>{_answer(row)}</div>'
+        f'<div class="blocks"><div class="blocks-net"><p class="arch-note">{_hint()}</p>'
+        f'<div class="blocks-stages">{stages}</div><p class="arch-note">{" ".join(notes)}</p></div>{_answer(row)}</div>'
+    )
+
+
+def no_checkpoint_html() -> str:
+    sentence = t("No run has a checkpoint yet. Train one, and its blocks can be switched off here.")
+    return f'<p class="arch-note">{sentence}</p>'
+
+
+def _hint() -> str:
+    return t(
+        '<b>Click a block</b> to switch it off: its <span class="arch-orange">F(x)</span> becomes zero and only the '
+        '<span class="arch-blue">shortcut</span> is left.'
+    )
+
+
+def _what_to_look_for(row: BlockRow) -> str:
+    if all(block.ratio is None for block in row.passed.blocks):
+        return t(
+            "A plain block has no shortcut, so there is nothing to compare F(x) with. Switch any one off: nothing gets "
+            "through, and the answer is the same for every image. A plain network needs each of its blocks, useful or "
+            "not."
+        )
+    return t(
+        'The <span class="arch-orange">orange bar</span> is ‖F(x)‖ / ‖shortcut(x)‖ for this image: how much the block '
+        "adds beside what goes round it. The grey line is the same in a network of this shape with random weights; a "
+        "run may start far below it, for the setting “Zero-init residual” lets each branch begin with nothing. Look "
+        "for low bars: such a block nearly hands on what it is given. Then try it: does the answer need the low ones "
+        "least?"
     )
 
 
@@ -85,10 +96,15 @@ def _block(
         meter += f'<span class="blocks-line" style="bottom:{100 * untrained / highest:.1f}%"></span>'
     number = "–" if passed.ratio is None else f"{passed.ratio:.2f}"
     opened = row.passed.opened is not None and row.passed.opened.name == block.name
-    label = f"{block.name}, {block.kind}" + ("" if passed.ratio is None else f", adds {number} times its shortcut")
+    named = {"block": block.name, "kind": block.kind}
+    if passed.ratio is None:
+        label = t("{block}, {kind}", **named)
+    else:
+        label = t("{block}, {kind}, adds {number} times its shortcut", number=number, **named)
     return (
         f'<button type="button" class="blocks-block{" blocks-opened" if opened else ""}" data-block="{block.name}" '
-        f'aria-pressed="{str(passed.is_off).lower()}" title="{escape(label)}" aria-label="Switch off {escape(label)}">'
+        f'aria-pressed="{str(passed.is_off).lower()}" title="{escape(label)}" '
+        f'aria-label="{escape(t("Switch off {block}", block=label))}">'
         f'<span class="blocks-meter">{meter}</span><b>{number}</b>{tile_svg(block.kind)}'
         f"{_loss(row.removal, block.name)}</button>"
     )
@@ -107,10 +123,12 @@ def _loss(removal: BlockRemoval | None, name: str) -> str:
 
 
 def _removal_note(removal: BlockRemoval) -> str:
-    return (
+    return t(
         "The grey bar that hangs below a block, and its number, is what the accuracy loses without it, in percentage "
-        f"points: with all blocks {percent(removal.accuracy)} of {removal.images:,} test images are right. Look for "
-        "long ones: those blocks the network needs more than the others. The longest is as long in every network."
+        "points: with all blocks {share} of {images} test images are right. Look for long ones: those blocks the "
+        "network needs more than the others. The longest is as long in every network.",
+        share=percent(removal.accuracy),
+        images=f"{removal.images:,}",
     )
 
 
@@ -131,10 +149,11 @@ def _answer(row: BlockRow) -> str:
         f'<span class="classify-share">{percent(passed.probabilities[at])}</span></li>'
         for at in order
     )
+    seen = escape(t("The image at 32 by 32 pixels, as the network saw it"))
     return (
-        f'<div class="blocks-answer"><div class="blocks-head"><img src="{data_url(row.seen)}" alt="The image at 32 by '
-        f'32 pixels, as the network saw it">{_verdict(row, best)}</div><ol class="classify-bars">{bars}</ol>'
-        '<p class="arch-note">The thin mark is the answer with all blocks on.</p></div>'
+        f'<div class="blocks-answer"><div class="blocks-head"><img src="{data_url(row.seen)}" alt="{seen}">'
+        f'{_verdict(row, best)}</div><ol class="classify-bars">{bars}</ol>'
+        f'<p class="arch-note">{t("The thin mark is the answer with all blocks on.")}</p></div>'
     )
 
 
@@ -143,11 +162,14 @@ def _verdict(row: BlockRow, best: int) -> str:
     first = max(range(len(classes)), key=passed.intact.__getitem__)
     now = f"<strong>{escape(classes[best])}</strong> {percent(passed.probabilities[best])}"
     off = [block.name for block in passed.blocks if block.is_off]
+    named = {"blocks": len(passed.blocks), "answer": f"{escape(classes[first])} {percent(passed.intact[first])}"}
     if not off:
-        return f'<p role="status">{now}<br><small>all {len(passed.blocks)} blocks are on</small></p>'
-    gone = f"without {off[0]}" if len(off) == 1 else f"without {len(off)} of {len(passed.blocks)} blocks"
-    was = f"with all of them {escape(classes[first])} {percent(passed.intact[first])}"
-    return f'<p role="status">{now}<br><small>{gone}; {was}</small></p>'
+        told = t("all {blocks} blocks are on", **named)
+    elif len(off) == 1:
+        told = t("without {block}; with all of them {answer}", block=off[0], **named)
+    else:
+        told = t("without {number} of {blocks} blocks; with all of them {answer}", number=len(off), **named)
+    return f'<p role="status">{now}<br><small>{told}</small></p>'
 
 
 def problem_html(sentence: str) -> str:
@@ -166,14 +188,21 @@ def maps_html(opened: "OpenedBlock | None") -> str:
     span = max(float(np.abs(residual).max()), 1e-9)
     added = "".join(map(_map, (residual / span + 1) / 2))
     left = "".join(map(_map, output / max(float(output.max()), 1e-9)))
-    names = "".join(f"<span>channel {channel}</span>" for channel in opened.channels)
+    names = "".join(f"<span>{t('channel {number}', number=channel)}</span>" for channel in opened.channels)
+    title = t(
+        "{block}: its {number} strongest channels for this image",
+        block=escape(opened.name),
+        number=len(opened.channels),
+    )
+    what_it_adds = t(
+        '<span class="arch-orange">F(x)</span>, what the block adds: light adds, dark takes away, mid-grey is nothing. '
+        "Look for parts of the image that it picks out."
+    )
+    what_leaves = t("The same channels as they leave the block, after the sum and ReLU: black is zero.")
     return (
-        f'<div class="blocks-maps" style="--maps: {len(opened.channels)}"><h3>{escape(opened.name)}: its '
-        f"{len(opened.channels)} strongest channels for this image</h3>"
-        f'<p class="arch-note"><span class="arch-orange">F(x)</span>, what the block adds: light adds, dark takes '
-        "away, mid-grey is nothing. Look for parts of the image that it picks out.</p>"
-        f'<div class="blocks-tiles">{added}</div>'
-        f'<p class="arch-note">The same channels as they leave the block, after the sum and ReLU: black is zero.</p>'
+        f'<div class="blocks-maps" style="--maps: {len(opened.channels)}"><h3>{title}</h3>'
+        f'<p class="arch-note">{what_it_adds}</p><div class="blocks-tiles">{added}</div>'
+        f'<p class="arch-note">{what_leaves}</p>'
         f'<div class="blocks-tiles">{left}</div><div class="blocks-tiles blocks-names">{names}</div></div>'
     )
 
@@ -181,14 +210,15 @@ def maps_html(opened: "OpenedBlock | None") -> str:
 def _map(values: np.ndarray) -> str:
     """(h, w) in 0..1 as a grey image, its places as squares."""
     image = Image.fromarray((255 * values.clip(0, 1)).round().astype(np.uint8))
-    return f'<img src="{data_url(image)}" alt="feature map" width="{MAP_SIDE}" height="{MAP_SIDE}">'
+    return f'<img src="{data_url(image)}" alt="{t("feature map")}" width="{MAP_SIDE}" height="{MAP_SIDE}">'
 
 
 def choices_html(examples: Sequence[Example], chosen: str) -> str:
     """Images to send through; a button carries the example's name as `data-example`."""
     buttons = "".join(
         f'<button type="button" data-example="{escape(one.name)}" aria-pressed="{str(one.name == chosen).lower()}" '
-        f'title="{escape(one.label)}"><img src="{data_url(one.image.resize((48, 48)))}" alt="{escape(one.label)}">'
+        f'title="{escape(t(one.label))}"><img src="{data_url(one.image.resize((48, 48)))}" '
+        f'alt="{escape(t(one.label))}">'
         "</button>"
         for one in examples
     )

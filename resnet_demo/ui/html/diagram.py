@@ -5,16 +5,19 @@ Pure functions from the measured description to well-formed markup. Every number
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from resnet_demo.text import counted, plural
+from resnet_demo.language import CHINESE, ENGLISH, current_language, t
+from resnet_demo.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from resnet_demo.models.describe import (
+        BlockDescription,
         LayerDescription,
         NetworkDescription,
         Shape,
@@ -23,13 +26,10 @@ if TYPE_CHECKING:
 
 SLAB_HEIGHT, SLAB_LENGTH, SLANT = 58, 74, 0.34  # of the largest feature map, in pixels; depth / height
 
-SCALE_NOTE = (
-    "Each slab is a <b>feature map</b>, what one part of the network hands to the next: as tall and deep as it "
-    "has pixels, as long as it has <b>channels</b> (one channel is one image, made by one learned filter; the "
-    "input’s three are red, green and blue). Lengths grow with the square root of the numbers, so that the "
-    "smallest can still be seen. <b>Stride</b> is how many pixels a layer moves at each step: stride 2 halves "
-    "the side."
-)
+LARGE_NUMBERS = {  # Chinese counts by ten thousands
+    ENGLISH: ((10**9, "billion"), (10**6, "million")),
+    CHINESE: ((10**8, "亿"), (10**4, "万")),
+}
 
 BLOCK_NOTES = {  # by kind, and whether the shape stays
     ("Conv Block", False): "input and output differ in shape, so a layer on the shortcut adapts x",
@@ -53,18 +53,28 @@ def count_text(count: int) -> str:
 
 def rounded_text(count: int) -> str:
     """A large number as one says it: three digits and a word."""
-    for size, word in ((10**9, "billion"), (10**6, "million")):
+    for size, word in LARGE_NUMBERS[current_language()]:
         if count >= size:
             value = count / size
             return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {word}"
     return count_text(count)
 
 
-def layer_text(layer: LayerDescription) -> str:
-    """'3×3 convolution, stride 2' (its last space unbreakable), 'ReLU'."""
+def layer_texts(layer: LayerDescription) -> list[str]:
+    """'3×3 convolution' and 'stride 2' (its space unbreakable), 'ReLU'."""
     kernel = "" if layer.kernel_size is None else f"{layer.kernel_size}×{layer.kernel_size} "
-    stride = "" if layer.stride is None else f", stride\u00a0{layer.stride}"
-    return escape(f"{kernel}{layer.kind}{stride}")
+    stride = [] if layer.stride is None else [t("stride {pixels}", pixels=layer.stride).replace(" ", "\u00a0")]
+    return [escape(text) for text in (f"{kernel}{t(layer.kind)}", *stride)]
+
+
+def layer_text(layer: LayerDescription) -> str:
+    """'3×3 convolution, stride 2'."""
+    return t(", ").join(layer_texts(layer))
+
+
+def blocks_of_each_kind(blocks: Iterable[BlockDescription]) -> list[str]:
+    """'1 Conv Block' and '3 Identity Blocks', in the order in which the kinds first occur."""
+    return [escape(plural(count, kind)) for kind, count in Counter(block.kind for block in blocks).items()]
 
 
 def summary_html(network: NetworkDescription) -> str:
@@ -73,15 +83,26 @@ def summary_html(network: NetworkDescription) -> str:
     inside = sum(_weighted(block.residual) for block in blocks)
     layers = _weighted(network.stem) + inside + _weighted(network.head)
     figures = [
-        (plural(layers, "layer"), f"with weights on the main path; {inside} of them inside the blocks"),
-        (plural(len(blocks), "block"), escape(counted(block.kind for block in blocks))),
-        (f"{rounded_text(network.parameters)} parameters", "the numbers that training adjusts"),
-        (f"{rounded_text(network.multiply_adds)} multiply-adds", "the work of looking at one image once"),
+        (
+            plural(layers, "layer"),
+            t("with weights on the main path; {inside} of them inside the blocks", inside=inside),
+        ),
+        (plural(len(blocks), "block"), t(", ").join(blocks_of_each_kind(blocks))),
+        (
+            t("{number} parameters", number=rounded_text(network.parameters)),
+            t("the numbers that training adjusts"),
+        ),
+        (
+            t("{number} multiply-adds", number=rounded_text(network.multiply_adds)),
+            t("the work of looking at one image once"),
+        ),
     ]
     items = "".join(f"<li><strong>{figure}</strong><span>{hint}</span></li>" for figure, hint in figures)
-    title = (
-        f"{escape(network.label)}: an image of {shape_text(network.in_shape)} in, "
-        f"{plural(network.head[-1].out_shape[0], 'score')} out"
+    title = t(
+        "{network}: an image of {shape} in, {scores} out",
+        network=escape(t(network.label)),
+        shape=shape_text(network.in_shape),
+        scores=plural(network.head[-1].out_shape[0], "score"),
     )
     return f'<h2 class="arch-title">{title}</h2><ul class="arch-figures">{items}</ul>'
 
@@ -94,37 +115,57 @@ def network_html(network: NetworkDescription) -> str:
     slab = _SlabScale(network)
     stem, head = network.stem, network.head
     parts = [
-        _part("input", "Input", slab.svg(network.in_shape), _sizes(None, network.in_shape), ""),
-        _part("stem", "Stem", slab.svg(stem[-1].out_shape), _change(stem), _layer_list(stem)),
+        _part("input", t("Input"), slab.svg(network.in_shape), _sizes(None, network.in_shape), ""),
+        _part("stem", t("Stem"), slab.svg(stem[-1].out_shape), _change(stem), _layer_list(stem)),
         *(_stage(number, stage, slab) for number, stage in enumerate(network.stages, start=1)),
-        _part("head", "Head", slab.svg(head[-1].out_shape), _change(head), _layer_list(head)),
+        _part("head", t("Head"), slab.svg(head[-1].out_shape), _change(head), _layer_list(head)),
     ]
-    label = f"{escape(network.label)}, from the image to the classes"
+    label = escape(t("{network}, from the image to the classes", network=t(network.label)))
+    note = t(
+        "Each slab is a <b>feature map</b>, what one part of the network hands to the next: as tall and deep as it "
+        "has pixels, as long as it has <b>channels</b> (one channel is one image, made by one learned filter; the "
+        "input’s three are red, green and blue). Lengths grow with the square root of the numbers, so that the "
+        "smallest can still be seen. <b>Stride</b> is how many pixels a layer moves at each step: stride 2 halves "
+        "the side."
+    )
     return (
         f'<ol class="arch-network" style="--stages: {len(network.stages)}" aria-label="{label}">{"".join(parts)}</ol>'
-        f'{_legend(network)}<p class="arch-note">{SCALE_NOTE}</p>'
+        f'{_legend(network)}<p class="arch-note">{note}</p>'
     )
 
 
 def table_html(network: NetworkDescription) -> str:
     """One row for the stem, for each kind of block in each stage, for the head; the whole network last."""
-    rows = [_row("stem", "", None, network.stem[-1].out_shape, network.stem, network)]
+    rows = [_row(t("Stem"), "", None, network.stem[-1].out_shape, network.stem, network)]
     for stage in network.stages:
         for kind in dict.fromkeys(block.kind for block in stage.blocks):
             blocks = [block for block in stage.blocks if block.kind == kind]
-            rows.append(_row(stage.name, kind, len(blocks), stage.out_shape, blocks, network))
-    rows.append(_row("head", "", None, network.head[-1].out_shape, network.head, network))
+            rows.append(_row(stage_title(stage), kind, len(blocks), stage.out_shape, blocks, network))
+    rows.append(_row(t("Head"), "", None, network.head[-1].out_shape, network.head, network))
     count = sum(len(stage.blocks) for stage in network.stages)
-    total = _row("whole network", "", count, network.head[-1].out_shape, [network], network)
-    headings = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
+    total = _row(t("Whole network"), "", count, network.head[-1].out_shape, [network], network)
+    columns = (
+        t("Part"),
+        t("Kind of block"),
+        t("Blocks"),
+        t("Output shape"),
+        t("Parameters"),
+        t("Multiply-adds"),
+    )
+    headings = "".join(f'<th scope="col">{name}</th>' for name in columns)
+    caption = t(
+        "All stages of {network}. The bars show the share of the whole. Shapes are channels × height × width.",
+        network=escape(t(network.label)),
+    )
     return (
-        f'<table class="arch-table"><caption>All stages of {escape(network.label)}. The bars show the share of '
-        f"the whole. Shapes are channels × height × width.</caption><thead><tr>{headings}</tr></thead>"
+        f'<table class="arch-table"><caption>{caption}</caption><thead><tr>{headings}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody><tfoot>{total}</tfoot></table>"
     )
 
 
-COLUMNS = ("Part", "Kind of block", "Blocks", "Output shape", "Parameters", "Multiply-adds")
+def stage_title(stage: StageDescription) -> str:
+    """'Stage 1', as a heading."""
+    return t(stage.name.capitalize())
 
 
 def _weighted(layers: Iterable[LayerDescription]) -> int:
@@ -157,7 +198,7 @@ class _SlabScale:
         drawn = "".join(f'<polygon class="arch-{name}" points="{_points(face)}"/>' for name, face in faces)
         return (
             f'<svg class="arch-slab" width="{width:.0f}" height="{floor + 1:.0f}" role="img" '
-            f'aria-label="feature map of {shape_text(shape)}">{drawn}</svg>'
+            f'aria-label="{t("feature map of {shape}", shape=shape_text(shape))}">{drawn}</svg>'
         )
 
 
@@ -173,12 +214,12 @@ def _part(name: str, title: str, slab: str, sizes: str, details: str) -> str:
 
 
 def _stage(number: int, stage: StageDescription, slab: _SlabScale) -> str:
-    title = escape(stage.name.capitalize())
+    title = escape(stage_title(stage))
     details = (
         f'<div class="arch-tiles">{"".join(tile_svg(block.kind, block.name) for block in stage.blocks)}</div>'
-        f"<p>{escape(counted(block.kind for block in stage.blocks)).replace(', ', '<br/>')}</p>"
+        f"<p>{'<br/>'.join(blocks_of_each_kind(stage.blocks))}</p>"
         f'<button type="button" class="arch-open" data-stage="{number}" '
-        f'aria-label="Open the blocks of {escape(stage.name)}">Open its blocks</button>'
+        f'aria-label="{escape(t("Open the blocks of {stage}", stage=t(stage.name)))}">{t("Open its blocks")}</button>'
     )
     return _part("stage", title, slab.svg(stage.out_shape), _sizes(stage.in_shape, stage.out_shape), details)
 
@@ -189,13 +230,13 @@ def _change(layers: tuple[LayerDescription, ...]) -> str:
 
 def _sizes(before: Shape | None, after: Shape) -> str:
     """What became of the channels and of the side; `before` is None where nothing came before."""
-    units = ("channels", "pixels a side") if len(after) > 1 else ("scores,<br/>one for each class",)
     old = before if before and len(before) == len(after) else after
-    texts = (
-        f"<span>{'' if was == now else f'{was} → '}<b>{now}</b> {unit}</span>"
-        for unit, was, now in zip(units, old, after, strict=False)
-    )
-    return f'<p class="arch-sizes">{"".join(texts)}</p>'
+    changes = [f"{'' if was == now else f'{was} → '}<b>{now}</b>" for was, now in zip(old, after, strict=True)]
+    if len(after) > 1:
+        texts = [t("{number} channels", number=changes[0]), t("{number} pixels a side", number=changes[1])]
+    else:
+        texts = [t("{number} scores,<br/>one for each class", number=changes[0])]
+    return f'<p class="arch-sizes">{"".join(f"<span>{text}</span>" for text in texts)}</p>'
 
 
 def _layer_list(layers: tuple[LayerDescription, ...]) -> str:
@@ -223,10 +264,12 @@ def _legend(network: NetworkDescription) -> str:
     """What the pictograms mean: of the kinds that this network has."""
     blocks = (block for stage in network.stages for block in stage.blocks)
     notes = {(block.kind, BLOCK_NOTES[block.kind, block.keeps_shape]) for block in blocks}
-    items = "".join(
-        f"<li>{tile_svg(kind)}<span><b>{escape(kind)}</b>: {note}</span></li>" for kind, note in sorted(notes)
-    )
+    items = "".join(f"<li>{tile_svg(kind)}<span>{_note(kind, note)}</span></li>" for kind, note in sorted(notes))
     return f'<ul class="arch-legend">{items}</ul>'
+
+
+def _note(kind: str, note: str) -> str:
+    return t("{kind}: {note}", kind=f"<b>{escape(kind)}</b>", note=t(note))
 
 
 def _row(part: str, kind: str, count: int | None, shape: Shape, things: Iterable, network) -> str:
@@ -245,4 +288,4 @@ def _row(part: str, kind: str, count: int | None, shape: Shape, things: Iterable
         f"<td>{text}</td>" if share is None else f'<td style="--share: {share:.1%}">{text}</td>'
         for text, share in cells
     )
-    return f'<tr><th scope="row">{escape(part.capitalize())}</th>{drawn}</tr>'
+    return f'<tr><th scope="row">{escape(part)}</th>{drawn}</tr>'

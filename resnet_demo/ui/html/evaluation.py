@@ -1,5 +1,6 @@
 """What a checkpoint gets right and wrong, as HTML: pure functions. Imports neither gradio nor torch."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -8,6 +9,7 @@ from PIL import Image
 from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.data.known import data_label
 from resnet_demo.inference.evaluation_jobs import ANSWERS, JobState
+from resnet_demo.language import t
 from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.metrics import (
@@ -25,14 +27,8 @@ from resnet_demo.ui.images import data_url
 
 MOST_CLASSES = 24  # whose confusion matrix can still be read
 SHOWN = 24  # images of a gallery
+CALIBRATED = re.compile(r"calibrated on ([\d,]+) held-out images? \(temperature ([\d.]+)\)")  # as a file says it
 CONFIDENT_MISTAKES, UNSURE_RIGHT = "mistakes", "unsure"  # galleries that have a button of their own
-
-NOTHING = (
-    '<p class="evaluate-empty">Evaluate asks the checkpoint about every test image of its data. Here you will see how '
-    "often it is right, which classes it confuses, whether its confidence can be trusted, and the images that it gets "
-    "wrong.</p>"
-)
-GALLERY_HINT = "Click a cell of the confusion matrix to see its images here."
 
 
 def job_html(state: JobState, run_id: str, kind: str = ANSWERS) -> str:
@@ -42,17 +38,16 @@ def job_html(state: JobState, run_id: str, kind: str = ANSWERS) -> str:
         return f'<p class="evaluate-problem" role="alert">✕ {escape(state.problem)}</p>'
     if not state.running:
         return ""
-    whose = "" if state.run_id == run_id else " (of another run)"
-    return (
-        f'<div class="evaluate-job" role="status"><p>{_doing(state.progress)}{whose}…</p>{_bar(state.progress)}</div>'
-    )
+    doing = _doing(state.progress)
+    told = t("{doing}…", doing=doing) if state.run_id == run_id else t("{doing} (of another run)…", doing=doing)
+    return f'<div class="evaluate-job" role="status"><p>{told}</p>{_bar(state.progress)}</div>'
 
 
 def _doing(progress: Progress | LoadProgress | None) -> str:
     if progress is None:
-        return "Starting"
-    counted = amount(progress)
-    return escape(f"{PHASES.get(progress.phase, progress.phase)}{': ' if counted else ''}{counted}")
+        return t("Starting")
+    phase, counted = t(PHASES.get(progress.phase, progress.phase)), amount(progress)
+    return escape(t("{phase}: {amount}", phase=phase, amount=counted) if counted else phase)
 
 
 def _bar(progress: Progress | LoadProgress | None) -> str:
@@ -64,7 +59,7 @@ def report_html(evaluation: Evaluation | None, step: int | None) -> str:
     """Headline, confusion matrix, reliability and the table of classes. `step` is the checkpoint's now: an evaluation
     of an earlier one says so."""
     if evaluation is None:
-        return NOTHING
+        return nothing_html()
     confusion = _confusion(evaluation) if len(evaluation.classes) <= MOST_CLASSES else _too_many(evaluation)
     return (
         f'<div class="evaluate-report">{_headline(evaluation, step)}{warnings_html(evaluation.warnings)}'
@@ -73,35 +68,68 @@ def report_html(evaluation: Evaluation | None, step: int | None) -> str:
     )
 
 
+def nothing_html() -> str:
+    """Before an evaluation: what will stand here."""
+    said = t(
+        "Evaluate asks the checkpoint about every test image of its data. Here you will see how often it is right, "
+        "which classes it confuses, whether its confidence can be trusted, and the images that it gets wrong."
+    )
+    return f'<p class="evaluate-empty">{said}</p>'
+
+
 def _headline(evaluation: Evaluation, step: int | None) -> str:
     low, high = wilson_interval(int(evaluation.correct.sum()), evaluation.images)
-    error = expected_calibration_error(evaluation.confidences, evaluation.correct)
-    sure = evaluation.confidences.mean() - evaluation.accuracy
-    leaning = "surer than it should be" if sure > 0 else "less sure than it could be"
-    older = (
-        f' <span class="evaluate-older">Its checkpoint is at step {step:,} by now: evaluate again.</span>'
-        if step is not None and step != evaluation.step
-        else ""
+    right = t(
+        "{share} of {images} test images of {data} are right (95 % interval {low} to {high}), at step {step}.",
+        share=f"<strong>{percent(evaluation.accuracy)}</strong>",
+        images=f"{evaluation.images:,}",
+        data=escape(data_label(evaluation.data)),
+        low=percent(low),
+        high=percent(high),
+        step=f"{evaluation.step:,}",
     )
+    older = ""
+    if step is not None and step != evaluation.step:
+        told = t("Its checkpoint is at step {step} by now: evaluate again.", step=f"{step:,}")
+        older = f' <span class="evaluate-older">{told}</span>'
     return (
-        f'<p class="evaluate-headline"><strong>{percent(evaluation.accuracy)}</strong> of '
-        f"{evaluation.images:,} test images of {escape(data_label(evaluation.data))} are right "
-        f"(95 % interval {percent(low)} to {percent(high)}), at step {evaluation.step:,}.{older}</p>"
-        f'<p class="hint">Its confidence is off by {_points(error)} percentage points on average (expected '
-        f"calibration error){_uncalibrated(evaluation)}, and it is {leaning}: "
-        f"{percent(float(evaluation.confidences.mean()))} sure, {percent(evaluation.accuracy)} right."
+        f'<p class="evaluate-headline">{right}{older}</p><p class="hint">{_confidence(evaluation)}'
         f"{_how_calibrated(evaluation)}</p>"
     )
 
 
-def _uncalibrated(evaluation: Evaluation) -> str:
-    error = evaluation.uncalibrated_error
-    return "" if error is None else f"; without its temperature it would be {_points(error)}"
+def _confidence(evaluation: Evaluation) -> str:
+    """How far it can be trusted, and to which side it errs."""
+    sure = float(evaluation.confidences.mean())
+    measured = {
+        "points": _points(expected_calibration_error(evaluation.confidences, evaluation.correct)),
+        "sure": percent(sure),
+        "right": percent(evaluation.accuracy),
+        "leaning": t("surer than it should be") if sure > evaluation.accuracy else t("less sure than it could be"),
+    }
+    if evaluation.uncalibrated_error is None:
+        return t(
+            "Its confidence is off by {points} percentage points on average (expected calibration error), and it is "
+            "{leaning}: {sure} sure, {right} right.",
+            **measured,
+        )
+    return t(
+        "Its confidence is off by {points} percentage points on average (expected calibration error); without its "
+        "temperature it would be {uncalibrated}, and it is {leaning}: {sure} sure, {right} right.",
+        uncalibrated=_points(evaluation.uncalibrated_error),
+        **measured,
+    )
 
 
 def _how_calibrated(evaluation: Evaluation) -> str:
-    """An earlier version's evaluation does not say."""
-    return f" Its probabilities are {escape(evaluation.calibration)}." if evaluation.calibration else ""
+    """What the file says in English; an earlier version's evaluation does not say."""
+    if not evaluation.calibration:
+        return ""
+    calibration = t(evaluation.calibration)
+    if found := CALIBRATED.fullmatch(evaluation.calibration):
+        images = plural(int(found[1].replace(",", "")), "held-out image")
+        calibration = t("calibrated on {images} (temperature {temperature})", images=images, temperature=found[2])
+    return " " + t("Its probabilities are {calibration}.", calibration=escape(calibration))
 
 
 def _points(error: float) -> str:
@@ -119,10 +147,12 @@ def _confusion(evaluation: Evaluation) -> str:
         + "</tr>"
         for true, name in enumerate(evaluation.classes)
     )
+    caption = t(
+        "<b>Confusion matrix</b>: a row for each true class, a column for each answer. Click a cell to see its images."
+    )
     return (
-        '<p class="evaluate-caption"><b>Confusion matrix</b>: a row for each true class, a column for each answer. '
-        'Click a cell to see its images.</p><div class="evaluate-scroll" tabindex="0">'
-        '<table class="evaluate-confusion"><thead><tr><th class="evaluate-corner">true ↓ answer →</th>'
+        f'<p class="evaluate-caption">{caption}</p><div class="evaluate-scroll" tabindex="0">'
+        f'<table class="evaluate-confusion"><thead><tr><th class="evaluate-corner">{t("true ↓ answer →")}</th>'
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -133,11 +163,15 @@ def _cell(evaluation: Evaluation, true: int, answered: int) -> str:
     kind = "right" if true == answered else "wrong"
     if not count:
         return f'<td class="{kind}">·</td>'
-    told = f"{evaluation.classes[true]} taken for {evaluation.classes[answered]}: {plural(count, 'image')}"
+    told = t("{pair}: {images}", pair=taken_for(evaluation, true, answered), images=plural(count, "image"))
     return (
         f'<td class="{kind}" style="--share:{_shade(share):.0f}%"><button type="button" data-cell="{true},{answered}" '
         f'title="{escape(told)}" aria-label="{escape(told)}">{count:,}</button></td>'
     )
+
+
+def taken_for(evaluation: Evaluation, true: int, answered: int) -> str:
+    return t("{true} taken for {answer}", true=evaluation.classes[true], answer=evaluation.classes[answered])
 
 
 def _shade(share: float) -> float:
@@ -146,7 +180,8 @@ def _shade(share: float) -> float:
 
 
 def _too_many(evaluation: Evaluation) -> str:
-    return f'<p class="hint">A confusion matrix of {len(evaluation.classes)} classes could not be read.</p>'
+    said = t("A confusion matrix of {number} classes could not be read.", number=len(evaluation.classes))
+    return f'<p class="hint">{said}</p>'
 
 
 def _confused_pairs(evaluation: Evaluation) -> str:
@@ -154,11 +189,12 @@ def _confused_pairs(evaluation: Evaluation) -> str:
     if not pairs:
         return ""
     items = "".join(
-        f'<li><button type="button" data-cell="{true},{answered}">{escape(evaluation.classes[true])} taken for '
-        f"{escape(evaluation.classes[answered])}</button> {plural(count, 'time')}</li>"
+        f'<li><button type="button" data-cell="{true},{answered}">{escape(taken_for(evaluation, true, answered))}'
+        f"</button> {plural(count, 'time')}</li>"
         for true, answered, count in pairs
     )
-    return f'<h2 class="evaluate-title">Most frequent mistakes</h2><ol class="evaluate-pairs">{items}</ol>'
+    title = t("Most frequent mistakes")
+    return f'<h2 class="evaluate-title">{title}</h2><ol class="evaluate-pairs">{items}</ol>'
 
 
 # --- confidence and classes -----------------------------------------------------------------------------------
@@ -166,10 +202,11 @@ def _confused_pairs(evaluation: Evaluation) -> str:
 
 def _reliability(evaluation: Evaluation) -> str:
     bins = reliability(evaluation.confidences, evaluation.correct)
-    ideal = Series("as sure as right", "planned", [(0.0, 0.0), (1.0, 1.0)])
-    measured = Series("measured", "train", [(one.confidence, one.accuracy) for one in bins], dotted=True)
-    chart = line_chart("Reliability", Axis.share("confidence"), Axis.share("accuracy"), [ideal, measured])
-    return f'{chart}<p class="hint">Below the dashed line the network is surer than it should be.</p>'
+    ideal = Series(t("as sure as right"), "planned", [(0.0, 0.0), (1.0, 1.0)])
+    measured = Series(t("measured"), "train", [(one.confidence, one.accuracy) for one in bins], dotted=True)
+    axes = Axis.share(t("confidence")), Axis.share(t("accuracy"))
+    chart = line_chart(t("Reliability"), *axes, [ideal, measured])
+    return f'{chart}<p class="hint">{t("Below the dashed line the network is surer than it should be.")}</p>'
 
 
 def _classes(evaluation: Evaluation) -> str:
@@ -178,12 +215,16 @@ def _classes(evaluation: Evaluation) -> str:
         f"<td>{one.images:,}</td></tr>"
         for name, one in zip(evaluation.classes, class_metrics(evaluation.confusion), strict=True)
     )
+    caption = t(
+        "<b>Classes</b>: precision is the share of right ones among the images taken for a class, recall among the "
+        "images of it."
+    )
+    columns = t("class · precision · recall · images").split(" · ")
+    heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     return (
-        '<p class="evaluate-caption"><b>Classes</b>: precision is the share of right ones among the images taken for a '
-        "class, recall among the images of it.</p>"
+        f'<p class="evaluate-caption">{caption}</p>'
         '<div class="evaluate-scroll" tabindex="0"><table class="evaluate-classes"><thead><tr>'
-        '<th scope="col">class</th><th scope="col">precision</th><th scope="col">recall</th>'
-        f'<th scope="col">images</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -193,7 +234,7 @@ def _classes(evaluation: Evaluation) -> str:
 def gallery_html(evaluation: Evaluation, title: str, places: Sequence[int], images: Sequence[Image.Image]) -> str:
     """Some test images with what they are and what they were taken for; `places` are their places in `evaluation`."""
     if not len(places):
-        return f'<h2 class="evaluate-title">{escape(title)}</h2><p class="hint">There are none.</p>'
+        return f'<h2 class="evaluate-title">{escape(title)}</h2><p class="hint">{t("There are none.")}</p>'
     figures = "".join(_figure(evaluation, place, image) for place, image in zip(places, images, strict=True))
     return f'<h2 class="evaluate-title">{escape(title)}</h2><div class="evaluate-gallery">{figures}</div>'
 
@@ -202,8 +243,9 @@ def _figure(evaluation: Evaluation, place: int, image: Image.Image) -> str:
     true, answered = (escape(evaluation.classes[at[place]]) for at in (evaluation.labels, evaluation.answers))
     right = evaluation.labels[place] == evaluation.answers[place]
     answer = f"✓ {true}" if right else f"{true} → <b>{answered}</b>"
+    told = t("Test image {place}, a {label}", place=place, label=true)
     return (
-        f'<figure><img src="{data_url(image)}" alt="Test image {place}, a {true}"><figcaption>{answer}<br>'
+        f'<figure><img src="{data_url(image)}" alt="{told}"><figcaption>{answer}<br>'
         f"{percent(float(evaluation.confidences[place]))}</figcaption></figure>"
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from resnet_demo.language import t
 from resnet_demo.text import percent
 from resnet_demo.ui.html.diagram import count_text, rounded_text
 
@@ -21,9 +22,12 @@ def comparison_html(left: "NetworkDescription", right: "NetworkDescription") -> 
     rows = [_row(name, a, b) for (name, a), (_, b) in pairs]
     rows += [_row(name, *values) for name, values in _left_of_image(left, right)]
     names = "".join(f'<th scope="col">{escape(_title(one))}</th>' for one in (left, right))
+    caption = t(
+        "What differs stands in bold. A place of a map sees so many pixels a side of the image through all layers "
+        "before it (its receptive field)."
+    )
     return (
-        '<table class="compare"><caption>What differs stands in bold. A place of a map sees so many pixels a side of '
-        "the image through all layers before it (its receptive field).</caption>"
+        f'<table class="compare"><caption>{caption}</caption>'
         f"<thead><tr><td></td>{names}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -38,7 +42,12 @@ def receptive_field(layers: "Iterator[LayerDescription]") -> int:
 
 
 def _title(network: "NetworkDescription") -> str:
-    return f"{network.label}, stem {network.stem_name}, shortcuts {network.shortcut_name}"
+    return t(
+        "{network}, stem {stem}, shortcuts {shortcuts}",
+        network=t(network.label),
+        stem=network.stem_name,
+        shortcuts=network.shortcut_name,
+    )
 
 
 def _layers(network: "NetworkDescription") -> "list[LayerDescription]":
@@ -50,10 +59,10 @@ def _figures(network: "NetworkDescription") -> list[tuple[str, str]]:
     blocks = Counter(block.kind for stage in network.stages for block in stage.blocks)
     main = [*network.stem, *(la for s in network.stages for b in s.blocks for la in b.residual), *network.head]
     figures = [
-        ("Layers with weights on the main path", count_text(sum(layer.multiply_adds > 0 for layer in main))),
-        ("Blocks", ", ".join(f"{count} {kind}" for kind, count in blocks.items())),
-        ("Parameters", count_text(network.parameters)),
-        ("Multiply-adds for one image", rounded_text(network.multiply_adds)),
+        (t("Layers with weights on the main path"), count_text(sum(layer.multiply_adds > 0 for layer in main))),
+        (t("Blocks"), t(", ").join(f"{count} {kind}" for kind, count in blocks.items())),
+        (t("Parameters"), count_text(network.parameters)),
+        (t("Multiply-adds for one image"), rounded_text(network.multiply_adds)),
     ]
     parameters, work = Counter[str](), Counter[str]()
     for layer in _layers(network):
@@ -61,7 +70,7 @@ def _figures(network: "NetworkDescription") -> list[tuple[str, str]]:
         work[_kind(layer)] += layer.multiply_adds
     for kind in KINDS_SHOWN:
         shares = parameters[kind] / network.parameters, work[kind] / network.multiply_adds
-        figures.append((f"{kind}: share of parameters / of work", " / ".join(map(percent, shares))))
+        figures.append((t("{layers}: share of parameters / of work", layers=t(kind)), " / ".join(map(percent, shares))))
     return figures
 
 
@@ -74,21 +83,21 @@ def _left_of_image(left: "NetworkDescription", right: "NetworkDescription") -> l
     """After the stem and after each stage: places a side of the map, and what one of them sees."""
     columns = [_after_each(one) for one in (left, right)]
     names = max(columns, key=len)
-    return [(f"After {name}", [column.get(name, "–") for column in columns]) for name in names]
+    return [(t("After {part}", part=name), [column.get(name, "–") for column in columns]) for name in names]
 
 
 def _after_each(network: "NetworkDescription") -> dict[str, str]:
     passed, after = list(network.stem), {}
-    after["the stem"] = _left(passed)
+    after[t("the stem")] = _left(passed)
     for stage in network.stages:
         passed += [layer for block in stage.blocks for layer in block.residual]
-        after[stage.name] = _left(passed)
+        after[t(stage.name)] = _left(passed)
     return after
 
 
 def _left(passed: "list[LayerDescription]") -> str:
     side = passed[-1].out_shape[-1]
-    return f"{side} × {side} places; each sees {receptive_field(iter(passed))} pixels"
+    return t("{side} × {side} places; each sees {pixels} pixels", side=side, pixels=receptive_field(iter(passed)))
 
 
 def _row(name: str, left: str, right: str) -> str:

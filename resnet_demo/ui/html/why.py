@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from resnet_demo.data.framing import fit
+from resnet_demo.language import t
 from resnet_demo.text import percent
 from resnet_demo.ui.images import data_url
 
@@ -36,34 +37,46 @@ def why_html(image: Image.Image, cam: "GradCam", occlusion: "Occlusion", epochs:
     label = escape(cam.label)
     falls = occlusion.map.clip(0)
     control = falls / falls.max() if falls.max() > 0 else falls
-    film = (
-        f'<button type="button" class="why-film" data-film="{label}">Film: how this moved over {epochs} kept '
-        "checkpoints</button>"
-        if epochs > 1
-        else ""
-    )
+    film = ""
+    if epochs > 1:
+        offer = t("Film: how this moved over {number} kept checkpoints", number=epochs)
+        film = f'<button type="button" class="why-film" data-film="{label}">{offer}</button>'
+    title = t("What speaks for {label}, {probability}", label=f"<b>{label}</b>", probability=_share(cam))
     return (
-        f'<div class="why"><h2>What speaks for <b>{label}</b>, {_share(cam)}</h2><div class="why-maps">'
+        f'<div class="why"><h2>{title}</h2><div class="why-maps">'
         f"{_figure(marked(image, cam.map), 'why-map', _cam_words(cam))}"
         f"{_figure(marked(image, control), 'why-map', _occlusion_words(occlusion))}</div>{film}</div>"
     )
 
 
 def _cam_words(cam: "GradCam") -> str:
-    where = f"stage {cam.stage} of {cam.stages}, {cam.side} × {cam.side} places"
+    where = {"stage": cam.stage, "stages": cam.stages, "side": cam.side}
     if not cam.map.any():
-        return f"<b>Grad-CAM</b> ({where}): at this depth nothing in the image speaks for it."
-    deeper = " Deeper maps are too small to say where." if cam.stage < cam.stages else ""
-    return f"<b>Grad-CAM</b> ({where}): what the network's gradients go by.{deeper}"
+        return t(
+            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} places): at this depth nothing in the image "
+            "speaks for it.",
+            **where,
+        )
+    if cam.stage < cam.stages:
+        return t(
+            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} places): what the network's gradients go by. "
+            "Deeper maps are too small to say where.",
+            **where,
+        )
+    return t(
+        "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} places): what the network's gradients go by.",
+        **where,
+    )
 
 
 def _occlusion_words(occlusion: "Occlusion") -> str:
     points = 100 * occlusion.largest_fall
     if points < 0.5:
-        return "<b>Covering</b> (the control): no covered square lowers its probability."
-    return (
+        return t("<b>Covering</b> (the control): no covered square lowers its probability.")
+    return t(
         "<b>Covering</b> (the control): squares of 8 × 8 of the 32 × 32 pixels are covered in turn. Marked is where "
-        f"its probability falls, by up to {points:.0f} points."
+        "its probability falls, by up to {points} points.",
+        points=f"{points:.0f}",
     )
 
 
@@ -72,14 +85,14 @@ def film_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
     last = len(frames) - 1
     shown = "".join(
         f'<figure class="why-frame" {"" if number == last else "hidden"}>'
-        f'<img src="{data_url(marked(image, frame.map))}" alt="Grad-CAM {_when(frame)}">'
-        f"<figcaption>{_when(frame).capitalize()}: <b>{escape(frame.label)}</b> {_share(frame)}</figcaption></figure>"
+        f'<img src="{data_url(marked(image, frame.map))}" alt="{t("Grad-CAM {moment}", moment=_moment(frame))}">'
+        f"<figcaption>{_told(frame)}</figcaption></figure>"
         for number, frame in enumerate(frames)
     )
     return (
-        f'<div class="why"><h2>How the network came to look there</h2><div class="why-reel">{shown}</div>'
-        f'<label class="why-slider">Kept checkpoints, from the first to the last<input type="range" min="0" '
-        f'max="{last}" step="1" value="{last}" aria-label="checkpoint"></label></div>'
+        f'<div class="why"><h2>{t("How the network came to look there")}</h2><div class="why-reel">{shown}</div>'
+        f'<label class="why-slider">{t("Kept checkpoints, from the first to the last")}<input type="range" min="0" '
+        f'max="{last}" step="1" value="{last}" aria-label="{t("checkpoint")}"></label></div>'
     )
 
 
@@ -91,8 +104,15 @@ def _figure(image: Image.Image, name: str, words: str) -> str:
     return f'<figure class="{name}"><img src="{data_url(image)}" alt=""><figcaption>{words}</figcaption></figure>'
 
 
-def _when(cam: "GradCam") -> str:
-    return f"after epoch {cam.info.epoch}" if cam.info.epoch else f"at step {cam.info.step:,}"
+def _told(cam: "GradCam") -> str:
+    answer = f"<b>{escape(cam.label)}</b> {_share(cam)}"
+    return t("{moment}: {answer}", moment=_moment(cam).capitalize(), answer=answer)
+
+
+def _moment(cam: "GradCam") -> str:
+    if cam.info.epoch:
+        return t("after epoch {epoch}", epoch=cam.info.epoch)
+    return t("at step {step}", step=f"{cam.info.step:,}")
 
 
 def _share(cam: "GradCam") -> str:

@@ -3,68 +3,25 @@
 Torch is imported by the first drawing, never by this module: the page is served before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
+from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS, NetworkSpec
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram
 from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.tabs.blocks import BlocksPanel
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, html_of, import_torch, sent_with
 
 INPUT_SIZES = (32, 64, 128, 224)
 MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
+STAGES = tuple(f"Stage {number}" for number in range(1, MOST_STAGES + 1))
 FIRST, FIRST_SIZE = NetworkSpec("resnet50"), INPUT_SIZES[0]  # what is shown before anything is chosen
 OTHER = "resnet34"  # and beside it
-
-WHY = """
-<h2 class="arch-title">What is a residual network?</h2>
-<p class="arch-lead">A deep network made of blocks, each of which adds something to what it is given instead
-of making it anew.</p>
-<div class="arch-why">
-<div><h3>The problem</h3><p>Deeper should be better, but a plain stack of layers gets worse: on CIFAR-10, 56
-plain layers make more errors than 20, even on the images they were trained on. They have not learned
-these by heart; they are harder to train. This is called <b>degradation</b>.</p></div>
-<div><h3>The idea</h3><p>A <b>residual block</b> does not learn what should come out, H(x), but what must be
-added to what came in: the <b>residual</b> <span class="arch-orange">F(x) = H(x) − x</span>. The input <span
-class="arch-blue">x</span> goes round by a <b>shortcut</b>, and the two are summed.</p></div>
-<div><h3>Why it helps</h3><p>Where a block has nothing to improve, pushing <span
-class="arch-orange">F</span> towards zero makes it the <b>identity</b>: what comes in goes out. That is
-easier than teaching layers to copy, so one more block does no harm.</p></div>
-</div>
-"""
-
-NETWORKS = """
-<h2 class="arch-title">Any network of the family, measured and drawn</h2>
-"""
-
-COMPARE = """
-<h2 class="arch-title">Beside another network</h2>
-<p class="arch-note">What another depth costs, and which kind of layer holds it. Look at the last rows, too: how soon
-one place sees more than the whole image, and how few places are left.</p>
-"""
-
-PAIR_INTRO = """
-<h2 class="arch-title">Inside the blocks</h2>
-<p class="arch-note">Follow <b>x</b> from the top: it takes two ways, the <span class="arch-orange">residual
-branch</span> and the <span class="arch-blue">shortcut</span>, which must end in the same shape to be added.
-A <b>convolution</b> slides small learned filters over the map; <b>batch norm</b> keeps its numbers in a
-steady range; <b>ReLU</b> sets negative numbers to zero. A 1×1 convolution on the shortcut is called a
-<b>projection</b>, written W<sub>s</sub>. What leaves a Conv Block has
-another shape than what came in, so the same one cannot follow it; Identity Blocks can, as often as one likes. A
-<b>plain</b> block has no shortcut: <b>x</b> takes one way. Shapes are
-channels × height × width.</p>
-"""
-
-NEXT = """
-<p class="arch-next">Now watch it learn: open the <b>Train</b> tab and press Start.</p>
-"""
-
-MEASURING = '<p class="arch-measuring" role="status">Measuring the network… this takes some seconds at first.</p>'
 
 # A stage's button sends its number to the server, and the page goes to where its blocks are drawn.
 OPEN_STAGE = """
@@ -123,9 +80,9 @@ class ArchitectureTab:
 
 def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     """Lay out the tab inside the current `gr.Tab`. Imports no torch."""
-    _html(WHY)
+    _html(why_html)
     blocks = BlocksPanel(backend)
-    _html(NETWORKS)
+    _html(_networks_html)
     with gr.Row():
         arch = gr.Dropdown(
             [(architecture.label, name) for name, architecture in ARCHITECTURES.items()],
@@ -152,21 +109,21 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             info="How x is brought to the shape of F(x).",
             min_width=300,
         )
-    summary = _html(f'<div class="arch-space-summary">{MEASURING}</div>')
-    network = _html('<div class="arch-space-network"></div>', js_on_load=OPEN_STAGE)
-    _html(PAIR_INTRO, elem_id="arch-blocks")
+    summary = _html(_measuring_html)
+    network = gr.HTML('<div class="arch-space-network"></div>', js_on_load=OPEN_STAGE, elem_classes="arch-html")
+    _html(_pair_intro_html, elem_id="arch-blocks")
     stage = gr.Radio(_stages(FIRST.arch), value=1, label="Blocks of which stage?")
-    pair = _html('<div class="arch-space-pair"></div>')
-    table = _html('<div class="arch-space-table"></div>')
-    _html(COMPARE)
+    pair = _space("pair")
+    table = _space("table")
+    _html(_compare_html)
     with gr.Row():
         others = [(architecture.label, name) for name, architecture in ARCHITECTURES.items()]
         other = gr.Dropdown(others, value=OTHER, label="Compare with", min_width=300, elem_id="compare-with")
         other_stem = gr.Radio(
             _labelled(STEMS, STEMS), value=FIRST.stem, label="Its stem, where it has a choice", min_width=300
         )
-    compared = _html('<div class="arch-space-compared"></div>')
-    _html(NEXT)
+    compared = _space("compared")
+    _html(_next_html)
 
     drawings, comparing = [summary, network, pair, table], [arch, stem, shortcut, size, other, other_stem]
     tab = ArchitectureTab([arch, stem, shortcut, size, stage], drawings, blocks, comparing, compared)
@@ -199,10 +156,10 @@ def draw_named(arch: str, stem: str, shortcut: str, input_size: int) -> list:
 def draw_another(arch: str, stem: str, input_size: int, stage: int, shortcut: str = AUTO) -> tuple:
     """Another network: the stems, shortcuts and stages that it has, of which what was chosen stays chosen where it
     has it, and the drawings. Raises gr.Error for a foreign value."""
-    _check(arch, ARCHITECTURES, "network")
-    spec = NetworkSpec(arch, _check(stem, STEMS, "stem"), shortcut=shortcut)
+    _check(arch, ARCHITECTURES, t("network"))
+    spec = NetworkSpec(arch, _check(stem, STEMS, t("stem")), shortcut=shortcut)
     architecture = spec.architecture
-    stage = min(_check(stage, range(1, MOST_STAGES + 1), "stage"), len(architecture.depths))
+    stage = min(_check(stage, range(1, MOST_STAGES + 1), t("stage")), len(architecture.depths))
     return (
         gr.update(choices=_labelled(STEMS, architecture.stems), value=spec.stem),
         gr.update(choices=_labelled(SHORTCUTS, architecture.shortcuts), value=spec.shortcut),
@@ -212,11 +169,11 @@ def draw_another(arch: str, stem: str, input_size: int, stage: int, shortcut: st
 
 
 def _labelled(names: dict, offered: Iterable[str]) -> list[tuple[str, str]]:
-    return [(getattr(label, "label", label), name) for name, label in names.items() if name in offered]
+    return [(t(getattr(label, "label", label)), name) for name, label in names.items() if name in offered]
 
 
 def _stages(arch: str) -> list[tuple[str, int]]:
-    return [(f"Stage {n}", n) for n in range(1, len(ARCHITECTURES[arch].depths) + 1)]
+    return [(t(name), n) for n, name in enumerate(STAGES[: len(ARCHITECTURES[arch].depths)], start=1)]
 
 
 def draw_network(arch: str, stem: str, shortcut: str, input_size: int, stage: int) -> tuple[str, str, str, str]:
@@ -233,34 +190,35 @@ def draw_network(arch: str, stem: str, shortcut: str, input_size: int, stage: in
 def draw_pair(arch: str, stem: str, shortcut: str, input_size: int, stage: int) -> str:
     """The kinds of block of one stage. Raises gr.Error for a foreign value."""
     description = _described(arch, stem, shortcut, input_size)
-    return block_diagram.pair_html(description, _check(stage, range(1, len(description.stages) + 1), "stage"))
+    return block_diagram.pair_html(description, _check(stage, range(1, len(description.stages) + 1), t("stage")))
 
 
 def compare(arch: str, stem: str, shortcut: str, input_size: int, other: str, other_stem: str) -> str:
     """The chosen network and another one with the shortcuts that its source gives it. Raises gr.Error for a foreign
     value."""
-    _check(other, ARCHITECTURES, "network")
-    second = NetworkSpec(other, _check(other_stem, STEMS, "stem"))
+    _check(other, ARCHITECTURES, t("network"))
+    second = NetworkSpec(other, _check(other_stem, STEMS, t("stem")))
     return comparison_html(_described(arch, stem, shortcut, input_size), _measure(second, input_size))
 
 
 def chosen_stage(event: gr.EventData) -> int:
     """The stage whose button was pressed in the network's drawing."""
-    return _check(sent_with(event).get("stage"), range(1, MOST_STAGES + 1), "stage")
+    return _check(sent_with(event).get("stage"), range(1, MOST_STAGES + 1), t("stage"))
 
 
 def _described(arch, stem, shortcut, input_size):
-    _check(arch, ARCHITECTURES, "network")
-    _check(stem, STEMS, "stem")
-    _check(shortcut, ARCHITECTURES[arch].shortcuts, "shortcuts")
-    return _measure(NetworkSpec(arch, stem, shortcut=shortcut), _check(input_size, INPUT_SIZES, "input size"))
+    _check(arch, ARCHITECTURES, t("network"))
+    _check(stem, STEMS, t("stem"))
+    _check(shortcut, ARCHITECTURES[arch].shortcuts, t("shortcuts"))
+    return _measure(NetworkSpec(arch, stem, shortcut=shortcut), _check(input_size, INPUT_SIZES, t("input size")))
 
 
 def _check(value, offered, noun: str):
     """The value, if it is one of those offered (True is not 1); a list or dict is none."""
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in offered:
         choices = ", ".join(str(choice) for choice in offered)
-        raise gr.Error(f"There is no such {noun} here. Choose one of {choices}.", print_exception=False)
+        sentence = t("There is no such {noun} here. Choose one of {choices}.", noun=noun, choices=choices)
+        raise gr.Error(sentence, print_exception=False)
     return value
 
 
@@ -271,5 +229,79 @@ def _measure(spec: NetworkSpec, input_size: int):
     return describe(spec, input_size)
 
 
-def _html(value: str, js_on_load: str | None = None, elem_id: str | None = None) -> gr.HTML:
-    return gr.HTML(value, js_on_load=js_on_load, elem_id=elem_id, elem_classes="arch-html")
+# --- what stands between the drawings --------------------------------------------------------------------------
+
+
+def _title(text: str) -> str:
+    return f'<h2 class="arch-title">{text}</h2>'
+
+
+def why_html() -> str:
+    """What a residual network is, before any of it is shown."""
+    lead = t(
+        "A deep network made of blocks, each of which adds something to what it is given instead of making it anew."
+    )
+    problem = t(
+        "Deeper should be better, but a plain stack of layers gets worse: on CIFAR-10, 56 plain layers make more "
+        "errors than 20, even on the images they were trained on. They have not learned these by heart; they are "
+        "harder to train. This is called <b>degradation</b>."
+    )
+    idea = t(
+        "A <b>residual block</b> does not learn what should come out, H(x), but what must be added to what came in: "
+        'the <b>residual</b> <span class="arch-orange">F(x) = H(x) − x</span>. The input <span '
+        'class="arch-blue">x</span> goes round by a <b>shortcut</b>, and the two are summed.'
+    )
+    help_ = t(
+        'Where a block has nothing to improve, pushing <span class="arch-orange">F</span> towards zero makes it the '
+        "<b>identity</b>: what comes in goes out. That is easier than teaching layers to copy, so one more block does "
+        "no harm."
+    )
+    parts = ((t("The problem"), problem), (t("The idea"), idea), (t("Why it helps"), help_))
+    return (
+        f'{_title(t("What is a residual network?"))}<p class="arch-lead">{lead}</p><div class="arch-why">'
+        f"{''.join(f'<div><h3>{title}</h3><p>{text}</p></div>' for title, text in parts)}</div>"
+    )
+
+
+def _measuring_html() -> str:
+    said = t("Measuring the network… this takes some seconds at first.")
+    return f'<div class="arch-space-summary"><p class="arch-measuring" role="status">{said}</p></div>'
+
+
+def _networks_html() -> str:
+    return _title(t("Any network of the family, measured and drawn"))
+
+
+def _pair_intro_html() -> str:
+    said = t(
+        'Follow <b>x</b> from the top: it takes two ways, the <span class="arch-orange">residual branch</span> and the '
+        '<span class="arch-blue">shortcut</span>, which must end in the same shape to be added. A <b>convolution</b> '
+        "slides small learned filters over the map; <b>batch norm</b> keeps its numbers in a steady range; <b>ReLU</b> "
+        "sets negative numbers to zero. A 1×1 convolution on the shortcut is called a <b>projection</b>, written "
+        "W<sub>s</sub>. What leaves a Conv Block has another shape than what came in, so the same one cannot follow "
+        "it; Identity Blocks can, as often as one likes. A <b>plain</b> block has no shortcut: <b>x</b> takes one way. "
+        "Shapes are channels × height × width."
+    )
+    return f'{_title(t("Inside the blocks"))}<p class="arch-note">{said}</p>'
+
+
+def _compare_html() -> str:
+    said = t(
+        "What another depth costs, and which kind of layer holds it. Look at the last rows, too: how soon one place "
+        "sees more than the whole image, and how few places are left."
+    )
+    return f'{_title(t("Beside another network"))}<p class="arch-note">{said}</p>'
+
+
+def _next_html() -> str:
+    said = t("Now watch it learn: open the <b>Train</b> tab and press Start.")
+    return f'<p class="arch-next">{said}</p>'
+
+
+def _space(name: str) -> gr.HTML:
+    """Of the height of what comes there later."""
+    return gr.HTML(f'<div class="arch-space-{name}"></div>', elem_classes="arch-html")
+
+
+def _html(make: Callable[[], str], elem_id: str | None = None) -> gr.HTML:
+    return html_of(make, elem_id=elem_id, elem_classes="arch-html")

@@ -11,6 +11,7 @@ from PIL import Image
 from resnet_demo.data.examples import Example, foreign_examples
 from resnet_demo.errors import UserError
 from resnet_demo.inference.evaluation_jobs import BLOCKS
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.block_removal import load_block_removal
 from resnet_demo.runs.directory import RunDirectory, RunError
@@ -20,11 +21,10 @@ from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.tabs.examples import known_to
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, import_torch, sent_with
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, import_torch, sent_with
 
 TICK_S = 1.0  # while the blocks are measured
 SEPARATOR = ","
-TITLE = '<h2 class="arch-title">Send an image through, and switch blocks off</h2>'
 # The page shows the press at once; what is off is sent whole, so that no click is lost while an answer is on its way.
 SWITCH = """
 element.addEventListener('click', (event) => {
@@ -60,7 +60,7 @@ class BlocksPanel:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        gr.HTML(TITLE, elem_classes="arch-html", elem_id="blocks-title")
+        html_of(title_html, elem_classes="arch-html", elem_id="blocks-title")
         with gr.Row(elem_classes="blocks-ask"):
             with gr.Column(scale=5, min_width=320):
                 self.run = checkpoint_dropdown(backend.store, elem_id="blocks-run")
@@ -123,7 +123,7 @@ class BlocksPanel:
         asked = Asked(*sent)
         run, info = self._run(asked.run), self._info(asked.run)
         if run is None or info is None:
-            return [block_row.NO_CHECKPOINT, ""]
+            return [block_row.no_checkpoint_html(), ""]
         try:
             row = self._row(run, asked)
         except UserError as error:
@@ -208,7 +208,7 @@ class BlocksPanel:
         self.backend.access.require_owner(request)
         run = self._run(chosen)
         if run is None or run.model_info() is None:
-            raise gr.Error("There is no checkpoint to measure. Train one first.", print_exception=False)
+            raise gr.Error(t("There is no checkpoint to measure. Train one first."), print_exception=False)
         self.backend.act(lambda: self._start(run))
         return self._jobs(chosen, request)
 
@@ -232,3 +232,7 @@ class BlocksPanel:
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
+
+
+def title_html() -> str:
+    return f'<h2 class="arch-title">{t("Send an image through, and switch blocks off")}</h2>'

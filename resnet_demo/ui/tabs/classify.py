@@ -3,12 +3,14 @@
 Torch is imported by the first answer, never by this module.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.snapshot import checksum
@@ -23,7 +25,7 @@ from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.tabs.several_images import SeveralImages
 from resnet_demo.ui.tabs.two_answers import TwoAnswers
 from resnet_demo.ui.tabs.why import WhyPanel
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, html_of
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction
@@ -85,9 +87,11 @@ class ClassifyTab:
                     info="The network learned objects that fill the frame.",
                     elem_id="classify-trim",
                 )
-                self.known = _html(answer.known_html(info), "classify-known")
+                self.known = _html(lambda: answer.known_html(self._info(NEWEST)), "classify-known")
             with gr.Column(elem_classes="classify-says"):
-                self.answer = _html(answer.empty_html(info), "classify-answer", js_on_load=ON_CLICK)
+                self.answer = _html(
+                    lambda: answer.empty_html(self._info(NEWEST)), "classify-answer", js_on_load=ON_CLICK
+                )
                 self.why = WhyPanel(self.store)
             with gr.Column(elem_classes="classify-who-answers"):
                 self.run = gr.Dropdown(
@@ -203,7 +207,7 @@ class ClassifyTab:
         try:
             return self._ask(image, run, trim).as_dict()
         except UserError as error:
-            raise gr.Error(str(error), title="No answer", print_exception=False) from error
+            raise gr.Error(str(error), title=t("No answer"), print_exception=False) from error
 
     def _ask(self, upload: Any, chosen: Any, trim: Any) -> "Prediction":
         """Raises UserError."""
@@ -220,9 +224,11 @@ def _name(run: RunDirectory) -> str:
 
 def _choices(checkpoints: dict[str, Checkpoint], newest: ModelInfo | None) -> list[tuple[str, str]]:
     """The default says which data and network answer."""
-    label = "The newest checkpoint: " + (answer.one_line(newest) if newest else "none yet")
+    label = t("The newest checkpoint: none yet")
+    if newest:
+        label = t("The newest checkpoint: {checkpoint}", checkpoint=answer.one_line(newest))
     return [(label, NEWEST), *((answer.choice_label(*saved), run_id) for run_id, saved in checkpoints.items())]
 
 
-def _html(value: str, elem_id: str, js_on_load: str | None = None) -> gr.HTML:
-    return gr.HTML(value, elem_id=elem_id, elem_classes="classify-html", js_on_load=js_on_load)
+def _html(make: Callable[[], str], elem_id: str, js_on_load: str | None = None) -> gr.HTML:
+    return html_of(make, elem_id=elem_id, elem_classes="classify-html", js_on_load=js_on_load)

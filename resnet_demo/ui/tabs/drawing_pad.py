@@ -10,17 +10,10 @@ from PIL import Image
 from resnet_demo.data.drawing import as_digit
 from resnet_demo.data.examples import DIGITS_SOURCE
 from resnet_demo.data.headers import ImageError
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, script, sent_with
-
-PAD = (
-    '<div class="drawing-pad"><p>Draw a digit. It is reduced to 8 × 8 places, as the digits were that the network '
-    'learned.</p><canvas width="280" height="280" role="img" '
-    'aria-label="Draw a digit here with the mouse or a finger">The digits above can be chosen by keyboard.</canvas>'
-    '<button type="button" data-clear>Clear the drawing</button></div>'
-)
-
 
 # Gradio's own takes what is pasted only after a click on its clipboard sign.
 PASTE = """
@@ -50,7 +43,7 @@ class DrawingPad:
 
     def show(self, chosen: Any) -> str:
         info = self.info_of(chosen)
-        return PAD if info and info.data == DIGITS_SOURCE else ""
+        return pad_html() if info and info.data == DIGITS_SOURCE else ""
 
     def read(self, event: gr.EventData) -> Image.Image:
         """The drawing that the script has uploaded, made as the digits are that are learned."""
@@ -66,4 +59,14 @@ class DrawingPad:
         try:
             return uploaded_image(sent_with(event), self._kept_in, trim=False).image
         except ImageError as error:
-            raise gr.Error(str(error), title="No image", print_exception=False) from error
+            raise gr.Error(str(error), title=t("No image"), print_exception=False) from error
+
+
+def pad_html() -> str:
+    said = t("Draw a digit. It is reduced to 8 × 8 places, as the digits were that the network learned.")
+    return (
+        f'<div class="drawing-pad"><p>{said}</p><canvas width="280" height="280" role="img" '
+        f'aria-label="{t("Draw a digit here with the mouse or a finger")}">'
+        f"{t('The digits above can be chosen by keyboard.')}</canvas>"
+        f'<button type="button" data-clear>{t("Clear the drawing")}</button></div>'
+    )

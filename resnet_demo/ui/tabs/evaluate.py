@@ -8,13 +8,14 @@ from PIL import Image
 from resnet_demo.data.known import FOLDER
 from resnet_demo.errors import UserError
 from resnet_demo.inference.evaluation_jobs import EvaluationError
+from resnet_demo.language import t
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.evaluation import Evaluation, load_evaluation
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, SHOWN, UNSURE_RIGHT
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, sent_with
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, sent_with
 
 TICK_S = 1.0  # while an evaluation is under way
 OPEN_CELL = """
@@ -40,7 +41,7 @@ class EvaluateTab:
             self.start = gr.Button("Evaluate", variant="primary", elem_id="evaluate-start", **_BUTTON)
             self.cancel = gr.Button("Cancel", interactive=False, elem_id="evaluate-cancel", **_BUTTON)
         self.job = gr.HTML("", elem_id="evaluate-job")
-        self.report = gr.HTML(report.NOTHING, elem_id="evaluate-report", js_on_load=OPEN_CELL)
+        self.report = html_of(report.nothing_html, elem_id="evaluate-report", js_on_load=OPEN_CELL)
         with gr.Row(visible=False, elem_classes="evaluate-galleries") as self.galleries:
             self.mistakes = gr.Button("Show the surest mistakes", elem_id="evaluate-mistakes", **_BUTTON)
             self.unsure = gr.Button("Show unsure right answers", **_BUTTON)
@@ -101,7 +102,7 @@ class EvaluateTab:
             return ""
         try:
             if found.data.startswith(FOLDER) and not self.backend.access.is_owner(request):
-                raise EvaluationError("The images of a folder are shown to their owner alone.")
+                raise EvaluationError(t("The images of a folder are shown to their owner alone."))
             title, places = _chosen_images(found, kind)
             tensor = self.jobs.images(found, places)
         except UserError as error:
@@ -122,7 +123,7 @@ class EvaluateTab:
         self.backend.access.require_owner(request)
         run = self._run(chosen)
         if run is None:
-            raise gr.Error("There is no checkpoint to evaluate. Train one first.", print_exception=False)
+            raise gr.Error(t("There is no checkpoint to evaluate. Train one first."), print_exception=False)
         self.backend.act(lambda: self._start(run))
         return self.show(chosen, request)
 
@@ -139,14 +140,14 @@ class EvaluateTab:
 def _chosen_images(found: Evaluation, kind: str) -> tuple[str, list[int]]:
     """Title and places of a gallery. Raises EvaluationError for what is no gallery."""
     if kind == CONFIDENT_MISTAKES:
-        return "Surest mistakes", found.confident_mistakes()[:SHOWN].tolist()
+        return t("Surest mistakes"), found.confident_mistakes()[:SHOWN].tolist()
     if kind == UNSURE_RIGHT:
-        return "Unsure right answers", found.unsure_right_answers()[:SHOWN].tolist()
+        return t("Unsure right answers"), found.unsure_right_answers()[:SHOWN].tolist()
     pair = [int(number) for number in kind.split(",") if number.isdecimal()]
     if len(pair) != 2 or max(pair) >= len(found.classes):
-        raise EvaluationError("There is no such cell. Click one of the confusion matrix.")
+        raise EvaluationError(t("There is no such cell. Click one of the confusion matrix."))
     true, answered = pair
     places = found.of_cell(true, answered)[:SHOWN].tolist()
-    names = found.classes[true], found.classes[answered]
-    title = f"{names[0]}, rightly answered" if true == answered else f"{names[0]} taken for {names[1]}"
-    return title, places
+    if true == answered:
+        return t("{label}, rightly answered", label=found.classes[true]), places
+    return report.taken_for(found, true, answered), places

@@ -9,6 +9,7 @@ from PIL import Image
 
 from resnet_demo.data.dataset import DataError
 from resnet_demo.data.examples import DIGITS_SOURCE, Example, foreign_examples, known_examples
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.ui.html.examples import examples_html
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
@@ -47,7 +48,7 @@ class ExamplesPanel:
         for example in [*known_to(self.info_of(chosen)), *foreign_examples()]:
             if example.name == name:
                 return example.image
-        raise gr.Error("There is no such example. Click one of those shown.", print_exception=False)
+        raise gr.Error(t("There is no such example. Click one of those shown."), print_exception=False)
 
 
 def known_to(info: ModelInfo | None) -> list[Example]:

@@ -10,7 +10,7 @@ from PIL import Image
 from resnet_demo.inference.evaluation_jobs import JobState
 from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
-from resnet_demo.ui.html.evaluation import MOST_CLASSES, NOTHING, gallery_html, job_html, report_html
+from resnet_demo.ui.html.evaluation import MOST_CLASSES, gallery_html, job_html, nothing_html, report_html
 
 CLASSES = ("cat", "<u>dog</u>", "frog")
 
@@ -53,7 +53,7 @@ def test_a_matrix_that_nobody_could_read_is_a_sentence():
 
 
 def test_before_an_evaluation_it_is_said_what_will_stand_here():
-    assert report_html(None, 34) == NOTHING
+    assert report_html(None, 34) == nothing_html()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,149 @@
+"""Every text for people has its Chinese, each Chinese text is still said, and no text of the page stands outside the
+table: where every text of the table is marked, nothing of two English words is left unmarked."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from resnet_demo import language
+from resnet_demo.data.examples import foreign_examples
+from resnet_demo.inference.blocks import OpenedBlock
+from resnet_demo.inference.evaluation_jobs import JobState
+from resnet_demo.inference.explain import GradCam, Occlusion
+from resnet_demo.inference.predictor import Prediction
+from resnet_demo.language import CHINESE, chinese, in_language
+from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
+from resnet_demo.models.checkpoint_info import Calibration
+from resnet_demo.models.describe import NetworkDescription, describe
+from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.directory import Progress
+from resnet_demo.ui.app import header_html
+from resnet_demo.ui.html import answer, block_diagram, block_row, diagram, evaluation, examples, network_comparison, why
+from resnet_demo.ui.html.evaluation import gallery_html, job_html, nothing_html, report_html
+from resnet_demo.ui.tabs import architecture, blocks, drawing_pad
+from tests.support.checkpoints import DIGITS, INFO
+from tests.support.texts import all_texts, missing, sentences_of_errors
+from tests.ui.html.test_block_row import row
+from tests.ui.html.test_evaluation import evaluation as evaluated
+
+WORD = re.compile(r"[A-Za-z]{2,}")
+NAMES = re.compile(r"(Conv|Identity|Zero-Pad|Plain) Block|(ResNet|Plain)-\d+|Grad-CAM|CIFAR-10|layer\d\.\d\S*|relu")
+TEXT = re.compile(r">([^<>]+)<")
+SAID_BY_ATTRIBUTE = re.compile(r'\b(?:title|alt|placeholder|aria-label|data-large|data-sending)="([^"]*)"')
+SEEN = Image.new("RGB", (32, 32))
+
+
+def marked(text: str) -> str:
+    """As a table would have it in which all is ⟦marked⟧; what is put in is not, and must be marked by itself."""
+    return re.sub("{[^}]*}", lambda value: f"⟧{value[0]}⟦", f"⟦{text}⟧")
+
+
+def unmarked(markup: str) -> list[str]:
+    """Texts of the page with two or more English words that stand in no table."""
+    rest = re.sub(r"⟦[^⟦⟧]*⟧", "⟧", markup)
+    said = [*TEXT.findall(f">{rest}<"), *SAID_BY_ATTRIBUTE.findall(rest)]
+    texts = "⟧".join(said).split("⟧")
+    return [text for text in map(unescape, texts) if len(WORD.findall(NAMES.sub("", text))) > 1]
+
+
+class EveryText(dict):
+    def get(self, english: str, default: str | None = None) -> str:
+        return marked(english)
+
+
+@pytest.fixture
+def every_text_marked(monkeypatch):
+    monkeypatch.setattr(language, "chinese", EveryText)
+    with in_language(CHINESE):
+        yield
+
+
+def of(arch: str, **choices: str) -> NetworkDescription:
+    return describe(NetworkSpec(arch, **choices), 32)
+
+
+def drawings(network: NetworkDescription) -> str:
+    pairs = (block_diagram.pair_html(network, number) for number in range(1, len(network.stages) + 1))
+    return "".join([diagram.summary_html(network), diagram.network_html(network), diagram.table_html(network), *pairs])
+
+
+def said(**settings: object) -> Prediction:
+    """An answer by a checkpoint of twelve classes, of which two have no bar."""
+    names = tuple("abcdefghijkl")
+    info = replace(INFO, classes=names, calibration=Calibration(200, 0.7, 0.1, 0.05))
+    return replace(Prediction(tuple((name, 1 / 12) for name in names), SEEN, True, info, "run"), **settings)
+
+
+def cam(**settings: object) -> GradCam:
+    return replace(GradCam("cat", 0.5, np.ones((32, 32), np.float32), 2, 4, 4, INFO), **settings)
+
+
+FALLS, NOTHING = np.ones((32, 32), np.float32), np.zeros((32, 32), np.float32)
+OPENED = OpenedBlock("layer1.0", (0, 1), torch.randn(2, 4, 4), torch.zeros(2, 4, 4))
+FOUND = replace(evaluated(("cat", "dog", "frog")), calibration="calibrated on 2,000 held-out images (temperature 0.71)")
+RUNNING = JobState("mine", Progress("evaluating", 30, 60), running=True)
+PAGE: dict[str, Callable[[], str]] = {
+    "header": header_html,
+    **{f"drawings of {arch}": lambda arch=arch: drawings(of(arch)) for arch in ARCHITECTURES},
+    "projections everywhere": lambda: drawings(of("resnet34", shortcut="C")),
+    "two networks": lambda: network_comparison.comparison_html(of("resnet50_article"), of("resnet20")),
+    "blocks": lambda: block_row.row_html(row(removal=BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2}))),
+    "blocks of a plain network": lambda: block_row.row_html(row("plain20", off=("layer1.0",))),
+    "blocks off": lambda: block_row.row_html(row(off=("layer1.0", "layer2.1"))),
+    "maps": lambda: block_row.maps_html(OPENED),
+    "choices of images": lambda: block_row.choices_html(foreign_examples(), ""),
+    "no checkpoint": block_row.no_checkpoint_html,
+    "title of the blocks": blocks.title_html,
+    "why residual networks": architecture.why_html,
+    "measuring": architecture._measuring_html,
+    "networks": architecture._networks_html,
+    "about the blocks": architecture._pair_intro_html,
+    "about the comparison": architecture._compare_html,
+    "next": architecture._next_html,
+    "answer": lambda: answer.answer_html(said(trimmed=True), "run"),
+    "answer, not calibrated": lambda: answer.answer_html(said(info=INFO), "run"),
+    "before an image": lambda: answer.empty_html(DIGITS) + answer.known_html(DIGITS),
+    "before a checkpoint": lambda: answer.empty_html(None) + answer.known_html(None),
+    "no answer": lambda: answer.problem_html("", DIGITS),
+    "a checkpoint": lambda: answer.choice_label("run", INFO) + answer.one_line(replace(INFO, accuracy=None)),
+    "examples": lambda: examples.examples_html(foreign_examples(), foreign_examples()),
+    "drawing pad": drawing_pad.pad_html,
+    "why": lambda: why.why_html(SEEN, cam(), Occlusion(FALLS, 0.5), 3),
+    "why, at the last stage": lambda: why.why_html(SEEN, cam(stage=4), Occlusion(FALLS, 0.5), 1),
+    "why, without a reason": lambda: why.why_html(SEEN, cam(map=NOTHING), Occlusion(NOTHING, 0.0), 1),
+    "film": lambda: why.film_html(SEEN, [cam(info=replace(INFO, epoch=0)), cam()]),
+    "before an evaluation": nothing_html,
+    "evaluation": lambda: report_html(FOUND, 35),
+    "evaluation with its temperature": lambda: report_html(replace(FOUND, uncalibrated_error=0.07), 34),
+    "evaluation of many classes": lambda: report_html(evaluated(tuple(map(str, range(30)))), 34),
+    "gallery": lambda: gallery_html(FOUND, "", [0, 1], [SEEN, SEEN]) + gallery_html(FOUND, "", [], []),
+    "title of a gallery": lambda: evaluation.taken_for(FOUND, 0, 1),
+    "a job": lambda: job_html(RUNNING, "mine") + job_html(replace(RUNNING, progress=None), "other"),
+}
+
+
+def test_every_text_has_its_chinese():
+    assert missing(all_texts()) == {}
+
+
+def test_every_chinese_text_is_still_said():
+    assert set(chinese()) - {text for text, _ in all_texts()} - sentences_of_errors() == set()
+
+
+@pytest.mark.parametrize("part", PAGE)
+@pytest.mark.usefixtures("every_text_marked")
+def test_no_text_stands_outside_the_table(part):
+    assert unmarked(PAGE[part]()) == []
+
+
+@pytest.mark.usefixtures("every_text_marked")
+def test_the_mark_tells():
+    assert unmarked(f'<b title="{marked("One text")}">{marked("Click {name}.")}</b>') == []
+    assert unmarked('<b title="Two words">Click here</b>') == ["Click here", "Two words"]
+    assert unmarked(marked("Click {what}.").format(what="this button")) == ["this button"]
