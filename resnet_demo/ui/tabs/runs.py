@@ -1,8 +1,6 @@
 """The Runs tab: all runs in a table; the ticked ones are compared, exported, run again, changed."""
 
 import json
-import tempfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,13 @@ from resnet_demo.language import ENGLISH, in_language, t
 from resnet_demo.runs.points import write_csv
 from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.downloads import DOWNLOAD, written
 from resnet_demo.ui.html import comparison, runs_table
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
 from resnet_demo.ui.html.curves import X_AXES, ChartChoice
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, Picked, picked_runs, version_of
 from resnet_demo.ui.tabs.run_changes import RunChanges, one_picked
+from resnet_demo.ui.tabs.take_along import TakeAlong
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice, html_of, sent_with
 
@@ -61,13 +61,6 @@ watch('value', () => {
   if (gone.length) trigger('select', {picked: places});
 });
 """.replace("COLOURS", str(comparison.COLOURS))
-DOWNLOAD = """
-(file) => {
-  if (!file) return;
-  const link = Object.assign(document.createElement('a'), {href: file.url, download: file.orig_name});
-  link.click();
-}
-"""
 TO_THE_FORM = "() => document.querySelector('#start').scrollIntoView({block: 'center'})"
 HINT = (
     "Tick one run to run it again with the same settings and seed, to continue or to rename it. Tick several to "
@@ -101,6 +94,8 @@ class RunsTab:
             self.csv = gr.Button("Curves as CSV", elem_id="runs-csv", **_BUTTON)
             self.png = gr.Button("Curves as PNG", **_BUTTON)
         gr.Markdown(HINT, elem_classes="hint")
+        with gr.Row(elem_classes="runs-change"):
+            self.along = TakeAlong(self.backend)
         self.changes = RunChanges(self.backend, self.picked)
         with gr.Row():
             self.by = gr.Radio(X_AXES, value="epoch", label="X axis", min_width=220)
@@ -131,7 +126,7 @@ class RunsTab:
     def refresh_outputs(self) -> list[gr.components.Component]:
         """What `refresh` fills."""
         buttons = [self.again, self.csv, self.png]
-        return [self.seen, self.table, self.curves, self.differences, *buttons, *self.changes.shown]
+        return [self.seen, self.table, self.curves, self.differences, *buttons, *self.along.shown, *self.changes.shown]
 
     def _wire(self) -> None:
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
@@ -151,6 +146,7 @@ class RunsTab:
         for button, write, name in ((self.csv, self.write_csv, "csv"), (self.png, self.write_png, "png")):
             made = button.click(write, self.picked, self.file, api_name=f"runs_{name}", **acting)
             made.success(None, self.file, None, js=DOWNLOAD)
+        self.along.wire(self.picked)
         form = [self.tabs, *self.train.form.shown]
         filled = self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
         filled.success(None, js=TO_THE_FORM)
@@ -185,6 +181,7 @@ class RunsTab:
             comparison.curves_html(runs, choice),
             comparison.differences_html(runs),
             *(gr.Button(interactive=on) for on in (owner and len(runs) == 1, drawable, drawable)),
+            *self.along.states(runs, owner),
             *self.changes.states(runs, snapshot.training, owner),
         ]
 
@@ -211,14 +208,14 @@ class RunsTab:
             with path.open("w", encoding="utf-8", newline="") as file:
                 write_csv([(s.run.id, s.title, s.run.whole_view()) for s in runs], file)
 
-        return self._written("curves.csv", write)
+        return written(self.file, "curves.csv", write)
 
     def write_png(self, picked: str) -> str:
         from resnet_demo.runs.figures import save_curves  # matplotlib: when it is first asked for
 
         with in_language(ENGLISH):  # matplotlib's font has no Chinese
             runs = [(place, run.name, run.view) for place, run in self._drawable(picked)]
-            return self._written("curves.png", lambda path: save_curves(runs, path))
+            return written(self.file, "curves.png", lambda path: save_curves(runs, path))
 
     def _drawable(self, picked: str) -> Picked:
         runs = [(place, run) for place, run in picked_runs(self.backend.watcher.snapshot(), picked) if run.view.metrics]
@@ -227,18 +224,6 @@ class RunsTab:
                 t("Tick a run that has logged its first points."), title=t("Nothing to draw"), print_exception=False
             )
         return runs
-
-    def _written(self, name: str, write: Callable[[Path], None]) -> str:
-        """Let `write(path)` make the file where Gradio serves downloads from, and removes them after a while."""
-        cache = Path(self.file.GRADIO_CACHE)
-        try:
-            cache.mkdir(parents=True, exist_ok=True)
-            path = Path(tempfile.mkdtemp(dir=cache)) / name
-            write(path)
-        except OSError as error:
-            problem = t("The file could not be written ({reason}). Check the disk.", reason=error.strerror)
-            raise gr.Error(problem, title=t("Not exported"), print_exception=False) from error
-        return str(path)
 
     # --- acting: checks by itself who asks ----------------------------------------------------------------------
 

@@ -1,0 +1,36 @@
+"""Files that the page makes for a person to take along."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import gradio as gr
+
+from resnet_demo.errors import UserError
+from resnet_demo.language import t
+
+# What a hidden `gr.DownloadButton` was given is saved at once: a visible one would take a second click.
+DOWNLOAD = """
+(file) => {
+  if (!file) return;
+  const link = Object.assign(document.createElement('a'), {href: file.url, download: file.orig_name});
+  link.click();
+}
+"""
+
+
+def written(button: gr.DownloadButton, name: str, write: Callable[[Path], None]) -> str:
+    """Let `write(path)` make the file where Gradio serves downloads from, and removes them after a while. Raises
+    gr.Error with a sentence."""
+    cache = Path(button.GRADIO_CACHE)
+    title = t("Not exported")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(dir=cache)) / name
+        write(path)
+    except UserError as error:
+        raise gr.Error(str(error), title=title, print_exception=False) from error
+    except OSError as error:
+        problem = t("The file could not be written ({reason}). Check the disk.", reason=error.strerror)
+        raise gr.Error(problem, title=title, print_exception=False) from error
+    return str(path)
