@@ -44,8 +44,8 @@ def images(tmp_path):
 def rehearse(data: Path, folder: Path, *parts: str) -> tuple[subprocess.CompletedProcess, Path]:
     arguments = ["--output", folder / "out", "--work", folder / "work", "--device", "cpu", "--tiny", "--minutes", "10"]
     words = [sys.executable, "-m", "benchmarks.gpu", data, *arguments, *(["--parts", *parts] if parts else [])]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(list(map(str, words)), cwd=ROOT, **pipes) as process:
+    words = list(map(str, words))
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             said = process.communicate(timeout=600)
         except BaseException:  # a part that goes on alone would hold the processors, and this test for ever
