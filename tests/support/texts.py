@@ -35,7 +35,7 @@ from resnet_demo.ui.page import Page
 from resnet_demo.ui.protection import FAILED
 from resnet_demo.ui.tabs.architecture import STAGES
 from resnet_demo.ui.translation import IN_SCRIPT, SHOWN_AS_TEXT, TEXTS
-from resnet_demo.workers.worker import STOPPED, STOPPED_UNSAVED
+from resnet_demo.workers.record import STOPPED, STOPPED_UNSAVED
 
 PACKAGE = Path(__file__).parents[2] / "resnet_demo"
 WORDS = re.compile(r"[A-Za-z]{2}")

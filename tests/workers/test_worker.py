@@ -105,7 +105,7 @@ def test_a_paused_run_continues_to_the_same_weights(store, tiny_config, run, tmp
 
 
 def test_progress_tells_the_load_and_saving_keeps_what_was_known(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("resnet_demo.workers.worker.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("resnet_demo.workers.record.PROGRESS_EVERY_S", 0.0)
     written = []
     monkeypatch.setattr(type(run), "write_progress", lambda self, progress: written.append(progress))
     work(run, tmp_path)
@@ -294,7 +294,7 @@ def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_
     now = [0.0]
     monkeypatch.setattr("resnet_demo.workers.meter.time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr("resnet_demo.workers.saver.SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr("resnet_demo.workers.worker.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("resnet_demo.workers.record.PROGRESS_EVERY_S", 0.0)
     step, save, written = Trainer._train_step, saver.RunSaver._save, []
 
     def pass_time(seconds, do):
