@@ -17,7 +17,7 @@ from resnet_demo.runs.config import TrainConfig  # noqa: E402
 from resnet_demo.runs.presets import PRESETS  # noqa: E402
 
 README, SETTINGS = ROOT / "README.md", ROOT / "docs" / "settings.md"
-DOCS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [README, ROOT / "README.zh.md", *sorted((ROOT / "docs").glob("*.md"))]
 SPACE_COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 GENERATED = re.compile(r"(?<=<!-- settings -->\n).*?(?=<!-- /settings -->)", re.DOTALL)
 
