@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from resnet_demo.cli.terminal import MessageStream, plain_streams
@@ -50,12 +51,15 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     flags.add_argument("--data", action="append", default=[], metavar="folder:PATH", help="offer this folder too")
     flags.add_argument("--no-shipped", action="store_true", help="list no runs but those of the folder of runs")
     flags.add_argument("--share", action="store_true", help="make a public link through Gradio's tunnel")
+    flags.add_argument("--mcp", action="store_true", help="serve /classify and /evaluate as MCP tools, too")
     flags.add_argument("--open", action="store_true", help="open the page in the browser")
     flags.add_argument("--keep-training", action="store_true", help="leave a run training when the app ends")
     options = flags.parse_args(arguments)
     for name, value in startup.WRONG_NUMBERS.items():
         if name != startup.PORT_VARIABLE or not options.port:  # flags win
             flags.error(startup.wrong_number(name, value))
+    if options.mcp and find_spec("mcp") is None:
+        flags.error("--mcp needs more packages: pip install 'gradio[mcp]'")
     if startup.WRONG_PROXY:
         flags.error(startup.WRONG_PROXY)
     for source in options.data:
@@ -87,6 +91,7 @@ def main() -> None:
         server_port=options.port,
         share=share,
         inbrowser=options.open,
+        mcp_server=options.mcp,
         prevent_thread_lock=True,
     )
     if backend.access.token:

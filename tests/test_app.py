@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import app
 from app import page_address
 
 ROOT = Path(__file__).parents[1]
@@ -229,3 +230,10 @@ def test_the_app_ends_well_while_torch_is_being_imported(tmp_path):
         process.send_signal(signal.SIGTERM)
         said, _ = process.communicate(timeout=LONG)
     assert process.returncode == 0 and "terminate" not in said
+
+
+def test_mcp_without_its_package_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(app, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit):
+        app.parse_flags(["--mcp"])
+    assert "pip install 'gradio[mcp]'" in capsys.readouterr().err

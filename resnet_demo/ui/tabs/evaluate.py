@@ -11,6 +11,7 @@ from resnet_demo.inference.evaluation_jobs import EvaluationError
 from resnet_demo.language import t
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.evaluation import Evaluation, load_evaluation
+from resnet_demo.runs.metrics import wilson_interval
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, SHOWN, UNSURE_RIGHT
@@ -55,10 +56,21 @@ class EvaluateTab:
         self.run.input(lambda: "", None, self.gallery, **_QUIET)
         self.timer.tick(self.show, self.run, shown, api_name="evaluation_progress", **_QUIET)
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
-        self.start.click(self.evaluate, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
+        self.start.click(self.begin, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.mistakes.click(self.show_mistakes, self.run, self.gallery, api_name="evaluation_mistakes", **_QUIET)
         self.unsure.click(self.show_unsure, self.run, self.gallery, api_name="evaluation_unsure", **_QUIET)
+        gr.on(
+            [],
+            self.evaluate,
+            self.run,
+            gr.JSON(label="Evaluation", visible=False),
+            api_name="evaluate",
+            api_description="What a run's checkpoint reached on the test images of its data: accuracy with its 95 % "
+            "interval, calibration error, accuracy of each class, confusion matrix (rows: true classes). It reports "
+            "what the Evaluate tab has measured, and measures nothing.",
+            **RAW_INPUTS,
+        )
         self.report.click(self.show_cell, self.run, self.gallery, api_name="evaluation_cell", **_QUIET)
 
     # --- looking ----------------------------------------------------------------------------------------------
@@ -83,6 +95,19 @@ class EvaluateTab:
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
+
+    def evaluate(self, run: Any) -> dict[str, Any]:
+        """The public endpoint, and a tool of MCP by this name. A raw request may name anything."""
+        try:
+            found = self.backend.store.get(run)
+            if (evaluation := load_evaluation(found)) is None:
+                raise EvaluationError("This run has not been evaluated. Press Evaluate in the Evaluate tab.")
+        except UserError as error:
+            raise gr.Error(str(error), title=t("Not evaluated"), print_exception=False) from error
+        told = evaluation.as_dict()
+        del told["warnings"]  # they may name folders of the server
+        interval = wilson_interval(int(evaluation.correct.sum()), evaluation.images)
+        return {"run": found.id, "step": evaluation.step, "interval_95": interval, **told}
 
     def show_cell(self, chosen: Any, event: gr.EventData, request: gr.Request) -> str:
         """The images of the cell that was clicked; a raw request may name anything."""
@@ -119,7 +144,7 @@ class EvaluateTab:
 
     # --- acting: each checks by itself who asks -----------------------------------------------------------------
 
-    def evaluate(self, chosen: Any, request: gr.Request) -> list:
+    def begin(self, chosen: Any, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
         run = self._run(chosen)
         if run is None:

@@ -1,5 +1,6 @@
 """The Evaluate tab over HTTP: the owner evaluates, everyone sees the report, a folder's images are its owner's."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,30 @@ def test_evaluating_fills_the_report_and_a_cell_shows_its_images(serve):
         assert f'data-cell=\\"{true},{answered}\\"' in answer
         _, answer = post(url, "evaluation_mistakes", [run.id])
         assert answer.count("<figure>") == 24
+
+
+def measured() -> Evaluation:
+    labels = np.array([0, 0, 1, 1])
+    return Evaluation(
+        labels=labels, answers=np.array([0, 1, 1, 1]), confidences=np.full(4, 0.9), classes=("cat", "dog"),
+        data="folder:/srv/animals", step=34, epoch=2, split="by_name", uncalibrated_error=None,
+        warnings=("/srv/animals is old",),
+    )  # fmt: skip
+
+
+def test_the_public_endpoint_reports_what_was_measured_and_no_folder_of_the_server(serve):
+    with serve(Access(TOKEN)) as (url, backend):
+        run = make_run(backend.store, "run-1")
+        make_run(backend.store, "run-2")
+        save_evaluation(run, measured())
+        kind, answer = post(url, "evaluate", ["run-1"])
+        (told,) = json.loads(answer)
+        assert kind == "complete" and (told["run"], told["accuracy"], told["images"]) == ("run-1", 0.75, 4)
+        assert told["confusion"] == [[1, 1], [0, 2]] and told["interval_95"][0] < 0.75 < told["interval_95"][1]
+        assert "/srv" not in answer
+        for asked, said in (("run-2", "has not been evaluated"), ("../run-1", "no such run"), ("", "no such run")):
+            kind, answer = post(url, "evaluate", [asked])
+            assert kind == "error" and said in answer
 
 
 def test_a_visitor_may_look_and_not_evaluate(serve):

@@ -312,7 +312,7 @@ def test_a_visitors_buttons_are_all_off(serve):
 def test_nothing_of_ours_is_public_but_what_is_meant(serve):
     with serve() as (url, _):
         public = Client(url, verbose=False).view_api(return_format="dict")["named_endpoints"]
-        assert set(public) == {"/classify"}
+        assert set(public) == {"/classify", "/evaluate"}
 
 
 @pytest.mark.parametrize(("host", "shared", "space", "open_to_all"), [
