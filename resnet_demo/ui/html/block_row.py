@@ -54,7 +54,8 @@ def row_html(row: BlockRow) -> str:
         notes.append(_removal_note(row.removal))
     return (
         f'<div class="blocks"><div class="blocks-net"><p class="arch-note">{_hint()}</p>'
-        f'<div class="blocks-stages">{stages}</div><p class="arch-note">{" ".join(notes)}</p></div>{_answer(row)}</div>'
+        f'<div class="blocks-stages">{stages}</div><p class="arch-note">{t(" ").join(notes)}</p></div>'
+        f"{_answer(row)}</div>"
     )
 
 

@@ -91,7 +91,7 @@ def _headline(evaluation: Evaluation, step: int | None) -> str:
     older = ""
     if step is not None and step != evaluation.step:
         told = t("Its checkpoint is at step {step} by now: evaluate again.", step=f"{step:,}")
-        older = f' <span class="evaluate-older">{told}</span>'
+        older = f'{t(" ")}<span class="evaluate-older">{told}</span>'
     return (
         f'<p class="evaluate-headline">{right}{older}</p><p class="hint">{_confidence(evaluation)}'
         f"{_how_calibrated(evaluation)}</p>"
@@ -129,7 +129,7 @@ def _how_calibrated(evaluation: Evaluation) -> str:
     if found := CALIBRATED.fullmatch(evaluation.calibration):
         images = plural(int(found[1].replace(",", "")), "held-out image")
         calibration = t("calibrated on {images} (temperature {temperature})", images=images, temperature=found[2])
-    return " " + t("Its probabilities are {calibration}.", calibration=escape(calibration))
+    return t(" ") + t("Its probabilities are {calibration}.", calibration=escape(calibration))
 
 
 def _points(error: float) -> str:
