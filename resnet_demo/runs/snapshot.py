@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RUN, Exit, Progress, RunDirectory, RunError
@@ -51,7 +52,7 @@ class Snapshot:
     @property
     def name(self) -> str:
         """What a person called the run, or else when it started."""
-        return run_name(self.run.id, self.title)
+        return run_name(self.run.id, t(self.title) if self.run.is_shipped else self.title)
 
     @property
     def latest_curves(self) -> int | None:

@@ -1,5 +1,6 @@
 """Runs, events, progress and checkpoints in words, for the page and a terminal. Imports neither gradio nor torch."""
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import Progress
-from resnet_demo.text import duration, loss, percent, plural, rate, size
+from resnet_demo.text import duration, listed, loss, percent, plural, rate, size
 
 PHASES = {
     "downloading": "Downloading (once; the next start is fast)",
@@ -45,6 +46,16 @@ def started(run_id: str) -> str:
         return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").strftime(t("%d %b %Y, %H:%M")).lstrip("0")
     except ValueError:
         return run_id
+
+
+def device_text(name: str) -> str:
+    """A device as a run's log has it, 'CPU, 3 threads, bfloat16', in the current language."""
+    if not (cpu := _CPU.fullmatch(name)):
+        return name
+    return listed(["CPU", plural(int(cpu["threads"]), "thread"), *(["bfloat16"] if cpu["bfloat16"] else [])])
+
+
+_CPU = re.compile(r"CPU, (?P<threads>\d{1,9}) threads?(?P<bfloat16>, bfloat16)?")
 
 
 def run_name(run_id: str, title: str) -> str:
@@ -114,7 +125,7 @@ def _started(event: events.RunStarted) -> str:
     work = {
         "epochs": plural(event.epochs, "epoch"),
         "steps": plural(event.steps_per_epoch, "step"),
-        "device": event.device,
+        "device": device_text(event.device),
     }
     if not event.validation_images:
         return t("{train} training images, {test} for the test; {epochs} of {steps} on {device}", **images, **work)

@@ -9,6 +9,7 @@ from functools import cached_property
 from operator import is_, itemgetter
 from typing import NamedTuple
 
+from resnet_demo.language import ENGLISH, in_language
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import DISCARD, RunDirectory
 from resnet_demo.runs.snapshot import RunReader, Snapshot, checksum
@@ -121,7 +122,8 @@ class Watcher:
         """The runs as they are, at most half a second old; with `now`, as of this moment."""
         with self._guard:
             if now or time.monotonic() - self._taken_at > CACHE_TTL_S:
-                self._snapshot = self._read()
+                with in_language(ENGLISH):  # whoever asks first, all pages share what is told
+                    self._snapshot = self._read()
                 self._taken_at = time.monotonic()
             return self._snapshot
 

@@ -53,12 +53,10 @@ def translated(config: dict[str, Any], first: Mapping[int, tuple[str, Callable[[
 
 def _translated(part: dict[str, Any], made: tuple[str, Callable[[], Any]] | None) -> dict[str, Any]:
     props = part["props"]
-    if made is not None:
-        name, make = made
-        props = {**props, name: make()}
+    fresh = {} if made is None else {made[0]: made[1]()}
     if current_language() != ENGLISH:
         props = {**props, **_texts(props, part["type"])}
-    return {**part, "props": props}
+    return {**part, "props": {**props, **fresh}}
 
 
 def _texts(props: dict[str, Any], kind: str) -> dict[str, Any]:

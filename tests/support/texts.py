@@ -18,9 +18,10 @@ from resnet_demo.language import chinese
 from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS
 from resnet_demo.models.describe import KINDS
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.status import RunStatus
-from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.runs.text import PHASES
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
@@ -34,16 +35,14 @@ from resnet_demo.ui.page import KINDS as VALUES
 from resnet_demo.ui.page import Page
 from resnet_demo.ui.protection import FAILED
 from resnet_demo.ui.tabs.architecture import STAGES
+from resnet_demo.ui.tabs.form import CHOICE_LABELS
 from resnet_demo.ui.translation import IN_SCRIPT, SHOWN_AS_TEXT, TEXTS
 from resnet_demo.workers.record import STOPPED, STOPPED_UNSAVED
 
 PACKAGE = Path(__file__).parents[2] / "resnet_demo"
 WORDS = re.compile(r"[A-Za-z]{2}")
 # The same in both languages: names of networks, numbers, file types, what is typed in.
-NAMES = re.compile(
-    r"(Plain|ResNet)-\d+|[A-Z0-9]{1,4}|\d.*|CIFAR-10.*|cuda|mps|cpu|auto|float32|bfloat16|float16|ReLU|adamw?|sgd|data|imagenet|"
-    r"constant|step|by_\w+|linear_warmup_decay"
-)
+NAMES = re.compile(r"(Plain|ResNet)-\d+|[A-Z0-9]{1,4}|\d.*|CIFAR-10.*|ReLU")
 
 
 def texts_in_code() -> Iterator[tuple[str, str]]:
@@ -104,6 +103,9 @@ def texts_of_settings() -> Iterator[tuple[str, str]]:
         yield known.label, "table"
     for measure in (RATIO, RESPONSE, GRADIENT):
         yield from ((text, "measure of the blocks") for text in (measure.title, measure.look_for))
+    for labels in CHOICE_LABELS.values():
+        yield from ((label, "choice") for label in labels.values())
+    yield from ((RunDirectory(path.parent).title(), "shipped run") for path in SHIPPED.glob("*/title.json"))
     for word in (*RunStatus, *PHASES, *X_AXES, *(label for label, *_ in TIME_UNITS)):
         yield word, "word"
     yield from ((text, "worker") for text in (STOPPED, STOPPED_UNSAVED))

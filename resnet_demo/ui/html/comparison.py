@@ -8,7 +8,7 @@ from resnet_demo.data.known import data_label
 from resnet_demo.language import t
 from resnet_demo.runs.config import PARENT, TrainConfig
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.runs.text import run_mark, started
+from resnet_demo.runs.text import device_text, run_mark, started
 from resnet_demo.ui.html.chart import Axis, Series, legend_button, line_chart
 from resnet_demo.ui.html.curves import Along, ChartChoice, logged, measured
 from resnet_demo.ui.html.runs_table import Picked
@@ -80,7 +80,7 @@ def differences_html(picked: Picked) -> str:
     if len(picked) == 1:
         return _hint(t("Tick a second run, and the settings in which the two differ are listed here."))
     rows = differences([run.config for _, run in picked])
-    devices = [run.view.started.device if run.view.started else "–" for _, run in picked]
+    devices = [device_text(run.view.started.device) if run.view.started else "–" for _, run in picked]
     if len(set(devices)) > 1:
         rows.append((t("Trained on"), devices))
     if not rows:

@@ -333,7 +333,7 @@ def _title(snapshot: Snapshot) -> str:
         stem=network.stem,
         data=data_label(snapshot.config.data),
     )
-    return t("{title}: {what}", title=snapshot.title, what=what) if snapshot.title else what
+    return t("{title}: {what}", title=snapshot.name, what=what) if snapshot.title else what
 
 
 def _recipe(config: TrainConfig, parent: str) -> str:

@@ -22,6 +22,7 @@ from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.example_predictions import EpochPredictions, read_example_predictions
 from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.runs.text import device_text
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot
 from resnet_demo.text import duration, percent
 from resnet_demo.ui.html.chart import Axis, line_chart
@@ -98,7 +99,7 @@ def _head(snapshot: Snapshot, begun: events.RunStarted) -> str:
     where = t(
         "{time} on {device}, {date}, played in {seconds} s",
         time=duration(view.elapsed_s),
-        device=snapshot.device or begun.device,
+        device=device_text(snapshot.device or begun.device),
         date=when,
         seconds=SECONDS,
     )

@@ -45,7 +45,7 @@ ADVANCED = {
     ),
 }
 FIELDS = tuple(field.name for field in fields(TrainConfig))
-_CHOICE_LABELS = {
+CHOICE_LABELS = {
     "preset": {name: preset.title for name, preset in PRESETS.items()},
     "arch": {name: architecture.label for name, architecture in ARCHITECTURES.items()},
     "stem": {name: stem.label for name, stem in STEMS.items()},
@@ -239,14 +239,19 @@ class TrainForm:
             return gr.Dropdown(start_choices(), value=value, min_width=200, allow_custom_value=True, **about)
         names = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
         if names:
-            labels = _CHOICE_LABELS.get(field.name, {})
-            return gr.Dropdown([(labels.get(c, c), c) for c in names], value=value, min_width=200, **about)
+            return choices_of(partial(_choices, field.name, names), value=value, min_width=200, **about)
         if isinstance(field.default, bool):
             return gr.Checkbox(value=value, elem_classes="form-checkbox", **about)
         about["min_width"] = 110 if field.name in FRONT else 140  # two in a row leave a hint the space that it needs
         if isinstance(field.default, int):
             return gr.Number(value=value, step=1, **about)  # precision=0 would make 2 of 2.5 without a word
         return gr.Number(value=value, **about)
+
+
+def _choices(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    """(label, value); a value without a label is what the command line takes, in any language."""
+    labels = CHOICE_LABELS.get(name, {})
+    return [(t(labels[value]) if value in labels else value, value) for value in values]
 
 
 def _source_label(source: str) -> str:
