@@ -11,7 +11,7 @@ from resnet_demo.language import CHINESE, in_language
 
 WORD = re.compile(r"[A-Za-z]{2,}")
 TEXT = re.compile(r">([^<>]+)<")
-SAID_BY_ATTRIBUTE = re.compile(r'\b(?:title|alt|placeholder|aria-label)="([^"]*)"')
+SAID_BY_ATTRIBUTE = re.compile(r'\b(?:title|alt|placeholder|aria-label|data-large|data-sending)="([^"]*)"')
 
 
 def marked(text: str) -> str:

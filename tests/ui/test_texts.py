@@ -4,20 +4,18 @@ table: where every text of the table is marked, nothing of two English words is 
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from html import unescape
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from resnet_demo import language
 from resnet_demo.data.examples import foreign_examples
 from resnet_demo.inference.blocks import OpenedBlock
 from resnet_demo.inference.evaluation_jobs import JobState
 from resnet_demo.inference.explain import GradCam, Occlusion
 from resnet_demo.inference.predictor import Prediction
-from resnet_demo.language import CHINESE, chinese, in_language
+from resnet_demo.language import chinese
 from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.describe import NetworkDescription, describe
@@ -27,40 +25,23 @@ from resnet_demo.ui.app import header_html
 from resnet_demo.ui.html import answer, block_diagram, block_row, diagram, evaluation, examples, network_comparison, why
 from resnet_demo.ui.html.evaluation import gallery_html, job_html, nothing_html, report_html
 from resnet_demo.ui.tabs import architecture, blocks, drawing_pad
+from tests.support import marked
 from tests.support.checkpoints import DIGITS, INFO
 from tests.support.texts import all_texts, missing, sentences_of_errors
 from tests.ui.html.test_block_row import row
 from tests.ui.html.test_evaluation import evaluation as evaluated
 
-WORD = re.compile(r"[A-Za-z]{2,}")
 NAMES = re.compile(r"(Conv|Identity|Zero-Pad|Plain) Block|(ResNet|Plain)-\d+|Grad-CAM|CIFAR-10|layer\d\.\d\S*|relu")
-TEXT = re.compile(r">([^<>]+)<")
-SAID_BY_ATTRIBUTE = re.compile(r'\b(?:title|alt|placeholder|aria-label|data-large|data-sending)="([^"]*)"')
 SEEN = Image.new("RGB", (32, 32))
 
 
-def marked(text: str) -> str:
-    """As a table would have it in which all is ⟦marked⟧; what is put in is not, and must be marked by itself."""
-    return re.sub("{[^}]*}", lambda value: f"⟧{value[0]}⟦", f"⟦{text}⟧")
-
-
 def unmarked(markup: str) -> list[str]:
-    """Texts of the page with two or more English words that stand in no table."""
-    rest = re.sub(r"⟦[^⟦⟧]*⟧", "⟧", markup)
-    said = [*TEXT.findall(f">{rest}<"), *SAID_BY_ATTRIBUTE.findall(rest)]
-    texts = "⟧".join(said).split("⟧")
-    return [text for text in map(unescape, texts) if len(WORD.findall(NAMES.sub("", text))) > 1]
-
-
-class EveryText(dict):
-    def get(self, english: str, default: str | None = None) -> str:
-        return marked(english)
+    return marked.unmarked(markup, NAMES)
 
 
 @pytest.fixture
-def every_text_marked(monkeypatch):
-    monkeypatch.setattr(language, "chinese", EveryText)
-    with in_language(CHINESE):
+def every_text_marked():
+    with marked.every_text_marked():
         yield
 
 
@@ -144,6 +125,6 @@ def test_no_text_stands_outside_the_table(part):
 
 @pytest.mark.usefixtures("every_text_marked")
 def test_the_mark_tells():
-    assert unmarked(f'<b title="{marked("One text")}">{marked("Click {name}.")}</b>') == []
+    assert unmarked(f'<b title="{marked.marked("One text")}">{marked.marked("Click {name}.")}</b>') == []
     assert unmarked('<b title="Two words">Click here</b>') == ["Click here", "Two words"]
-    assert unmarked(marked("Click {what}.").format(what="this button")) == ["this button"]
+    assert unmarked(marked.marked("Click {what}.").format(what="this button")) == ["this button"]

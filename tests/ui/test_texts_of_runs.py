@@ -31,7 +31,7 @@ from tests.support import marked
 from tests.support.recordings import make_recording
 
 # Called the same in every language.
-CODES = re.compile(r"\b(CPU|GPU|GB|resnet\d+|imagenet|torchvision|linear_warmup_decay|by_name)\b")
+CODES = re.compile(r"\b(CPU|GPU|GB|CIFAR-10|resnet\d+|imagenet|torchvision|linear_warmup_decay|by_name)\b")
 PLACE = {"time": 1.8e9, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
 STARTED = events.RunStarted(
     **PLACE | {"step": 0}, epochs=2, steps_per_epoch=20, train_images=320, validation_images=32, test_images=100,
