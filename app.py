@@ -25,10 +25,12 @@ try:
     from resnet_demo.runs.keep import Keep
     from resnet_demo.runs.store import SHIPPED, RunStore
     from resnet_demo.text import printable
+    from resnet_demo.training.place import is_gpu_lent
     from resnet_demo.ui.access import Access
     from resnet_demo.ui.app import build_app
     from resnet_demo.ui.backend import Backend
     from resnet_demo.ui.uploads import FOLDER_VARIABLE, UploadsError, own_folder
+    from resnet_demo.ui.visitors import with_visitors
     from resnet_demo.workers.launcher import Launcher, LaunchError
     from resnet_demo.workers.signals import PauseSignals
 except ImportError as error:
@@ -118,7 +120,11 @@ def open_backend(options: argparse.Namespace, host: str, share: bool) -> Backend
         os.environ[FOLDER_VARIABLE] = str(own_folder())  # before the page is built
     except (TokenError, UploadsError) as error:
         raise SystemExit(f"app.py: {error}") from error
-    return Backend.over(store, options.data_dir, options.data, access)
+    backend = Backend.over(store, options.data_dir, options.data, access)
+    try:
+        return with_visitors(backend) if is_gpu_lent() else backend
+    except UserError as error:
+        raise SystemExit(f"app.py: {error}") from error
 
 
 def restore_kept(store: RunStore) -> None:

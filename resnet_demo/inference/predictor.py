@@ -24,6 +24,7 @@ from resnet_demo.inference.folding import fold_norms
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.resnet import ResNet
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import NO_CHECKPOINT, RunStore
 from resnet_demo.runs.text import checkpoint_text
 
@@ -152,30 +153,15 @@ def refuse_what_is_no_number(*found: Tensor) -> None:
         )
 
 
-class Predictor:
-    """Answers from a store's newest checkpoint, or from the run that was chosen. Safe to ask from many threads."""
+class LoadedNetworks:
+    """The last KEPT networks that were asked. Safe to ask from many threads."""
 
-    def __init__(self, store: RunStore) -> None:
-        self.store = store
+    def __init__(self) -> None:
         self._loaded: OrderedDict[Path, tuple[tuple[int, int], Classifier]] = OrderedDict()  # oldest use first
         self._guard = threading.Lock()
 
-    def classify(self, image: Image.Image, run_id: str | None = None) -> Prediction:
-        """Raises CheckpointError or RunError where there is no usable checkpoint."""
-        return self.classifier(run_id).classify(image)
-
-    def classify_batch(self, images: Sequence[Image.Image], run_id: str | None = None) -> list[Prediction]:
-        """All answers are of the same checkpoint. Raises CheckpointError or RunError."""
-        return self.classifier(run_id).classify_batch(images)
-
-    def classifier(self, run_id: str | None = None) -> Classifier:
-        """The run's checkpoint as it is on disk now; None means the newest of all runs.
-
-        Raises RunError where there is no such run, CheckpointError where it has no whole checkpoint.
-        """
-        run = self.store.latest_model() if run_id is None else self.store.get(run_id)
-        if run is None:
-            raise CheckpointError(NO_CHECKPOINT)
+    def get(self, run: RunDirectory) -> Classifier:
+        """The run's checkpoint as it is on disk now. Raises CheckpointError where it has no whole one."""
         with self._guard:  # whoever asks for what is being loaded waits for it instead of loading it twice
             return self._current(run.model_path, run.id)
 
@@ -195,6 +181,32 @@ class Predictor:
                 self._loaded[path] = (version, classifier)
                 return classifier
         raise CheckpointError(f"The checkpoint of '{run_id}' is being replaced all the time. Try again in a moment.")
+
+
+class Predictor:
+    """Answers from a store's newest checkpoint, or from the run that was chosen. Safe to ask from many threads."""
+
+    def __init__(self, store: RunStore, networks: LoadedNetworks | None = None) -> None:
+        """`networks` are what several predictors share, so that memory holds no more of them."""
+        self.store, self.networks = store, networks or LoadedNetworks()
+
+    def classify(self, image: Image.Image, run_id: str | None = None) -> Prediction:
+        """Raises CheckpointError or RunError where there is no usable checkpoint."""
+        return self.classifier(run_id).classify(image)
+
+    def classify_batch(self, images: Sequence[Image.Image], run_id: str | None = None) -> list[Prediction]:
+        """All answers are of the same checkpoint. Raises CheckpointError or RunError."""
+        return self.classifier(run_id).classify_batch(images)
+
+    def classifier(self, run_id: str | None = None) -> Classifier:
+        """The run's checkpoint as it is on disk now; None means the newest of all runs.
+
+        Raises RunError where there is no such run, CheckpointError where it has no whole checkpoint.
+        """
+        run = self.store.latest_model() if run_id is None else self.store.get(run_id)
+        if run is None:
+            raise CheckpointError(NO_CHECKPOINT)
+        return self.networks.get(run)
 
 
 def _version(path: Path, run_id: str) -> tuple[int, int]:

@@ -25,6 +25,7 @@ RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.js
 URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the later one counts
 RUN_FORMAT = 2  # of config.json and events.jsonl: raise it where a reader of before would take them for something else
 TITLE_MAX = 80  # characters
+VISITORS = ".visitors"  # in the folder of runs: see `visitors.py`
 WRITTEN_BY_THE_PAGE = ("control.json", "title.json", "pinned.png")  # without the run's lock
 
 
@@ -89,6 +90,11 @@ class RunDirectory:
         """The run that somebody names by its path. A link stays one: it trains under the locks of the folder that
         lists it, not of the one that it leads to."""
         return cls(Path(os.path.abspath(typed)))  # noqa: PTH100 - resolve() would follow the link
+
+    @property
+    def is_visitors(self) -> bool:
+        """Whether a visitor trains it, where a GPU is lent to whoever asks."""
+        return self.path.parent.parent.name == VISITORS
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunDirectory) and self.path == other.path

@@ -45,6 +45,11 @@ class Keep:
         named = os.environ.get(KEEP_VARIABLE)
         return cls(Path(named).expanduser()) if named else None
 
+    @classmethod
+    def of(cls, run: RunDirectory) -> "Keep | None":
+        """Where copies of this run go, if anywhere: a visitor's is nobody else's, and is deleted soon."""
+        return None if run.is_visitors else cls.of_environment()
+
     def check(self) -> None:
         """Raises KeepError where nothing can be written there."""
         probe = self.folder / f".probe.{os.getpid()}{UNFINISHED}"

@@ -70,6 +70,14 @@ class RunStore:
             raise RunError(NO_SUCH_RUN)
         return run
 
+    def get_own(self, run_id: str) -> RunDirectory:
+        """The same, where the run is to be changed: raises RunError, too, for one that is only looked at."""
+        run = self.get(run_id)
+        run.refuse_if_shipped()
+        if run not in self.folders():
+            raise RunError("This run is not yours, so it stays as it is. Choose a run of your own.")
+        return run
+
     def parent(self, config: TrainConfig) -> RunDirectory | None:
         """The run whose weights `config` starts from, if any. Raises RunError where that is not possible."""
         if config.parent_id is None:
@@ -190,7 +198,7 @@ class RunStore:
 
     def _forget_kept(self, run: RunDirectory) -> None:
         """Else it would come back."""
-        if (keep := Keep.of_environment()) is None:
+        if (keep := Keep.of(run)) is None:
             return
         try:
             keep.forget(run.path.name)

@@ -37,6 +37,10 @@ class RunsSnapshot:
         """Whether a run trains or is being started."""
         return self.current is not None and self.current.status.is_live
 
+    def is_own(self, shown: Snapshot) -> bool:
+        """Whether who may change runs here may change this one."""
+        return True
+
     def has(self, chosen: str) -> bool:
         """Whether there still is what a page has chosen."""
         return chosen == NEWEST or chosen in self._by_id

@@ -74,14 +74,6 @@ def choose_device(wanted: str = "auto", precision: str = "auto", threads: int = 
     return choice if processes == 1 else _shared(choice, processes)
 
 
-def training_place(environment: Mapping[str, str] = os.environ) -> str:
-    """Where training can run: cuda, mps, cpu or zerogpu. There a GPU is lent for seconds at a time, in processes of its
-    own, and in this one PyTorch says that CUDA is available while it is not: so whoever starts training asks here."""
-    if environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true"):  # as the platform's own package reads it
-        return "zerogpu"
-    return available_devices()[0]
-
-
 def available_devices() -> list[str]:
     """Of cuda, mps and cpu those that are here, the one that `auto` takes first."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}

@@ -57,7 +57,7 @@ class Address:
         restored.then(None, chosen, js=_TELL.format("run", "{restored: true, run}"))
         return restored
 
-    def restore(self, event: gr.EventData) -> list:
+    def restore(self, event: gr.EventData, request: gr.Request) -> list:
         """Show what the address names; of what is not there, what is shown first. The ticks are the table's own."""
         sent = sent_with(event)
         named = {name: str(sent.get(name, first)) for name, first in FIRST.items()}
@@ -66,10 +66,10 @@ class Address:
         if tab == "architecture":
             size = int(named["size"]) if named["size"].isdecimal() else 0
             drawn = draw_named(named["network"], named["stem"], named["shortcut"], size)
-        return [gr.Tabs(selected=tab), self._run(named["run"]), *drawn]
+        return [gr.Tabs(selected=tab), self._run(named["run"], request), *drawn]
 
-    def _run(self, run: str) -> Any:
-        snapshot = self.backend.watcher.snapshot()
+    def _run(self, run: str, request: gr.Request) -> Any:
+        snapshot = self.backend.of(request).watcher.snapshot()
         if not snapshot.has(run):
             gr.Warning(t("The run that this address names is not here. The newest is shown in its place."))
             run = NEWEST

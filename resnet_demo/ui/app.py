@@ -47,12 +47,12 @@ element.addEventListener('click', (event) => {
 def build_app(backend: Backend) -> Page:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
 
-    def poll_versions(chosen: str, picked: str) -> list[str]:
+    def poll_versions(chosen: str, picked: str, request: gr.Request) -> list[str]:
         """Short texts that say what there is to show: of the chosen run, of the checkpoints, and of the table of runs
         with the ticked ones' curves. Sent each time, since the page sees by itself which have changed, in under 300
         bytes."""
-        snapshot = backend.watcher.snapshot()
-        return [*snapshot.version_of(snapshot.shown(chosen)), snapshot.checkpoints, version_of(snapshot, picked)]
+        snapshot, everyones = backend.of(request).watcher.snapshot(), backend.watcher.snapshot()
+        return [*snapshot.version_of(snapshot.shown(chosen)), snapshot.checkpoints, version_of(everyones, picked)]
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         header = html_of(header_html, js_on_load=LEAD)
@@ -105,7 +105,8 @@ def build_app(backend: Backend) -> Page:
     # Closed to calls that pass the queue by: they would pass by its limit of two answers at a time, too.
     page.queue(api_open=False, max_size=MAX_WAITING)
     _let_the_queue_rest(page)
-    page.launch_defaults = lambda: launch_settings(backend.access, Uploads(Path(page.GRADIO_CACHE)))
+    uploads = Uploads(Path(page.GRADIO_CACHE))
+    page.launch_defaults = lambda: launch_settings(backend.access, uploads, visitors=backend.visitors)
     return page
 
 

@@ -6,22 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import gradio as gr
+
 from resnet_demo.inference.evaluation_jobs import EvaluationJobs
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.wiring import act, import_torch
+from resnet_demo.ui.wiring import Done, act, import_torch
 from resnet_demo.workers.launcher import Launcher
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.predictor import Predictor
+    from resnet_demo.ui.visitors import Visitors
 
 
 class PredictorOnDemand:
     """One predictor for all tabs, so that weights are in memory once. Torch is imported by the first who asks."""
 
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
+    def __init__(self, store: RunStore, shared: "PredictorOnDemand | None" = None) -> None:
+        """`shared` is another whose memory it uses, too."""
+        self._store, self._shared = store, shared
         self._guard = threading.Lock()
         self._made: Predictor | None = None
 
@@ -31,7 +35,7 @@ class PredictorOnDemand:
                 import_torch()
                 from resnet_demo.inference.predictor import Predictor
 
-                self._made = Predictor(self._store)
+                self._made = Predictor(self._store, self._shared.get().networks if self._shared else None)
             return self._made
 
 
@@ -47,6 +51,7 @@ class Backend:
     access: Access
     evaluations: EvaluationJobs
     predictor: PredictorOnDemand
+    visitors: "Visitors | None" = None  # where a GPU is lent to whoever asks for one
 
     @classmethod
     def over(
@@ -59,9 +64,15 @@ class Backend:
         watcher, predictor = Watcher(store), PredictorOnDemand(store)
         return cls(store, data_dir, sources, launcher, watcher, access or Access(), evaluations, predictor)
 
-    def act(self, action: Callable[[], object]) -> None:
+    def of(self, request: gr.Request | None) -> "Backend":
+        """What this request is shown and may act on: a visitor's own where each may train, else this."""
+        if self.visitors is None or self.access.is_owner(request):
+            return self
+        return self.visitors.backend_of(request) or self
+
+    def act(self, action: Callable[[], Done]) -> Done:
         """Do what a person asked for, so that whoever looks next sees it, also where only a part could be done."""
         try:
-            act(action)
+            return act(action)
         finally:
             self.watcher.snapshot(now=True)

@@ -7,12 +7,13 @@ Pure ASGI. Of Gradio it knows the addresses alone. Who may change things is aske
 import asyncio
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.formparsers import MultiPartException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,6 +60,9 @@ class Refusal:
         return JSONResponse({"detail": self.sentence}, self.status)
 
 
+Greeting = Callable[[Mapping[str, str], bool, bool], str]  # of their cookies, over https, in another site's frame
+
+
 @dataclass(frozen=True)
 class Serving:
     """How the page is reached: `owner` is None where everyone who reaches it owns it (this machine alone)."""
@@ -68,6 +72,7 @@ class Serving:
     origins: frozenset[str] = frozenset()  # hosts under which a proxy shows the page, beside those in the headers
     behind_proxy: bool = False  # one that may not pass on under which name the page was asked for
     embedded: bool = False  # may stand in another site's frame, as on a Space
+    greeting: Greeting | None = None  # where visitors are known again: the cookie for who opens the page
 
     def refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
         """From the head of a request alone."""
@@ -213,7 +218,7 @@ class Protection:
 
     async def _pass_on(self, scope: Scope, body: Body, send: Send) -> None:
         """Let Gradio answer; what it lets fall is a sentence to the caller and one line on the terminal."""
-        answer = Answer(self._with_headers(send), body, scope)
+        answer = Answer(self._with_headers(send, self._greet(scope)), body, scope)
         try:
             await self.app(scope, body.receive, answer.send)
         except Exception as error:  # noqa: BLE001 - beyond this stands the server, which prints a trace for each
@@ -234,17 +239,26 @@ class Protection:
             return None
         rest = urlencode([(name, value) for name, value in query if name != "token"])
         response = RedirectResponse(f"./?{rest}" if rest else "./", 303)
-        secure = scope["scheme"] == "https" or headers.get("x-forwarded-proto", "").startswith("https")
+        secure = is_https(scope, headers)
         folder = urlsplit(scope.get("root_path", "")).path or "/"
         response.set_cookie(owner.cookie, owner.proof, path=folder, secure=secure, httponly=True, samesite="lax")
         return response
 
-    def _with_headers(self, send: Send) -> Send:
+    def _greet(self, scope: Scope) -> str:
+        """The cookie for who opens the page, '' where none is due."""
+        if self.serving.greeting is None or scope["method"] != "GET" or path_in_app(scope) != "/":
+            return ""
+        request = Request(scope)
+        return self.serving.greeting(request.cookies, is_https(scope, request.headers), self.serving.embedded)
+
+    def _with_headers(self, send: Send, cookie: str = "") -> Send:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
+                if cookie:
+                    headers.append("Set-Cookie", cookie)
                 if not self.serving.embedded:
                     headers["X-Frame-Options"] = "SAMEORIGIN"
                     headers["Content-Security-Policy"] = "frame-ancestors 'self'"
@@ -286,6 +300,11 @@ def path_in_app(scope: Scope) -> str:
     """The path below the folder under which a proxy shows the app, whether or not it passes that on."""
     path, folder = scope["path"], scope.get("root_path", "").rstrip("/")
     return path.removeprefix(folder) if folder and path.startswith(f"{folder}/") else path
+
+
+def is_https(scope: Scope, headers: Headers) -> bool:
+    """As the browser sees it, also behind a proxy."""
+    return scope["scheme"] == "https" or headers.get("x-forwarded-proto", "").startswith("https")
 
 
 def failure_line(what: str, error: BaseException) -> str:

@@ -16,11 +16,14 @@ from resnet_demo.ui.protection import Protection, Serving, known_origins
 from resnet_demo.ui.theme import CSS, page_theme
 from resnet_demo.ui.translation import InTheVisitorsLanguage
 from resnet_demo.ui.uploads import Uploads, sweep_for_ever
+from resnet_demo.ui.visitors import Visitors, greeting
 
 MAX_SESSIONS = 100  # the most that Gradio remembers; each takes 0.33 MB, and any call without one makes one
 
 
-def launch_settings(access: Access, uploads: Uploads, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def launch_settings(
+    access: Access, uploads: Uploads, environment: Mapping[str, str] = os.environ, visitors: Visitors | None = None
+) -> dict[str, Any]:
     """A new dict each time, since Gradio writes into it."""
     serving = Serving(
         access.owner,
@@ -28,11 +31,12 @@ def launch_settings(access: Access, uploads: Uploads, environment: Mapping[str, 
         origins=known_origins([environment.get("GRADIO_ROOT_PATH", ""), environment.get("SPACE_HOST", "")]),
         behind_proxy=bool(environment.get("GRADIO_ROOT_PATH")),
         embedded="SPACE_ID" in environment,
+        greeting=greeting if visitors else None,
     )
 
     @asynccontextmanager
     async def sweeping(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(sweep_for_ever(uploads))
+        task = asyncio.create_task(sweep_for_ever([uploads.sweep, *([visitors.sweep] if visitors else [])]))
         try:
             yield
         finally:

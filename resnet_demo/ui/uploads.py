@@ -9,7 +9,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -130,9 +130,10 @@ class Uploads:
         return found
 
 
-async def sweep_for_ever(uploads: Uploads) -> None:
+async def sweep_for_ever(sweeps: Sequence[Callable[[], None]]) -> None:
     """Now and every hour. A disk that refuses is told of when somebody uploads."""
     while True:
-        with suppress(OSError):
-            await asyncio.to_thread(uploads.sweep)
+        for sweep in sweeps:
+            with suppress(OSError):
+                await asyncio.to_thread(sweep)
         await asyncio.sleep(SWEEP_EVERY_S)

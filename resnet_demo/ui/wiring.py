@@ -4,7 +4,7 @@ import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -12,6 +12,8 @@ from resnet_demo.errors import UserError
 from resnet_demo.language import t
 from resnet_demo.ui.html.curves import ChartChoice
 from resnet_demo.ui.page import Page
+
+Done = TypeVar("Done")
 
 # Cheap, called often, and nothing for an API's users: no queue, no spinner, any number at once.
 POLL_EVENT: dict[str, Any] = {
@@ -91,10 +93,10 @@ def import_torch() -> None:
         import torch  # noqa: F401
 
 
-def act(action: Callable[[], object]) -> None:
+def act(action: Callable[[], Done]) -> Done:
     """Do what a person asked for; what goes wrong becomes one sentence on the page."""
     try:
-        action()
+        return action()
     except UserError as error:
         raise gr.Error(str(error), title=t("Not done"), print_exception=False) from error
     except OSError as error:

@@ -6,6 +6,7 @@ whatever ends the slices (the quota, the visitor, the platform) costs at most wh
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from resnet_demo.files import is_number, read_json, replace_json
 from resnet_demo.language import t
-from resnet_demo.runs.directory import RUN, RunDirectory
-from resnet_demo.workers.slices import prepare_slices, train_for
+from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import PAUSE, RUN, RunDirectory
+from resnet_demo.runs.store import RunStore
+from resnet_demo.text import duration
+from resnet_demo.workers.launcher import Launcher, LaunchError
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.data.dataset import Dataset
@@ -23,7 +28,11 @@ if TYPE_CHECKING:  # brings torch
 SLICE_S = 60  # asked for at a time; a free account has a few minutes a day
 RESERVE_S = 15  # of these at the end, to save within: the platform kills at the last one
 LEAST_S = RESERVE_S + 5
-_QUOTA = re.compile(r"\((\d+)s requested vs\. (\d+)s left\)\. Try again in ([^.]+)\.")  # the package's own words
+_QUOTA = re.compile(  # the package's own words, in which the wait is a timedelta: '1 day, 2:00:00'
+    r"\((?P<requested>\d+)s requested vs\. (?P<left>\d+)s left\)\. "
+    r"Try again in (?:(?P<days>\d+) days?, )?(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d)"
+)
+QUOTA_FILE = ".quota.json"
 Slice = Callable[[str, int], Iterator[Any]]
 
 _datasets: dict[tuple[str, str], "Dataset"] = {}  # by source and split; forks have what was there before them
@@ -31,19 +40,51 @@ _datasets: dict[tuple[str, str], "Dataset"] = {}  # by source and split; forks h
 
 @dataclass(frozen=True)
 class QuotaEnded:
-    """The visitor's quota is too small for another slice: how much is left, and when it comes back, in its words."""
+    """The visitor's quota is too small for another slice: how much is left, and when there is more."""
 
     left_s: int
-    back_in: str
+    back_in_s: int
 
-    @property
-    def sentence(self) -> str:
-        return t(
-            "Your GPU time is used up for now ({seconds} s are left), and the run is saved. Come back in {time} and "
-            "press Resume: it goes on at this very step.",
-            seconds=self.left_s,
-            time=self.back_in,
-        )
+    def keep(self, store: RunStore) -> None:
+        """For pages that are opened until then."""
+        replace_json(store.folder / QUOTA_FILE, {"left_s": self.left_s, "back_at": time.time() + self.back_in_s})
+
+
+def quota_sentence(store: RunStore) -> str:
+    """When the runs of this folder can go on, whose visitor's quota has ended; '' where they can now."""
+    ended = read_json(store.folder / QUOTA_FILE) or {}
+    left_s, back_at = ended.get("left_s"), ended.get("back_at")
+    if not is_number(left_s) or not is_number(back_at) or (wait_s := back_at - time.time()) <= 0:
+        return ""
+    clock = time.strftime("%H:%M", time.gmtime(back_at + 30))  # to the nearest minute
+    return t(
+        "Your GPU time is used up for now ({left} s are left), and the run is saved. Come back in {wait}, at {clock} "
+        "UTC, and press Resume: it goes on at this very step.",
+        left=left_s,
+        wait=duration(wait_s),
+        clock=clock,
+    )
+
+
+def forget_quota(store: RunStore) -> None:
+    (store.folder / QUOTA_FILE).unlink(missing_ok=True)
+
+
+class SliceLauncher(Launcher):
+    """Acts on runs that are trained in slices. Between two of them, and while a GPU is waited for, no worker holds the
+    run, which is shown as starting."""
+
+    def start(self, config: TrainConfig) -> RunDirectory:
+        raise LaunchError(t("Where a GPU is lent for seconds, a run is started in the Train tab."))
+
+    def resume(self, run: RunDirectory, moved_to: str = "") -> None:
+        raise LaunchError(t("Where a GPU is lent for seconds, a run goes on by Resume in the Train tab."))
+
+    def pause(self, run: RunDirectory) -> None:
+        if run.is_starting() and not run.is_alive():
+            run.ask(PAUSE)
+        else:
+            super().pause(run)
 
 
 def make_slice(gpu: Callable[..., Callable], data_dir: Path) -> Slice:
@@ -51,14 +92,19 @@ def make_slice(gpu: Callable[..., Callable], data_dir: Path) -> Slice:
 
     @gpu(duration=lambda path, seconds: seconds)
     def train_slice(path: str, seconds: int) -> Iterator[Any]:
+        from resnet_demo.workers.slices import train_for  # brings torch
+
         run = RunDirectory(Path(path))
-        yield from train_for(run, dataset_of(run, data_dir), seconds - RESERVE_S)
+        if run.exists() and run.wanted() == RUN:  # while a GPU was waited for, a person may have thought again
+            yield from train_for(run, dataset_of(run, data_dir), seconds - RESERVE_S)
 
     return train_slice
 
 
 def dataset_of(run: RunDirectory, data_dir: Path) -> "Dataset":
     """Loaded once. Called before the first slice: what is downloaded or decoded there would be paid for."""
+    from resnet_demo.workers.slices import prepare_slices  # brings torch
+
     config = run.config()
     key = (config.data, config.split)
     if key not in _datasets:
@@ -82,12 +128,17 @@ def train_in_slices(
         except gr.Error as error:
             if (found := _QUOTA.search(str(error.message))) is None:
                 raise
-            requested, left = int(found[1]), int(found[2])
+            requested, left = int(found["requested"]), int(found["left"])
             fits = left * asked // max(requested, 1)
             if is_last or fits < LEAST_S:
-                yield QuotaEnded(left, found[3])
+                yield QuotaEnded(left, _wait_s(found))
                 return
             asked, is_last = fits, True
             continue
-        if run.view().is_over or run.wanted() != RUN:
+        if not run.exists() or run.view().is_over or run.wanted() != RUN:
             return
+
+
+def _wait_s(quota: re.Match) -> int:
+    days, hours, minutes, seconds = (int(quota[part] or 0) for part in ("days", "hours", "minutes", "seconds"))
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

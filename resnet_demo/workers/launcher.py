@@ -107,7 +107,7 @@ class Launcher:
         command += ["--data-dir", str(self.data_dir.absolute()), "--json"]
         command += ["--data", moved_to] if moved_to else []
         said = _log_bytes(run)
-        with _shown_as_starting(run):
+        with shown_as_starting(run):
             self._refuse_second()  # whose start was just over when this one could begin
             with run.log_path.open("ab") as log:
                 child = subprocess.Popen(
@@ -142,10 +142,11 @@ class Launcher:
 
 
 @contextmanager
-def _shown_as_starting(run: RunDirectory) -> Iterator[None]:
-    """Whoever looks meanwhile, also another app, sees a run that is being started."""
+def shown_as_starting(run: RunDirectory) -> Iterator[None]:
+    """Whoever looks meanwhile, also another app, sees a run that is being started. Left by whatever thread. Raises
+    SecondError where it is being started already."""
     run.forget_worker()
-    lock = FileLock(run.start_path)
+    lock = FileLock(run.start_path, thread_local=False)
     try:
         lock.acquire(timeout=STARTED_TWICE_S)
     except Timeout as error:

@@ -45,7 +45,7 @@ class RunRecord:
 
     def _copy_to_keep(self) -> None:
         """Where RESNET_DEMO_KEEP says so. A folder that refuses ends no training: the run itself is saved."""
-        if (keep := Keep.of_environment()) is None:
+        if (keep := Keep.of(self.run)) is None:
             return
         try:
             keep.save(self.run)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_demo.errors import UserError
-from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.config import TORCHVISION, TrainConfig
 from resnet_demo.runs.directory import Progress, RunDirectory
 from resnet_demo.runs.events import Event
 from resnet_demo.workers.environment import git_commit
@@ -35,6 +35,8 @@ def prepare_slices(config: TrainConfig, data_dir: Path) -> "Dataset":
     if config.compile or config.processes > 1:
         setting = "Compile off" if config.compile else "Processes to 1"
         raise SliceError(f"Where a GPU is lent for seconds, no other process can be started. Set {setting}.")
+    if config.start_from == TORCHVISION:
+        raise SliceError("Where a GPU is lent for seconds, nothing is downloaded meanwhile. Start from other weights.")
     git_commit()
     return drain(load_dataset(config.data, data_dir, config.split))
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.training.device import DeviceChoice, DeviceError, choose_device, prepare, training_place
+from resnet_demo.training.device import DeviceChoice, DeviceError, choose_device, prepare
+from resnet_demo.training.place import training_place
 
 
 @pytest.fixture

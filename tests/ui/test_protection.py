@@ -167,8 +167,9 @@ def test_no_other_site_may_frame_the_page_unless_it_is_on_a_space(client):
     assert answer.headers["content-security-policy"] == "frame-ancestors 'self'"
     assert not {"x-frame-options", "content-security-policy"} & set(client(embedded=True).get("/").headers)
     for environment, embedded in (({}, False), ({"SPACE_ID": "me/it"}, True)):
-        (middleware,) = launch_settings(Access(), Uploads("x"), environment)["app_kwargs"]["middleware"]
-        assert middleware.kwargs["serving"].embedded == embedded
+        before = launch_settings(Access(), Uploads("x"), environment)["app_kwargs"]["middleware"]
+        (serving,) = [one.kwargs["serving"] for one in before if one.cls is protection.Protection]
+        assert serving.embedded == embedded
 
 
 # --- what it wants ----------------------------------------------------------------------------------------------

@@ -63,9 +63,11 @@ class Controls:
 
 def controls(snapshot: RunsSnapshot, shown: Snapshot | None, owner: bool) -> Controls:
     """Nothing for a visitor without the owner's token; Start and Resume only while nothing trains; the others act on
-    the run that is shown."""
+    the run that is shown, where it is not another's."""
     if not owner:
         return Controls(False, False, False, False, False)
+    if shown is not None and not snapshot.is_own(shown):
+        shown = None
     live = shown is not None and shown.status.is_live
     waiting = shown is not None and shown.can_resume
     return Controls(

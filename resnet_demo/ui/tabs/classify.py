@@ -56,14 +56,14 @@ class ClassifyTab:
     `lead_to_train`."""
 
     def __init__(self, backend: Backend) -> None:
-        self.store, self._predictor = backend.store, backend.predictor
-        self._build(backend)
+        self.backend = backend
+        self._build()
         self._wire()
 
     # --- widgets ----------------------------------------------------------------------------------------------
 
-    def _build(self, backend: Backend) -> None:
-        checkpoints = self._checkpoints()
+    def _build(self) -> None:
+        checkpoints = self._checkpoints(None)
         info = self._info(NEWEST)
         self.seen = gr.Textbox("", visible="hidden")
         self.first = gr.Textbox("", visible="hidden")  # changes when the first checkpoint has come
@@ -92,7 +92,7 @@ class ClassifyTab:
                 self.answer = _html(
                     lambda: answer.empty_html(self._info(NEWEST)), "classify-answer", js_on_load=ON_CLICK
                 )
-                self.why = WhyPanel(self.store)
+                self.why = WhyPanel(self.backend)
             with gr.Column(elem_classes="classify-who-answers"):
                 self.run = gr.Dropdown(
                     _choices(checkpoints, info),
@@ -101,10 +101,10 @@ class ClassifyTab:
                     info="A training in progress saves a newer checkpoint every minute: ask again.",
                     filterable=False,
                 )
-                self.two = TwoAnswers(backend)
+                self.two = TwoAnswers(self.backend)
                 self.again = gr.Button("Classify again", visible=info is not None)
         self.two.build_shown()
-        self.several = SeveralImages(backend)
+        self.several = SeveralImages(self.backend)
 
     def _wire(self) -> None:
         question = [self.image, self.run, self.trim]
@@ -156,65 +156,71 @@ class ClassifyTab:
         for panel in (self.examples, self.drawing):
             panel.wire(self.run, self.image, [self.run.change, *events])
 
-    def refresh(self, seen: Any, chosen: Any, image: Any) -> list:
+    def refresh(self, seen: Any, chosen: Any, image: Any, request: gr.Request | None = None) -> list:
         """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and an image that
         was dropped before there was any checkpoint is asked about now."""
-        checkpoints = self._checkpoints()
+        checkpoints = self._checkpoints(request)
         version = checksum(checkpoints)
         if version == seen:
             return gr.skip()
         kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
-        info = self._info(kept)
+        info = self._info(kept, request)
         return [
             version,
             version if seen == checksum({}) else gr.skip(),
-            gr.Dropdown(choices=_choices(checkpoints, self._info(NEWEST)), value=kept),
+            gr.Dropdown(choices=_choices(checkpoints, self._info(NEWEST, request)), value=kept),
             answer.known_html(info),
             answer.empty_html(info) if image is None else gr.skip(),
             gr.Button(visible=info is not None),
         ]
 
-    def show_known(self, chosen: str) -> str:
+    def show_known(self, chosen: str, request: gr.Request | None = None) -> str:
         """The classes of the chosen checkpoint."""
-        return answer.known_html(self._info(chosen))
+        return answer.known_html(self._info(chosen, request))
 
-    def _checkpoints(self) -> dict[str, Checkpoint]:
+    def _checkpoints(self, request: gr.Request | None) -> dict[str, Checkpoint]:
         """Every run that has a checkpoint, newest run first; only headers are read."""
-        return {run.id: Checkpoint(_name(run), info) for run in self.store.all_runs() if (info := run.model_info())}
+        runs = self.backend.of(request).store.all_runs()
+        return {run.id: Checkpoint(_name(run), info) for run in runs if (info := run.model_info())}
 
-    def _info(self, chosen: Any) -> ModelInfo | None:
+    def _info(self, chosen: Any, request: gr.Request | None = None) -> ModelInfo | None:
         """What the chosen checkpoint says of itself; None where there is none."""
+        store = self.backend.of(request).store
         try:
-            run = self.store.latest_model() if chosen == NEWEST else self.store.get(chosen)
+            run = store.latest_model() if chosen == NEWEST else store.get(chosen)
         except RunError:
             return None
         return run.model_info() if run else None
 
     # --- answers ----------------------------------------------------------------------------------------------
 
-    def show_answer(self, image: Any, chosen: Any, trim: Any = True) -> str:
+    def show_answer(self, image: Any, chosen: Any, trim: Any, request: gr.Request | None = None) -> str:
         """The card beside the image; what goes wrong is said in it."""
         if image is None:
-            return answer.empty_html(self._info(chosen))
+            return answer.empty_html(self._info(chosen, request))
         try:
-            prediction = self._ask(image, chosen, trim)
-            return answer.answer_html(prediction, _name(self.store.get(prediction.run_id or "")))
+            prediction = self._ask(image, chosen, trim, request)
+            run = self.backend.of(request).store.get(prediction.run_id or "")
+            return answer.answer_html(prediction, _name(run))
         except UserError as error:
-            return answer.problem_html(str(error), self._info(chosen))
+            return answer.problem_html(str(error), self._info(chosen, request))
 
-    def classify(self, image: Any, run: Any = NEWEST, trim: Any = True) -> dict[str, Any]:
+    def classify(
+        self, image: Any, run: Any = NEWEST, trim: Any = True, request: gr.Request | None = None
+    ) -> dict[str, Any]:
         """The public endpoint: every class with its probability, and the checkpoint that answered."""
         try:
-            return self._ask(image, run, trim).as_dict()
+            return self._ask(image, run, trim, request).as_dict()
         except UserError as error:
             raise gr.Error(str(error), title=t("No answer"), print_exception=False) from error
 
-    def _ask(self, upload: Any, chosen: Any, trim: Any) -> "Prediction":
+    def _ask(self, upload: Any, chosen: Any, trim: Any, request: gr.Request | None) -> "Prediction":
         """Raises UserError."""
         if not isinstance(chosen, str):
             raise RunError(NO_SUCH_RUN)
         decoded = uploaded_image(upload, self.image.GRADIO_CACHE, trim is not False)
-        prediction = self._predictor.get().classify(decoded.image, None if chosen == NEWEST else chosen)
+        predictor = self.backend.of(request).predictor.get()
+        prediction = predictor.classify(decoded.image, None if chosen == NEWEST else chosen)
         return replace(prediction, trimmed=decoded.trimmed)
 
 

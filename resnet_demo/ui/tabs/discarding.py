@@ -37,8 +37,9 @@ class Discarding:
 
     def ask(self, run_id: str, request: gr.Request) -> list:
         """`run_id` is what the page's script says; a raw request may say anything."""
-        self.backend.access.require_owner(request)
-        self.backend.act(lambda: self.backend.store.get(run_id))
+        backend = self.backend.of(request)
+        backend.access.require_owner(request)
+        backend.act(lambda: backend.store.get_own(run_id))
         question = t(
             "Delete the run of {start}? It ends without saving, and all its files are deleted.",
             start=escape(started(run_id)),
@@ -49,7 +50,8 @@ class Discarding:
         return ["", gr.Column(visible=False)]
 
     def discard(self, run_id: str, request: gr.Request) -> list:
-        self.backend.access.require_owner(request)
+        backend = self.backend.of(request)
+        backend.access.require_owner(request)
         if run_id:
-            self.backend.act(lambda: self.backend.launcher.discard(self.backend.store.get(run_id)))
+            backend.act(lambda: backend.launcher.discard(backend.store.get_own(run_id)))
         return [NEWEST, *self.withdraw()]

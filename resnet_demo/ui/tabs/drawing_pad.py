@@ -27,9 +27,10 @@ document.addEventListener('paste', async (event) => {
 
 
 class DrawingPad:
-    """Built where it is called; then call `wire`. `info_of` gives what a choice of checkpoint says of itself."""
+    """Built where it is called; then call `wire`. `info_of` gives what a page's choice of checkpoint says of
+    itself."""
 
-    def __init__(self, info_of: Callable[[Any], ModelInfo | None]) -> None:
+    def __init__(self, info_of: Callable[[Any, gr.Request | None], ModelInfo | None]) -> None:
         self.info_of = info_of
         self.pad = gr.HTML("", elem_id="drawing-pad", elem_classes="classify-html", js_on_load=script("drawing_pad.js"))
         self.paste = gr.HTML(visible="hidden", js_on_load=PASTE)
@@ -41,8 +42,8 @@ class DrawingPad:
         self.pad.click(self.read, None, image, api_name="take_drawing", **POLL_EVENT, **RAW_INPUTS)
         self.paste.click(self.take, None, image, api_name="take_pasted", **POLL_EVENT, **RAW_INPUTS)
 
-    def show(self, chosen: Any) -> str:
-        info = self.info_of(chosen)
+    def show(self, chosen: Any, request: gr.Request | None = None) -> str:
+        info = self.info_of(chosen, request)
         return pad_html() if info and info.data == DIGITS_SOURCE else ""
 
     def read(self, event: gr.EventData) -> Image.Image:

@@ -25,9 +25,10 @@ element.addEventListener('click', (event) => {
 
 
 class ExamplesPanel:
-    """Built where it is called; then call `wire`. `info_of` gives what a choice of checkpoint says of itself."""
+    """Built where it is called; then call `wire`. `info_of` gives what a page's choice of checkpoint says of
+    itself."""
 
-    def __init__(self, info_of: Callable[[Any], ModelInfo | None]) -> None:
+    def __init__(self, info_of: Callable[[Any, gr.Request | None], ModelInfo | None]) -> None:
         self.info_of = info_of
         self.shown = gr.HTML("", elem_id="classify-examples", elem_classes="classify-html", js_on_load=CHOOSE)
 
@@ -36,16 +37,15 @@ class ExamplesPanel:
         gr.on(changes, self.show, chosen, self.shown, api_name="show_examples", **POLL_EVENT, **RAW_INPUTS)
         self.shown.click(self.choose, chosen, image, api_name="choose_example", **POLL_EVENT, **RAW_INPUTS)
 
-    def show(self, chosen: Any) -> str:
+    def show(self, chosen: Any, request: gr.Request | None = None) -> str:
         """Buttons for what the chosen checkpoint knows, and for what it does not; '' where nobody can answer."""
-        if self.info_of(chosen) is None:
-            return ""
-        return examples_html(known_to(self.info_of(chosen)), foreign_examples())
+        info = self.info_of(chosen, request)
+        return examples_html(known_to(info), foreign_examples()) if info else ""
 
-    def choose(self, chosen: Any, event: gr.EventData) -> Image.Image:
+    def choose(self, chosen: Any, event: gr.EventData, request: gr.Request | None = None) -> Image.Image:
         """The image that was clicked; a raw request may name anything."""
         name = sent_with(event).get("example")
-        for example in [*known_to(self.info_of(chosen)), *foreign_examples()]:
+        for example in [*known_to(self.info_of(chosen, request)), *foreign_examples()]:
             if example.name == name:
                 return example.image
         raise gr.Error(t("There is no such example. Click one of those shown."), print_exception=False)

@@ -56,22 +56,26 @@ class PinnedImagePanel:
 
     def pin_image(self, upload: Any, chosen: str, request: gr.Request) -> Any:
         """Pin it to the run that the page shows, where that trains: then it leaves the place where it was dropped."""
-        self.backend.access.require_owner(request)
+        backend = self.backend.of(request)
+        backend.access.require_owner(request)
         if upload is None:
             return gr.skip()
         try:
             image = uploaded_image(upload, self.image.GRADIO_CACHE).image
         except ImageError as error:
             raise gr.Error(str(error), title=t("Not pinned"), print_exception=False) from error
-        shown = self.backend.watcher.snapshot(now=True).shown(chosen)
-        if shown is None or not shown.status.is_live:
+        snapshot = backend.watcher.snapshot(now=True)
+        shown = snapshot.shown(chosen)
+        if shown is None or not shown.status.is_live or not snapshot.is_own(shown):
             return gr.skip()
-        self.backend.act(lambda: pin(shown.run, image))
+        backend.act(lambda: pin(shown.run, image))
         return None
 
     def unpin_image(self, chosen: str, request: gr.Request) -> None:
         """Take the image out of the run that the page shows."""
-        self.backend.access.require_owner(request)
-        shown = self.backend.watcher.snapshot(now=True).shown(chosen)
-        if shown is not None:
-            self.backend.act(lambda: unpin(shown.run))
+        backend = self.backend.of(request)
+        backend.access.require_owner(request)
+        snapshot = backend.watcher.snapshot(now=True)
+        shown = snapshot.shown(chosen)
+        if shown is not None and snapshot.is_own(shown):
+            backend.act(lambda: unpin(shown.run))

@@ -48,7 +48,7 @@ class SeveralImages:
     """Built where it is called; then call `wire`."""
 
     def __init__(self, backend: Backend) -> None:
-        self.store, self._predictor = backend.store, backend.predictor
+        self.backend = backend
         plain: dict[str, Any] = {"elem_classes": "classify-html"}
         self.ask = html_of(html.ask_html, elem_id="classify-several", js_on_load=script("several_images.js"), **plain)
         self.found = gr.HTML("", elem_id="classify-several-found", js_on_load=SORT, **plain)
@@ -67,7 +67,7 @@ class SeveralImages:
             **limits,
         )
 
-    def answer(self, chosen: Any, trim: Any, event: gr.EventData) -> Iterator[str]:
+    def answer(self, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None) -> Iterator[str]:
         """How far it is, then the table. A file that cannot be read is a row with its sentence; a raw request may send
         anything."""
         sent = sent_with(event)
@@ -78,8 +78,9 @@ class SeveralImages:
         try:
             if not isinstance(chosen, str):
                 raise RunError(NO_SUCH_RUN)
-            classifier = self._predictor.get().classifier(None if chosen == NEWEST else chosen)
-            run = self.store.get(classifier.run_id or "")
+            backend = self.backend.of(request)
+            classifier = backend.predictor.get().classifier(None if chosen == NEWEST else chosen)
+            run = backend.store.get(classifier.run_id or "")
             answers: list[Answered] = []
             told = time.monotonic()
             for file in files[:MOST]:

@@ -1,6 +1,7 @@
 """The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
 `present`, what is done in `training.launcher`."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_cha
 from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
 from resnet_demo.ui.html.replay import recording_of, replay_html
+from resnet_demo.ui.html.visitors import lent_html, lent_plan, quota_html
 from resnet_demo.ui.tabs.discarding import Discarding
 from resnet_demo.ui.tabs.form import TrainForm, start_choices
+from resnet_demo.ui.tabs.lent_training import LENT_EVENT, LentTraining
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT, Tour
 from resnet_demo.ui.wiring import (
@@ -35,6 +38,7 @@ from resnet_demo.ui.wiring import (
     import_torch,
     script,
 )
+from resnet_demo.ui.zerogpu import quota_sentence
 
 PLANNED_BY = (  # settings that the plan depends on
     "data", "epochs", "batch_size", "arch", "stem", "train_images", "test_images", "validation_images", "device",
@@ -180,13 +184,20 @@ class TrainTab:
             **POLL_EVENT,
         ).then(None, js=_PLANNED)
         acting, in_front = {**ACTION_EVENT, **RAW_INPUTS}, self.chosen
+        start, tour, resume, starting = self._starters()
         start_events = [
             self.start.click(
-                self.start_run, form, in_front, validator=self.form.validate, api_name="start", **ACTION_EVENT
+                start, form, in_front, validator=self.form.validate, api_name="start", **ACTION_EVENT, **starting
             ),
-            self.tour.click(self._tour.start, None, [in_front, *self.form.shown], api_name="tour", **ACTION_EVENT),
+            self.tour.click(tour, None, [in_front, *self.form.shown], api_name="tour", **ACTION_EVENT, **starting),
             self.resume.click(
-                self.resume_run, [self.chosen, self.moved], in_front, api_name="resume", js=RESUMED_RUN, **acting
+                resume,
+                [self.chosen, self.moved],
+                in_front,
+                api_name="resume",
+                js=RESUMED_RUN,
+                **acting,
+                **starting,
             ),
         ]
         stop_events = [
@@ -202,6 +213,13 @@ class TrainTab:
             event.success(None, js=_TO_THE_RUN)
         self.mutations = [*start_events, *stop_events, *self.pinned.wire(start_events, self.chosen)]
         self._wire_looking()
+
+    def _starters(self) -> tuple[Callable, Callable, Callable, dict[str, Any]]:
+        """The handlers of Start, the tour and Resume, and how they are queued."""
+        if self.backend.visitors is None:
+            return self.start_run, self._tour.start, self.resume_run, {}
+        lent = LentTraining(self.backend, self.backend.visitors, self.form)
+        return lent.start, lent.tour, lent.resume, LENT_EVENT
 
     def _wire_looking(self) -> None:
         """Each part is asked for by itself: of a step that is done, a page fetches the status and nothing else."""
@@ -247,19 +265,17 @@ class TrainTab:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def show_status(self, chosen: str, request: gr.Request) -> str:
-        snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
-        shown = snapshot.shown(chosen)
+        snapshot, shown, owner = self._seen(chosen, request)
         parent = snapshot.parent_name(shown) if shown else ""
         card = present.status_html(shown, owner, parent, busy=snapshot.training)
         after = tour.caption(shown, "status") + tour.next_html(shown, owner)
-        return present.visitor_html(owner) + present.lost_html(snapshot) + card + after
+        return self._standing(request) + present.lost_html(snapshot) + card + after
 
     def show_points(
         self, chosen: str, smoothing: float, axis: str, log_loss: bool, zoom: str, request: gr.Request
     ) -> list[str]:
         """The curves as the page wants them, the log and the pinned image."""
-        snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
-        shown = snapshot.shown(chosen)
+        snapshot, shown, owner = self._seen(chosen, request)
         charts = self._curves.of(
             snapshot.version_of(shown).points, shown, chart_choice(smoothing, axis, log_loss, zoom)
         )
@@ -268,8 +284,8 @@ class TrainTab:
     def show_states(self, seen_training: str, chosen: str, request: gr.Request) -> list:
         """The lists and the buttons. `seen_training` is the run that trained when the page last asked: if it has
         ended, that is to be announced."""
-        snapshot, owner = self.backend.watcher.snapshot(), self._is_owner(request)
-        shown, ended = snapshot.shown(chosen), snapshot.ended(seen_training)
+        snapshot, shown, owner = self._seen(chosen, request)
+        ended = snapshot.ended(seen_training)
         return [
             shown.run.id if shown and shown.status.is_live else "",
             gr.Dropdown(
@@ -281,13 +297,30 @@ class TrainTab:
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
             *self.show_buttons(chosen, request),
-            self.recording(chosen),
+            self.recording(chosen, request),
             present.configuration_html(shown),
         ]
 
-    def recording(self, chosen: str = NEWEST) -> str:
+    def _seen(self, chosen: str, request: gr.Request) -> tuple[RunsSnapshot, Snapshot | None, bool]:
+        """The runs that this page is shown, the one in front, and whether it may be changed from there."""
+        backend = self.backend.of(request)
+        snapshot = backend.watcher.snapshot()
+        shown = snapshot.shown(chosen)
+        return snapshot, shown, backend.access.is_owner(request) and (shown is None or snapshot.is_own(shown))
+
+    def _standing(self, request: gr.Request) -> str:
+        """What who looks may do here, where they do not own everything."""
+        backend, owner = self.backend.of(request), self.backend.access.is_owner(request)
+        if self.backend.visitors is None:
+            return present.visitor_html(owner)
+        quota = quota_sentence(backend.store)
+        return quota_html(quota) if owner else lent_html(backend is not self.backend, quota)
+
+    def recording(self, chosen: str = NEWEST, request: gr.Request | None = None) -> str:
         """What is played in place of a run while there is none of one's own; '' where there is."""
-        recorded = recording_of(self.backend.watcher.snapshot(), chosen)
+        recorded = recording_of(self.backend.of(request).watcher.snapshot(), chosen)
+        if recorded is None:
+            return ""
         language = current_language()
         if language not in self._replay or recorded is not self._replay[language][0]:
             self._replay[language] = (recorded, replay_html(recorded))
@@ -306,21 +339,18 @@ class TrainTab:
 
     def show_buttons(self, chosen: str, request: gr.Request) -> list[gr.Button]:
         """Which can be pressed."""
-        snapshot = self.backend.watcher.snapshot()
-        can = present.controls(snapshot, snapshot.shown(chosen), self._is_owner(request))
+        backend = self.backend.of(request)
+        snapshot = backend.watcher.snapshot()
+        can = present.controls(snapshot, snapshot.shown(chosen), backend.access.is_owner(request))
         live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [gr.Button(interactive=on) for on in live]
 
     def announce(self, run_id: str, request: gr.Request) -> None:
         """Said once, to a page that saw the run training; queued, for only a queued handler can raise a message."""
-        ended = next((s for s in self.backend.watcher.snapshot().runs if s.run.id == run_id), None)
-        if ended:
-            say = {"finished": gr.Success, "stopped": gr.Info}.get(ended.status, gr.Warning)
-            text = present.announcement(ended, self._is_owner(request))
-            say(text, duration=_ANNOUNCED_S)
-
-    def _is_owner(self, request: gr.Request) -> bool:
-        return self.backend.access.is_owner(request)
+        snapshot, shown, owner = self._seen(run_id, request)
+        if snapshot.has(run_id) and shown:
+            say = {"finished": gr.Success, "stopped": gr.Info}.get(shown.status, gr.Warning)
+            say(present.announcement(shown, owner), duration=_ANNOUNCED_S)
 
     def fill(self, preset: str, data: str, filled: str) -> list:
         if problem := problem_with("preset", preset):
@@ -329,16 +359,26 @@ class TrainTab:
 
     def prepare(self, *values) -> list:
         """What is known once torch is there: the devices, and the plan of what the form holds. Where nobody has touched
-        the form and there is a GPU, it becomes that machine's first choice: `accurate`, on all of them."""
+        the form and there is a GPU, it becomes that machine's first choice."""
+        devices, first = self._machine()
+        if first is None or not self.form.is_untouched(values):
+            filled, plan = self.form.told_by(values), self.plan_text(*values)
+        else:
+            filled, plan = self.form.show(first), self._plan(first)
+        return [*self.form.with_devices(filled, devices), *plan]
+
+    def _machine(self) -> tuple[list[str], TrainConfig | None]:
+        """The devices that a run can have here, and what is to be trained on them first: `accurate` on all GPUs, and
+        what fits into a few minutes on one that is lent. None on a CPU, for which the form stands already."""
+        data = self.backend.sources[0]
+        if self.backend.visitors:
+            return ["cuda"], preset_config("minute", data=data)
         import_torch()  # after the first paint
         from resnet_demo.training.device import available_devices, choose_device, count_gpus
 
-        if choose_device().device.type == "cpu" or not self.form.is_untouched(values):
-            filled, plan = self.form.told_by(values), self.plan_text(*values)
-        else:
-            config = preset_config("accurate", data=self.backend.sources[0], processes=max(1, count_gpus()))
-            filled, plan = self.form.show(config), self._plan(config)
-        return [*self.form.with_devices(filled, available_devices()), *plan]
+        if choose_device().device.type == "cpu":
+            return available_devices(), None
+        return available_devices(), preset_config("accurate", data=data, processes=max(1, count_gpus()))
 
     @property
     def planned(self) -> list[gr.HTML]:
@@ -353,6 +393,8 @@ class TrainTab:
             return plan_problem(error), schedule_chart()
 
     def _plan(self, config: TrainConfig) -> tuple[str, str]:
+        if self.backend.visitors:  # the GPU that PyTorch names here is not there
+            return lent_plan(self._downloads(config)), schedule_chart()
         import_torch()
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.workers.estimate import estimate
@@ -382,18 +424,20 @@ class TrainTab:
 
     def pause_run(self, run_id: str, request: gr.Request) -> None:
         """Here and in the next two `run_id` is what SHOWN_RUN returned."""
-        self.backend.access.require_owner(request)
-        self.backend.act(lambda: self.backend.launcher.pause(self.backend.store.get(run_id)))
+        backend = self.backend.of(request)
+        backend.access.require_owner(request)
+        backend.act(lambda: backend.launcher.pause(backend.store.get_own(run_id)))
 
     def stop_run(self, run_id: str, request: gr.Request) -> None:
-        self.backend.access.require_owner(request)
-        self.backend.act(lambda: self.backend.launcher.stop(self.backend.store.get(run_id)))
+        backend = self.backend.of(request)
+        backend.access.require_owner(request)
+        backend.act(lambda: backend.launcher.stop(backend.store.get_own(run_id)))
 
     def resume_run(self, run_id: str, moved: str, request: gr.Request) -> str:
         """`moved` is what the page calls the folder in which the run's images are by now, '' for where they were."""
         self.backend.access.require_owner(request)
         moved_to = self.form.source(moved) if moved else ""
-        return self._act(lambda: self.backend.launcher.resume(self.backend.store.get(run_id), moved_to))
+        return self._act(lambda: self.backend.launcher.resume(self.backend.store.get_own(run_id), moved_to))
 
     def _act(self, action) -> str:
         """Do it and choose the run in front; what goes wrong becomes one sentence."""

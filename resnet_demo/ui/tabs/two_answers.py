@@ -6,7 +6,7 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.directory import RunError
-from resnet_demo.runs.store import NO_SUCH_RUN
+from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
 from resnet_demo.runs.text import run_name
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
@@ -20,7 +20,7 @@ class TwoAnswers:
     """Built in two places: the choice of the other checkpoint, then by `build_shown` what both say."""
 
     def __init__(self, backend: Backend) -> None:
-        self.store, self._predictor = backend.store, backend.predictor
+        self.backend = backend
         self.other = checkpoint_dropdown(
             backend.store, optional=True, label="Compare with", elem_id="classify-compare-with"
         )
@@ -47,7 +47,7 @@ class TwoAnswers:
         """Keep the list as it is on disk."""
         gr.on(
             events,
-            lambda chosen: refreshed(self.store, chosen, optional=True),
+            self.refresh,
             self.other,
             self.other,
             api_name="refresh_compare_with",
@@ -55,8 +55,12 @@ class TwoAnswers:
             **RAW_INPUTS,
         )
 
-    def compare(self, image: Any, chosen: Any, trim: Any, other: Any) -> str:
+    def refresh(self, chosen: Any, request: gr.Request) -> gr.Dropdown:
+        return refreshed(self.backend.of(request).store, chosen, optional=True)
+
+    def compare(self, image: Any, chosen: Any, trim: Any, other: Any, request: gr.Request | None = None) -> str:
         """Nothing without an image and a second checkpoint."""
+        backend = self.backend.of(request)
         if image is None or not other:
             return ""
         try:
@@ -64,12 +68,14 @@ class TwoAnswers:
                 raise RunError(NO_SUCH_RUN)
             decoded = uploaded_image(image, self._cache, trim is not False).image
             first, second = (
-                self._predictor.get().classify(decoded, None if run == NEWEST else run) for run in (chosen, other)
+                backend.predictor.get().classify(decoded, None if run == NEWEST else run) for run in (chosen, other)
             )
-            return html.two_answers_html(first, self._name(first.run_id), second, self._name(second.run_id))
+            names = [_name(backend.store, answered.run_id) for answered in (first, second)]
+            return html.two_answers_html(first, names[0], second, names[1])
         except UserError as error:
             return html.problem_html(str(error))
 
-    def _name(self, run_id: str | None) -> str:
-        run = self.store.get(run_id or "")
-        return run_name(run.id, run.title())
+
+def _name(store: RunStore, run_id: str | None) -> str:
+    run = store.get(run_id or "")
+    return run_name(run.id, run.title())

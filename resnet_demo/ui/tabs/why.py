@@ -7,8 +7,9 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.directory import RunDirectory, RunError
-from resnet_demo.runs.store import NO_CHECKPOINT, NO_SUCH_RUN, RunStore
+from resnet_demo.runs.store import NO_CHECKPOINT, NO_SUCH_RUN
 from resnet_demo.runs.watcher import NEWEST
+from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import why
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
@@ -30,8 +31,8 @@ element.addEventListener('input', (event) => {
 class WhyPanel:
     """Built where it is called; then call `wire`."""
 
-    def __init__(self, store: RunStore) -> None:
-        self.store = store
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
         self.why = gr.HTML("", elem_id="classify-why", elem_classes="classify-html", js_on_load=ASK_FOR_FILM)
         self.film = gr.HTML("", elem_id="classify-film", elem_classes="classify-html", js_on_load=SLIDE)
 
@@ -45,11 +46,13 @@ class WhyPanel:
         self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
         gr.on(asked, lambda: ["", ""], None, shown, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
 
-    def explain(self, image: Any, chosen: Any, trim: Any, event: gr.EventData) -> list[str]:
+    def explain(
+        self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
+    ) -> list[str]:
         """Two maps for the class that was clicked; a raw request may name anything."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run = self._run(chosen)
+            run = self._run(chosen, request)
             import_torch()
             from resnet_demo.inference.explain import Explainer
 
@@ -59,11 +62,13 @@ class WhyPanel:
         except UserError as error:
             return [why.problem_html(str(error)), ""]
 
-    def show_film(self, image: Any, chosen: Any, trim: Any, event: gr.EventData) -> str:
+    def show_film(
+        self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
+    ) -> str:
         """One map for each checkpoint that the run has kept."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run = self._run(chosen)
+            run = self._run(chosen, request)
             import_torch()
             from resnet_demo.inference.explain import film
 
@@ -71,11 +76,12 @@ class WhyPanel:
         except UserError as error:
             return why.problem_html(str(error))
 
-    def _run(self, chosen: Any) -> RunDirectory:
+    def _run(self, chosen: Any, request: gr.Request | None = None) -> RunDirectory:
         """Raises RunError."""
         if not isinstance(chosen, str):
             raise RunError(NO_SUCH_RUN)
-        run = self.store.latest_model() if chosen == NEWEST else self.store.get(chosen)
+        store = self.backend.of(request).store
+        run = store.latest_model() if chosen == NEWEST else store.get(chosen)
         if run is None:
             raise RunError(NO_CHECKPOINT)
         return run

@@ -1,0 +1,44 @@
+"""What a page says where a GPU is lent to whoever asks for one: pure functions. Imports neither gradio nor torch."""
+
+from html import escape
+
+from resnet_demo.language import t
+from resnet_demo.runs.visitors import KEPT_S, MAX_EPOCHS
+
+
+def lent_html(known: bool, quota: str = "") -> str:
+    """Above the card of a run, for visitors; `known` says whether they can be known again, `quota` when theirs is
+    back."""
+    if not known:
+        told = t(
+            "Here each visitor can train a run of their own. Your browser keeps no cookie of this page, so it would "
+            "not find yours again: allow its cookies, or open the page in a window of its own."
+        )
+        return f'<p class="hint">{escape(told)}</p>'
+    told = t(
+        "You can train one run of your own here, of up to {epochs} epochs, on a GPU that is lent for a minute at a "
+        "time from your own Hugging Face quota. Keep this page open while it trains: when you close it, the run is "
+        "saved and pauses. Only this browser finds it again. It is deleted {days} days after it last trained.",
+        epochs=MAX_EPOCHS,
+        days=round(KEPT_S / 86_400),
+    )
+    return f'<p class="hint">{escape(told)}</p>{quota_html(quota)}'
+
+
+def quota_html(quota: str) -> str:
+    return f'<p class="run-waits" role="status">{escape(quota)}</p>' if quota else ""
+
+
+def lent_plan(downloads: dict[str, int]) -> str:
+    """In the place of the plan; `downloads` are the bytes of what is fetched first, 0 for nothing."""
+    fetched = [(name, count) for name, count in downloads.items() if count]
+    download = "".join(
+        t(
+            "{data} ({megabytes} MB) is downloaded first, which costs no GPU time. ",
+            data=name,
+            megabytes=f"{count / 1e6:.0f}",
+        )
+        for name, count in fetched
+    )
+    told = t("Trains on a GPU that is lent for a minute at a time. How long it takes shows as soon as it trains.")
+    return f'<p class="plan">{escape(download + told)}</p>'
