@@ -18,6 +18,7 @@ MAY_IMPORT["language.py"] = set()
 MAY_IMPORT |= {room: GROUND | set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)}
 MAY_IMPORT["inference"] -= {"workers"}  # two rooms side by side
 MAY_IMPORT["ui"] = MAY_IMPORT["cli"] - {"cli"} | {"ui"}
+REPORT, PAGE = PACKAGE / "cli" / "report.py", "resnet_demo.ui.html.report"
 ENTRANCES = {"__init__.py", "__main__.py"}
 
 
@@ -38,6 +39,9 @@ def test_imports_point_down(path):
     layer = path.relative_to(PACKAGE).parts[0]
     ours = {name.split(".")[1] for name in imported(path) if name.startswith("resnet_demo.") and name.count(".") > 0}
     ours -= {"__version__"}
+    if path == REPORT:  # what the page draws, and nothing else of it
+        ours -= {"ui"}
+        assert {name for name in imported(path) if ".ui" in name} <= {f"{PAGE}", f"{PAGE}.report_page"}
     if layer not in ENTRANCES:
         assert ours <= MAY_IMPORT[layer], f"{path.name} reaches up to {ours - MAY_IMPORT[layer]}"
     libraries = {name.split(".")[0] for name in imported(path)}

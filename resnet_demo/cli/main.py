@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     from resnet_demo.cli.evaluate import add_evaluate
     from resnet_demo.cli.export import add_export
     from resnet_demo.cli.pause import add_pause
+    from resnet_demo.cli.report import add_report
     from resnet_demo.cli.resume import add_resume
     from resnet_demo.cli.runs import add_runs
     from resnet_demo.cli.stop import add_stop
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m resnet_demo", description=__doc__, allow_abbrev=False)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     controls = (add_pause, add_resume, add_stop, add_discard)
-    readers = (add_classify, add_evaluate, add_describe, add_curves, add_tensorboard)
+    readers = (add_classify, add_evaluate, add_describe, add_curves, add_report, add_tensorboard)
     for add in (add_train, add_runs, *controls, *readers, add_export, add_deploy):
         add(commands)
     return top

@@ -105,6 +105,23 @@ def checksum(*values: object) -> str:
     return str(zlib.crc32(repr(values).encode()))
 
 
+def whole_snapshot(run: RunDirectory) -> Snapshot:
+    """A run as it stands, read once and with every point of its log. Raises RunError, LogError."""
+    view, alive = run.whole_view(), run.is_alive()
+    device = run.environment().get("device")
+    return Snapshot(
+        run=run,
+        config=run.config(),
+        view=view,
+        alive=alive,
+        progress=run.progress() if alive else None,
+        wanted=RUN,
+        title=run.title(),
+        created=run.created(),
+        device=device if isinstance(device, str) else "",
+    )
+
+
 class RunReader:
     """Reads one run's files for whoever looks: its log as far as it has grown, and of a run at rest nothing at all
     while its folder and its log keep their times and sizes.

@@ -147,9 +147,8 @@ def _confusion(evaluation: Evaluation) -> str:
         + "</tr>"
         for true, name in enumerate(evaluation.classes)
     )
-    caption = t(
-        "<b>Confusion matrix</b>: a row for each true class, a column for each answer. Click a cell to see its images."
-    )
+    caption = t("<b>Confusion matrix</b>: a row for each true class, a column for each answer.")
+    caption += f' <span class="only-live">{t("Click a cell to see its images.")}</span>'  # not in a report
     return (
         f'<p class="evaluate-caption">{caption}</p><div class="evaluate-scroll" tabindex="0">'
         f'<table class="evaluate-confusion"><thead><tr><th class="evaluate-corner">{t("true ↓ answer →")}</th>'

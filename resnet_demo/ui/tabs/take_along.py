@@ -1,4 +1,5 @@
-"""What a person takes along of the ticked run: its checkpoint as a file that other programs load."""
+"""What a person takes along of the ticked run: its checkpoint as a file that other programs load,
+or all that it says as one page."""
 
 from pathlib import Path
 from typing import Any
@@ -6,18 +7,22 @@ from typing import Any
 import gradio as gr
 
 from resnet_demo.export.contract import PRECISIONS
+from resnet_demo.runs.evaluation import load_evaluation
+from resnet_demo.runs.snapshot import whole_snapshot
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.downloads import DOWNLOAD, written
+from resnet_demo.ui.html.report import report_page
 from resnet_demo.ui.html.runs_table import Picked
 from resnet_demo.ui.tabs.run_changes import one_picked
 from resnet_demo.ui.wiring import ACTION_EVENT, RAW_INPUTS, import_torch
 
-ONNX = "onnx"
+ONNX, REPORT = "onnx", "report"
 FORMATS = [
     ("safetensors, float32", "float32"),
     ("safetensors, float16: half the size", "float16"),
     ("safetensors, bfloat16: half the size", "bfloat16"),
     ("ONNX: takes images, gives probabilities", ONNX),
+    ("Report: curves, settings and evaluation as one HTML page", REPORT),
 ]
 
 
@@ -28,7 +33,7 @@ class TakeAlong:
         self.backend = backend
         self.file = gr.DownloadButton(visible="hidden")
         self.kind = gr.Dropdown(
-            FORMATS, value="float32", label="Checkpoint of the ticked run as", filterable=False,
+            FORMATS, value="float32", label="Take the ticked run along as", filterable=False,
             interactive=False, elem_id="runs-export-kind", min_width=220,
         )  # fmt: skip
         self.export = gr.Button("Download", interactive=False, size="md", min_width=120, elem_id="runs-export")
@@ -47,7 +52,7 @@ class TakeAlong:
             self.write,
             [self.kind, picked],
             self.file,
-            api_name="export_checkpoint",
+            api_name="take_along",
             concurrency_limit=1,  # an ONNX export takes both cores for a while
             **{**ACTION_EVENT, "show_progress": "minimal"},
             **RAW_INPUTS,
@@ -58,6 +63,9 @@ class TakeAlong:
         """The file, named after the run. For the owner alone: it may take minutes and a few hundred megabytes."""
         self.backend.access.require_owner(request)
         run = one_picked(self.backend.watcher, picked).run
+        if kind == REPORT:
+            page = report_page(whole_snapshot(run), load_evaluation(run))
+            return written(self.file, f"{run.id}.html", lambda path: path.write_text(page, encoding="utf-8"))
         if kind not in (*PRECISIONS, ONNX):
             raise gr.Error("There is no such format.", print_exception=False)
         import_torch()
