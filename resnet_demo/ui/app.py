@@ -1,14 +1,17 @@
 """The page: a header, the tabs, and the poll that asks every two seconds whether anything is new."""
 
+import os
 from html import escape
 from pathlib import Path
 
 import gradio as gr
 
 from resnet_demo.language import HTML_LANGUAGES, LANGUAGES, current_language, t
+from resnet_demo.training.place import is_gpu_lent
 from resnet_demo.ui.address import Address
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
+from resnet_demo.ui.html.visitors import space_html
 from resnet_demo.ui.page import Page
 from resnet_demo.ui.serving import launch_settings
 from resnet_demo.ui.tabs.architecture import build_architecture_tab
@@ -56,6 +59,8 @@ def build_app(backend: Backend) -> Page:
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         header = html_of(header_html, js_on_load=LEAD)
+        if "SPACE_ID" in os.environ:
+            _build_space_notice()
         curves = gr.HTML(visible="hidden", js_on_load=script("curves.js"))
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
@@ -129,6 +134,14 @@ def header_html() -> str:
         f'<header class="page-head" lang="{HTML_LANGUAGES[spoken]}"><h1>{escape(t("ResNet-50, opened"))}</h1>'
         f"<p>{sentence}</p><nav>{others}</nav></header>"
     )
+
+
+def _build_space_notice() -> None:
+    """What visitors of a Space should know, and the way to one of their own."""
+    is_slow = not is_gpu_lent() and not Path("/dev/nvidiactl").exists()
+    with gr.Row(elem_classes="space-notice"):
+        html_of(lambda: space_html(is_slow, KEPT_S + SWEEP_EVERY_S), elem_id="space-notice")
+        gr.DuplicateButton("Duplicate this Space", elem_id="duplicate", min_width=190, scale=0)
 
 
 def lead(event: gr.EventData) -> gr.Tabs:

@@ -42,3 +42,17 @@ def lent_plan(downloads: dict[str, int]) -> str:
     )
     told = t("Trains on a GPU that is lent for a minute at a time. How long it takes shows as soon as it trains.")
     return f'<p class="plan">{escape(download + told)}</p>'
+
+
+def space_html(is_slow: bool, kept_s: float) -> str:
+    """Under the page's head on a Space: what its visitors should know of it. `kept_s` is how long uploads may stay."""
+    slow = t(
+        "This Space has no GPU, so it trains slowly: the form says how long. A copy of your own can have one, and "
+        "there you start and stop. "
+    )
+    kept = t(
+        "What you upload is deleted after at most {hours} hours. An image that is pinned to a run stays with the run, "
+        "and everyone who opens this page sees it.",
+        hours=round(kept_s / 3600),
+    )
+    return f'<p class="hint">{escape((slow if is_slow else "") + kept)}</p>'
