@@ -5,7 +5,6 @@ Imports no torch: whoever only looks at a run needs none.
 
 import functools
 import json
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
@@ -130,15 +129,16 @@ _RENAMED = {"PictureSeen": "PredictionLogged"}  # as logs of earlier versions sa
 
 
 def to_line(event: Event) -> str:
-    """One line of JSON, without the newline. JSON knows no NaN and no infinity: they become null."""
-    values = {name: _finite(value) for name, value in asdict(event).items()}
+    """One line of JSON, without the newline. JSON knows no NaN and no infinity: they become null, and so does what is
+    too large to be reckoned with, as the loss of a run that diverges may be."""
+    values = {name: _numbers(value) for name, value in asdict(event).items()}
     return json.dumps({"event": type(event).__name__, **values}, separators=(",", ":"), allow_nan=False)
 
 
-def _finite(value: Any) -> Any:
+def _numbers(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(map(_finite, value))
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return tuple(map(_numbers, value))
+    return None if isinstance(value, float) and not is_number(value) else value
 
 
 class WrongValueError(ValueError):
@@ -158,7 +158,8 @@ def from_line(line: str) -> Event:
         for name in ("classes", "warnings", "probabilities", *BLOCK_MEASURES):
             if name in values:
                 values[name] = tuple(values[name])
-        event = kind(**{name: value for name, value in values.items() if name in kind.__dataclass_fields__})
+        # An earlier version wrote a loss of 1e18 as it was.
+        event = kind(**{name: _numbers(value) for name, value in values.items() if name in kind.__dataclass_fields__})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"Not an event: {line[:80]!r}") from error
     for name, can_be in _checks(kind):

@@ -17,7 +17,7 @@ def ended(loss: float) -> EpochEnded:
     return EpochEnded(**PLACE, test_loss=loss, test_accuracy=0.5, validation_loss=loss, validation_accuracy=0.5)
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), float("-inf"), 9.6e17])
 def test_the_log_is_json_and_says_null(loss):
     def refuse(name):
         raise AssertionError(f"{name} is no JSON")
@@ -36,6 +36,13 @@ def test_a_log_of_an_earlier_version_says_nan_and_none_of_it_is_drawn():
     assert measured(view, Along.run(view, 1, "epoch"), "test_loss", "test").points == []
     figure = draw_curves([(0, "run", view)])
     assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [1, 0]
+
+
+def test_an_epoch_whose_loss_an_earlier_version_wrote_however_large_is_no_lost_line():
+    old = to_line(ended(1.5)).replace("1.5", "9.6e17")
+    assert "9.6e17" in old
+    event = from_line(old)
+    assert event.test_loss is None and fold([event]).epochs == (event,)
 
 
 def test_a_place_that_is_no_number_is_no_event():

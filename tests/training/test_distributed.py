@@ -34,7 +34,7 @@ from tests.support.waiting import wait_for
 ROOT = Path(__file__).parents[2]
 LONG = 120.0  # seconds; a bound for a busy machine, never a measure
 LETTERS = {"RunStarted": "S", "MetricsLogged": "m", "EpochEnded": "E", "CheckpointSaved": "c", "RunPaused": "p"}
-LETTERS |= {"RunResumed": "R", "RunEnded": ".", "PredictionLogged": "a"}
+LETTERS |= {"RunResumed": "R", "RunEnded": ".", "PredictionLogged": "a", "BlocksMeasured": "b"}
 
 
 @pytest.fixture
