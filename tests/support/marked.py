@@ -19,8 +19,8 @@ def marked(text: str) -> str:
     return re.sub("{[^}]*}", lambda value: f"⟧{value[0]}⟦", f"⟦{text}⟧")
 
 
-class EveryText(dict):
-    def get(self, english: str, default: str | None = None) -> str:
+class EveryText(dict[str, str]):
+    def get(self, english: str, default: object = None) -> str:
         return marked(english)
 
 

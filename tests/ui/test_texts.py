@@ -4,6 +4,7 @@ table: where every text of the table is marked, nothing of two English words is 
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -54,6 +55,10 @@ def drawings(network: NetworkDescription) -> str:
     return "".join([diagram.summary_html(network), diagram.network_html(network), diagram.table_html(network), *pairs])
 
 
+def drawings_of(arch: str) -> str:
+    return drawings(of(arch))
+
+
 def said(**settings: object) -> Prediction:
     """An answer by a checkpoint of twelve classes, of which two have no bar."""
     names = tuple("abcdefghijkl")
@@ -71,7 +76,7 @@ FOUND = replace(evaluated(("cat", "dog", "frog")), calibration="calibrated on 2,
 RUNNING = JobState("mine", Progress("evaluating", 30, 60), running=True)
 PAGE: dict[str, Callable[[], str]] = {
     "header": header_html,
-    **{f"drawings of {arch}": lambda arch=arch: drawings(of(arch)) for arch in ARCHITECTURES},
+    **{f"drawings of {arch}": partial(drawings_of, arch) for arch in ARCHITECTURES},
     "projections everywhere": lambda: drawings(of("resnet34", shortcut="C")),
     "two networks": lambda: network_comparison.comparison_html(of("resnet50_article"), of("resnet20")),
     "blocks": lambda: block_row.row_html(row(removal=BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2}))),

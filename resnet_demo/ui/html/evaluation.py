@@ -148,7 +148,8 @@ def _confusion(evaluation: Evaluation) -> str:
         for true, name in enumerate(evaluation.classes)
     )
     caption = t("<b>Confusion matrix</b>: a row for each true class, a column for each answer.")
-    caption += f' <span class="only-live">{t("Click a cell to see its images.")}</span>'  # not in a report
+    hint = t("Click a cell, or go there by arrow keys and press Enter, to see its images.")
+    caption += f' <span class="only-live">{hint}</span>'  # not in a report
     return (
         f'<p class="evaluate-caption">{caption}</p><div class="evaluate-scroll" tabindex="0">'
         f'<table class="evaluate-confusion"><thead><tr><th class="evaluate-corner">{t("true ↓ answer →")}</th>'
@@ -164,8 +165,8 @@ def _cell(evaluation: Evaluation, true: int, answered: int) -> str:
         return f'<td class="{kind}">·</td>'
     told = t("{pair}: {images}", pair=taken_for(evaluation, true, answered), images=plural(count, "image"))
     return (
-        f'<td class="{kind}" style="--share:{_shade(share):.0f}%"><button type="button" data-cell="{true},{answered}" '
-        f'title="{escape(told)}" aria-label="{escape(told)}">{count:,}</button></td>'
+        f'<td class="{kind}" style="--share:{_shade(share):.0f}%"><button type="button" tabindex="-1" '
+        f'data-cell="{true},{answered}" title="{escape(told)}" aria-label="{escape(told)}">{count:,}</button></td>'
     )
 
 

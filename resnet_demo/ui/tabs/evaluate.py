@@ -26,6 +26,20 @@ element.addEventListener('click', (event) => {
   trigger('click', {cell: button.dataset.cell});
   document.getElementById('evaluate-gallery')?.scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
+// One stop for the Tab key, and not one for each of a hundred cells: within the matrix the arrow keys lead.
+const STEPS = {ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0]};
+element.addEventListener('keydown', (event) => {
+  const matrix = event.target.closest('.evaluate-scroll'), step = STEPS[event.key];
+  if (!matrix || !step) return;
+  event.preventDefault();
+  const cellAt = (row, column) => matrix.querySelector(`[data-cell="${row},${column}"]`);
+  if (event.target === matrix) return matrix.querySelector('[data-cell]')?.focus();
+  let [row, column] = event.target.dataset.cell.split(',').map(Number);
+  const size = matrix.querySelectorAll('tbody tr').length;
+  do { row += step[0]; column += step[1]; }  // an empty cell has no images
+  while (!cellAt(row, column) && Math.min(row, column) >= 0 && Math.max(row, column) < size);
+  cellAt(row, column)?.focus();
+});
 """
 _BUTTON: dict[str, Any] = {"size": "md", "min_width": 130}
 _QUIET = {**POLL_EVENT, **RAW_INPUTS}
