@@ -19,7 +19,7 @@ DOWNLOAD = """
 """
 
 
-def written(button: gr.DownloadButton, name: str, write: Callable[[Path], None]) -> str:
+def written(button: gr.DownloadButton, name: str, write: Callable[[Path], object]) -> str:
     """Let `write(path)` make the file where Gradio serves downloads from, and removes them after a while. Raises
     gr.Error with a sentence."""
     cache = Path(button.GRADIO_CACHE)
