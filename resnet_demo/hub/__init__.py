@@ -1,1 +1,1 @@
-"""Hugging Face: a Space with this app. The only package that imports huggingface_hub."""
+"""Hugging Face: a Space with this app, runs in model repositories. The only package that imports huggingface_hub."""

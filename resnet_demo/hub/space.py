@@ -30,7 +30,11 @@ FAILED = ("BUILD_ERROR", "RUNTIME_ERROR", "CONFIG_ERROR", "NO_APP_FILE", "DELETI
 HALTED = ("PAUSED", "STOPPED")
 
 
-class SpaceError(UserError):
+class HubError(UserError):
+    """Why something cannot be done on Hugging Face: a sentence for people."""
+
+
+class SpaceError(HubError):
     """A Space that could not be made or does not run: a sentence for people."""
 
 
@@ -113,8 +117,8 @@ def deploy(
     runs. `show` is told what is being done. Raises SpaceError or TokenError."""
     check_name(name)
     token = chosen_token() or new_token()
-    with _told_to_people():
-        _check_token(api)
+    with told_to_people():
+        check_token(api)
         is_known = _make(api, name, hardware, token, show)
         show(f"Uploading {len(uploads)} files.")
         commit = _upload(api, name, uploads)
@@ -123,10 +127,10 @@ def deploy(
     return Deployed(address, owners_link(address, token) if is_known else None)
 
 
-def _check_token(api: "HfApi") -> None:
+def check_token(api: "HfApi") -> None:
     role = api.whoami().get("auth", {}).get("accessToken", {}).get("role")
     if role == "read":
-        raise SpaceError(
+        raise HubError(
             "This Hugging Face token may only read. Make one that may write (https://huggingface.co/settings/tokens), "
             "then run: hf auth login"
         )
@@ -189,23 +193,23 @@ def _wait_until_running(api: "HfApi", name: str, commit: str, show: Callable[[st
 
 
 @contextmanager
-def _told_to_people() -> Iterator[None]:
-    """What the client raises becomes a SpaceError."""
+def told_to_people() -> Iterator[None]:
+    """What the client raises becomes a HubError."""
     import httpx
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     try:
         yield
     except LocalTokenNotFoundError as error:
-        raise SpaceError(
+        raise HubError(
             "There is no Hugging Face token here. Make one that may write (https://huggingface.co/settings/tokens), "
             "then run: hf auth login"
         ) from error
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else None
         if status == 401:
-            raise SpaceError("Hugging Face does not take this token. Log in again: hf auth login") from error
+            raise HubError("Hugging Face does not take this token. Log in again: hf auth login") from error
         said = error.server_message or str(error).partition("\n")[0]
-        raise SpaceError(f"Hugging Face refused it: {said}") from error
+        raise HubError(f"Hugging Face refused it: {said}") from error
     except (httpx.HTTPError, ConnectionError) as error:
-        raise SpaceError(f"Hugging Face cannot be reached ({error}). Try again later.") from error
+        raise HubError(f"Hugging Face cannot be reached ({error}). Try again later.") from error

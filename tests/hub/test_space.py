@@ -11,7 +11,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from resnet_demo.cli.main import main
 from resnet_demo.hub import space
-from resnet_demo.hub.space import SpaceError, app_uploads, deploy, run_uploads
+from resnet_demo.hub.space import HubError, app_uploads, deploy, run_uploads
 from resnet_demo.runs.directory import RunDirectory
 from tests.support.checkpoints import make_run
 from tests.support.hub import Hub
@@ -33,7 +33,7 @@ def deployed(hub, uploads=None, hardware=None):
 
 @contextmanager
 def refused(words):
-    with pytest.raises(SpaceError, match=words) as caught:
+    with pytest.raises(HubError, match=words) as caught:
         yield caught
     assert "\n" not in str(caught.value)
 

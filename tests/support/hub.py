@@ -73,3 +73,39 @@ class Hub:
 
     def _space_info(self, name):
         return SimpleNamespace(host=f"https://{name.replace('/', '-')}.hf.space")
+
+
+class ModelHub:
+    """The same for model repositories: what a push writes and a pull reads."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, dict[str, bytes]] = {}
+        self.api = create_autospec(HfApi, instance=True)
+        self.api.whoami.return_value = {"auth": {"accessToken": {"role": "write"}}}
+        for name in ("create_repo", "create_commit", "model_info", "list_repo_tree", "hf_hub_download"):
+            getattr(self.api, name).side_effect = getattr(self, f"_{name}")
+
+    def _create_repo(self, name, repo_type, exist_ok):
+        assert repo_type == "model" and exist_ok
+        self.repositories.setdefault(name, {})
+
+    def _create_commit(self, name, operations, commit_message, repo_type):
+        for operation in operations:
+            with operation.as_file() as file:
+                self.repositories[name][operation.path_in_repo] = file.read()
+
+    def _model_info(self, name):
+        return SimpleNamespace(sha="c0ffee")
+
+    def _list_repo_tree(self, name, path_in_repo, recursive, revision):
+        assert revision == "c0ffee" and recursive
+        files = self.repositories[name].items()
+        there = [SimpleNamespace(path=path, size=len(content)) for path, content in files]
+        return [SimpleNamespace(path=f"{path_in_repo}/epochs"), *(e for e in there if e.path.startswith(path_in_repo))]
+
+    def _hf_hub_download(self, name, filename, revision, local_dir):
+        assert revision == "c0ffee"
+        path = local_dir / filename
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.repositories[name][filename])
+        return str(path)
