@@ -120,3 +120,11 @@ def test_the_images_are_loaded_once_and_outside(run, tmp_path, monkeypatch):
     train_slice, _ = refusing("", "", QUOTA.format(2))
     list(train_in_slices(train_slice, run, tmp_path))
     assert len(loaded) == 1
+
+
+def test_who_thinks_again_while_a_gpu_is_waited_for_pays_for_no_step(run, store, tmp_path):
+    train_slice = make_slice(LentGpu(left_s=100_000).GPU, tmp_path)
+    run.request("pause")
+    assert list(train_slice(str(run.path), 60)) == [] and run.events() == []
+    store.delete(run)
+    assert list(train_slice(str(run.path), 60)) == [] and not run.path.exists()
