@@ -41,10 +41,12 @@ for (const ended of ['pointerup', 'pointercancel']) {
     timer = setTimeout(send, REST_MS, target);
   });
 }
-element.addEventListener('click', (event) => {
-  if (!event.target.closest('[data-clear]')) return;
+function clear() {
   clearTimeout(timer);
   const canvas = element.querySelector('canvas');
+  if (!canvas) return;
   canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
   delete canvas.dataset.drawn;
-});
+}
+element.addEventListener('click', ({target}) => target.closest('[data-clear]') && clear());
+window.addEventListener('example-chosen', clear); // what is answered is no drawing any more

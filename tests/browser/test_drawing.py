@@ -29,6 +29,10 @@ def test_a_digit_is_drawn_and_answered(shipped_app, open_page):
     assert page.inner_text("#classify-answer .classify-first strong") == "1"
     page.click("#drawing-pad [data-clear]")
     assert page.query_selector("#drawing-pad canvas[data-drawn]") is None
+    page.click("#drawing-pad canvas")
+    page.wait_for_selector("#drawing-pad canvas[data-drawn]")
+    page.click("#classify-examples [data-example]")  # then no drawing is answered any more
+    page.wait_for_selector("#drawing-pad canvas[data-drawn]", state="detached")
 
 
 def test_a_pasted_image_is_answered_in_classify_and_nowhere_else(shipped_app, open_page):

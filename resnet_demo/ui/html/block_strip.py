@@ -89,7 +89,11 @@ def _strip(measure: Measure, names: list[str], points: Sequence[BlocksMeasured],
         look_for=escape(t(measure.look_for)),
         span=span,
     )
-    return f'<figure class="strip"><figcaption>{caption}</figcaption><div>{rows}</div></figure>'
+    axis = f"<span>{t('start')}</span><span>{t('step {step}', step=f'{total:,}')}</span>"
+    return (
+        f'<figure class="strip"><figcaption>{caption}</figcaption><div>{rows}<i></i><i class="strip-axis">{axis}</i>'
+        "<i></i></div></figure>"
+    )
 
 
 def _row(name: str, colour: tuple[int, int, int], columns: list[int], opacity: np.ndarray, values: np.ndarray) -> str:

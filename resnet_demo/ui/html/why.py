@@ -19,6 +19,10 @@ if TYPE_CHECKING:  # brings torch
 SIDE = 256  # pixels of a map that is shown
 MARK = (224, 0, 150)  # neither of the colours that have a meaning
 MOST_OPAQUE = 0.75
+READ = (
+    "A place that both maps mark is one that the network goes by. What Grad-CAM alone marks, such as an empty corner, "
+    "changes little when it is covered: trust the covering."
+)
 FADED = 0.35  # how far the image behind is faded to grey
 
 
@@ -45,7 +49,8 @@ def why_html(image: Image.Image, cam: "GradCam", occlusion: "Occlusion", epochs:
     return (
         f'<div class="why"><h2>{title}</h2><div class="why-maps">'
         f"{_figure(marked(image, cam.map), 'why-map', _cam_words(cam))}"
-        f"{_figure(marked(image, control), 'why-map', _occlusion_words(occlusion))}</div>{film}</div>"
+        f"{_figure(marked(image, control), 'why-map', _occlusion_words(occlusion))}</div>"
+        f'<p class="hint">{t(READ)}</p>{film}</div>'
     )
 
 

@@ -19,6 +19,7 @@ element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-example]');
   if (!button) return;
   trigger('click', {example: button.dataset.example});
+  window.dispatchEvent(new Event('example-chosen'));
   document.getElementById('classify-answer')?.scrollIntoView({block: 'nearest'});
 });
 """
