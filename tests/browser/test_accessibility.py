@@ -35,6 +35,7 @@ def show(page, tab: str) -> None:
         page.click("#classify-examples [data-example]")
         page.click("#classify-answer button >> nth=0")
         page.wait_for_selector("#classify-why img")
+        page.wait_for_selector("#classify-why .pending", state="detached")  # Gradio fades it as long as its call lasts
     else:
         page.wait_for_selector(".evaluate-confusion button")
 
