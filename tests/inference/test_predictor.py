@@ -208,7 +208,7 @@ def test_few_networks_are_kept(store):
     predictor = Predictor(store)
     for run_id in ("a", "b", "a", "c"):
         predictor.classify(noise(), run_id)
-    assert [path.parent.name for path in predictor._loaded] == ["a", "c"]
+    assert [path.parent.name for path in predictor.networks._loaded] == ["a", "c"]
 
 
 def test_a_checkpoint_that_breaks_while_it_is_known_is_a_sentence(store):
