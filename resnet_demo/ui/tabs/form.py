@@ -197,7 +197,7 @@ class TrainForm:
     def told_by(values: Sequence) -> list:
         """For values that the browser has put there: nothing but the preset's own words."""
         preset = values[FIELDS.index("preset")]
-        told = gr.update(info=PRESETS[preset].summary) if preset in PRESETS else gr.skip()
+        told = gr.update(info=t(PRESETS[preset].summary)) if preset in PRESETS else gr.skip()
         return [*(told if name == "preset" else gr.skip() for name in FIELDS), gr.skip()]
 
     @staticmethod

@@ -13,9 +13,11 @@ from PIL import Image
 
 from resnet_demo.data.framing import fit
 from resnet_demo.data.images import load_image
+from resnet_demo.language import chinese, in_language
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.pinned import PinnedFile
+from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.app import build_app
@@ -155,6 +157,18 @@ def test_a_gpu_is_this_machines_first_choice_and_not_what_was_typed_before_a_rel
     typed = [*values[:epochs], 7, *values[epochs + 1 :]]
     *filled, plan, _ = tab.prepare(*typed)
     assert filled[epochs] == gr.skip() and plan == "fast"
+
+
+def test_what_a_preset_is_for_is_said_in_the_visitors_language(store, tmp_path):
+    with gr.Blocks():
+        tab = TrainTab(Backend.over(store, tmp_path / "data"))
+    preset = FIELDS.index("preset")
+    with in_language("zh"):
+        told = [
+            tab.form.told_by(built_values(tab))[preset]["info"],
+            tab.form.show(preset_config("fast"))[preset]["info"],
+        ]
+    assert told == [chinese()[PRESETS["fast"].summary]] * 2
 
 
 def test_the_digits_come_and_go_with_the_tour():
