@@ -49,7 +49,8 @@ def main() -> None:
             path = shutil.which("chromium") or shutil.which("google-chrome")
             browser = driver.chromium.launch(executable_path=path, args=FLAGS)
             if not options.every:
-                take_first_visit(browser, new, options.output / "landing.png")
+                take_first_visit(browser, new, options.output / "landing.png", "en-US")
+                take_first_visit(browser, new, options.output / "landing-zh.png", "zh-CN")
             for name, page in opened(browser, url, options.every):
                 for tab in TABS:
                     show(page, tab, drawn)
@@ -60,11 +61,11 @@ def main() -> None:
             browser.close()
 
 
-def take_first_visit(browser: Browser, url: str, target: Path) -> None:
+def take_first_visit(browser: Browser, url: str, target: Path, locale: str) -> None:
     """The recording, in the middle of its course."""
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page = browser.new_page(viewport={"width": 1440, "height": 900}, locale=locale)
     page.goto(url)
-    page.wait_for_selector("#plan:has-text('Trains on')")
+    page.wait_for_selector("#plan b")  # how long it takes is known
     page.wait_for_function("document.querySelector('[data-epoch]')?.textContent === '8'")
     page.screenshot(path=target)
     make_smaller(target)
