@@ -5,11 +5,11 @@ import httpx
 CLIENT = httpx.Client(timeout=60)  # one for all: each new one reads the system's certificates
 
 
-def post(url, handler, data, token=None):
+def post(url, handler, data, token=None, language="en"):
     """A raw POST to a queued handler, as no browser sends it; returns the last event's kind and data."""
     params = {"token": token} if token else {}
     address = f"{url}gradio_api/call/{handler}"
-    posted = CLIENT.post(address, json={"data": data}, params=params)
+    posted = CLIENT.post(address, json={"data": data}, params=params, headers={"accept-language": language})
     if posted.status_code != 200:  # refused before it was queued
         return "error", posted.text
     event_id = posted.json()["event_id"]

@@ -382,6 +382,8 @@ def test_each_user_has_a_folder_of_uploads(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     folder = own_folder()
     assert folder.parent == tmp_path and folder.stat().st_mode & 0o777 == 0o700 and own_folder() == folder
+    monkeypatch.setattr(uploads, "_user", lambda: "somebody else")
+    assert own_folder() != folder
 
 
 @pytest.mark.parametrize("obstacle", ["a file", "a link", "another's"])

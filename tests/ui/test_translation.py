@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
 from resnet_demo.language import in_language
 from resnet_demo.ui.translation import language_of, translated
+from tests.support.asking import post
 
 
 @pytest.mark.parametrize(
@@ -44,3 +47,14 @@ def test_what_the_page_was_built_with_is_said_in_the_visitors_language():
     assert props[3] == {"choices": [("训练", "Train"), ("3", 3)], "value": "Train"}
     assert props[4] == {"value": "<p>of now</p>", "js_on_load": "say(\"\\u8bad\\u7ec3\", at('Train'));"}
     assert config["components"][4]["props"]["value"] == ""
+
+
+def test_handlers_answer_each_caller_in_their_language(serve):
+    refused = "This takes 3 values, not 0."
+    with serve() as (url, _):
+        for language in ("zh-CN", "en", "zh-CN"):
+            kind, answer = post(url, "status", ["newest"], language=language)
+            assert kind == "complete"
+            assert ("尚无训练" in json.loads(answer)[0]) == (language != "en"), answer
+            _, refusal = post(url, "classify", [], language=language)
+            assert (refused in refusal) == (language == "en"), refusal
