@@ -87,10 +87,10 @@ class ClassifyTab:
                     info="The network learned objects that fill the frame.",
                     elem_id="classify-trim",
                 )
-                self.known = _html(lambda: answer.known_html(self._info(NEWEST)), "classify-known")
+                self.known = _html(lambda: answer.known_html(self._newest_info()), "classify-known")
             with gr.Column(elem_classes="classify-says"):
                 self.answer = _html(
-                    lambda: answer.empty_html(self._info(NEWEST)), "classify-answer", js_on_load=ON_CLICK
+                    lambda: answer.empty_html(self._newest_info()), "classify-answer", js_on_load=ON_CLICK
                 )
                 self.why = WhyPanel(self.backend)
             with gr.Column(elem_classes="classify-who-answers"):
@@ -191,6 +191,12 @@ class ClassifyTab:
         except RunError:
             return None
         return run.model_info() if run else None
+
+    def _newest_info(self) -> ModelInfo | None:
+        """The same of the newest checkpoint, for each page that is opened: by what is watched, without a look at every
+        run's files."""
+        newest = self.backend.watcher.snapshot().newest_checkpoint()
+        return newest.model_info if newest else None
 
     # --- answers ----------------------------------------------------------------------------------------------
 
