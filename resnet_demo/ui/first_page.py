@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resnet_demo.language import HTML_LANGUAGES, current_language, t
 from resnet_demo.ui.protection import path_in_app
 
-PICTURE = Path(__file__).parent / "preview.jpg"  # 1200 x 630, as link previews want it
-PICTURE_PATH = "/preview.jpg"
-PREVIEW = re.compile(rb'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')  # of the template: Gradio's own
+PREVIEW_IMAGE = Path(__file__).parent / "preview.jpg"  # 1200 x 630, as link previews want it
+PREVIEW_PATH = "/preview.jpg"
+PREVIEW_TAGS = re.compile(rb'\s*<meta\s+(?:property|name)="(?:og|twitter):[^>]*>')  # of the template: Gradio's own
 CHARSET = b'<meta charset="utf-8" />'  # stands before everything that needs it
 LANGUAGE = re.compile(rb'(<html\s+lang=")en(")')
 
@@ -31,8 +31,8 @@ class FirstPage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = path_in_app(scope) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else ""
-        if path == PICTURE_PATH:
-            await FileResponse(PICTURE, headers={"Cache-Control": "max-age=86400"})(scope, receive, send)
+        if path == PREVIEW_PATH:
+            await FileResponse(PREVIEW_IMAGE, headers={"Cache-Control": "max-age=86400"})(scope, receive, send)
         elif path == "/" and scope["method"] == "GET":
             whole = WholeBody(send, lambda html: self._written(html, scope))
             await self.app(scope, receive, whole.send)
@@ -41,7 +41,7 @@ class FirstPage:
 
     def _written(self, html: bytes, scope: Scope) -> bytes:
         html = LANGUAGE.sub(rb"\g<1>" + HTML_LANGUAGES[current_language()].encode() + rb"\g<2>", html, count=1)
-        return PREVIEW.sub(b"", html).replace(CHARSET, CHARSET + self._preview(scope).encode(), 1)
+        return PREVIEW_TAGS.sub(b"", html).replace(CHARSET, CHARSET + self._preview(scope).encode(), 1)
 
     def _preview(self, scope: Scope) -> str:
         said = {
@@ -50,7 +50,7 @@ class FirstPage:
             "og:description": t(
                 "Train a residual network while you watch, look inside its blocks, and ask it about an image of yours."
             ),
-            "og:image": self._root(scope) + PICTURE_PATH,
+            "og:image": self._root(scope) + PREVIEW_PATH,
             "og:image:width": "1200",
             "og:image:height": "630",
             "twitter:card": "summary_large_image",

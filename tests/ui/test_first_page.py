@@ -20,9 +20,9 @@ def test_a_shared_link_shows_this_project_and_no_other(serve):
         assert said["og:description"].startswith("Train a residual network")
         assert html.count("og:title") == html.count('og:image"') == html.count("twitter:card") == 1
         assert 'gradio.app/"' not in html and "header-image" not in html
-        picture = httpx.get(said["og:image"])
-        assert picture.headers["content-type"] == "image/jpeg"
-        assert len(picture.content) < 300_000
+        image = httpx.get(said["og:image"])
+        assert image.headers["content-type"] == "image/jpeg"
+        assert len(image.content) < 300_000
         assert html.index("<meta charset") < 1024  # browsers look no further
 
 
@@ -42,14 +42,14 @@ def test_the_document_says_which_language_it_is_in(serve):
         ("someone-resnet.hf.space", {"host": "10.0.0.1"}, "https://someone-resnet.hf.space"),
     ],
 )
-def test_the_pictures_address_is_the_one_that_people_reach(space_host, headers, root):
+def test_the_images_address_is_the_one_that_people_reach(space_host, headers, root):
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "scheme": "http", "headers": raw, "root_path": ""}
     assert FirstPage(None, space_host)._root(scope) == root
 
 
-def test_the_picture_has_the_size_that_previews_want():
-    from resnet_demo.ui.first_page import PICTURE
+def test_the_image_has_the_size_that_previews_want():
+    from resnet_demo.ui.first_page import PREVIEW_IMAGE
 
-    with Image.open(PICTURE) as picture:
-        assert picture.size == (1200, 630)
+    with Image.open(PREVIEW_IMAGE) as image:
+        assert image.size == (1200, 630)
