@@ -127,11 +127,11 @@ def shipped_app(tmp_path_factory):
 
 @pytest.fixture
 def open_page(chromium):
-    """`open_page(url, width=1440, dark=False)`: a window of its own, or with `beside=page` another tab of that one's;
-    an error of the page's scripts fails the test."""
+    """`open_page(url, width=1440, dark=False)`: a window of its own, or with `beside=page` another tab of that one's,
+    where a `script` runs before the page's own; an error of the page's scripts fails the test."""
     contexts, errors = [], []
 
-    def opening(url: str, width: int = 1440, dark: bool = False, beside=None):
+    def opening(url: str, width: int = 1440, dark: bool = False, beside=None, script: str = ""):
         if beside is None:
             contexts.append(
                 chromium.new_context(
@@ -140,6 +140,7 @@ def open_page(chromium):
             )
         page = (beside.context if beside else contexts[-1]).new_page()
         page.set_default_timeout(LONG * 1000)
+        page.add_init_script(script)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
         page.wait_for_selector("#tour")
