@@ -21,7 +21,7 @@ from resnet_demo.ui.tabs.form_memory import remember
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, html_of, script, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS, html_of, script, sent_with
 
 POLL_INTERVAL_S = 2.0
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
@@ -77,8 +77,7 @@ def build_app(backend: Backend) -> Page:
         # each poll, the curves at every second one, and Classify once a minute.
         hidden_poll = gr.HTML(visible="hidden", js_on_load=HIDDEN_POLL)
         checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
-        listed = gr.Textbox("", visible="hidden", elem_id="listed")
-        poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, listed]
+        poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, runs.listed]
         poll_triggers = [page.load, gr.Timer(POLL_INTERVAL_S).tick, hidden_poll.tick, train.chosen.input]
         gr.on(
             poll_triggers,
@@ -89,19 +88,16 @@ def build_app(backend: Backend) -> Page:
             **POLL_EVENT,
             **RAW_INPUTS_OUTPUTS,
         )
-        for mutation in train.mutations:
+        for mutation in (*train.mutations, *runs.mutations):
             mutation.success(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
-        listed.change(
-            runs.refresh, runs.refresh_inputs, runs.refresh_outputs, api_name="refresh_runs", **POLL_EVENT, **RAW_INPUTS
-        )
         restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked)
         restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
         curves.select(zoom, None, [train.zoom, runs.zoom], api_name="zoom", **POLL_EVENT)
         page.send_at_first(train.replay, train.recording)
-        remember(train.form, page).then(
-            train.prepare, train.form.widgets, [*train.form.shown, *train.planned], **POLL_EVENT
-        )
+        restored_form = remember(train.form, page)
+        prepared = restored_form.then(train.prepare, None, train.form["device"], **POLL_EVENT)
+        prepared.then(train.begin_with, train.form.widgets, [*train.form.shown, train.prepared], **POLL_EVENT)
         architecture.wire(page, checkpoints)
         train.lead_on(tabs)
         classify.lead_to_train(tabs)

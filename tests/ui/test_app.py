@@ -4,10 +4,10 @@ import gradio as gr
 import httpx
 
 from app import launch
+from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui import serving
 from resnet_demo.ui.app import MAX_WAITING, build_app
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html.runs_table import NEWEST_FIRST
 from tests.support.asking import run_now
 
 
@@ -23,7 +23,7 @@ def test_no_call_passes_by_the_queue_and_its_limit_of_two_answers(serve):
     with serve() as (url, _):
         refused = run_now(url, "classify", [None, "newest", True])
         assert refused.status_code == 404 and "Traceback" not in refused.text
-        assert run_now(url, "runs_table", [NEWEST_FIRST]).status_code == 200  # cheap, and meant to be asked at once
+        assert run_now(url, "poll_versions", [NEWEST, ""]).status_code == 200  # cheap, and meant to be asked at once
 
 
 def test_two_answers_at_a_time_and_an_end_of_the_queue(store, tmp_path):
@@ -40,11 +40,32 @@ def test_callers_without_a_session_are_forgotten(store, tmp_path, monkeypatch):
     app, url, _ = launch(page, server_name="127.0.0.1", prevent_thread_lock=True)
     try:
         for caller in range(6):
-            body = {"data": [NEWEST_FIRST], "session_hash": f"caller{caller}"}
-            assert httpx.post(f"{url}gradio_api/run/runs_table", json=body, timeout=30).status_code == 200
+            body = {"data": [NEWEST, ""], "session_hash": f"caller{caller}"}
+            assert httpx.post(f"{url}gradio_api/run/poll_versions", json=body, timeout=30).status_code == 200
         assert len(app.state_holder.session_data) == 3
     finally:
         page.close(verbose=False)
+
+
+def test_what_polls_lead_to_is_filled_by_one_event_alone(store, tmp_path):
+    """It waits for its answer before it asks again. Of two events the older answer could come last, and would stand
+    until something changes."""
+    config = build_app(Backend.over(store, tmp_path)).get_config_file()
+    names = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
+
+    def filled_by(name):
+        fillers = [one for one in config["dependencies"] if one["backend_fn"] and names[name] in one["outputs"]]
+        assert all(one["trigger_mode"] == "always_last" or "click" in str(one["targets"]) for one in fillers)
+        return {one["api_name"] for one in fillers}
+
+    for name in ("runs", "runs-curves", "runs-differences", "runs-again", "runs-rename", "runs-delete", "runs-export"):
+        assert filled_by(name) == {"refresh_runs"}
+    assert filled_by("status") == {"status"} and filled_by("loss-chart") == {"points"}
+    assert filled_by("pause") == filled_by("stop") == filled_by("discard") == filled_by("configuration") == {"states"}
+    for name in ("start", "tour", "resume"):
+        assert filled_by(name) == {"states", "lambda"}  # by the press, too, which turns them off
+    assert filled_by("plan") == filled_by("schedule") == {"plan_text"}
+    assert filled_by("classify-answer") == {"show_answer"} and filled_by("classify-known") == {"show_known"}
 
 
 def test_a_range_is_for_a_tab_that_has_plots(serve):

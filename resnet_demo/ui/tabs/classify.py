@@ -66,7 +66,7 @@ class ClassifyTab:
         checkpoints = self._checkpoints(None)
         info = self._info(NEWEST)
         self.seen = gr.Textbox("", visible="hidden")
-        self.first = gr.Textbox("", visible="hidden")  # changes when the first checkpoint has come
+        self.asking = gr.Textbox("", visible="hidden")  # changes when what is shown is to be asked for anew
         with gr.Row(elem_classes="classify-row"):  # three parts, placed by the style sheet
             with gr.Column(elem_classes="classify-ask"):
                 self.image = gr.Image(
@@ -108,7 +108,7 @@ class ClassifyTab:
 
     def _wire(self) -> None:
         question = [self.image, self.run, self.trim]
-        asked = [self.image.change, self.run.input, self.trim.input, self.again.click, self.first.change]
+        asked = [self.image.change, self.run.input, self.trim.input, self.again.click, self.asking.change]
         gr.on(
             asked,
             self.show_answer,
@@ -123,7 +123,16 @@ class ClassifyTab:
         self.why.wire(self.answer, question, asked, ASK)
         self.two.wire(question, asked, ASK)
         self.several.wire(self.run, self.trim, ASK)
-        self.run.change(self.show_known, self.run, self.known, api_name="show_known", **POLL_EVENT, **RAW_INPUTS)
+        gr.on(
+            [self.run.change, self.seen.change],
+            self.show_known,
+            self.run,
+            self.known,
+            api_name="show_known",
+            trigger_mode="always_last",
+            **POLL_EVENT,
+            **RAW_INPUTS,
+        )
         gr.on(
             [],
             self.classify,
@@ -147,7 +156,7 @@ class ClassifyTab:
             events,
             self.refresh,
             [self.seen, self.run, self.image],
-            [self.seen, self.first, self.run, self.known, self.answer, self.again],
+            [self.seen, self.asking, self.run, self.again],
             api_name="refresh_classify",
             **POLL_EVENT,
             **RAW_INPUTS,
@@ -158,7 +167,8 @@ class ClassifyTab:
 
     def refresh(self, seen: Any, chosen: Any, image: Any, request: gr.Request | None = None) -> list:
         """What to show when a checkpoint has come, changed or gone; an answer that is shown stays, and an image that
-        was dropped before there was any checkpoint is asked about now."""
+        was dropped before there was any checkpoint is asked about now. What stands in an answer's place says which
+        classes there are: without an image it is asked for anew."""
         checkpoints = self._checkpoints(request)
         version = checksum(checkpoints)
         if version == seen:
@@ -167,10 +177,8 @@ class ClassifyTab:
         info = self._info(kept, request)
         return [
             version,
-            version if seen == checksum({}) else gr.skip(),
+            version if image is None or seen == checksum({}) else gr.skip(),
             gr.Dropdown(choices=_choices(checkpoints, self._info(NEWEST, request)), value=kept),
-            answer.known_html(info),
-            answer.empty_html(info) if image is None else gr.skip(),
             gr.Button(visible=info is not None),
         ]
 

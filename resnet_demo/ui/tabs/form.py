@@ -200,13 +200,6 @@ class TrainForm:
         told = gr.update(info=t(PRESETS[preset].summary)) if preset in PRESETS else gr.skip()
         return [*(told if name == "preset" else gr.skip() for name in FIELDS), gr.skip()]
 
-    @staticmethod
-    def with_devices(shown: list, devices: Sequence[str]) -> list:
-        """What `show` or nothing but skips says, and offers no device that is not there."""
-        choices = [(name, name) for name in ("auto", *devices)]
-        at = FIELDS.index("device")
-        return [*shown[:at], gr.update(choices=choices), *shown[at + 1 :]]
-
     @property
     def folder_choices(self) -> list[tuple[str, str]]:
         """(label, name) of the folders that are offered, after the choice of none."""
@@ -252,6 +245,11 @@ def _choices(name: str, values: Sequence[str]) -> list[tuple[str, str]]:
     """(label, value); a value without a label is what the command line takes, in any language."""
     labels = CHOICE_LABELS.get(name, {})
     return [(t(labels[value]) if value in labels else value, value) for value in values]
+
+
+def device_choices(devices: Sequence[str]) -> list[tuple[str, str]]:
+    """No device that is not there."""
+    return [(name, name) for name in ("auto", *devices)]
 
 
 def _source_label(source: str) -> str:

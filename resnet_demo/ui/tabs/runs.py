@@ -9,6 +9,7 @@ import gradio as gr
 
 from resnet_demo.language import ENGLISH, in_language, t
 from resnet_demo.runs.points import write_csv
+from resnet_demo.runs.snapshot import checksum
 from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.downloads import DOWNLOAD, written
@@ -70,7 +71,8 @@ _BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 120}
 
 
 class RunsTab:
-    """Built where it is called; `refresh` is what the page calls when there is something new."""
+    """Built where it is called. Whoever builds the page fills `listed` at each poll and after each of `mutations`:
+    where it has changed, the tab asks for what is new."""
 
     def __init__(self, backend: Backend, train: TrainTab, tabs: gr.Tabs) -> None:
         """'Run again' fills `train`'s form and opens its tab."""
@@ -82,6 +84,7 @@ class RunsTab:
 
     def _build(self) -> None:
         hidden: dict[str, Any] = {"visible": "hidden"}
+        self.listed = gr.Textbox("", elem_id="listed", **hidden)
         self.seen = gr.Textbox("", **hidden)
         self.picked = gr.Textbox("", **hidden)
         self.order = gr.Textbox(NEWEST_FIRST, **hidden)
@@ -117,29 +120,19 @@ class RunsTab:
         """How the curves are wanted, as `chart_choice` takes it."""
         return [self.smoothing, self.by, self.log_loss, self.zoom]
 
-    @property
-    def refresh_inputs(self) -> list[gr.components.Component]:
-        """What `refresh` is asked with: what the tab shows, and what of the runs it wants to show, and how."""
-        return [self.seen, self.order, self.picked, *self.looks]
-
-    @property
-    def refresh_outputs(self) -> list[gr.components.Component]:
-        """What `refresh` fills."""
-        buttons = [self.again, self.csv, self.png]
-        return [self.seen, self.table, self.curves, self.differences, *buttons, *self.along.shown, *self.changes.shown]
-
     def _wire(self) -> None:
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
         ticked = [self.picked, *self.changes.prefilled]
         self.table.select(self.pick, None, ticked, api_name="pick", trigger_mode="always_last", **quiet)
         self.table.click(self.sort, self.order, self.order, api_name="sort", **quiet)
-        self.order.change(self.show_table, self.order, self.table, api_name="runs_table", **quiet)
+        buttons = [self.again, self.csv, self.png, *self.along.shown, *self.changes.shown]
+        # By one event, which waits for its answer before it asks again: of two, the older answer could come last.
         gr.on(
-            [self.picked.change, *(one.change for one in self.looks)],
-            self.compare,
-            self.refresh_inputs,
-            self.refresh_outputs,
-            api_name="compare",
+            [one.change for one in (self.listed, self.order, self.picked, *self.looks)],
+            self.refresh,
+            [self.seen, self.order, self.picked, *self.looks],
+            [self.seen, self.table, self.curves, self.differences, *buttons],
+            api_name="refresh_runs",
             trigger_mode="always_last",
             **quiet,
         )
@@ -150,8 +143,7 @@ class RunsTab:
         form = [self.tabs, *self.train.form.shown]
         filled = self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
         filled.success(None, js=TO_THE_FORM)
-        for changed in self.changes.wire(self.tabs, self.train):
-            changed.then(self.refresh, self.refresh_inputs, self.refresh_outputs, **quiet)
+        self.mutations = self.changes.wire(self.tabs, self.train)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -159,20 +151,16 @@ class RunsTab:
         self, seen: str, order: str, picked: str, smoothing: float, by: str, log_loss: bool, zoom: str,
         request: gr.Request,
     ) -> list:  # fmt: skip
-        """What has changed since the version that this tab shows."""
-        if seen == version_of(self.backend.watcher.snapshot(), picked):
-            return gr.skip()
-        return self.compare(seen, order, picked, smoothing, by, log_loss, zoom, request)
-
-    def compare(
-        self, seen: str, order: str, picked: str, smoothing: float, by: str, log_loss: bool, zoom: str,
-        request: gr.Request,
-    ) -> list:  # fmt: skip
-        """The curves over each other, what differs, which buttons can be pressed, and the table where it is new."""
+        """The curves over each other, what differs, which buttons can be pressed, and the table: each where it is
+        another than what this tab has `seen`."""
         snapshot = self.backend.watcher.snapshot()
-        version, runs = version_of(snapshot, picked), picked_runs(snapshot, picked)
-        same_table = version.split(" ")[0] == seen.split(" ")[0]
         choice = chart_choice(smoothing, by, log_loss, zoom)
+        rows, points = version_of(snapshot, picked).split(" ")
+        version = f"{checksum(rows, order)} {checksum(rows, points, picked, choice)}"
+        if version == seen:
+            return gr.skip()
+        same_table = version.split(" ")[0] == seen.split(" ")[0]
+        runs = picked_runs(snapshot, picked)
         owner = self.backend.access.is_owner(request)
         drawable = any(run.view.metrics for _, run in runs)
         return [
@@ -195,9 +183,6 @@ class RunsTab:
         if column not in list(runs_table.COLUMNS):
             raise gr.Error(t("There is no such column."), print_exception=False)
         return runs_table.next_order(order, column)
-
-    def show_table(self, order: str) -> str:
-        return runs_table.table_html(self.backend.watcher.snapshot(), order)
 
     # --- taking along -----------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder,
 from resnet_demo.ui.html.replay import recording_of, replay_html
 from resnet_demo.ui.html.visitors import lent_html, lent_plan, quota_html
 from resnet_demo.ui.tabs.discarding import Discarding
-from resnet_demo.ui.tabs.form import TrainForm, start_choices
+from resnet_demo.ui.tabs.form import TrainForm, device_choices, start_choices
 from resnet_demo.ui.tabs.lent_training import LENT_EVENT, LentTraining
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT, Tour
@@ -86,6 +86,7 @@ class TrainTab:
             self.tour = gr.Button("Tour on digits", elem_id="tour", min_width=120)
         self.form = TrainForm(sources, preset_config("fast", data=sources[0]), front)
         self._tour = Tour(self.backend, self.form)
+        self.prepared = gr.Textbox("", visible="hidden")  # set once torch is there and the form stands
         with front:
             self.plan = html_of(plan_placeholder, elem_id="plan")
             gr.Markdown(
@@ -97,6 +98,7 @@ class TrainTab:
         boxes: list[Any] = [gr.Textbox("", visible="hidden", elem_id=f"{part}-version") for part in Version._fields]
         self.version: Any = Version(*boxes)
         self.seen_training = gr.Textbox("", visible="hidden")  # the id of the run that this page saw training
+        self.answered = gr.Textbox("", visible="hidden")  # when a start was last obeyed or refused
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.chosen = gr.Dropdown(
             present.run_choices(RunsSnapshot()),
@@ -170,15 +172,13 @@ class TrainTab:
         return [self.smoothing, self.axis, self.log_loss, self.zoom]
 
     def _wire(self) -> None:
-        form, planned = self.form.widgets, self.planned
-        self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **POLL_EVENT).then(
-            self.plan_text, form, planned, **POLL_EVENT
-        )
+        self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **POLL_EVENT)
         gr.on(
-            [*(self.form[name].change for name in PLANNED_BY), self.ended.change],  # by then data and speed are known
+            # After a run's end, too: by then data and speed are known.
+            [*(self.form[name].change for name in PLANNED_BY), self.prepared.change, self.ended.change],
             self.plan_text,
-            form,
-            planned,
+            self.form.widgets,
+            [self.plan, self.form.schedule],
             trigger_mode="always_last",
             js=_PLANNING,
             **POLL_EVENT,
@@ -187,7 +187,13 @@ class TrainTab:
         start, tour, resume, starting = self._starters()
         start_events = [
             self.start.click(
-                start, form, in_front, validator=self.form.validate, api_name="start", **ACTION_EVENT, **starting
+                start,
+                self.form.widgets,
+                in_front,
+                validator=self.form.validate,
+                api_name="start",
+                **ACTION_EVENT,
+                **starting,
             ),
             self.tour.click(tour, None, [in_front, *self.form.shown], api_name="tour", **ACTION_EVENT, **starting),
             self.resume.click(
@@ -206,10 +212,10 @@ class TrainTab:
             self.discarding.wire(self.discard, self.chosen, SHOWN_RUN),
         ]
         # Off from the press on, and as they should be once it is known what came of it.
-        starters, buttons = [self.start, self.tour, self.resume], self._buttons
+        starters = [self.start, self.tour, self.resume]
         gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **POLL_EVENT)
         for event in start_events:
-            event.then(self.show_buttons, self.chosen, buttons, **POLL_EVENT, **RAW_INPUTS)
+            event.then(None, None, self.answered, js="() => String(Date.now())")
             event.success(None, js=_TO_THE_RUN)
         self.mutations = [*start_events, *stop_events, *self.pinned.wire(start_events, self.chosen)]
         self._wire_looking()
@@ -238,7 +244,9 @@ class TrainTab:
         )
         lists = [self.chosen, self.form["start_from"]]
         gr.on(
-            [self.version.states.change, self.chosen.change],  # what is shown may be the same, and no recording of it
+            # With the choice of a run, since what is shown may be the same, and no recording of it; and after a press,
+            # since what was refused changes nothing but the buttons that the press has turned off.
+            [self.version.states.change, self.chosen.change, self.answered.change],
             self.show_states,
             [self.seen_training, self.chosen],
             [
@@ -357,33 +365,34 @@ class TrainTab:
             raise gr.Error(problem, print_exception=False)
         return self.form.fill(preset, data, filled)
 
-    def prepare(self, *values) -> list:
-        """What is known once torch is there: the devices, and the plan of what the form holds. Where nobody has touched
-        the form and there is a GPU, it becomes that machine's first choice."""
-        devices, first = self._machine()
-        if first is None or not self.form.is_untouched(values):
-            filled, plan = self.form.told_by(values), self.plan_text(*values)
-        else:
-            filled, plan = self.form.show(first), self._plan(first)
-        return [*self.form.with_devices(filled, devices), *plan]
+    def prepare(self) -> gr.Dropdown:
+        """The devices that a run can have here: known once torch is there, seconds after the first paint."""
+        if self.backend.visitors:
+            return gr.Dropdown(choices=device_choices(["cuda"]))
+        import_torch()
+        from resnet_demo.training.device import available_devices
 
-    def _machine(self) -> tuple[list[str], TrainConfig | None]:
-        """The devices that a run can have here, and what is to be trained on them first: `accurate` on all GPUs, and
-        what fits into a few minutes on one that is lent. None on a CPU, for which the form stands already."""
+        return gr.Dropdown(choices=device_choices(available_devices()))
+
+    def begin_with(self, *values) -> list:
+        """Where nobody has touched the form until now and there is a GPU, it becomes that machine's first choice.
+        Whichever it is, it can be planned from now on."""
+        first = self._first_choice()
+        if first is None or not self.form.is_untouched(values):
+            return [*self.form.told_by(values), "yes"]
+        return [*self.form.show(first), "yes"]
+
+    def _first_choice(self) -> TrainConfig | None:
+        """`accurate` on all GPUs, and what fits into a few minutes on one that is lent. None on a CPU, for which the
+        form stands already."""
         data = self.backend.sources[0]
         if self.backend.visitors:
-            return ["cuda"], preset_config("minute", data=data)
-        import_torch()  # after the first paint
-        from resnet_demo.training.device import available_devices, choose_device, count_gpus
+            return preset_config("minute", data=data)
+        from resnet_demo.training.device import choose_device, count_gpus
 
         if choose_device().device.type == "cpu":
-            return available_devices(), None
-        return available_devices(), preset_config("accurate", data=data, processes=max(1, count_gpus()))
-
-    @property
-    def planned(self) -> list[gr.HTML]:
-        """What `plan_text` is for."""
-        return [self.plan, self.form.schedule]
+            return None
+        return preset_config("accurate", data=data, processes=max(1, count_gpus()))
 
     def plan_text(self, *values) -> tuple[str, str]:
         """The device, why, how long it will take, what will be downloaded first, and the learning rate's course."""

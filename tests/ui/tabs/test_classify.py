@@ -109,9 +109,9 @@ def test_the_page_is_built_without_torch(tmp_path):
 
 
 def test_without_a_checkpoint_the_page_leads_to_train(client, image):
-    _, _, _, known, answer = client.predict("", NEWEST, None, api_name="/refresh_classify")
+    answer = client.predict(None, NEWEST, True, api_name="/show_answer")
     assert "No checkpoint yet" in answer and "data-to-train" in answer
-    assert "will be listed here" in known
+    assert "will be listed here" in client.predict(NEWEST, api_name="/show_known")
     assert "There is no trained checkpoint yet" in refused(client, handle_file(image), NEWEST)
     card = client.predict(handle_file(image), NEWEST, True, api_name="/show_answer")
     assert "✕ No answer" in card and "There is no trained checkpoint yet" in card
@@ -157,36 +157,39 @@ def test_the_next_answer_is_the_newer_checkpoints(client, store, image):
 def test_refresh_lists_runs_newest_first_and_is_silent_when_nothing_is_new(client, store):
     make_run(store, "20260101-a")
     make_run(store, "20260202-b", replace(INFO, accuracy=None, classes=("x", "y")))
-    seen, _, choices, known, answer = client.predict("", "gone", None, api_name="/refresh_classify")
+    seen, _, choices = client.predict("", "gone", None, api_name="/refresh_classify")
     assert [value for _, value in choices["choices"]] == [NEWEST, "20260202-b", "20260101-a"]
     assert choices["choices"][1][0] == "20260202-b · resnet18 on animals, test accuracy not yet measured"
     assert choices["value"] == NEWEST
-    assert "these 4 classes" in known and "Show it an image" in answer  # of the one whose accuracy is measured
+    # Of the one whose accuracy is measured:
+    assert "these 4 classes" in client.predict(NEWEST, api_name="/show_known")
+    assert "Show it an image" in client.predict(None, NEWEST, True, api_name="/show_answer")
     page = client.predict(seen, NEWEST, None, api_name="/refresh_classify")
-    assert "choices" not in str(page) and "classify-card" not in str(page)
+    assert "choices" not in str(page)
 
 
-def test_a_chosen_run_stays_chosen_and_a_shown_answer_stays(client, store, image):
+def test_a_chosen_run_stays_chosen(client, store, image):
     make_run(store, "run-1")
     make_run(store, "run-2", replace(INFO, classes=("x", "y")))
-    _, _, choices, known, answer = client.predict("", "run-1", handle_file(image), api_name="/refresh_classify")
+    _, _, choices = client.predict("", "run-1", handle_file(image), api_name="/refresh_classify")
     assert choices["value"] == "run-1"
-    assert "cat" in known
-    assert "classify-card" not in str(answer)
+    assert "cat" in client.predict("run-1", api_name="/show_known")
 
 
-def test_the_first_checkpoint_and_no_other_asks_about_an_image_that_waits(client, store):
-    """What `refresh` changes then triggers the answer, queued like any other."""
+def test_the_first_checkpoint_and_no_other_asks_about_an_image_that_waits(client, store, image):
+    """What `refresh` changes then triggers the answer, queued like any other. Without an image, so does each: which
+    classes there are is then said in the answer's place."""
 
-    def refreshed(seen):
-        return client.predict(seen, NEWEST, None, api_name="/refresh_classify")[:2]
+    def refreshed(seen, asked_about):
+        return client.predict(seen, NEWEST, asked_about, api_name="/refresh_classify")[:2]
 
-    none, asked = refreshed("")
+    none, asked = refreshed("", handle_file(image))
     make_run(store, "run-1")
-    one, asked_at_first = refreshed(none)
+    one, asked_at_first = refreshed(none, handle_file(image))
     make_run(store, "run-2")
-    _, asked_again = refreshed(one)
-    assert asked_at_first == one and one not in (str(asked), str(asked_again))
+    two, asked_again = refreshed(one, handle_file(image))
+    assert asked_at_first == one and not {none, one, two} & {str(asked), str(asked_again)}
+    assert refreshed(one, None) == (two, two)
 
 
 def test_the_classes_of_the_chosen_run_are_shown(client, store):

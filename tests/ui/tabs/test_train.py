@@ -137,26 +137,24 @@ def test_only_devices_that_are_here_are_offered(store, tmp_path, monkeypatch):
     monkeypatch.setattr("resnet_demo.training.device.available_devices", lambda: ["cpu"])
     with gr.Blocks():
         tab = TrainTab(Backend.over(store, tmp_path / "data"))
-    update = tab.prepare(*built_values(tab))[FIELDS.index("device")]
-    assert [value for _, value in update["choices"]] == ["auto", "cpu"]
+    assert [value for _, value in tab.prepare().choices] == ["auto", "cpu"]
 
 
 def built_values(tab):
     return [widget.value for widget in tab.form.widgets]
 
 
-def test_a_gpu_is_this_machines_first_choice_and_not_what_was_typed_before_a_reload(store, tmp_path, monkeypatch):
+def test_a_gpu_is_this_machines_first_choice_and_not_what_was_typed_meanwhile_or_before_a_reload(
+    store, tmp_path, monkeypatch
+):
     with gr.Blocks():
         tab = TrainTab(Backend.over(store, tmp_path / "data"))
     cuda = SimpleNamespace(device=SimpleNamespace(type="cuda"))
     monkeypatch.setattr("resnet_demo.training.device.choose_device", lambda *_: cuda)
-    monkeypatch.setattr(tab, "_plan", lambda config: [config.preset, ""])
     values, epochs = built_values(tab), FIELDS.index("epochs")
-    *filled, plan, _ = tab.prepare(*values)
-    assert filled[epochs] == preset_config("accurate").epochs and plan == "accurate"
+    assert tab.begin_with(*values)[epochs] == preset_config("accurate").epochs
     typed = [*values[:epochs], 7, *values[epochs + 1 :]]
-    *filled, plan, _ = tab.prepare(*typed)
-    assert filled[epochs] == gr.skip() and plan == "fast"
+    assert tab.begin_with(*typed)[epochs] == gr.skip()
 
 
 def test_what_a_preset_is_for_is_said_in_the_visitors_language(store, tmp_path):
