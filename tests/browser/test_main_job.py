@@ -149,9 +149,13 @@ def test_a_preset_that_is_merely_looked_at_changes_nothing(empty_app, open_page)
 def test_a_wrong_setting_is_said_beside_its_field(empty_app, open_page):
     page = open_planned(open_page, empty_app.url)
     page.fill("#setting-epochs input", "0")
+    said = "getComputedStyle(document.querySelector('#setting-epochs'), '::after').content"
+    page.wait_for_function(f"{said}.includes('Epochs must be from 1 to 1000')")
     page.click("#start")
-    page.wait_for_selector("#setting-epochs:has-text('Epochs must be from 1 to 1000')")
+    page.wait_for_selector(".toast-wrap >> text=Epochs must be from 1 to 1000")
     assert empty_app.store.runs() == []
+    page.fill("#setting-epochs input", "3")
+    page.wait_for_function(f"{said} === 'none'")
 
 
 @pytest.mark.parametrize("width", [1440, 390])

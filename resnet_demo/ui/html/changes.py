@@ -9,15 +9,24 @@ from resnet_demo.runs.text import label_of, written
 from resnet_demo.text import listed
 
 
-def changes_html(preset_values: dict[str, Any]) -> str:
-    """A button for each setting that differs, and a mark at its field; `preset_values` is what the preset has."""
+def changes_html(preset_values: dict[str, Any], problems: dict[str, str]) -> str:
+    """A button for each setting that differs, and a mark at its field; `preset_values` is what the preset has. Under a
+    field that cannot be so stands its sentence: Gradio's own is gone with the page's next poll."""
+    said = "".join(_problem(name, sentence) for name, sentence in problems.items())
     if not preset_values:
-        return ""
+        return f"<style>{said}</style>" if said else ""
     buttons = "".join(_button(name, value) for name, value in preset_values.items())
     fields = ", ".join(f"#setting-{name}" for name in preset_values)
-    marks = f"<style>:is({fields}) {{ outline: 2px solid var(--color-accent); outline-offset: -2px; }}</style>"
+    marks = f":is({fields}) {{ outline: 2px solid var(--color-accent); outline-offset: -2px; }}"
     differs = t("Differs from the preset; a press takes it back: {settings}", settings=buttons)
-    return f'<p class="form-changes">{differs}</p>{marks}'
+    return f'<p class="form-changes">{differs}</p><style>{marks}{said}</style>'
+
+
+def _problem(name: str, sentence: str) -> str:
+    """A rule that says it under the field and rings it. A text of a style sheet ends at its quote, the sheet at '<'."""
+    text = "".join(char if char.isprintable() and char not in '"\\<' else f"\\{ord(char):x} " for char in sentence)
+    ring = f"#setting-{name} {{ outline: 2px solid var(--error-border-color); outline-offset: -2px; }}"
+    return f'{ring}#setting-{name}::after {{ content: "{text}"; }}'
 
 
 def _button(name: str, value: Any) -> str:

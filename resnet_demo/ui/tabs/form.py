@@ -150,15 +150,11 @@ class TrainForm:
         given = dict(zip(FIELDS, values, strict=True))
         return TrainConfig(**{**given, "data": self.source(given["data"])})
 
-    def validate(self, *values) -> list[dict]:
-        """A verdict beside each widget, before Start is obeyed."""
-        problems = problems_with(dict(zip(FIELDS, values, strict=True)))
-        return [gr.validate(name not in problems, problems.get(name, "")) for name in FIELDS]
-
     def show_changes(self, *values) -> str:
-        """What differs from the preset, with a press for each that takes it back, and a mark at its field."""
+        """What differs from the preset, with a press for each that takes it back, and a mark at its field; and under a
+        field what is wrong with it."""
         given = dict(zip(FIELDS, values, strict=True))
-        return changes_html(changes_of(given)) if given["preset"] in PRESETS else ""
+        return changes_html(changes_of(given) if given["preset"] in PRESETS else {}, problems_with(given))
 
     def take_back(self, preset: str, event: gr.EventData) -> list:
         """The preset's value for one field; a raw request may name anything."""

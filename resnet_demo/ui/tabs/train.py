@@ -190,7 +190,6 @@ class TrainTab:
                 start,
                 self.form.widgets,
                 in_front,
-                validator=self.form.validate,
                 api_name="start",
                 **ACTION_EVENT,
                 **starting,
