@@ -153,6 +153,7 @@ def test_a_wrong_setting_is_said_beside_its_field(empty_app, open_page):
     page.wait_for_function(f"{said}.includes('Epochs must be from 1 to 1000')")
     page.click("#start")
     page.wait_for_selector(".toast-wrap >> text=Epochs must be from 1 to 1000")
+    page.wait_for_selector("#start:not([disabled])")
     assert empty_app.store.runs() == []
     page.fill("#setting-epochs input", "3")
     page.wait_for_function(f"{said} === 'none'")

@@ -214,7 +214,8 @@ class TrainTab:
         starters = [self.start, self.tour, self.resume]
         gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **POLL_EVENT)
         for event in start_events:
-            event.then(None, None, self.answered, js="() => String(Date.now())")
+            for came in (event.success, event.failure):  # Gradio's `then` is not run after a failure
+                came(None, None, self.answered, js="() => String(Date.now())")
             event.success(None, js=_TO_THE_RUN)
         self.mutations = [*start_events, *stop_events, *self.pinned.wire(start_events, self.chosen)]
         self._wire_looking()
