@@ -197,6 +197,16 @@ def test_torchruns_own_restart_resumes(store, config, tmp_path):
     assert [point.step for point in run.view().metrics] == list(range(1, 13))
 
 
+def test_early_stopping_ends_all_of_them(store, config, tmp_path):
+    """Each goes by the accuracy of all: were one to go on, it would wait for the others for ever. A rate that moves
+    nothing gains nothing."""
+    run = store.create(replace(config, epochs=50, early_stopping_patience=2, learning_rate=1e-7))
+    finish(start(run, tmp_path), run)
+    ended = run.view().ended
+    assert ended.outcome == "finished" and "2 epochs" in ended.message
+    assert 3 <= len(run.view().epochs) < 50 and not run.state_path.exists()
+
+
 def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
     """The settings say two processes: what the launcher starts starts torchrun."""
     launcher = Launcher(store, tmp_path)
