@@ -42,9 +42,11 @@ class WhyPanel:
         self._cache = question[0].GRADIO_CACHE
         shown = [self.why, self.film]
         quiet = {"show_progress": "minimal", "api_visibility": "undocumented", **limits}
-        answer.select(self.explain, question, shown, api_name="explain", **quiet)
-        self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
-        gr.on(asked, lambda: ["", ""], None, shown, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
+        explained = answer.select(self.explain, question, shown, api_name="explain", **quiet)
+        filmed = self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
+        # With it the maps that are still being made: they are of the image before.
+        late: Any = [explained, filmed]
+        gr.on(asked, lambda: ["", ""], None, shown, cancels=late, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
 
     def explain(
         self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
