@@ -3,7 +3,8 @@
 from resnet_demo.data.known import CIFAR10
 from resnet_demo.language import t
 from resnet_demo.runs import events
-from resnet_demo.runs.config import ARTICLE_ACCURACY
+
+ARTICLE_ACCURACY = 0.7841  # test accuracy on CIFAR-10 that the source article reports after 100 epochs
 
 
 def is_cifar10(view: events.RunView) -> bool:
