@@ -23,7 +23,7 @@ from resnet_demo.cli.train import train_in_foreground
 from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.runs.config import TrainConfig, absolute_source, preset_config
 from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.events import RunView
+from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.store import RunStore
 
 KINDS = ("plain", "resnet")

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from resnet_demo.cli.command import CommandError, add_command, named_runs
-from resnet_demo.runs.events import RunView
+from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.points import write_csv
 
 

@@ -18,7 +18,8 @@ from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.early_stopping import reason_to_stop
 from resnet_demo.runs.event_log import EventLog
-from resnet_demo.runs.events import Event, Folding, RunEnded, RunView, fold, to_line
+from resnet_demo.runs.events import Event, RunEnded, to_line
+from resnet_demo.runs.fold import Folding, RunView, fold
 from resnet_demo.text import printable
 
 RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want

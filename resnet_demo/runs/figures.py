@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 
-from resnet_demo.runs.events import RunView
+from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.reference import article_reference, is_cifar10
 from resnet_demo.runs.text import run_mark
 

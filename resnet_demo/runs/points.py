@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import TextIO
 
-from resnet_demo.runs.events import Event, RunView
+from resnet_demo.runs.events import Event
+from resnet_demo.runs.fold import RunView
 
 COLUMNS = ("run", "title", "step", "epoch", "elapsed_s", "series", "value")
 _PLACE = {field.name for field in fields(Event)}  # where a point stands, not what was measured there

@@ -5,7 +5,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from resnet_demo.runs.directory import RunError
-from resnet_demo.runs.events import RunView
+from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.points import Point, points
 
 SUFFIX = ".resnet_demo"  # ends the names of our event files: others in the folder are left alone

@@ -2,11 +2,12 @@
 
 from benchmarks.degradation import report, training_errors, verdict
 from resnet_demo.runs import events
+from resnet_demo.runs.fold import RunView
 
 PLACE = {"time": 1.0, "images_seen": 1, "elapsed_s": 1.0}
 
 
-def view(*accuracies: float) -> events.RunView:
+def view(*accuracies: float) -> RunView:
     points = tuple(
         events.MetricsLogged(
             **PLACE, epoch=at, step=at, train_loss=1.0, train_accuracy=share, learning_rate=0.1, images_per_s=1.0
@@ -14,7 +15,7 @@ def view(*accuracies: float) -> events.RunView:
         for at, share in enumerate(accuracies, 1)
     )
     ended = events.EpochEnded(**PLACE, epoch=len(points), step=len(points), test_loss=1.0, test_accuracy=0.5)
-    return events.RunView(metrics=points, epochs=(ended,))
+    return RunView(metrics=points, epochs=(ended,))
 
 
 def test_an_epochs_error_is_of_its_own_images():

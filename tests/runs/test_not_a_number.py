@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from resnet_demo.runs.events import EpochEnded, MetricsLogged, RunView, fold, from_line, to_line
+from resnet_demo.runs.events import EpochEnded, MetricsLogged, from_line, to_line
 from resnet_demo.runs.figures import draw_curves
+from resnet_demo.runs.fold import RunView, fold
 from resnet_demo.runs.text import event_line
 from resnet_demo.ui.html.chart import Axis
 from resnet_demo.ui.html.curves import Along, measured

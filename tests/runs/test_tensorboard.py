@@ -6,6 +6,7 @@ import pytest
 
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunError
+from resnet_demo.runs.fold import fold
 from resnet_demo.runs.points import points
 from resnet_demo.runs.tensorboard import EventFile, tag
 from tests.runs.test_points import PLACE, epoch, metric
@@ -31,7 +32,7 @@ LOG = [metric(2, 1.5), metric(4, 1.25), epoch(1, 4, validation_loss=1.0, validat
 
 
 def test_a_finished_run_is_read_back(tmp_path):
-    view = events.fold(LOG)
+    view = fold(LOG)
     with EventFile(tmp_path) as file:
         assert file.write(view) == 16
     assert read(tmp_path) == expected(view)
@@ -41,9 +42,9 @@ def test_a_finished_run_is_read_back(tmp_path):
 def test_a_growing_run_is_added_to(tmp_path):
     with EventFile(tmp_path) as file:
         for length in range(1, len(LOG) + 1):
-            file.write(events.fold(LOG[:length]))
-            assert read(tmp_path) == expected(events.fold(LOG[:length]))
-        assert file.write(events.fold(LOG)) == 0
+            file.write(fold(LOG[:length]))
+            assert read(tmp_path) == expected(fold(LOG[:length]))
+        assert file.write(fold(LOG)) == 0
 
 
 @pytest.mark.parametrize("step", [0, 2, 3, 4, 5])
@@ -53,16 +54,16 @@ def test_what_a_resumed_run_has_dropped_is_dropped(tmp_path, step):
     gone_on = [*gone_back, metric(6, 0.5), metric(8, 0.25)]
     with EventFile(tmp_path) as file:
         for log in (LOG, gone_back, gone_on):
-            file.write(events.fold(log))
-            assert read(tmp_path) == expected(events.fold(log))
+            file.write(fold(log))
+            assert read(tmp_path) == expected(fold(log))
 
 
 def test_written_again_it_stands_there_once_and_others_files_stay(tmp_path):
     (tmp_path / "events.out.tfevents.1.other").write_bytes(b"")
     for _ in range(2):
         with EventFile(tmp_path) as file:
-            file.write(events.fold(LOG))
-    assert read(tmp_path) == expected(events.fold(LOG))
+            file.write(fold(LOG))
+    assert read(tmp_path) == expected(fold(LOG))
     assert len(list(tmp_path.iterdir())) == 2
 
 

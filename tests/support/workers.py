@@ -13,6 +13,7 @@ from resnet_demo.cli.main import main
 from resnet_demo.models import checkpoint
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import PAUSE, RunDirectory
+from resnet_demo.runs.fold import RunView
 from resnet_demo.training import resume_state
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.workers import saver
@@ -160,7 +161,7 @@ def _say_when_saving(place: Place) -> None:
     checkpoint.replace_file = resume_state.replace_file = replace
 
 
-def curves(view: events.RunView) -> tuple[list[tuple], list[tuple]]:
+def curves(view: RunView) -> tuple[list[tuple], list[tuple]]:
     """Every point of a run's curves, without what the clock has a part in."""
     return (
         [(m.step, m.epoch, m.train_loss, m.train_accuracy, m.learning_rate) for m in view.metrics],

@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from resnet_demo.data.statistics import channel_statistics
 from resnet_demo.runs import events
+from resnet_demo.runs.fold import fold
 from resnet_demo.training import trainer as trainer_module
 from resnet_demo.training.calibration import calibrate
 from resnet_demo.training.device import choose_device
@@ -79,7 +80,7 @@ def test_stopped_anywhere_and_continued_equals_never_stopped(make_trainer, optim
         second.load_state_dict(copy.deepcopy(first.state_dict()))
         told += list(second.run())
         assert_equal_states(second.state_dict(), whole.state_dict())
-        view, wanted = events.fold(told), events.fold(expected)
+        view, wanted = fold(told), fold(expected)
         assert curves([*view.metrics, *view.epochs]) == curves([*wanted.metrics, *wanted.epochs])
 
 

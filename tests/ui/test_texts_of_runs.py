@@ -11,6 +11,7 @@ from resnet_demo.language import CHINESE, in_language
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TORCHVISION, preset_config
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Exit, Progress
+from resnet_demo.runs.fold import fold
 from resnet_demo.runs.pinned import PinnedImage
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
@@ -86,7 +87,7 @@ def run(tmp_path, config):
 
 def snapshot(run, *log: events.Event, **more) -> Snapshot:
     settings = {"alive": False, "progress": None, "wanted": "run", "pinned": PINNED, **more}
-    return Snapshot(run=run, view=events.fold(log), **{"config": run.config(), **settings})
+    return Snapshot(run=run, view=fold(log), **{"config": run.config(), **settings})
 
 
 def everything(shown: Snapshot | None, owner: bool) -> str:

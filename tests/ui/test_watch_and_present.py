@@ -20,6 +20,7 @@ from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
 from resnet_demo.runs.directory import DISCARD, PAUSE, Exit, Progress, RunDirectory
 from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.fold import fold
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.snapshot import Snapshot
@@ -62,7 +63,7 @@ def run(tmp_path):
 def snapshot(run, log, alive=False, progress=None, wanted="run", **more):
     """A living worker of a run that has begun has told its progress."""
     progress = progress or (Progress("training") if alive and log else None)
-    return Snapshot(run, run.config(), events.fold(log, run.config().log_every_steps), alive, progress, wanted, **more)
+    return Snapshot(run, run.config(), fold(log, run.config().log_every_steps), alive, progress, wanted, **more)
 
 
 @pytest.mark.parametrize(
@@ -270,8 +271,8 @@ def test_a_folder_is_named_without_its_place_on_the_server():
 
 
 def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
-    assert is_cifar10(events.fold([started()]))
-    assert not is_cifar10(events.fold([started(("cat", "dog"))])) and not is_cifar10(events.fold([]))
+    assert is_cifar10(fold([started()]))
+    assert not is_cifar10(fold([started(("cat", "dog"))])) and not is_cifar10(fold([]))
 
 
 def runs_snapshot(current):
@@ -604,7 +605,7 @@ def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     assert present.parent_choices(seen) == [
         ("24 Nov 2026, 10:15, resnet50 on handwritten digits", "run:20261124-101500-resnet50-digits")
     ]
-    child = Snapshot(unsaved, continued(CONFIG, saved.id, 3), events.fold([]), True, None, "run")
+    child = Snapshot(unsaved, continued(CONFIG, saved.id, 3), fold([]), True, None, "run")
     assert seen.parent_name(child) == "24 Nov 2026, 10:15"
     mother = replace(seen.runs[0], title="<Mother>")
     card = present.status_html(child, parent=RunsSnapshot(None, (mother, child)).parent_name(child))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from resnet_demo.language import current_language, t
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.reference import article_reference, is_cifar10
 from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.runs.snapshot import Snapshot
@@ -75,7 +76,7 @@ class Along:
     done: tuple[events.Event, ...] = ()  # points of known step and time, in order
 
     @classmethod
-    def run(cls, view: events.RunView, epochs: int, by: str) -> "Along":
+    def run(cls, view: RunView, epochs: int, by: str) -> "Along":
         """`epochs` is the config's: a run that has not started tells none."""
         done = sorted([*view.metrics, *view.epochs[-1:]], key=lambda event: (event.step, event.elapsed_s))
         return cls(by, epochs, view.started.steps_per_epoch if view.started else 1, tuple(done))
@@ -111,7 +112,7 @@ class Along:
 def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> tuple[str, str, str, str, str]:
     """Loss, accuracy, learning rate, speed and gradient norm of one run; empty axes before the first run."""
     choice = choice or ChartChoice()
-    view = snapshot.view if snapshot else events.RunView()
+    view = snapshot.view if snapshot else RunView()
     along = Along.run(view, snapshot.config.epochs if snapshot else 1, choice.by)
     losses = [logged(view, along, "train_loss", t("train")), measured(view, along, "test_loss", t("test"))]
     accuracies = [logged(view, along, "train_accuracy", t("train")), measured(view, along, "test_accuracy", t("test"))]
@@ -133,13 +134,13 @@ def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> 
     )
 
 
-def logged(view: events.RunView, along: Along, name: str, label: str, noisy: bool = True) -> Series:
+def logged(view: RunView, along: Along, name: str, label: str, noisy: bool = True) -> Series:
     """One number of the points logged while training; points of an older version's log may lack it."""
     values = ((point, getattr(point, name)) for point in view.metrics)
     return Series(label, "train", [(along.of(p), value) for p, value in values if value is not None], noisy=noisy)
 
 
-def measured(view: events.RunView, along: Along, name: str, label: str) -> Series:
+def measured(view: RunView, along: Along, name: str, label: str) -> Series:
     """One number of the evaluations after the epochs; not noisy: it is the mean over all test images."""
     values = ((ended, getattr(ended, name)) for ended in view.epochs)
     return Series(label, "test", [(along.of(e), value) for e, value in values if value is not None], dotted=True)

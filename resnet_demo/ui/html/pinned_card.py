@@ -10,6 +10,7 @@ from PIL import Image
 
 from resnet_demo.language import t
 from resnet_demo.runs import events
+from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.text import listed
 from resnet_demo.ui.html.chart import Axis, Point, Series, line_chart
@@ -150,7 +151,7 @@ def probability_chart(snapshot: Snapshot | None, choice: ChartChoice | None = No
     """The probability of each class over the run: those that were ever the likeliest in colour and named, the others
     faint behind them."""
     answers, choice = answers_of(snapshot), choice or ChartChoice()
-    view = snapshot.view if snapshot else events.RunView()
+    view = snapshot.view if snapshot else RunView()
     along = Along.run(view, snapshot.config.epochs if snapshot else 1, choice.by)
     named = _most_often_on_top(answers)
     curves: dict[str, list[Point]] = {name: [] for name, _ in answers[0].ranked} if answers else {}

@@ -11,6 +11,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.config import FROM_FILE, PARENT, TORCHVISION, TrainConfig, changes_of
 from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Progress
 from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
@@ -133,7 +134,7 @@ def _sentences(*sentences: str) -> str:
     return t(" ").join(sentences)
 
 
-def _message(view: events.RunView) -> str:
+def _message(view: RunView) -> str:
     return t(view.ended.message) if view.ended else ""
 
 
@@ -222,7 +223,7 @@ def facts(snapshot: Snapshot) -> list[tuple[str, str]]:
     ]
 
 
-def held_out_text(view: events.RunView) -> str:
+def held_out_text(view: RunView) -> str:
     """What anything is chosen by; where nothing is held out, it says so."""
     if view.started and not view.started.validation_images:
         return t("none held out")

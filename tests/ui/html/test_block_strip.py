@@ -14,6 +14,7 @@ from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.models.resnet import NetworkSpec, build_on_meta
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.fold import RunView
 from resnet_demo.ui.html.block_strip import COLUMNS, EMPTY, NEVER, block_names, strip_html
 
 
@@ -39,7 +40,7 @@ class Shown:
             for number in range(1, points + 1)
         )
         last = events.RunEnded(**place, step=200, outcome="finished") if ended else None
-        self.view = events.RunView(started, blocks=measured, ended=last)
+        self.view = RunView(started, blocks=measured, ended=last)
 
 
 def strips(html: str) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ import pytest
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.fold import fold
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.html.curves import REMEMBERED, X_AXES, Along, ChartChoice, DrawnCurves, run_charts, schedule_chart
@@ -36,7 +37,7 @@ def snapshot(tmp_path, classes=CIFAR10, points=3000, norm=1.5):
         for epoch in range(1, points // 375 + 1)
     ]
     run = RunStore(tmp_path).create(preset_config("fast", epochs=8))
-    return Snapshot(run, run.config(), events.fold(log), False, None, "run")
+    return Snapshot(run, run.config(), fold(log), False, None, "run")
 
 
 def svg_of(html):

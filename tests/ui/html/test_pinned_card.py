@@ -8,6 +8,7 @@ from PIL import Image
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.fold import fold
 from resnet_demo.runs.pinned import PinnedImage
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
@@ -41,9 +42,7 @@ def ended(outcome):
 
 
 def snapshot(run, *log, pinned=IMAGE, alive=False):
-    return Snapshot(
-        run, run.config(), events.fold(log), alive, Progress("training") if alive else None, "run", pinned=pinned
-    )
+    return Snapshot(run, run.config(), fold(log), alive, Progress("training") if alive else None, "run", pinned=pinned)
 
 
 CHANGING = (seen(0, 0.5, 0.3, 0.2), seen(5, 0.3, 0.5, 0.2), seen(12, 0.4, 0.3, 0.3), seen(21, 0.1, 0.713, 0.187))

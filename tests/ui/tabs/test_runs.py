@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.events import fold
 from resnet_demo.runs.figures import RUNS, draw_curves
+from resnet_demo.runs.fold import fold
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import RunsSnapshot, Watcher
 from resnet_demo.ui.access import REFUSAL, Access
