@@ -1,9 +1,11 @@
 """A run whose folder of images has moved goes on where its images are the same, and only there."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 
+from resnet_demo.cli import train
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
@@ -51,3 +53,19 @@ def test_only_a_folder_can_have_moved(moved, tmp_path, capsys):
     run, _ = moved
     assert resume(run, tmp_path, "--data", "digits") == 2
     assert "folder to which the images" in capsys.readouterr().err
+
+
+def test_several_processes_are_told_the_place_too(moved, tmp_path, monkeypatch):
+    run, after = moved
+    run.write_config(replace(run.config(), processes=2), **run.environment())
+    started = []
+
+    def command(processes, arguments):
+        started.append((processes, arguments))
+        return [sys.executable, "-c", ""]
+
+    monkeypatch.setattr(train, "torchrun_command", command)
+    assert resume(run, tmp_path, "--data", f"folder:{after}") == 130  # it is paused still: nothing has trained
+    ((processes, arguments),) = started
+    assert processes == 2 and arguments[:2] == ["resume", str(run.path)]
+    assert arguments[-2:] == ["--data", f"folder:{after}"]

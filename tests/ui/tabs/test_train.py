@@ -17,6 +17,7 @@ from resnet_demo.data.images import load_image
 from resnet_demo.language import chinese, in_language
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.directory import PAUSE
 from resnet_demo.runs.pinned import PinnedFile
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.store import RunStore
@@ -25,7 +26,9 @@ from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.tabs.form import FIELDS, TrainForm
 from resnet_demo.ui.tabs.train import TrainTab
+from resnet_demo.workers.worker import Worker
 from tests.support.asking import post, run_now
+from tests.support.image_folders import fill
 
 PLAIN = ["newest", 0, "epoch", False, ""]  # curves without smoothing, along the whole epochs
 CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(6, 12)  # where they stand in the answers
@@ -208,6 +211,20 @@ def test_the_page_offers_its_folders_where_a_waiting_runs_own_is_gone(store, tin
     assert tab._may_have_moved(shown)
     (tmp_path / "before").mkdir()
     assert not tab._may_have_moved(shown)
+
+
+def test_a_run_goes_on_in_the_folder_that_its_owner_chose(serve, tiny_config, tmp_path):
+    before, after = fill(tmp_path / "before", {"heads": 20, "tails": 20}), tmp_path / "after"
+    config = replace(tiny_config, data=f"folder:{before}", arch="resnet20", epochs=1, batch_size=8)
+    with serve(folders=[f"folder:{after}"]) as (url, backend):
+        run = backend.store.create(replace(config, train_images=0, test_images=0, validation_images=0))
+        for event in Worker(run, backend.data_dir).work():
+            if isinstance(event, events.StepEnded) and event.step == 1:
+                run.request(PAUSE)
+        before.rename(after)
+        assert post(url, "resume", [run.id, "folder:0"])[0] == "complete"
+        assert backend.launcher.wait_until_idle(60)
+        assert run.view().ended.outcome == "finished" and run.config().data == f"folder:{after}"
 
 
 def test_the_run_that_was_agreed_to_is_discarded_and_no_other(serve, tiny_config):
