@@ -289,6 +289,22 @@ def test_a_kill_after_epochs_that_were_not_saved_costs_time_and_nothing_else(sto
         assert_equal_states(load_model(same)[0].state_dict(), load_model(path)[0].state_dict())
 
 
+def test_the_weights_of_a_former_best_epoch_stay_until_the_next_save(store, tiny_config, tmp_path, monkeypatch):
+    """After a kill the epochs since the last save come again, on a GPU perhaps as worse ones."""
+    monkeypatch.setattr(saver, "SAVE_EVERY_S", 3600.0)
+    monkeypatch.setattr(saver, "SAVE_AT_EPOCH_END_S", 3600.0)
+    right = iter(range(1000))  # more with each epoch
+    monkeypatch.setattr(trainer, "loss_and_correct", lambda *_: torch.tensor([1.0, next(right)]))
+    run = store.create(replace(tiny_config, arch="resnet20", epochs=9, train_images=40))
+    training = Worker(run, tmp_path / "data").work()
+    assert any(isinstance(event, events.StepEnded) and event.epoch == 4 for event in training)
+    assert run.view().saved.epoch == 1 and run.saved_epochs() == [1, 2, 3]
+    monkeypatch.setattr(saver, "SAVE_AT_EPOCH_END_S", 0.0)
+    assert any(isinstance(event, events.StepEnded) and event.epoch == 5 for event in training)
+    assert run.saved_epochs() == [2, 4]
+    training.close()
+
+
 def test_a_save_between_a_steps_point_and_its_end_makes_no_step_faster(run, tmp_path, monkeypatch):
     """Each step takes a second and each save seven, and there is one after every event."""
     now = [0.0]
