@@ -15,6 +15,13 @@ def test_every_setting_explains_itself():
         assert field.metadata["label"] and field.metadata["help"].endswith("."), field.name
 
 
+def test_what_the_seed_promises_names_what_keeps_it():
+    """On CUDA it is true of one setting alone, and of other devices it is not."""
+    promised = TrainConfig.__dataclass_fields__["seed"].metadata["help"]
+    assert "bit for bit on a CPU with as many threads, and on CUDA with deterministic kernels" in promised
+    assert promised.endswith("elsewhere to rounding.")
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_valid(preset):
     config = preset_config(preset)
