@@ -29,6 +29,8 @@ MAX_WAITING = 64  # calls in the queue; a page whose call is refused says that t
 QUEUE_REST_S = 0.05  # how late a button may be heard
 # gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
 HIDDEN_POLL = "setInterval(() => document.hidden && trigger('tick'), 10000);"
+# The range of a tab's plots that is to be drawn, which `chart_choice` reads.
+ZOOM = "(train, runs) => window.zoomed.tab === 'train' ? [window.zoomed.range, runs] : [train, window.zoomed.range]"
 LEAD = """
 document.documentElement.lang = element.querySelector('header').lang;
 element.addEventListener('click', (event) => {
@@ -93,7 +95,7 @@ def build_app(backend: Backend) -> Page:
         restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked)
         restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
-        curves.select(zoom, None, [train.zoom, runs.zoom], api_name="zoom", **POLL_EVENT)
+        curves.select(None, [train.zoom, runs.zoom], [train.zoom, runs.zoom], js=ZOOM)
         page.send_at_first(train.replay, train.recording)
         restored_form = remember(train.form, page)
         prepared = restored_form.then(train.prepare, None, train.form["device"], **POLL_EVENT)
@@ -146,14 +148,6 @@ def lead(event: gr.EventData) -> gr.Tabs:
     if tab not in ("train", "architecture", "classify"):
         raise gr.Error(t("There is no such tab."), print_exception=False)
     return gr.Tabs(selected=tab)
-
-
-def zoom(event: gr.EventData) -> list:
-    """The range of a tab's plots that is to be drawn, which `chart_choice` reads; a raw request may send anything."""
-    tab, wanted = (sent_with(event).get(name) for name in ("tab", "range"))
-    if tab not in ("train", "runs") or not isinstance(wanted, str) or len(wanted) > 100:
-        raise gr.Error(t("There is no such range."), print_exception=False)
-    return [wanted, gr.skip()] if tab == "train" else [gr.skip(), wanted]
 
 
 def _let_the_queue_rest(page: gr.Blocks) -> None:

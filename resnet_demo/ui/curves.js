@@ -155,7 +155,9 @@ function onPointer(event) {
 const tabOf = ({ figure }) => (figure.closest('#runs-curves') && 'runs') || (figure.closest('.run-column') && 'train');
 function zoom(model, low, high) {
   const range = low === undefined ? '' : `${model.axis} ${Math.max(0, low)} ${Math.max(0, high)}`;
-  if (tabOf(model) && !model.figure.closest('.replay')) trigger('select', { tab: tabOf(model), range });
+  if (!tabOf(model) || model.figure.closest('.replay')) return;
+  window.zoomed = { tab: tabOf(model), range };
+  trigger('select');
 }
 function zoomBy(model, factor) { // around the cross-hair
   const { left, width } = frameOf(model), at = clamp(model.view.at ?? left + width / 2, left, left + width);

@@ -68,21 +68,17 @@ def test_what_polls_lead_to_is_filled_by_one_event_alone(store, tmp_path):
     assert filled_by("classify-answer") == {"show_answer"} and filled_by("classify-known") == {"show_known"}
 
 
-def test_a_range_is_for_a_tab_that_has_plots(serve):
-    with serve() as (url, _):
-
-        def zoom(sent):
-            answer = httpx.post(f"{url}gradio_api/run/zoom", json={"data": [], "event_data": sent}, timeout=30)
-            return answer.json()
-
-        assert zoom({"tab": "train", "range": "epoch 1 2"})["data"][0] == "epoch 1 2"
-        assert zoom({"tab": "runs", "range": ""})["data"][1] == ""
-        for odd in (
-            None,
-            {},
-            [],
-            {"tab": "x", "range": ""},
-            {"tab": "train", "range": 5},
-            {"tab": "runs", "range": "x" * 101},
-        ):
-            assert zoom(odd)["error"] == "There is no such range.", odd
+def test_the_last_of_several_choices_is_the_one_that_is_shown(store, tmp_path):
+    """Gradio drops what comes while an event waits for its answer, unless it is told to ask once more. Then it asks
+    with what the components hold by then, and with the first event's data: a choice that comes with the event would be
+    lost. So it is written into a component first, by the page's own script."""
+    config = build_app(Backend.over(store, tmp_path)).get_config_file()
+    dropping = [
+        one["api_name"]
+        for one in config["dependencies"]
+        if one["backend_fn"] and one["trigger_mode"] == "once"
+        if {"change", "input", "select"} & {event for _, event in one["targets"]}
+    ]
+    assert dropping == ["poll_versions"]  # which comes again by itself
+    asking_again = [one for one in config["dependencies"] if one["trigger_mode"] == "always_last"]
+    assert asking_again and not [one["api_name"] for one in asking_again if one["collects_event_data"]]

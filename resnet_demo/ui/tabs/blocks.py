@@ -21,24 +21,27 @@ from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.tabs.examples import known_to
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, import_torch, sent_with
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, import_torch
 
 TICK_S = 1.0  # while the blocks are measured
 SEPARATOR = ","
-# The page shows the press at once; what is off is sent whole, so that no click is lost while an answer is on its way.
+# The page shows the press at once; what is off is kept whole, so that no click is lost while an answer is on its way.
 SWITCH = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-block]');
   if (!button) return;
   button.setAttribute('aria-pressed', button.getAttribute('aria-pressed') !== 'true');
   const off = [...element.querySelectorAll('[data-block][aria-pressed=true]')].map((one) => one.dataset.block);
-  trigger('click', {off: off.join(','), opened: button.dataset.block});
+  window.blocksSwitched = [off.join(','), button.dataset.block];
+  trigger('click');
 });
 """
 CHOOSE = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-example]');
-  if (button) trigger('click', {example: button.dataset.example});
+  if (!button) return;
+  window.blocksExample = button.dataset.example;
+  trigger('click');
 });
 """
 _QUIET = {**POLL_EVENT, **RAW_INPUTS, "trigger_mode": "always_last"}
@@ -94,12 +97,11 @@ class BlocksPanel:
         drawn, jobs = [self.row, self.maps], [self.job, self.measure, self.cancel, self.timer]
         anew = [self.examples, self.off, self.opened, *drawn, *jobs]
         gr.on([page.load, self.run.change], self.show_run, asked, anew, api_name="blocks_of_run", **_QUIET)
-        self.upload.change(self.show, asked, drawn, api_name="blocks_of_image", **_QUIET)
-        self.examples.click(
-            self.choose, asked, [self.example, self.upload, self.examples, *drawn], api_name="blocks_example", **_QUIET
-        )
-        self.row.click(self.switch, asked, [self.off, self.opened, *drawn], api_name="blocks_switch", **_QUIET)
-        self.all_on.click(self.switch_all_on, asked, [self.off, *drawn], api_name="blocks_all_on", **_QUIET)
+        self.row.click(None, None, [self.off, self.opened], js="() => window.blocksSwitched")
+        self.all_on.click(None, None, self.off, js="() => ''")
+        self.examples.click(None, None, [self.example, self.upload], js="() => [window.blocksExample, null]")
+        gr.on([self.upload.change, self.off.change], self.show, asked, drawn, api_name="blocks_of_image", **_QUIET)
+        self.example.change(self.choose, asked, [self.examples, *drawn], api_name="blocks_example", **_QUIET)
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_blocks", **POLL_EVENT, **RAW_INPUTS)
         self.timer.tick(self.follow, asked, [self.row, *jobs], api_name="blocks_progress", **POLL_EVENT, **RAW_INPUTS)
         self.measure.click(self.start, self.run, jobs, api_name="measure_blocks", **_ACTING)
@@ -130,21 +132,11 @@ class BlocksPanel:
             return [block_row.problem_html(str(error)), ""]
         return [block_row.row_html(row), block_row.maps_html(row.passed.opened)]
 
-    def choose(self, event: gr.EventData, *sent: Any) -> list:
+    def choose(self, *sent: Any) -> list:
         """Send the example through that was clicked; it takes the place of an image that was dropped."""
-        name = str(sent_with(event).get("example", ""))
-        asked = Asked(*sent)._replace(example=name, upload=None)
+        asked = Asked(*sent)
         examples = self._examples(self._info(asked.run))
-        return [name, None, block_row.choices_html(examples, name), *self.show(*asked)]
-
-    def switch(self, event: gr.EventData, *sent: Any) -> list[str]:
-        """Switch blocks as the page has them, and open the one that was clicked."""
-        data = sent_with(event)
-        asked = Asked(*sent)._replace(off=str(data.get("off", "")), opened=str(data.get("opened", "")))
-        return [asked.off, asked.opened, *self.show(*asked)]
-
-    def switch_all_on(self, *sent: Any) -> list[str]:
-        return ["", *self.show(*Asked(*sent)._replace(off=""))]
+        return [block_row.choices_html(examples, self._example_name(asked, examples)), *self.show(*asked)]
 
     def follow(self, request: gr.Request, *sent: Any) -> list:
         """How far the measurement is; what it has found is drawn once it is there."""

@@ -66,8 +66,16 @@ class EvaluateTab:
     def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
         shown = [self.job, self.report, self.galleries, self.start, self.cancel, self.timer]
-        gr.on([page.load, self.run.change], self.show, self.run, shown, api_name="show_evaluation", **_QUIET)
-        self.run.input(lambda: "", None, self.gallery, **_QUIET)
+        gr.on(
+            [page.load, self.run.change],
+            self.show,
+            self.run,
+            shown,
+            api_name="show_evaluation",
+            trigger_mode="always_last",
+            **_QUIET,
+        )
+        self.run.input(lambda: "", None, self.gallery, trigger_mode="always_last", **_QUIET)
         self.timer.tick(self.show, self.run, shown, api_name="evaluation_progress", **_QUIET)
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
         self.start.click(self.begin, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)

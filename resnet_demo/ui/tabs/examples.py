@@ -36,7 +36,9 @@ class ExamplesPanel:
     def wire(self, chosen: gr.Dropdown, image: gr.Image, changes: list) -> None:
         """`changes` happen where other examples may be due."""
         gr.on(changes, self.show, chosen, self.shown, api_name="show_examples", **POLL_EVENT, **RAW_INPUTS)
-        self.shown.click(self.choose, chosen, image, api_name="choose_example", **POLL_EVENT, **RAW_INPUTS)
+        self.shown.click(
+            self.choose, chosen, image, api_name="choose_example", trigger_mode="multiple", **POLL_EVENT, **RAW_INPUTS
+        )
 
     def show(self, chosen: Any, request: gr.Request | None = None) -> str:
         """Buttons for what the chosen checkpoint knows, and for what it does not; '' where nobody can answer."""

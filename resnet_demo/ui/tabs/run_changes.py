@@ -79,32 +79,25 @@ class RunChanges:
     @property
     def shown(self) -> list[gr.components.Component]:
         """What `states` is for."""
-        return [self.title, self.rename, self.more, self.go_on, self.delete]
+        return [self.title, self.rename, self.more, self.go_on, self.delete, self.confirm, self.doomed]
 
-    def states(self, runs: Picked, training: bool, owner: bool) -> list:
-        """Which of them can be used while these runs are ticked."""
+    def states(self, runs: Picked, training: bool, owner: bool, anew: bool) -> list:
+        """Which of them can be used while these runs are ticked. Where they have been ticked `anew`, the title is
+        theirs, and a question about others is withdrawn."""
         changeable = owner and not any(run.run.is_shipped for _, run in runs)
         one = changeable and len(runs) == 1
         view = runs[0][1].view if owner and len(runs) == 1 else None
         can_go_on = view is not None and not training and view.is_over and view.saved is not None
         free = changeable and bool(runs) and not any(run.status.is_live for _, run in runs)
+        title: dict[str, Any] = {"value": runs[0][1].title if len(runs) == 1 else ""} if anew else {}
         return [
-            gr.Textbox(interactive=one),
+            gr.Textbox(interactive=one, **title),
             gr.Button(interactive=one),
             gr.Number(interactive=can_go_on),
             gr.Button(interactive=can_go_on),
             gr.Button(interactive=free),
+            *([gr.Column(visible=False), ""] if anew else [gr.skip()] * 2),
         ]
-
-    @property
-    def prefilled(self) -> list[gr.components.Component]:
-        """What `prefill` is for."""
-        return [self.title, self.confirm, self.doomed]
-
-    def prefill(self, picked: str) -> list:
-        """The title of the ticked run; a question about other runs is withdrawn."""
-        runs = picked_runs(self.backend.watcher.snapshot(), picked)
-        return [runs[0][1].title if len(runs) == 1 else "", gr.Column(visible=False), ""]
 
     def rename_run(self, title: str, picked: str, request: gr.Request) -> None:
         self.backend.access.require_owner(request)

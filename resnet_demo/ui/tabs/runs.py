@@ -1,7 +1,7 @@
 """The Runs tab: all runs in a table; the ticked ones are compared, exported, run again, changed."""
 
-import json
 from functools import partial
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,9 @@ const readAddress = () => {
   const runs = new URLSearchParams(location.search).get('runs') ?? '';
   places.splice(0, Infinity, ...(runs ? runs.split(',').map((run) => run || null) : []));
   show();
-  trigger('select', {picked: places});
+  tell();
 };
+const tell = () => { window.pickedRuns = JSON.stringify(places); trigger('select'); };
 const show = () => element.querySelectorAll('input[data-run]').forEach((box) => {
   const place = places.indexOf(box.dataset.run);
   box.checked = place >= 0;
@@ -46,7 +47,7 @@ element.addEventListener('change', ({target}) => {
   else if (place >= 0) places[place] = target.dataset.run;
   else places.push(target.dataset.run);
   show();
-  trigger('select', {picked: places});
+  tell();
 });
 element.addEventListener('click', (event) => {
   const head = event.target.closest('[data-sort]');
@@ -59,7 +60,7 @@ watch('value', () => {
   const gone = places.filter((run) => run && !there.has(run));
   gone.forEach((run) => { places[places.indexOf(run)] = null; });
   show();
-  if (gone.length) trigger('select', {picked: places});
+  if (gone.length) tell();
 });
 """.replace("COLOURS", str(comparison.COLOURS))
 TO_THE_FORM = "() => document.querySelector('#start').scrollIntoView({block: 'center'})"
@@ -122,8 +123,7 @@ class RunsTab:
 
     def _wire(self) -> None:
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
-        ticked = [self.picked, *self.changes.prefilled]
-        self.table.select(self.pick, None, ticked, api_name="pick", trigger_mode="always_last", **quiet)
+        self.table.select(None, None, self.picked, js="() => window.pickedRuns")
         self.table.click(self.sort, self.order, self.order, api_name="sort", **quiet)
         buttons = [self.again, self.csv, self.png, *self.along.shown, *self.changes.shown]
         # By one event, which waits for its answer before it asks again: of two, the older answer could come last.
@@ -156,10 +156,10 @@ class RunsTab:
         snapshot = self.backend.watcher.snapshot()
         choice = chart_choice(smoothing, by, log_loss, zoom)
         rows, points = version_of(snapshot, picked).split(" ")
-        version = f"{checksum(rows, order)} {checksum(rows, points, picked, choice)}"
+        version = f"{checksum(rows, order)} {checksum(picked)} {checksum(rows, points, choice)}"
         if version == seen:
             return gr.skip()
-        same_table = version.split(" ")[0] == seen.split(" ")[0]
+        same_table, same_ticks, _ = map(eq, version.split(" "), [*seen.split(" "), "", ""])
         runs = picked_runs(snapshot, picked)
         owner = self.backend.access.is_owner(request)
         drawable = any(run.view.metrics for _, run in runs)
@@ -170,13 +170,8 @@ class RunsTab:
             comparison.differences_html(runs),
             *(gr.Button(interactive=on) for on in (owner and len(runs) == 1, drawable, drawable)),
             *self.along.states(runs, owner),
-            *self.changes.states(runs, snapshot.training, owner),
+            *self.changes.states(runs, snapshot.training, owner, anew=not same_ticks),
         ]
-
-    def pick(self, event: gr.EventData) -> list:
-        """The ticked runs, as text, and what that changes beside the curves."""
-        picked = json.dumps(sent_with(event).get("picked"))
-        return [picked, *self.changes.prefill(picked)]
 
     def sort(self, order: str, event: gr.EventData) -> str:
         column = sent_with(event).get("column")

@@ -1,5 +1,6 @@
 """The part of the Classify tab for several images at once: each is answered as one that is dropped alone."""
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +19,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import several_images as html
 from resnet_demo.ui.html.several_images import MOST, Answered
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import html_of, script, sent_with
+from resnet_demo.ui.wiring import html_of, script
 
 TELL_EVERY_S = 0.5
 NAME_MAX = 200  # characters of a file's name that are shown
@@ -51,14 +52,16 @@ class SeveralImages:
         self.backend = backend
         plain: dict[str, Any] = {"elem_classes": "classify-html"}
         self.ask = html_of(html.ask_html, elem_id="classify-several", js_on_load=script("several_images.js"), **plain)
+        self.sent = gr.Textbox("", visible="hidden")  # the files and how many were given, as the script wrote them
         self.found = gr.HTML("", elem_id="classify-several-found", js_on_load=SORT, **plain)
 
     def wire(self, run: gr.Dropdown, trim: gr.Checkbox, limits: dict[str, Any]) -> None:
         """`run` is the checkpoint that answers; `limits` are those of each question."""
         self._cache = run.GRADIO_CACHE
-        self.ask.click(
+        self.ask.click(None, None, self.sent, js="() => window.severalImages")
+        self.sent.change(
             self.answer,
-            [run, trim],
+            [run, trim, self.sent],
             self.found,
             show_progress="hidden",
             trigger_mode="always_last",
@@ -67,11 +70,10 @@ class SeveralImages:
             **limits,
         )
 
-    def answer(self, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None) -> Iterator[str]:
+    def answer(self, chosen: Any, trim: Any, sent: Any, request: gr.Request | None = None) -> Iterator[str]:
         """How far it is, then the table. A file that cannot be read is a row with its sentence; a raw request may send
         anything."""
-        sent = sent_with(event)
-        files, given = sent.get("files"), sent.get("given")
+        files, given = _files_of(sent)
         if not isinstance(files, list) or not files:
             yield html.problem_html(t("No images came. Choose some."))
             return
@@ -105,3 +107,12 @@ class SeveralImages:
         except ImageError as error:
             return Answered(name, None, str(error))
         return Answered(name, replace(classifier.classify(decoded.image), trimmed=decoded.trimmed))
+
+
+def _files_of(sent: Any) -> tuple[Any, Any]:
+    """The files and how many were given; of what is no such text, nothing."""
+    try:
+        read = json.loads(sent)
+    except (TypeError, ValueError, RecursionError):
+        return None, None
+    return (read.get("files"), read.get("given")) if isinstance(read, dict) else (None, None)

@@ -172,7 +172,9 @@ class TrainTab:
         return [self.smoothing, self.axis, self.log_loss, self.zoom]
 
     def _wire(self) -> None:
-        self.form["preset"].input(self.fill, self.form.asking, self.form.shown, **POLL_EVENT)
+        self.form["preset"].input(
+            self.fill, self.form.asking, self.form.shown, trigger_mode="always_last", **POLL_EVENT
+        )
         gr.on(
             # After a run's end, too: by then data and speed are known.
             [*(self.form[name].change for name in PLANNED_BY), self.prepared.change, self.ended.change],

@@ -41,7 +41,13 @@ class WhyPanel:
         events after which another answer comes."""
         self._cache = question[0].GRADIO_CACHE
         shown = [self.why, self.film]
-        quiet = {"show_progress": "minimal", "api_visibility": "undocumented", **limits}
+        # "multiple", since "always_last" asks with the first click's class again.
+        quiet = {
+            "show_progress": "minimal",
+            "api_visibility": "undocumented",
+            "trigger_mode": "multiple",
+            **limits,
+        }
         explained = answer.select(self.explain, question, shown, api_name="explain", **quiet)
         filmed = self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
         # With it the maps that are still being made: they are of the image before.

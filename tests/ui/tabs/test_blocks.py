@@ -29,17 +29,17 @@ def test_an_example_passes_the_checkpoints_blocks(serve):
         assert maps.count("<img") == 16
 
 
-def test_a_press_in_the_row_switches_what_it_names(serve):
+def test_the_row_has_those_off_that_are_named(serve):
     with serve() as (_, backend):
         run = make_run(backend.store, "digits", DIGITS)
         with gr.Blocks():
             panel = BlocksPanel(backend)
-        event = gr.EventData(None, {"off": "layer1.0", "opened": "layer1.0"})
-        off, opened, row, maps = panel.switch(event, run.id, *NOTHING)
-        assert (off, opened) == ("layer1.0", "layer1.0")
+        row, maps = panel.show(run.id, None, "", "layer1.0", "layer1.0")
         assert 'data-block="layer1.0" aria-pressed="true"' in row and "layer1.0" in maps
-        off, row, maps = panel.switch_all_on(run.id, None, "", "layer1.0", "layer1.0")
-        assert off == "" and 'aria-pressed="true"' not in row and "layer1.0" in maps
+        row, maps = panel.show(run.id, None, "", "", "layer1.0")
+        assert 'aria-pressed="true"' not in row and "layer1.0" in maps
+        examples, row, _ = panel.choose(run.id, None, "digit-3", "", "")
+        assert examples.count('aria-pressed="true"') == 1 and 'data-block="layer1.0"' in row
 
 
 def test_only_the_owner_measures_and_the_row_then_tells(serve):

@@ -1,5 +1,7 @@
 """Several images in the Classify tab: what the handler makes of what a page, or a raw request, sends."""
 
+import json
+
 import gradio as gr
 import pytest
 from PIL import Image
@@ -31,9 +33,8 @@ def upload(tmp_path, name: str, content: bytes | None = None) -> dict:
 
 
 def asked(tab, files, chosen=NEWEST, given=None) -> str:
-    event = gr.EventData(None, None)
-    event._data = {"files": files, "given": given if given is not None else files and len(files)}
-    return list(tab.several.answer(chosen, True, event))[-1]
+    sent = {"files": files, "given": given if given is not None else files and len(files)}
+    return list(tab.several.answer(chosen, True, json.dumps(sent)))[-1]
 
 
 def test_each_file_gets_the_answer_that_it_gets_alone(tab, store, tmp_path):
@@ -90,7 +91,6 @@ def test_without_a_checkpoint_it_says_so(tab, tmp_path):
 def test_a_long_list_says_how_far_it_is(tab, store, tmp_path, monkeypatch):
     make_run(store, "run-1")
     monkeypatch.setattr("resnet_demo.ui.tabs.several_images.TELL_EVERY_S", 0.0)
-    event = gr.EventData(None, None)
-    event._data = {"files": [upload(tmp_path, "one.png")] * 3, "given": 3}
-    *told, last = tab.several.answer(NEWEST, True, event)
+    sent = {"files": [upload(tmp_path, "one.png")] * 3, "given": 3}
+    *told, last = tab.several.answer(NEWEST, True, json.dumps(sent))
     assert [f"{n} of 3 images answered" in page for n, page in enumerate(told)] == [True] * 3 and "<table" in last
