@@ -9,7 +9,7 @@ import gradio as gr
 from resnet_demo.language import t
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html.present import run_choices
+from resnet_demo.ui.html.run_choices import run_choices
 from resnet_demo.ui.tabs.architecture import FIRST as FIRST_NETWORK
 from resnet_demo.ui.tabs.architecture import FIRST_SIZE, ArchitectureTab, draw_named
 from resnet_demo.ui.wiring import ACTION_EVENT, script, sent_with

@@ -14,7 +14,9 @@ from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.events import RunStarted, from_line, to_line
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.text import columns, name_of_class, printable
-from resnet_demo.ui.html.present import log_html, run_choices, status_html, warnings_html
+from resnet_demo.ui.html.run_choices import run_choices
+from resnet_demo.ui.html.run_log import log_html
+from resnet_demo.ui.html.status_card import status_html, warnings_html
 from tests.support.checkpoints import INFO
 from tests.support.image_folders import fill
 

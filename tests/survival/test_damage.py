@@ -18,8 +18,9 @@ from resnet_demo.runs.directory import PAUSE, RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import NEWEST, Watcher
 from resnet_demo.training.resume_state import load_state
-from resnet_demo.ui.html import present
+from resnet_demo.ui.html.run_log import log_text
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html
+from resnet_demo.ui.html.status_card import status_html
 from resnet_demo.workers.worker import Worker
 from tests.support.workers import TrainCommand, assert_as_if_never_disturbed
 
@@ -197,8 +198,8 @@ def outcome(run: RunDirectory, saved_step: int) -> str:
 def look(run: RunDirectory) -> None:
     """What a page would show: never an error, and a run that cannot be opened is named."""
     seen = Watcher(RunStore(run.path.parent)).snapshot()
-    present.status_html(seen.shown(NEWEST))
-    present.log_text(seen.shown(NEWEST))
+    status_html(seen.shown(NEWEST))
+    log_text(seen.shown(NEWEST))
     run.log_tail()
     assert run.id in table_html(seen, NEWEST_FIRST)
 

@@ -17,9 +17,13 @@ from resnet_demo.runs.event_log import BLOCK_BYTES, EventLog
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html import comparison, present, runs_table
+from resnet_demo.ui.html import comparison, runs_table
 from resnet_demo.ui.html.curves import ChartChoice, run_charts
 from resnet_demo.ui.html.pinned_card import pinned_html, probability_chart
+from resnet_demo.ui.html.run_choices import parent_choices, run_choices
+from resnet_demo.ui.html.run_log import log_html
+from resnet_demo.ui.html.run_sentence import announcement
+from resnet_demo.ui.html.status_card import status_html, tab_title
 from tests.support.checkpoints import INFO, make_run
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -146,10 +150,10 @@ def make(good: Path, folder: Path, case: str, name: str = EVIL) -> None:
 def show(snapshot: watcher.RunsSnapshot) -> None:
     """Every part of the page that is made of runs, of each of them."""
     parts = [runs_table.table_html(snapshot, f"{name} ascending") for name in runs_table.COLUMNS]
-    parts += [present.run_choices(snapshot), present.parent_choices(snapshot), snapshot.checkpoints]
+    parts += [run_choices(snapshot), parent_choices(snapshot), snapshot.checkpoints]
     for run in snapshot.runs:
-        parts += [present.status_html(run), present.log_html(run), snapshot.version_of(run), pinned_html(run)]
-        parts += [probability_chart(run), present.announcement(run, True), present.tab_title(run)]
+        parts += [status_html(run), log_html(run), snapshot.version_of(run), pinned_html(run)]
+        parts += [probability_chart(run), announcement(run, True), tab_title(run)]
         for by in ("epoch", "step", "time"):
             parts += run_charts(run, ChartChoice(0.6, by))
         picked = runs_table.picked_runs(snapshot, json.dumps([run.run.id, GOOD]))

@@ -17,14 +17,19 @@ from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import PHASES
 from resnet_demo.runs.watcher import RunsSnapshot, Watcher
-from resnet_demo.ui.html import comparison, present, runs_table, tour
+from resnet_demo.ui.html import comparison, runs_table, tour
 from resnet_demo.ui.html.block_strip import strip_html
-from resnet_demo.ui.html.changes import changes_html
+from resnet_demo.ui.html.changes import changes_html, configuration_html
 from resnet_demo.ui.html.curves import ChartChoice, run_charts, schedule_chart
 from resnet_demo.ui.html.pinned_card import pinned_html, probability_chart
 from resnet_demo.ui.html.plan import plan_html, plan_placeholder
 from resnet_demo.ui.html.replay import replay_html
+from resnet_demo.ui.html.run_choices import parent_choices, run_choices
+from resnet_demo.ui.html.run_log import log_html
+from resnet_demo.ui.html.run_sentence import announcement
 from resnet_demo.ui.html.setting_details import details_html
+from resnet_demo.ui.html.status_card import lost_html, status_html, tab_title
+from resnet_demo.ui.html.visitors import visitor_html
 from resnet_demo.ui.tabs.form import FIELDS, search_box
 from resnet_demo.workers.estimate import Estimate
 from resnet_demo.workers.worker import STOPPED
@@ -94,9 +99,9 @@ def everything(shown: Snapshot | None, owner: bool) -> str:
     """All that the Train tab says of a run."""
     choice = ChartChoice(smoothing=0.5, by="time")
     parts = [
-        present.status_html(shown, owner, "", busy=not owner),
-        present.configuration_html(shown),
-        present.log_html(shown, owner),
+        status_html(shown, owner, "", busy=not owner),
+        configuration_html(shown),
+        log_html(shown, owner),
         pinned_html(shown, owner),
         *run_charts(shown, choice),
         probability_chart(shown, choice),
@@ -127,8 +132,8 @@ def test_of_a_run_that_trains(run, phase):
 @pytest.mark.usefixtures("every_text_marked")
 @pytest.mark.parametrize("owner", [True, False])
 def test_before_the_first_run_and_of_one_that_is_gone(run, owner):
-    told = everything(None, owner) + present.visitor_html(owner) + schedule_chart()
-    gone = [present.lost_html(RunsSnapshot(lost=run.id)), present.lost_html(RunsSnapshot(discarded=run.id))]
+    told = everything(None, owner) + visitor_html(owner) + schedule_chart()
+    gone = [lost_html(RunsSnapshot(lost=run.id)), lost_html(RunsSnapshot(discarded=run.id))]
     damaged = pinned_html(snapshot(run, STARTED, pinned=PinnedImage("a", None)), owner)
     assert unmarked(told + "".join(gone) + damaged) == []
 
@@ -137,8 +142,8 @@ def test_before_the_first_run_and_of_one_that_is_gone(run, owner):
 def test_in_lists_and_titles(run):
     finished, paused = snapshot(run, *LOGS["finished"]), snapshot(run, *LOGS["paused"])
     runs = RunsSnapshot(finished, (finished, paused))
-    choices = [*present.run_choices(runs), *present.run_choices(RunsSnapshot()), *present.parent_choices(runs)]
-    said = [*(label for label, _ in choices), present.tab_title(finished), present.announcement(finished, owner=True)]
+    choices = [*run_choices(runs), *run_choices(RunsSnapshot()), *parent_choices(runs)]
+    said = [*(label for label, _ in choices), tab_title(finished), announcement(finished, owner=True)]
     assert unmarked("".join(f"<p>{text}</p>" for text in said)) == []
 
 

@@ -26,8 +26,13 @@ from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Watcher
-from resnet_demo.ui.html import present
+from resnet_demo.ui.html.run_buttons import Controls, controls
+from resnet_demo.ui.html.run_choices import parent_choices
+from resnet_demo.ui.html.run_log import log_text
+from resnet_demo.ui.html.run_sentence import announcement, run_sentence
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html
+from resnet_demo.ui.html.status_card import MARKS, PAGE_TITLE, lost_html, share_done, status_html, tab_title
+from resnet_demo.ui.html.visitors import visitor_html
 
 CONFIG = preset_config("fast", epochs=8)
 PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
@@ -81,10 +86,10 @@ def snapshot(run, log, alive=False, progress=None, wanted="run", **more):
 )
 def test_each_state_has_its_word_and_its_buttons(run, log, alive, status, live):
     seen = snapshot(run, log, alive)
-    assert seen.status == status and status in present.MARKS
-    can = present.controls(runs_snapshot(seen), seen, owner=True)
+    assert seen.status == status and status in MARKS
+    can = controls(runs_snapshot(seen), seen, owner=True)
     assert " ".join(name for name, on in vars(can).items() if on) == live
-    assert not any(vars(present.controls(runs_snapshot(seen), seen, owner=False)).values())
+    assert not any(vars(controls(runs_snapshot(seen), seen, owner=False)).values())
 
 
 def test_a_run_that_is_being_started_is_not_called_interrupted(run, tmp_path):
@@ -103,10 +108,10 @@ def test_a_run_that_is_being_started_is_not_called_interrupted(run, tmp_path):
         assert watcher.snapshot(now=True).current.status == "training"
     for seen in (pressed, held, loads):
         assert seen.current.status == "starting" and seen.training
-        can = present.controls(seen, seen.current, owner=True)
+        can = controls(seen, seen.current, owner=True)
         assert not can.start and not can.resume and can.stop
-        assert "gone" not in present.status_html(seen.current) and "◔ starting" in present.status_html(seen.current)
-    assert "waiting for the training process" in present.sentence(pressed.current)
+        assert "gone" not in status_html(seen.current) and "◔ starting" in status_html(seen.current)
+    assert "waiting for the training process" in run_sentence(pressed.current)
     assert watcher.snapshot(now=True).current.status == "interrupted"
 
 
@@ -117,10 +122,10 @@ def test_how_a_worker_ended_is_told_with_its_exit_code(run, tmp_path, began, wor
     run.append(started())
     run.log_path.write_text("No space for shared memory\n")
     run.write_exit(Exit(3, time.time(), began))
-    told = present.sentence(Watcher(RunStore(tmp_path)).snapshot().current)
+    told = run_sentence(Watcher(RunStore(tmp_path)).snapshot().current)
     assert f"The training process ended {words} Last log line: “No space for shared memory”." in told
     run.append(events.CheckpointSaved(**PLACE | {"time": time.time() + 60}))  # of a later worker, which nobody has seen
-    assert "is gone" in present.sentence(Watcher(RunStore(tmp_path)).snapshot().current)
+    assert "is gone" in run_sentence(Watcher(RunStore(tmp_path)).snapshot().current)
 
 
 def test_a_killed_workers_signal_is_named():
@@ -142,19 +147,19 @@ def test_a_worker_without_a_word_is_stalled_and_it_is_said_for_how_long(run, tmp
         assert watcher.snapshot(now=True).current.status == "training"
         run.write_progress(replace(told, time=time.time() - 75, images_per_s=10.0))  # ten steps take longer
         assert watcher.snapshot(now=True).current.status == "training"
-    card = present.status_html(stalled.current)
+    card = status_html(stalled.current)
     assert "△ stalled" in card and "No word from the training process for 1 min 15 s." in card
     assert "end the process (number 4711)" in card and "Resume then goes on from step 10." in card
-    assert "4711" not in present.status_html(stalled.current, owner=False)
-    assert "1 min 35 s" in present.status_html(later.current) and "status" in changed(stalled, later)
-    can = present.controls(stalled, stalled.current, owner=True)
+    assert "4711" not in status_html(stalled.current, owner=False)
+    assert "1 min 35 s" in status_html(later.current) and "status" in changed(stalled, later)
+    can = controls(stalled, stalled.current, owner=True)
     assert can.pause and can.stop and can.discard and not can.start and not can.resume
 
 
 def test_a_failure_that_comes_again_is_not_resumed(run):
     diverged = events.RunEnded(**PLACE, outcome="failed", message="The loss is no number.", comes_again=True)
     seen = snapshot(run, [started(), diverged])
-    can = present.controls(runs_snapshot(seen), seen, owner=True)
+    can = controls(runs_snapshot(seen), seen, owner=True)
     assert seen.status == "failed" and not can.resume and can.discard and can.start
 
 
@@ -163,39 +168,39 @@ def test_a_stopped_run_can_go_on_while_its_state_is_kept(run, tmp_path):
         run.append(event)
     run.state_path.touch()
     kept = Watcher(RunStore(tmp_path)).snapshot()
-    assert kept.current.status == "stopped" and present.controls(kept, kept.current, owner=True).resume
-    assert "Press Resume to go on" in present.sentence(kept.current)
+    assert kept.current.status == "stopped" and controls(kept, kept.current, owner=True).resume
+    assert "Press Resume to go on" in run_sentence(kept.current)
     run.state_path.unlink()
     freed = Watcher(RunStore(tmp_path)).snapshot()
-    assert not present.controls(freed, freed.current, owner=True).resume
-    assert "Resume" not in present.sentence(freed.current)
+    assert not controls(freed, freed.current, owner=True).resume
+    assert "Resume" not in run_sentence(freed.current)
 
 
 def test_before_the_first_run_only_start_can_be_pressed():
-    assert present.controls(RunsSnapshot(), None, owner=True) == present.Controls(True, False, False, False, False)
+    assert controls(RunsSnapshot(), None, owner=True) == Controls(True, False, False, False, False)
 
 
 def test_the_card_says_where_the_run_is(run):
     progress = Progress("training", 5, 20, epoch=1, step=15, images_per_s=172.6, elapsed_s=250.0, remaining_s=3725.0)
-    html = present.status_html(snapshot(run, [started(), METRIC], True, progress))
+    html = status_html(snapshot(run, [started(), METRIC], True, progress))
     for text in ("● training", "1 of 8", "15 of 40", "173 images/s", "4 min 10 s", "1 h 02 min", "37.5 %"):
         assert text in html
 
 
 def test_a_request_is_acknowledged_before_the_worker_obeys(run):
-    assert "Pausing" in present.sentence(snapshot(run, [started()], True, wanted=PAUSE))
-    assert "Deleting" in present.sentence(snapshot(run, [started()], True, wanted=DISCARD))
+    assert "Pausing" in run_sentence(snapshot(run, [started()], True, wanted=PAUSE))
+    assert "Deleting" in run_sentence(snapshot(run, [started()], True, wanted=DISCARD))
 
 
 def test_a_download_says_how_far_it_is(run):
     progress = Progress("downloading", 51_000_000, 170_498_071)
-    assert "51 of 170 MB" in present.sentence(snapshot(run, [], True, progress))
+    assert "51 of 170 MB" in run_sentence(snapshot(run, [], True, progress))
 
 
 def test_an_interrupted_run_says_from_where_it_resumes(run):
     saved = events.CheckpointSaved(**PLACE)
-    assert "step 10" in present.sentence(snapshot(run, [started(), saved, METRIC]))
-    assert "from the beginning" in present.sentence(snapshot(run, [started()]))
+    assert "step 10" in run_sentence(snapshot(run, [started(), saved, METRIC]))
+    assert "from the beginning" in run_sentence(snapshot(run, [started()]))
 
 
 def test_an_interrupted_runs_last_words_are_told_to_its_owner_alone(run, tmp_path):
@@ -203,9 +208,9 @@ def test_an_interrupted_runs_last_words_are_told_to_its_owner_alone(run, tmp_pat
     run.log_path.write_text(f"{events.to_line(METRIC)}\nOut of memory: <b>killed</b> 4711\n")
     seen = Watcher(RunStore(tmp_path)).snapshot().current
     assert seen.status == "interrupted"
-    assert "is gone. Last log line: “Out of memory: &lt;b&gt;killed&lt;/b&gt; 4711”." in present.status_html(seen)
-    assert "4711" not in present.status_html(seen, owner=False) + present.announcement(seen, owner=False)
-    assert "is gone. Its owner can let it go on" in present.sentence(seen, owner=False)
+    assert "is gone. Last log line: “Out of memory: &lt;b&gt;killed&lt;/b&gt; 4711”." in status_html(seen)
+    assert "4711" not in status_html(seen, owner=False) + announcement(seen, owner=False)
+    assert "is gone. Its owner can let it go on" in run_sentence(seen, owner=False)
 
 
 def test_last_words_that_come_late_are_news(run, tmp_path):
@@ -223,32 +228,32 @@ def test_last_words_that_come_late_are_news(run, tmp_path):
 
 def test_what_a_log_says_is_escaped(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
-    html = present.status_html(failed)
+    html = status_html(failed)
     assert "A &lt;b&gt;reason&lt;/b&gt;." in html and "<b>reason" not in html
 
 
 def test_a_gap_in_the_curves_is_told(run):
     every = run.config().log_every_steps
     points = [replace(METRIC, step=every * count) for count in (1, 2, 5, 6)]
-    text = present.log_text(snapshot(run, [started(), *points]))
+    text = log_text(snapshot(run, [started(), *points]))
     assert f"lack the points between steps {2 * every} and {5 * every};" in text
-    assert "lack the points" not in present.log_text(snapshot(run, [started(), *points[:2]]))
+    assert "lack the points" not in log_text(snapshot(run, [started(), *points[:2]]))
 
 
 def test_a_visitor_is_not_told_what_a_failure_says_of_the_server(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
-    assert "reason" in present.sentence(failed) and "reason" in present.log_text(failed)
-    for text in (present.sentence(failed, owner=False), present.log_text(failed, owner=False)):
+    assert "reason" in run_sentence(failed) and "reason" in log_text(failed)
+    for text in (run_sentence(failed, owner=False), log_text(failed, owner=False)):
         assert "reason" not in text and text
-    assert "its owner is told" in present.status_html(failed, owner=False)
+    assert "its owner is told" in status_html(failed, owner=False)
 
 
 def test_while_one_trains_another_run_cannot_be_resumed(run, tmp_path):
     trains = snapshot(run, [started()], alive=True)
     waits = snapshot(RunStore(tmp_path).create(preset_config("tour")), [started(), events.RunPaused(**PLACE)])
-    can = present.controls(RunsSnapshot(trains, (trains, waits)), waits, owner=True)
-    assert can == present.Controls(start=False, pause=False, resume=False, stop=False, discard=True)  # all of `waits`
-    assert present.controls(RunsSnapshot(waits, (waits,)), waits, owner=True).resume
+    can = controls(RunsSnapshot(trains, (trains, waits)), waits, owner=True)
+    assert can == Controls(start=False, pause=False, resume=False, stop=False, discard=True)  # all of `waits`
+    assert controls(RunsSnapshot(waits, (waits,)), waits, owner=True).resume
 
 
 @pytest.mark.parametrize(
@@ -359,13 +364,13 @@ def test_a_run_that_is_deleted_while_it_trains_is_told_until_another_trains(run,
         shutil.rmtree(run.path)
         seen += [watcher.snapshot(now=True), watcher.snapshot(now=True)]
     assert [runs.lost for runs in seen] == ["", run.id, run.id] and "states" in changed(*seen[:2])
-    told = present.lost_html(seen[1])
+    told = lost_html(seen[1])
     assert f"The run of {run_text.started(run.id)} is gone: its folder was deleted while it trained." in told
     other = store.create(CONFIG)
     waiting = watcher.snapshot(now=True)
     assert waiting.lost == run.id and waiting.current.run == other
     with other.lock:
-        assert watcher.snapshot(now=True).lost == "" == present.lost_html(watcher.snapshot())
+        assert watcher.snapshot(now=True).lost == "" == lost_html(watcher.snapshot())
 
 
 @pytest.mark.parametrize("asked", [True, False], ids=["a snapshot sees what is asked", "the worker is quicker"])
@@ -379,7 +384,7 @@ def test_a_run_that_is_discarded_while_it_trains_is_no_accident(run, tmp_path, a
         store.delete(run)
     seen = watcher.snapshot(now=True)
     assert (seen.lost, seen.discarded) == ("", run.id)
-    assert "was deleted" in present.lost_html(seen) and "gone" not in present.lost_html(seen)
+    assert "was deleted" in lost_html(seen) and "gone" not in lost_html(seen)
 
 
 def test_a_run_that_is_deleted_at_rest_is_not_mourned(run, tmp_path):
@@ -507,7 +512,7 @@ def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
     glimpse, whole = first.shown(run.id), first.shown(other.id)
     assert glimpse.status == "finished" and glimpse.is_partial and glimpse.view.started
     assert len(glimpse.view.metrics) < 10 and len(whole.view.metrics) == 1 and not whole.is_partial
-    assert "still being read" in present.log_text(glimpse)
+    assert "still being read" in log_text(glimpse)
     ((fold, future),) = work
     fold()
     future.set_result(None)
@@ -542,15 +547,15 @@ def test_a_pause_is_no_end_and_a_death_is(run):
 )
 def test_the_tabs_title_says_how_far_the_run_is(run, log, alive, title):
     seen = snapshot(run, log, alive)
-    assert present.tab_title(seen) == title and f'data-title="{title}"' in present.status_html(seen)
+    assert tab_title(seen) == title and f'data-title="{title}"' in status_html(seen)
 
 
 def test_a_download_is_not_taken_for_the_run(run):
     downloading = snapshot(run, [], alive=True, progress=Progress("downloading", 102 * 10**6, 170 * 10**6))
-    assert present.share_done(downloading) is None and present.tab_title(downloading).startswith("Starting")
-    card = present.status_html(downloading)
+    assert share_done(downloading) is None and tab_title(downloading).startswith("Starting")
+    card = status_html(downloading)
     assert 'aria-label="share of downloading that is done"' in card and "width:60.00%" in card
-    assert f'data-title="{present.PAGE_TITLE}"' in present.status_html(None)  # so that a discarded run's share goes
+    assert f'data-title="{PAGE_TITLE}"' in status_html(None)  # so that a discarded run's share goes
 
 
 def test_a_new_title_is_news_for_who_lists_checkpoints(run):
@@ -561,22 +566,22 @@ def test_a_new_title_is_news_for_who_lists_checkpoints(run):
 def test_a_run_that_rests_says_whether_anything_is_saved(run):
     saved = events.CheckpointSaved(**PLACE)
     rests = [snapshot(run, [started(), *kept, events.RunPaused(**PLACE)]) for kept in ([], [saved])]
-    assert ["before anything was saved" in present.sentence(seen) for seen in rests] == [True, False]
+    assert ["before anything was saved" in run_sentence(seen) for seen in rests] == [True, False]
 
 
 def test_nobody_is_told_to_press_what_is_off(run):
     rests = snapshot(run, [started(), events.CheckpointSaved(**PLACE), events.RunPaused(**PLACE)])
-    assert "Press Resume to go on from the very step." in present.status_html(rests)
-    assert "Press" not in present.status_html(rests, owner=False) + present.status_html(None, owner=False)
-    waits = present.status_html(rests, busy=True)
+    assert "Press Resume to go on from the very step." in status_html(rests)
+    assert "Press" not in status_html(rests, owner=False) + status_html(None, owner=False)
+    waits = status_html(rests, busy=True)
     assert "Press" not in waits and "Another run is training; once that has ended" in waits
-    assert "owner's link" in present.visitor_html(owner=False) and not present.visitor_html(owner=True)
+    assert "owner's link" in visitor_html(owner=False) and not visitor_html(owner=True)
 
 
 def test_what_is_announced_is_escaped_and_keeps_secrets(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
-    assert "A &lt;b&gt;reason&lt;/b&gt;." in present.announcement(failed, owner=True)
-    assert "reason" not in present.announcement(failed, owner=False)
+    assert "A &lt;b&gt;reason&lt;/b&gt;." in announcement(failed, owner=True)
+    assert "reason" not in announcement(failed, owner=False)
 
 
 @pytest.mark.parametrize(
@@ -602,15 +607,15 @@ def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     saved, unsaved = store.create(preset_config("tour"), name="20261124-101500-resnet50-digits"), store.create(CONFIG)
     both = (snapshot(saved, [started(), events.CheckpointSaved(**PLACE)]), snapshot(unsaved, [started()]))
     seen = RunsSnapshot(None, both)
-    assert present.parent_choices(seen) == [
+    assert parent_choices(seen) == [
         ("24 Nov 2026, 10:15, resnet50 on handwritten digits", "run:20261124-101500-resnet50-digits")
     ]
     child = Snapshot(unsaved, continued(CONFIG, saved.id, 3), fold([]), True, None, "run")
     assert seen.parent_name(child) == "24 Nov 2026, 10:15"
     mother = replace(seen.runs[0], title="<Mother>")
-    card = present.status_html(child, parent=RunsSnapshot(None, (mother, child)).parent_name(child))
+    card = status_html(child, parent=RunsSnapshot(None, (mother, child)).parent_name(child))
     assert ", from the run “&lt;Mother&gt;”<" in card
-    assert seen.parent_name(seen.runs[0]) == "" and "from the run" not in present.status_html(seen.runs[0])
+    assert seen.parent_name(seen.runs[0]) == "" and "from the run" not in status_html(seen.runs[0])
 
 
 def test_a_poll_makes_no_path_and_stats_each_run_at_rest_once(store, tiny_config, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
-from resnet_demo.ui.html import present
+from resnet_demo.ui.html.run_sentence import run_sentence
 from resnet_demo.workers.launcher import Launcher, LaunchError
 from tests.support import waiting
 
@@ -147,7 +147,7 @@ def test_a_worker_that_never_comes_to_its_lock_is_ended(launcher, tiny_config, m
     (run,) = launcher.store.runs()  # kept, since it can say how its worker ended
     assert run.exit().code == -signal.SIGKILL and not run.exit().began and not run.start_path.exists()
     current = Watcher(launcher.store).snapshot().current
-    assert "ended by SIGKILL" in present.sentence(current) and "I am waiting" in present.sentence(current)
+    assert "ended by SIGKILL" in run_sentence(current) and "I am waiting" in run_sentence(current)
     wait_for(
         lambda: not any(str(sleeper) in (p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])),
         "the process's end",

@@ -14,7 +14,7 @@ from resnet_demo.runs import events
 from resnet_demo.runs.directory import PAUSE, RunError
 from resnet_demo.runs.watcher import NEWEST, Watcher
 from resnet_demo.training.resume_state import load_state
-from resnet_demo.ui.html import present
+from resnet_demo.ui.html.run_log import log_text
 from resnet_demo.workers.worker import Worker
 from tests.support.workers import TRAINING, KillableWorker, TrainCommand, curves, obey_permissions
 
@@ -66,7 +66,7 @@ def test_a_clock_that_jumps_changes_no_curve(store, tiny_config, train, monkeypa
     assert elapsed == sorted(elapsed) and elapsed[-1] < 3600
     shown = Watcher(store).snapshot().shown("jumped")
     assert shown.status == "finished"
-    steps = [int(step) for step in re.findall(r"step (\d+)", present.log_text(shown))]
+    steps = [int(step) for step in re.findall(r"step (\d+)", log_text(shown))]
     assert steps and steps == sorted(steps)
 
 

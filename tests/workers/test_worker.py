@@ -19,7 +19,7 @@ from resnet_demo.runs.watcher import Watcher
 from resnet_demo.training import resume_state, trainer
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.training.trainer import Trainer
-from resnet_demo.ui.html import present
+from resnet_demo.ui.html.run_sentence import run_sentence
 from resnet_demo.workers import saver
 from resnet_demo.workers.worker import Worker
 from tests.support.states import assert_equal_states
@@ -147,7 +147,7 @@ def test_a_pause_while_loading_is_at_what_is_saved(run, tmp_path):
         if getattr(event, "phase", "") == "starting":
             run.request(PAUSE)
     seen = Watcher(RunStore(run.path.parent)).snapshot().current
-    assert seen.view.last.step == 3 and "from the very step" in present.sentence(seen)
+    assert seen.view.last.step == 3 and "from the very step" in run_sentence(seen)
 
 
 def test_a_failed_run_that_is_resumed_and_paused_while_it_loads_is_paused(store, tiny_config, tmp_path):

@@ -1,10 +1,12 @@
-"""In what a form or a run differs from its preset: pure functions from plain data to HTML."""
+"""The settings of a form or a run, and in what they differ from its preset: pure functions from plain data to HTML."""
 
 from html import escape
 from typing import Any
 
+from resnet_demo.data.known import data_label
 from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig, changes_of
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import label_of, written
 from resnet_demo.text import listed
 
@@ -42,3 +44,22 @@ def changes_text(config: TrainConfig) -> str:
     values = config.to_dict()
     told = (name for name in changes_of(values) if name not in ("arch", "stem", "start_from"))  # said beside it
     return listed(f"{label_of(name)} {written(values[name])}" for name in told)
+
+
+def configuration_html(snapshot: Snapshot | None) -> str:
+    """Every setting of a run, and what it is by the preset where that differs."""
+    if snapshot is None:
+        return f'<p class="hint">{t("The settings of a run will stand here.")}</p>'
+    values = snapshot.config.to_dict()
+    values["data"] = data_label(values["data"])  # a visitor is not shown where the server keeps its files
+    otherwise = changes_of(values)
+    rows = "".join(
+        f"<div{' class=differs' * (name in otherwise)}><dt>{escape(label_of(name))}</dt><dd>{escape(written(value))}"
+        f"{_by_the_preset(otherwise[name]) if name in otherwise else ''}</dd></div>"
+        for name, value in values.items()
+    )
+    return f'<dl class="run-configuration">{rows}</dl>'
+
+
+def _by_the_preset(value: Any) -> str:
+    return f" <small>{escape(t('(preset: {value})', value=written(value)))}</small>"

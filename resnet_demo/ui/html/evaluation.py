@@ -22,7 +22,7 @@ from resnet_demo.runs.metrics import (
 from resnet_demo.runs.text import PHASES, amount
 from resnet_demo.text import percent, plural
 from resnet_demo.ui.html.chart import Axis, Series, line_chart
-from resnet_demo.ui.html.present import warnings_html
+from resnet_demo.ui.html.status_card import warnings_html
 from resnet_demo.ui.images import data_url
 
 MOST_CLASSES = 24  # whose confusion matrix can still be read

@@ -11,9 +11,10 @@ from resnet_demo.export.model_card import FLATTERING
 from resnet_demo.language import HTML_LANGUAGES, current_language, t
 from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.ui.html.changes import configuration_html
 from resnet_demo.ui.html.curves import run_charts
 from resnet_demo.ui.html.evaluation import report_html
-from resnet_demo.ui.html.present import MARKS, configuration_html, facts
+from resnet_demo.ui.html.status_card import MARKS, facts
 
 # What Gradio's theme gives the style sheet on the page; and what is there to be clicked does nothing here.
 _STYLE = """

@@ -13,7 +13,7 @@ from resnet_demo.runs.snapshot import Snapshot, checksum
 from resnet_demo.runs.text import started
 from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.text import duration, percent, rate, size
-from resnet_demo.ui.html.present import MARKS
+from resnet_demo.ui.html.status_card import MARKS
 
 NEWEST_FIRST = "run descending"
 

@@ -4,7 +4,7 @@ HTML. Imports neither gradio nor torch."""
 from resnet_demo.language import t
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.text import percent
-from resnet_demo.ui.html.present import share_done
+from resnet_demo.ui.html.status_card import share_done
 
 CAPTIONS = {  # in turn, each a quarter of the run
     "status": "At each step the network sees 64 digits and moves its weights a little, so that the next answers are "

@@ -6,6 +6,12 @@ from resnet_demo.language import t
 from resnet_demo.runs.visitors import KEPT_S, MAX_EPOCHS
 
 
+def visitor_html(owner: bool) -> str:
+    """Above the card, for who may only look."""
+    told = t("You are looking on: to start and stop runs, open this page by the owner's link, which the app printed.")
+    return "" if owner else f'<p class="hint">{told}</p>'
+
+
 def lent_html(known: bool, quota: str = "") -> str:
     """Above the card of a run, for visitors; `known` says whether they can be known again, `quota` when theirs is
     back."""

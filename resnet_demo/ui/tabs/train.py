@@ -1,5 +1,5 @@
-"""The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in
-`present`, what is done in `training.launcher`."""
+"""The Train tab: the form, the run in front, and its curves. The handlers are short: what is said stands in `html`,
+what is done in `workers.launcher`."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,14 +14,28 @@ from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, prese
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Version
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html import present, tour
+from resnet_demo.ui.html import tour
 from resnet_demo.ui.html.block_strip import strip_html
+from resnet_demo.ui.html.changes import configuration_html
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
-from resnet_demo.ui.html.curves import X_AXES, ChartChoice, DrawnCurves, run_charts, schedule_chart
+from resnet_demo.ui.html.curves import (
+    CURVES_HINT,
+    MORE_CURVES_HINT,
+    X_AXES,
+    ChartChoice,
+    DrawnCurves,
+    run_charts,
+    schedule_chart,
+)
 from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
 from resnet_demo.ui.html.replay import recording_of, replay_html
-from resnet_demo.ui.html.visitors import lent_html, lent_plan, quota_html
+from resnet_demo.ui.html.run_buttons import controls
+from resnet_demo.ui.html.run_choices import parent_choices, run_choices
+from resnet_demo.ui.html.run_log import log_html
+from resnet_demo.ui.html.run_sentence import announcement
+from resnet_demo.ui.html.status_card import lost_html, status_html
+from resnet_demo.ui.html.visitors import lent_html, lent_plan, quota_html, visitor_html
 from resnet_demo.ui.tabs.discarding import Discarding
 from resnet_demo.ui.tabs.form import TrainForm, device_choices, start_choices
 from resnet_demo.ui.tabs.lent_training import LENT_EVENT, LentTraining
@@ -101,7 +115,7 @@ class TrainTab:
         self.answered = gr.Textbox("", visible="hidden")  # when a start was last obeyed or refused
         self.ended = gr.Textbox("", visible="hidden", elem_id="ended")  # the run whose end is to be announced
         self.chosen = gr.Dropdown(
-            present.run_choices(RunsSnapshot()),
+            run_choices(RunsSnapshot()),
             value=NEWEST,
             label="Run shown here",
             show_label=False,
@@ -110,7 +124,7 @@ class TrainTab:
             elem_id="run-shown",
         )
         self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=script("replay.js"))
-        self.status = html_of(partial(present.status_html, None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
+        self.status = html_of(partial(status_html, None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
@@ -128,9 +142,9 @@ class TrainTab:
         self._build_curves()
         self.pinned = PinnedImagePanel(self.backend)
         with gr.Accordion("Settings of this run", open=False):
-            self.configuration = html_of(partial(present.configuration_html, None), elem_id="configuration")
+            self.configuration = html_of(partial(configuration_html, None), elem_id="configuration")
         with gr.Accordion("Log", open=False):
-            self.log = html_of(partial(present.log_html, None))
+            self.log = html_of(partial(log_html, None))
 
     def _build_curves(self) -> None:
         loss, accuracy, learning_rate, speed, gradient = (partial(_empty_chart, at) for at in range(5))
@@ -139,7 +153,7 @@ class TrainTab:
                 self.loss = html_of(loss, elem_id="loss-chart")
             with gr.Column(min_width=300):
                 self.accuracy = html_of(accuracy, elem_id="accuracy-chart")
-        gr.Markdown(present.CURVES_HINT, elem_classes="hint")
+        gr.Markdown(CURVES_HINT, elem_classes="hint")
         with gr.Accordion("More curves, smoothing, steps or time", open=False):
             with gr.Row():
                 self.axis = gr.Radio(X_AXES, value="epoch", label="X axis", scale=5, elem_id="curves-axis")
@@ -155,7 +169,7 @@ class TrainTab:
                 with gr.Column(min_width=300):
                     self.speed = html_of(speed)
                 with gr.Column(min_width=300):
-                    gr.Markdown(present.MORE_CURVES_HINT, elem_classes="hint")
+                    gr.Markdown(MORE_CURVES_HINT, elem_classes="hint")
         with gr.Accordion("What the blocks do while it trains", open=False):
             self.blocks = html_of(partial(strip_html, None), elem_id="block-strips")
 
@@ -277,9 +291,9 @@ class TrainTab:
     def show_status(self, chosen: str, request: gr.Request) -> str:
         snapshot, shown, owner = self._seen(chosen, request)
         parent = snapshot.parent_name(shown) if shown else ""
-        card = present.status_html(shown, owner, parent, busy=snapshot.training)
+        card = status_html(shown, owner, parent, busy=snapshot.training)
         after = tour.caption(shown, "status") + tour.next_html(shown, owner)
-        return self._standing(request) + present.lost_html(snapshot) + card + after
+        return self._standing(request) + lost_html(snapshot) + card + after
 
     def show_points(
         self, chosen: str, smoothing: float, axis: str, log_loss: bool, zoom: str, request: gr.Request
@@ -289,7 +303,7 @@ class TrainTab:
         charts = self._curves.of(
             snapshot.version_of(shown).points, shown, chart_choice(smoothing, axis, log_loss, zoom)
         )
-        return [*charts, present.log_html(shown, owner), pinned_html(shown, owner) + tour.caption(shown, "pinned")]
+        return [*charts, log_html(shown, owner), pinned_html(shown, owner) + tour.caption(shown, "pinned")]
 
     def show_states(self, seen_training: str, chosen: str, request: gr.Request) -> list:
         """The lists and the buttons. `seen_training` is the run that trained when the page last asked: if it has
@@ -299,16 +313,16 @@ class TrainTab:
         return [
             shown.run.id if shown and shown.status.is_live else "",
             gr.Dropdown(
-                choices=present.run_choices(snapshot),
+                choices=run_choices(snapshot),
                 **dict[str, Any]({} if snapshot.has(chosen) else {"value": NEWEST}),
             ),
-            gr.Dropdown(choices=start_choices() + present.parent_choices(snapshot)),
+            gr.Dropdown(choices=start_choices() + parent_choices(snapshot)),
             gr.Image(visible=owner, label=drop_label(shown is not None and shown.status.is_live)),
             ended.run.id if ended else "",
             gr.Dropdown(visible=owner and self._may_have_moved(shown)),
             *self.show_buttons(chosen, request),
             self.recording(chosen, request),
-            present.configuration_html(shown),
+            configuration_html(shown),
         ]
 
     def _seen(self, chosen: str, request: gr.Request) -> tuple[RunsSnapshot, Snapshot | None, bool]:
@@ -322,7 +336,7 @@ class TrainTab:
         """What who looks may do here, where they do not own everything."""
         backend, owner = self.backend.of(request), self.backend.access.is_owner(request)
         if self.backend.visitors is None:
-            return present.visitor_html(owner)
+            return visitor_html(owner)
         quota = quota_sentence(backend.store)
         return quota_html(quota) if owner else lent_html(backend is not self.backend, quota)
 
@@ -351,7 +365,7 @@ class TrainTab:
         """Which can be pressed."""
         backend = self.backend.of(request)
         snapshot = backend.watcher.snapshot()
-        can = present.controls(snapshot, snapshot.shown(chosen), backend.access.is_owner(request))
+        can = controls(snapshot, snapshot.shown(chosen), backend.access.is_owner(request))
         live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
         return [gr.Button(interactive=on) for on in live]
 
@@ -360,7 +374,7 @@ class TrainTab:
         snapshot, shown, owner = self._seen(run_id, request)
         if snapshot.has(run_id) and shown:
             say = {"finished": gr.Success, "stopped": gr.Info}.get(shown.status, gr.Warning)
-            say(present.announcement(shown, owner), duration=_ANNOUNCED_S)
+            say(announcement(shown, owner), duration=_ANNOUNCED_S)
 
     def fill(self, preset: str, data: str, filled: str) -> list:
         if problem := problem_with("preset", preset):

@@ -1,0 +1,138 @@
+"""A run in sentences: what is happening, or what happened and what to do next. No word of a button that cannot be
+pressed."""
+
+from html import escape
+
+from resnet_demo.data.known import data_label
+from resnet_demo.language import t
+from resnet_demo.runs.directory import DISCARD, PAUSE, STOP
+from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.fold import RunView
+from resnet_demo.runs.snapshot import Snapshot
+from resnet_demo.runs.status import RunStatus
+from resnet_demo.runs.text import PHASES, amount
+from resnet_demo.text import duration, percent
+
+
+def run_sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
+    """What is happening, or what happened and what to do next; `busy` says that another run trains. A visitor is told
+    neither of the server's folders nor what its processes say."""
+    view = snapshot.view
+    match snapshot.status:
+        case "starting" | "training":
+            return _now(snapshot)
+        case "stalled":
+            return _stalled(snapshot, owner)
+        case "paused":
+            if not view.saved:
+                return sentences(t("At rest, before anything was saved."), _how_to_go_on(snapshot, owner, busy))
+            return sentences(t("Saved and at rest."), _how_to_go_on(snapshot, owner, busy))
+        case "interrupted":
+            return sentences(*_end(snapshot, owner), _how_to_go_on(snapshot, owner, busy))
+        case "finished" if snapshot.run.is_shipped:
+            return t(
+                "This run came with resnet_demo. Test accuracy {accuracy}. Ask it about an image in Classify, or start "
+                "your own.",
+                accuracy=percent(view.test_accuracy),
+            )
+        case "finished":
+            reached = t(
+                "Test accuracy {accuracy}. Drop an image into Classify to ask it something.",
+                accuracy=percent(view.test_accuracy),
+            )
+            return sentences(*filter(None, [_message(view)]), reached)  # it has a message where it stopped early
+        case "failed" if not owner:
+            return t("The training failed; its owner is told why.")
+        case "stopped" if snapshot.is_kept:
+            return sentences(_message(view), _how_to_go_on(snapshot, owner, busy))
+        case _:
+            return _message(view)
+
+
+def sentences(*parts: str) -> str:
+    """One after the other, as a language sets them."""
+    return t(" ").join(parts)
+
+
+def _message(view: RunView) -> str:
+    return t(view.ended.message) if view.ended else ""
+
+
+def _end(snapshot: Snapshot, owner: bool) -> tuple[str, ...]:
+    """How the process ended that has left no ending itself."""
+    exit, said = snapshot.exit, snapshot.exit_reason if owner else ""
+    if exit is None:
+        ended = t("The training process is gone.")
+    elif exit.began:
+        ended = t("The training process ended {how}.", how=exit_words(exit.code))
+    else:
+        ended = t("The training process ended {how} before it began.", how=exit_words(exit.code))
+    return (ended, t("Last log line: “{line}”.", line=said)) if said else (ended,)
+
+
+def _stalled(snapshot: Snapshot, owner: bool) -> str:
+    quiet = t("No word from the training process for {time}.", time=duration(snapshot.quiet_s))
+    if not owner:
+        return quiet
+    step = f"{snapshot.view.saved.step if snapshot.view.saved else 0:,}"
+    if not snapshot.progress or not snapshot.progress.process_id:
+        end = t(
+            "It may be suspended, or wait for a disk. If it does not go on, end the process; Resume then goes on from "
+            "step {step}.",
+            step=step,
+        )
+    else:
+        end = t(
+            "It may be suspended, or wait for a disk. If it does not go on, end the process (number {process}); Resume "
+            "then goes on from step {step}.",
+            process=snapshot.progress.process_id,
+            step=step,
+        )
+    return sentences(quiet, end)
+
+
+def _how_to_go_on(snapshot: Snapshot, owner: bool, busy: bool) -> str:
+    """No word of a button that cannot be pressed now."""
+    place = _place_to_go_on(snapshot)
+    if not owner:
+        return t("Its owner can let it go on from {place}.", place=place)
+    if busy:
+        return t("Another run is training; once that has ended or is paused, Resume goes on from {place}.", place=place)
+    return t("Press Resume to go on from {place}.", place=place)
+
+
+def _place_to_go_on(snapshot: Snapshot) -> str:
+    saved = snapshot.view.saved
+    if snapshot.status == RunStatus.INTERRUPTED and saved:
+        return t("its last saved point, step {step}", step=f"{saved.step:,}")
+    if snapshot.status in (RunStatus.INTERRUPTED, RunStatus.PAUSED) and not saved:
+        return t("the beginning")
+    return t("the very step")
+
+
+def _now(snapshot: Snapshot) -> str:
+    if snapshot.wanted == PAUSE:
+        return t("Pausing: ends as soon as the step under way is done and saved…")
+    if snapshot.wanted == STOP:
+        return t("Finishing: ends as soon as the step under way is done and saved…")
+    if snapshot.wanted == DISCARD:
+        return t("Deleting: ends as soon as the step under way is done, and is deleted…")
+    progress = snapshot.progress
+    if progress is None and not snapshot.alive:
+        return t("Starting: waiting for the training process…")
+    phase = t(PHASES.get(progress.phase, progress.phase) if progress else PHASES["starting"])
+    counted = amount(progress) if progress and progress.phase in ("downloading", "decoding") else ""
+    return t("{phase}: {amount}…", phase=phase, amount=counted) if counted else t("{phase}…", phase=phase)
+
+
+def announcement(snapshot: Snapshot, owner: bool) -> str:
+    """What a person on another tab of the page is told of a run that has ended."""
+    return escape(
+        t(
+            "{network} on {data}: {status}. {sentence}",
+            network=snapshot.config.arch,
+            data=data_label(snapshot.config.data),
+            status=t(snapshot.status),
+            sentence=run_sentence(snapshot, owner),
+        )
+    )
