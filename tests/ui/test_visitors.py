@@ -145,11 +145,11 @@ def test_a_visitors_run_is_seen_and_changed_by_them_alone(backend, tab, lent, ti
     for stranger in (asks(BERT), asks(None)):
         assert run.id not in tab.show_status(run.id, stranger)
         with pytest.raises(gr.Error, match=r"no such run|Only the owner"):
-            tab.pause_run(run.id, stranger)
+            tab.controls.pause_run(run.id, stranger)
         with pytest.raises(gr.Error, match=r"no such run|Only the owner"):
-            tab.discarding.discard(run.id, stranger)
+            tab.controls.discarding.discard(run.id, stranger)
     assert run.exists()
-    tab.discarding.discard(run.id, asks(ANNA))
+    tab.controls.discarding.discard(run.id, asks(ANNA))
     assert not run.exists()
 
 
@@ -157,12 +157,14 @@ def test_a_visitor_changes_nothing_of_the_spaces(backend, tab, lent, tiny_config
     run = backend.store.create(tiny_config)
     assert run.id in tab.show_status("newest", asks(ANNA))  # looks on
     with pytest.raises(gr.Error, match="not yours"):
-        tab.pause_run(run.id, asks(ANNA))
+        tab.controls.pause_run(run.id, asks(ANNA))
     with pytest.raises(gr.Error, match="not yours"):
-        tab.discarding.discard(run.id, asks(ANNA))
+        tab.controls.discarding.discard(run.id, asks(ANNA))
     with pytest.raises(gr.Error, match="not yours"):
         list(lent.resume(run.id, "", asks(ANNA)))
-    start_on, tour, pause, resume, stop, discard = (b.interactive for b in tab.show_buttons("newest", asks(ANNA)))
+    start_on, tour, pause, resume, stop, discard = (
+        b.interactive for b in tab.controls.show_buttons("newest", asks(ANNA))
+    )
     assert (start_on, tour) == (True, True) and not (pause or resume or stop or discard)
     assert run.exists() and run.wanted() == "run"
 

@@ -140,7 +140,7 @@ def test_only_devices_that_are_here_are_offered(store, tmp_path, monkeypatch):
     monkeypatch.setattr("resnet_demo.training.device.available_devices", lambda: ["cpu"])
     with gr.Blocks():
         tab = TrainTab(Backend.over(store, tmp_path / "data"))
-    assert [value for _, value in tab.prepare().choices] == ["auto", "cpu"]
+    assert [value for _, value in tab.planning.prepare().choices] == ["auto", "cpu"]
 
 
 def built_values(tab):
@@ -155,9 +155,9 @@ def test_a_gpu_is_this_machines_first_choice_and_not_what_was_typed_meanwhile_or
     cuda = SimpleNamespace(device=SimpleNamespace(type="cuda"))
     monkeypatch.setattr("resnet_demo.training.device.choose_device", lambda *_: cuda)
     values, epochs = built_values(tab), FIELDS.index("epochs")
-    assert tab.begin_with(*values)[epochs] == preset_config("accurate").epochs
+    assert tab.planning.begin_with(*values)[epochs] == preset_config("accurate").epochs
     typed = [*values[:epochs], 7, *values[epochs + 1 :]]
-    assert tab.begin_with(*typed)[epochs] == gr.skip()
+    assert tab.planning.begin_with(*typed)[epochs] == gr.skip()
 
 
 def test_what_a_preset_is_for_is_said_in_the_visitors_language(store, tmp_path):
@@ -208,9 +208,9 @@ def test_the_page_offers_its_folders_where_a_waiting_runs_own_is_gone(store, tin
     shown = backend.watcher.snapshot().shown(run.id)
     assert tab.form.folder_choices == [("Where it was", ""), ("Folder after", "folder:0")]
     assert tab.form.source("folder:0") == f"folder:{tmp_path / 'after'}"
-    assert tab._may_have_moved(shown)
+    assert tab.controls.may_have_moved(shown)
     (tmp_path / "before").mkdir()
-    assert not tab._may_have_moved(shown)
+    assert not tab.controls.may_have_moved(shown)
 
 
 def test_a_run_goes_on_in_the_folder_that_its_owner_chose(serve, tiny_config, tmp_path):
