@@ -3,19 +3,8 @@
 import os
 from collections.abc import Mapping
 
-ZEROGPU = "zerogpu"
-
 
 def is_gpu_lent(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this is a Space on ZeroGPU, by what the platform's own package reads."""
+    """Whether this is a Space on ZeroGPU, by what the platform's own package reads. There a GPU is lent for seconds at
+    a time, in processes of its own, and in this one PyTorch says that CUDA is available while it is not."""
     return environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
-
-
-def training_place(environment: Mapping[str, str] = os.environ) -> str:
-    """cuda, mps, cpu or zerogpu. There a GPU is lent for seconds at a time, in processes of its own, and in this one
-    PyTorch says that CUDA is available while it is not: so whoever starts training asks here. Imports torch."""
-    if is_gpu_lent(environment):
-        return ZEROGPU
-    from resnet_demo.training.device import available_devices
-
-    return available_devices()[0]

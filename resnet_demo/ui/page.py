@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
+from resnet_demo.files import MAX_NUMBER
 from resnet_demo.language import ENGLISH, set_language, t
 from resnet_demo.ui.protection import FAILED, REFUSED, failure_line
 from resnet_demo.ui.translation import language_of, translated
 
 MAX_TEXT = 100_000  # characters; Gradio remembers each session's last value of everything
-MAX_NUMBER = 2**53
 NO_WEB_ADDRESS = "A web address is not fetched here. Download the image and upload it."
 KINDS = {
     "string": (str, "{value} must be a text."),
