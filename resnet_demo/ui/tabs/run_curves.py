@@ -29,7 +29,7 @@ class RunCurves:
         self._build()
 
     def _build(self) -> None:
-        loss, accuracy, learning_rate, speed, gradient = (partial(_empty_chart, at) for at in range(5))
+        loss, accuracy, learning_rate, speed, gradient = (partial(self._empty, at) for at in range(5))
         with gr.Row():
             with gr.Column(min_width=300):
                 self.loss = html_of(loss, elem_id="loss-chart")
@@ -64,13 +64,13 @@ class RunCurves:
         """How the curves are wanted, as `drawn` takes it."""
         return [self.smoothing, self.axis, self.log_loss, self.zoom]
 
+    def _empty(self, at: int) -> str:
+        """One of the charts before the first run."""
+        return self._drawn.of("", None, ChartChoice())[at]
+
     def drawn(self, version: str, shown: Snapshot | None, *looks) -> tuple[str, ...]:
         """`version` changes when the run has new points that are worth a drawing."""
         return self._drawn.of(version, shown, chart_choice(*looks))
-
-
-def _empty_chart(at: int) -> str:
-    return run_charts(None)[at]
 
 
 def _all_charts(shown: Snapshot | None, choice: ChartChoice) -> tuple[str, ...]:
