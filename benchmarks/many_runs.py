@@ -19,9 +19,9 @@ from pathlib import Path
 from benchmarks.machine import machine_line, publish
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import NEWEST, Watcher
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.html.runs_table import version_of
 
 TICKS = 50

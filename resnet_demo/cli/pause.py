@@ -3,7 +3,7 @@
 import argparse
 
 from resnet_demo.cli.control import add_control, end_training, find_run
-from resnet_demo.runs.directory import PAUSE
+from resnet_demo.runs.worker_files import PAUSE
 
 
 def add_pause(commands) -> None:

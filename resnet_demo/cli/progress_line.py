@@ -10,8 +10,8 @@ from typing import TextIO
 from resnet_demo.cli.terminal import PlainStream
 from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.text import PHASES, amount, measured
+from resnet_demo.runs.worker_files import Progress
 
 WIDEST = 100  # columns; on a wider terminal an eye would lose the line
 UNKNOWN_WIDTH = 80

@@ -25,9 +25,10 @@ from resnet_demo.runs.config import (
     by_todays_names,
     preset_config,
 )
-from resnet_demo.runs.directory import PAUSE, Progress, RunDirectory, RunError
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import event_line
+from resnet_demo.runs.worker_files import PAUSE, Progress
 from resnet_demo.training.distributed import ProcessLost, is_rank_zero, is_under_torchrun, join, torchrun_command
 from resnet_demo.workers.launcher import kill_tree
 from resnet_demo.workers.signals import PauseSignals

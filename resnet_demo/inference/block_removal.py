@@ -8,7 +8,7 @@ from resnet_demo.data.dataset import Dataset
 from resnet_demo.inference.blocks import named_blocks, without_residual
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.runs.block_removal import BlockRemoval
-from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.worker_files import Progress
 
 MOST_IMAGES = 1000  # the standard deviation of an accuracy on so many is at most 1.6 percentage points
 BATCH = 100  # between two of them a job can be cancelled

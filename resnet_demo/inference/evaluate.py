@@ -9,10 +9,10 @@ from resnet_demo.data.known import FOLDER
 from resnet_demo.data.sources import Dataset, LoadProgress, load_dataset
 from resnet_demo.inference.predictor import BATCH, Classifier
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.metrics import expected_calibration_error
 from resnet_demo.runs.text import calibration_text
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import printable
 
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from resnet_demo.data.dataset import LoadProgress, drain
 from resnet_demo.errors import UserError
 from resnet_demo.runs.block_removal import save_block_removal
-from resnet_demo.runs.directory import Progress, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import Evaluation, save_evaluation
+from resnet_demo.runs.worker_files import Progress
 
 END_TIMEOUT_S = 30.0  # one batch, on a machine that trains, too
 ANSWERS, BLOCKS = "answers", "blocks"  # the kinds of job

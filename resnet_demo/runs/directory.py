@@ -1,16 +1,12 @@
-"""The run directory is the interface: whoever trains writes these files, whoever looks reads them.
-
-Imports no torch. A held `worker.lock` means a living worker: the system frees it at once when the process dies.
-"""
+"""The run directory is the interface: whoever trains writes these files, whoever looks reads them. Those about its
+worker stand in `worker_files`. Imports no torch."""
 
 import functools
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import is_number, open_regular, read_json, replace_json
@@ -20,10 +16,9 @@ from resnet_demo.runs.early_stopping import reason_to_stop
 from resnet_demo.runs.event_log import EventLog
 from resnet_demo.runs.events import Event, RunEnded, to_line
 from resnet_demo.runs.fold import Folding, RunView, fold
+from resnet_demo.runs.worker_files import WorkerFiles
 from resnet_demo.text import printable
 
-RUN, PAUSE, STOP, DISCARD = "run", "pause", "stop", "discard"  # what control.json may want
-URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the later one counts
 RUN_FORMAT = 2  # of config.json and events.jsonl: raise it where a reader of before would take them for something else
 TITLE_MAX = 80  # characters
 VISITORS = ".visitors"  # in the folder of runs: see `visitors.py`
@@ -34,43 +29,12 @@ class RunError(UserError):
     """A run that cannot be used as wanted: a sentence for people."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """progress.json: what a living worker is doing now."""
-
-    phase: str  # downloading, decoding, starting, training, evaluating, saving
-    done: int = 0
-    total: int = 0  # 0 = not known
-    epoch: int = 0
-    step: int = 0
-    images_per_s: float | None = None
-    elapsed_s: float = 0.0
-    remaining_s: float | None = None  # of the run
-    epoch_remaining_s: float | None = None  # of the epoch under way, its evaluation included
-    cpu_percent: float | None = None  # of the worker's process: 100 for each core it keeps busy
-    memory_bytes: int | None = None
-    gpu_percent: float | None = None
-    gpu_memory_bytes: int | None = None
-    gpu_memory_peak_bytes: int | None = None
-    process_id: int = 0
-    time: float = 0.0  # Unix seconds
-
-
-@dataclass(frozen=True)
-class Exit:
-    """exit.json: how a worker's process ended, as its parent saw it."""
-
-    code: int  # its exit status; of a signal the number, negative
-    time: float  # Unix seconds
-    began: bool = True  # whether it had come to hold the run
-
-
 def _file(name: str) -> functools.cached_property:
     """The path of a run's file, made when it is first asked for: a snapshot lists a thousand runs."""
     return functools.cached_property(lambda run: run.path / name)
 
 
-class RunDirectory:
+class RunDirectory(WorkerFiles):
     """One run's files. Holding one costs nothing; everything is read when asked for."""
 
     events_path = _file("events.jsonl")
@@ -258,74 +222,7 @@ class RunDirectory:
             return ""
         return "\n".join(text.splitlines()[-lines:])
 
-    # --- now --------------------------------------------------------------------------------------------------
-
-    def write_progress(self, progress: Progress) -> None:
-        replace_json(self.path / "progress.json", progress.__dict__)
-
-    def progress(self) -> Progress | None:
-        stored = read_json(self.path / "progress.json") or {}
-        phase, numbers = stored.get("phase"), {name: value for name, value in stored.items() if name != "phase"}
-        known = all(name in Progress.__dataclass_fields__ for name in numbers)
-        if not isinstance(phase, str) or not known or not all(v is None or is_number(v) for v in numbers.values()):
-            return None  # of another version: as good as none, the next one comes within a second
-        return Progress(phase, **numbers)
-
-    def forget_the_moment(self) -> None:
-        """Delete what only a living worker needs. On a full disk that makes room for its last line."""
-        (self.path / "progress.json").unlink(missing_ok=True)
-        if self.wanted() == RUN:
-            self.forget_request()
-
-    def forget_worker(self) -> None:
-        """Delete what an earlier worker has left of its last moment: a new one begins."""
-        for name in ("progress.json", "exit.json"):
-            (self.path / name).unlink(missing_ok=True)
-
-    def write_exit(self, ended: Exit) -> None:
-        """Of a run that is there: a discarded one stays away."""
-        with suppress(FileNotFoundError):
-            replace_json(self.path / "exit.json", ended.__dict__)
-
-    def exit(self) -> Exit | None:
-        """How the last worker ended; None where nobody has seen it."""
-        stored = read_json(self.path / "exit.json") or {}
-        code, when, began = (stored.get(name) for name in ("code", "time", "began"))
-        if type(code) is not int or not is_number(when):
-            return None
-        return Exit(code, when, began is not False)
-
-    def request(self, wanted: str) -> None:
-        """Ask the worker to run, pause, stop or discard. It obeys within one step."""
-        replace_json(self.path / "control.json", {"wanted": wanted})
-
-    def ask(self, wanted: str) -> None:
-        """Request it, unless more is wanted already: a pause takes back no stop, and neither takes back a discard."""
-        if URGENCY.index(wanted) > URGENCY.index(self.wanted()):
-            self.request(wanted)
-
-    def forget_request(self) -> None:
-        (self.path / "control.json").unlink(missing_ok=True)
-
-    def wanted(self) -> str:
-        wanted = (read_json(self.path / "control.json") or {}).get("wanted")
-        return wanted if wanted in (PAUSE, STOP, DISCARD) else RUN
-
-    @functools.cached_property
-    def lock(self) -> FileLock:
-        return FileLock(self.path / "worker.lock")
-
-    def is_alive(self) -> bool:
-        """Whether a worker holds this run. Looking is acquiring for a moment: ask only where the run may go on."""
-        return is_held(self.path / "worker.lock")
-
-    @property
-    def start_path(self) -> Path:
-        """Held by a launcher from the press of a button until its worker holds the run, or has failed to."""
-        return self.path / "start.lock"
-
-    def is_starting(self) -> bool:
-        return is_held(self.start_path)
+    # --- its checkpoints, and what else there is of it ---------------------------------------------------------
 
     def model_info(self) -> ModelInfo | None:
         """The header of model.safetensors; None where there is no whole one."""
@@ -381,19 +278,3 @@ def _size_bytes(folder: Path) -> int:
 def _model_info(path: Path, changed_ns: int, size: int) -> ModelInfo:
     """Read once for each state of the file: every open page asks for every run's."""
     return read_model_info(path)
-
-
-def is_held(lock_path: Path) -> bool:
-    """Whether another holds this lock file. A missing file, or one that may not be opened, is held by nobody.
-
-    Asks a few times: another who looks holds it for a moment, a worker for as long as it lives.
-    """
-    if not lock_path.exists():
-        return False
-    try:
-        with FileLock(lock_path).acquire(timeout=0.05, poll_interval=0.01):
-            return False
-    except Timeout:
-        return True
-    except OSError:
-        return False

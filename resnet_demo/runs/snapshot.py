@@ -12,13 +12,14 @@ from pathlib import Path
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import RUN, Exit, Progress, RunDirectory, RunError
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.event_log import EventLog, LogError
 from resnet_demo.runs.exit_reason import exit_reason
 from resnet_demo.runs.fold import Folding, RunView
 from resnet_demo.runs.pinned import PinnedFile, PinnedImage
 from resnet_demo.runs.status import RunStatus, is_stalled, run_status
 from resnet_demo.runs.text import run_name
+from resnet_demo.runs.worker_files import RUN, Exit, Progress
 from resnet_demo.text import plural, printable
 
 CURVES_S = 4.0  # how often curves are drawn anew at the most: a fast run logs more points than an eye follows

@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.fold import RunView
+from resnet_demo.runs.worker_files import Progress
 
 LOADING = ("starting", "downloading", "decoding")  # phases before the first step
 QUIET_S, QUIET_STEPS = 30.0, 10  # without a word for so long, and for the time of so many steps, a worker is stalled

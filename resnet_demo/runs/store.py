@@ -15,9 +15,10 @@ from resnet_demo.errors import disk_advice
 from resnet_demo.files import read_json, replace_file, replace_json
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
-from resnet_demo.runs.directory import RunDirectory, RunError, is_held
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.event_log import LogError
 from resnet_demo.runs.keep import Keep
+from resnet_demo.runs.worker_files import is_held
 from resnet_demo.text import is_unicode, printable
 
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment

@@ -10,7 +10,7 @@ from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import duration, listed, loss, percent, plural, rate, size
 
 PHASES = {

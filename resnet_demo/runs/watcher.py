@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from resnet_demo.language import ENGLISH, in_language
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.directory import DISCARD, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.snapshot import RunReader, Snapshot, checksum
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.store import RunStore, checkpoint_key
 from resnet_demo.runs.text import run_name
+from resnet_demo.runs.worker_files import DISCARD
 
 NEWEST = "newest"  # the choice that follows the run in front
 CACHE_TTL_S = 0.5  # pages that ask within this time get the same snapshot

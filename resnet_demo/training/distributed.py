@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from resnet_demo.errors import UserError
-from resnet_demo.runs.directory import URGENCY
+from resnet_demo.runs.worker_files import URGENCY
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

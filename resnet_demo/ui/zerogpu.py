@@ -17,8 +17,9 @@ import gradio as gr
 from resnet_demo.files import is_number, read_json, replace_json
 from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import PAUSE, RUN, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.worker_files import PAUSE, RUN
 from resnet_demo.text import duration
 from resnet_demo.workers.launcher import Launcher, LaunchError
 

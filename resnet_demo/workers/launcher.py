@@ -14,9 +14,10 @@ from filelock import FileLock, Timeout
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Exit, RunDirectory, RunError
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP, Exit
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER_PRIORITY = 5  # Unix niceness: the page answers while all cores train; more would starve it beside other work

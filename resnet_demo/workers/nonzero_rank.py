@@ -1,8 +1,8 @@
 """Several processes train one network: what they begin with, and what every one of them but the first does. The first
 is the Worker, which alone has the data and the run directory and touches files."""
 
-from resnet_demo.runs.directory import PAUSE, RUN
 from resnet_demo.runs.events import RunEnded
+from resnet_demo.runs.worker_files import PAUSE, RUN
 from resnet_demo.training.device import prepare
 from resnet_demo.training.distributed import Processes
 from resnet_demo.training.trainer import Trainer

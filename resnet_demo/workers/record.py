@@ -8,8 +8,9 @@ from typing import Any
 
 from resnet_demo.errors import disk_advice
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import Progress, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.keep import Keep
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.workers.machine_load import MachineLoad
 
 STOPPED = "Stopped and saved on request."

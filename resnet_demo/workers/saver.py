@@ -9,7 +9,8 @@ from resnet_demo.data.dataset import Dataset
 from resnet_demo.models.checkpoint import save_model
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import RUN, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.worker_files import RUN
 from resnet_demo.training.resume_state import save_state
 from resnet_demo.training.trainer import Trainer
 from resnet_demo.workers.position import position_of

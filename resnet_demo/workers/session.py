@@ -7,7 +7,7 @@ from typing import Any
 
 from resnet_demo.data.dataset import STARTING, Dataset
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, Progress
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, Progress
 from resnet_demo.training.distributed import Processes
 from resnet_demo.training.trainer import Trainer
 from resnet_demo.workers.meter import Meter

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.config import TORCHVISION, TrainConfig
-from resnet_demo.runs.directory import Progress, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.events import Event
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.workers.environment import git_commit
 from resnet_demo.workers.worker import Worker
 

@@ -14,8 +14,9 @@ from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.files import remove_unfinished
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, WRITTEN_BY_THE_PAGE, Progress, RunDirectory
+from resnet_demo.runs.directory import WRITTEN_BY_THE_PAGE, RunDirectory
 from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, STOP, Progress
 from resnet_demo.training.distributed import SINGLE_PROCESS, ProcessLost, join
 from resnet_demo.workers.failures import disk_sentence, failure_sentence
 from resnet_demo.workers.position import beginning, position_of

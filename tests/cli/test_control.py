@@ -12,7 +12,7 @@ import pytest
 
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import PAUSE
+from resnet_demo.runs.worker_files import PAUSE
 
 ROOT = Path(__file__).parents[2]
 LONG = 90.0  # seconds; a bound for a busy machine, never a measure

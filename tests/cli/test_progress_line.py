@@ -12,7 +12,7 @@ import pytest
 from resnet_demo.cli.progress_line import ProgressLine
 from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.worker_files import Progress
 from tests.runs.test_points import metric
 
 STEP = events.StepEnded(

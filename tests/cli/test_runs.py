@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.worker_files import Progress
 from tests.runs.test_points import PLACE, epoch, metric
 
 ENDED = events.RunEnded(**PLACE, epoch=1, step=9, elapsed_s=3.0, outcome="finished")

@@ -13,8 +13,8 @@ from PIL import Image
 
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.workers.worker import Worker
 from tests.runs.test_points import PLACE, epoch, metric
 from tests.support.checkpoints import INFO, make_run

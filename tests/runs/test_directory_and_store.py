@@ -12,9 +12,10 @@ import pytest
 from resnet_demo import files
 from resnet_demo.files import remove_unfinished, replace_file, replace_json
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import DISCARD, PAUSE, RUN, STOP, TITLE_MAX, Progress, RunDirectory, RunError, is_held
+from resnet_demo.runs.directory import TITLE_MAX, RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, STOP, Progress, is_held
 from tests.support.checkpoints import INFO, make_run
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}

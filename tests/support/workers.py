@@ -12,8 +12,9 @@ from pathlib import Path
 from resnet_demo.cli.main import main
 from resnet_demo.models import checkpoint
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import PAUSE, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.fold import RunView
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.training import resume_state
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.workers import saver

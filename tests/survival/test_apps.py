@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import STOP, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.worker_files import STOP
 from tests.browser.conftest import ROOT, App, wait_for
 from tests.support.asking import post, run_now
 from tests.support.workers import LONG, assert_as_if_never_disturbed

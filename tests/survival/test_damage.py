@@ -14,9 +14,10 @@ import pytest
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import PAUSE, RunDirectory, RunError
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import NEWEST, Watcher
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.ui.html.run_log import log_text
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html

@@ -17,8 +17,9 @@ from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError
 from resnet_demo.runs import events
 from resnet_demo.runs.config import continued, preset_config
-from resnet_demo.runs.directory import PAUSE, RunError
+from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.first_weights import _read, load_first_weights
 from resnet_demo.training.trainer import Trainer, TrainingError

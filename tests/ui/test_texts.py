@@ -21,7 +21,7 @@ from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.describe import NetworkDescription, describe
 from resnet_demo.runs.block_removal import BlockRemoval
-from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.app import header_html
 from resnet_demo.ui.html import answer, block_diagram, block_row, diagram, evaluation, examples, network_comparison, why
 from resnet_demo.ui.html.evaluation import gallery_html, job_html, nothing_html, report_html

@@ -10,13 +10,13 @@ from PIL import Image
 from resnet_demo.language import CHINESE, in_language
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TORCHVISION, preset_config
-from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, Exit, Progress
 from resnet_demo.runs.fold import fold
 from resnet_demo.runs.pinned import PinnedImage
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import PHASES
 from resnet_demo.runs.watcher import RunsSnapshot, Watcher
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP, Exit, Progress
 from resnet_demo.ui.html import comparison, runs_table, tour
 from resnet_demo.ui.html.block_strip import strip_html
 from resnet_demo.ui.html.changes import changes_html, configuration_html

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from resnet_demo.data.dataset import DataError
 from resnet_demo.runs import events, watcher
-from resnet_demo.runs.directory import PAUSE
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.ui import zerogpu
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.backend import Backend

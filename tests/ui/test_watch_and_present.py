@@ -18,7 +18,7 @@ from resnet_demo.runs import event_log, events
 from resnet_demo.runs import snapshot as snapshot_module
 from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
-from resnet_demo.runs.directory import DISCARD, PAUSE, Exit, Progress, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.fold import fold
 from resnet_demo.runs.pinned import pin, unpin
@@ -26,6 +26,7 @@ from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Watcher
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, Exit, Progress
 from resnet_demo.ui.html.run_buttons import Controls, controls
 from resnet_demo.ui.html.run_choices import parent_choices
 from resnet_demo.ui.html.run_log import log_text

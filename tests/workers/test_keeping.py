@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import PAUSE, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.keep import Keep
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.watcher import Watcher
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.workers import saver
 from resnet_demo.workers.worker import Worker

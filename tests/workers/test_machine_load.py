@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 import torch
 
-from resnet_demo.runs.directory import Progress
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.workers.machine_load import MachineLoad
 
 CUDA = torch.device("cuda")

@@ -11,8 +11,9 @@ from PIL import Image
 
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import PAUSE, RunError
+from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.watcher import NEWEST, Watcher
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.ui.html.run_log import log_text
 from resnet_demo.workers.worker import Worker

@@ -9,7 +9,7 @@ from resnet_demo.cli import train
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import PAUSE
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.workers.worker import Worker
 from tests.support.image_folders import fill, noise_image
 

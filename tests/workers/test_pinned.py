@@ -12,8 +12,8 @@ from resnet_demo.data.framing import fit
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.runs import events
-from resnet_demo.runs.directory import PAUSE
 from resnet_demo.runs.pinned import PinnedFile, pin, unpin
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.workers import pinned as module
 from resnet_demo.workers.worker import Worker
 

@@ -13,9 +13,10 @@ from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import read_model_info
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import DISCARD, PAUSE, STOP, RunDirectory
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP
 from resnet_demo.training import resume_state, trainer
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.training.trainer import Trainer

@@ -10,7 +10,6 @@ from resnet_demo.data.dataset import LoadProgress
 from resnet_demo.data.known import data_label
 from resnet_demo.inference.evaluation_jobs import ANSWERS, JobState
 from resnet_demo.language import t
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.metrics import (
     class_metrics,
@@ -20,6 +19,7 @@ from resnet_demo.runs.metrics import (
     wilson_interval,
 )
 from resnet_demo.runs.text import PHASES, amount
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import percent, plural
 from resnet_demo.ui.html.chart import Axis, Series, line_chart
 from resnet_demo.ui.html.status_card import warnings_html

@@ -5,12 +5,12 @@ from html import escape
 
 from resnet_demo.data.known import data_label
 from resnet_demo.language import t
-from resnet_demo.runs.directory import DISCARD, PAUSE, STOP
 from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import PHASES, amount
+from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP
 from resnet_demo.text import duration, percent
 
 

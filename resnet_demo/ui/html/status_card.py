@@ -6,7 +6,6 @@ from html import escape
 from resnet_demo.data.known import data_label
 from resnet_demo.language import t
 from resnet_demo.runs.config import FROM_FILE, TORCHVISION, TrainConfig
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.events import Event
 from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.presets import PRESETS
@@ -14,6 +13,7 @@ from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import machine_load, started
 from resnet_demo.runs.watcher import RunsSnapshot
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import duration, percent, rate
 from resnet_demo.ui.html.changes import changes_text
 from resnet_demo.ui.html.run_sentence import run_sentence, sentences

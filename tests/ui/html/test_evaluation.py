@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from resnet_demo.inference.evaluation_jobs import JobState
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.evaluation import Evaluation
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.html.evaluation import MOST_CLASSES, gallery_html, job_html, nothing_html, report_html
 
 CLASSES = ("cat", "<u>dog</u>", "frog")

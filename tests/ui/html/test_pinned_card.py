@@ -7,11 +7,11 @@ from PIL import Image
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import Progress
 from resnet_demo.runs.fold import fold
 from resnet_demo.runs.pinned import PinnedImage
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.html.curves import ChartChoice
 from resnet_demo.ui.html.pinned_card import pinned_html, probability_chart, whole_percent
 
