@@ -87,9 +87,9 @@ def save_and_read(setting: Setting) -> str:
     info = ModelInfo(
         config.arch,
         config.stem,
-        trainer.classes,
-        trainer.normalise.mean,
-        trainer.normalise.std,
+        trainer.data.classes,
+        trainer.data.normalise.mean,
+        trainer.data.normalise.std,
         "noise",
         False,
         0,

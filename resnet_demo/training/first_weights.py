@@ -15,6 +15,7 @@ from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
+from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.outside_weights import (
     UNKNOWN_IMAGES,
     is_ours,
@@ -23,7 +24,7 @@ from resnet_demo.training.outside_weights import (
     stem_of,
 )
 from resnet_demo.training.resume_state import DAMAGE
-from resnet_demo.training.trainer import Trainer, TrainingError
+from resnet_demo.training.trainer import Trainer
 
 Found = tuple[dict[str, Tensor], str, tuple[str, ...] | None, tuple[str, ...]]  # weights, stem, classes, warnings
 
@@ -54,7 +55,7 @@ def load_first_weights(
         path = yield from _fetch(_torchvision_url(config.arch), data_dir)
         found = _read(path), TORCHVISION_STEM, None, ()
     weights, stem, classes, warnings = found
-    if classes != trainer.classes:
+    if classes != trainer.data.classes:
         weights = _without(weights, CLASSIFIER)
         warnings += ("The classes differ from those of the weights it starts from, so the classifier is new.",)
     if stem != trainer.model.spec.stem:
@@ -103,7 +104,7 @@ def _held_out_warning(config: TrainConfig, parent: TrainConfig) -> tuple[str, ..
 
 def _test_warning(trainer: Trainer, parent: ModelInfo) -> tuple[str, ...]:
     """Of other images than the parent's some may have been trained on; other classes are another question anyway."""
-    if parent.tested_on in ("", trainer.test_digest) or parent.classes != trainer.classes:
+    if parent.tested_on in ("", trainer.data.test_digest) or parent.classes != trainer.data.classes:
         return ()
     return (
         "The test images are not those that the run it starts from was tested on. It may have been trained on some of "

@@ -7,7 +7,7 @@ from torch import Tensor
 from resnet_demo.models.catalog import STEMS
 from resnet_demo.models.checkpoint_info import open_checkpoint
 from resnet_demo.models.resnet import ResNet
-from resnet_demo.training.trainer import TrainingError
+from resnet_demo.training.errors import TrainingError
 
 PREFIXES = ("module.", "_orig_mod.")  # what DistributedDataParallel and torch.compile put before each name
 MAY_BE_MISSING = ("fc.",)  # a network that gives features has no classifier

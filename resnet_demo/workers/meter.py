@@ -21,10 +21,10 @@ class Meter:
 
     def start(self, trainer) -> None:
         self._batch_size = trainer.config.batch_size
-        self._steps_per_epoch, self._epochs = trainer.steps_per_epoch, trainer.config.epochs
-        evaluated = len(trainer.test) + len(trainer.validation)
-        trained = trainer.steps_per_epoch * self._batch_size
-        self._evaluation_steps = trainer.steps_per_epoch * evaluated / trained / 3  # forward is a third of a step
+        self._steps_per_epoch, self._epochs = trainer.data.steps_per_epoch, trainer.config.epochs
+        evaluated = len(trainer.data.test) + len(trainer.data.validation)
+        trained = trainer.data.steps_per_epoch * self._batch_size
+        self._evaluation_steps = trainer.data.steps_per_epoch * evaluated / trained / 3  # forward is a third of a step
         self._steps, self._worked_s = 0, 0.0  # since the last step or evaluation
         self.go_on()
 

@@ -16,7 +16,8 @@ from resnet_demo.runs import events
 from resnet_demo.training import optimizer
 from resnet_demo.training.cuda_graph import WARM_UP_STEPS, CapturedStep
 from resnet_demo.training.device import choose_device
-from resnet_demo.training.trainer import Trainer, TrainingError
+from resnet_demo.training.errors import TrainingError
+from resnet_demo.training.trainer import Trainer
 from tests.support.states import assert_equal_states
 
 READ_BACK = torch.ops.aten._local_scalar_dense.default

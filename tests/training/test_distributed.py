@@ -26,8 +26,9 @@ from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.training.device import DeviceError, choose_device
 from resnet_demo.training.distributed import SINGLE_PROCESS, torchrun_command
+from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.optimizer import set_learning_rate
-from resnet_demo.training.trainer import Trainer, TrainingError
+from resnet_demo.training.trainer import Trainer
 from resnet_demo.workers.launcher import Launcher
 from tests.support.waiting import wait_for
 
@@ -109,13 +110,13 @@ def emulated(config, dataset) -> tuple[list[float], Trainer]:
     both = [Trainer(config, dataset, choose_device("cpu", "float32")) for _ in range(2)]
     first, losses = both[0], []
     shards = [
-        draw_epoch(t.train, 15, t.augment, seed=config.seed, epoch=1, shard=slice(rank, None, 2))
+        draw_epoch(t.data.train, 15, t.data.augment, seed=config.seed, epoch=1, shard=slice(rank, None, 2))
         for rank, t in enumerate(both)
     ]
     for step, halves in enumerate(zip(*shards, strict=True)):
         loss = 0.0
         for trainer, drawn in zip(both, halves, strict=True):
-            images, labels = make_batch(trainer.train, drawn, trainer.augment, trainer.normalise)
+            images, labels = make_batch(trainer.data.train, drawn, trainer.data.augment, trainer.data.normalise)
             trainer.optimizer.zero_grad()
             half = trainer.loss(trainer.model.train()(images), labels)
             half.backward()

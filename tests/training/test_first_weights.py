@@ -21,8 +21,9 @@ from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.training.device import choose_device
+from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.first_weights import _read, load_first_weights
-from resnet_demo.training.trainer import Trainer, TrainingError
+from resnet_demo.training.trainer import Trainer
 from resnet_demo.workers.worker import Worker
 from tests.support.checkpoints import INFO, make_run
 

@@ -40,8 +40,8 @@ def losses(plain: bool) -> list[float]:
     for model in (trainer.model, trainer.averaged):
         model.double()
     trainer.optimizer = make_optimizer(config, trainer.model)
-    as_float = trainer.normalise
-    trainer.normalise = lambda images: as_float(images).double()
+    as_float = trainer.data.normalise
+    trainer.data.normalise = lambda images: as_float(images).double()
     for module in trainer.model.modules():
         if plain and isinstance(module, SmallMapConv2d):
             module.__class__ = nn.Conv2d

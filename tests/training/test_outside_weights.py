@@ -18,9 +18,10 @@ from resnet_demo.runs.config import FROM_FILE, preset_config
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.training.device import choose_device
+from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.first_weights import load_first_weights
 from resnet_demo.training.outside_weights import UNKNOWN_IMAGES
-from resnet_demo.training.trainer import Trainer, TrainingError
+from resnet_demo.training.trainer import Trainer
 from tests.support.checkpoints import DIGITS, network
 
 CONFIG = preset_config(

@@ -17,8 +17,9 @@ from resnet_demo.runs.fold import fold
 from resnet_demo.training import trainer as trainer_module
 from resnet_demo.training.calibration import calibrate
 from resnet_demo.training.device import choose_device
+from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.evaluation import evaluation_batch
-from resnet_demo.training.trainer import Trainer, TrainingError
+from resnet_demo.training.trainer import Trainer
 from tests.support.states import assert_equal_states
 
 
@@ -211,7 +212,7 @@ def test_broken_weights_are_never_handed_out_for_saving(make_trainer, network, n
 def test_an_evaluation_that_is_no_number_is_no_epochs_end(make_trainer):
     trainer = make_trainer()
     for event in trainer.run():
-        if event.step == trainer.steps_per_epoch - 1:
+        if event.step == trainer.data.steps_per_epoch - 1:
             trainer.averaged.bn1.bias.data.fill_(float("inf"))
             break
     with pytest.raises(TrainingError, match="answers are no longer numbers"):
@@ -235,9 +236,9 @@ def test_evaluation_is_of_the_averaged_network(make_trainer):
     trainer = make_trainer(epochs=1, precision="float32")
     ended = next(event for event in trainer.run() if isinstance(event, events.EpochEnded))
     with torch.no_grad():
-        logits = trainer.averaged.eval()(trainer.normalise(trainer.test.images))
-    assert ended.test_accuracy == (logits.argmax(1) == trainer.test.labels).double().mean().item()
-    expected = torch.nn.functional.cross_entropy(logits, trainer.test.labels).item()
+        logits = trainer.averaged.eval()(trainer.data.normalise(trainer.data.test.images))
+    assert ended.test_accuracy == (logits.argmax(1) == trainer.data.test.labels).double().mean().item()
+    expected = torch.nn.functional.cross_entropy(logits, trainer.data.test.labels).item()
     assert ended.test_loss == pytest.approx(expected, rel=1e-5)
 
 
@@ -247,7 +248,7 @@ def test_averaging_is_the_running_mean_of_weights_and_buffers(make_trainer):
     expected = trainer.model.state_dict()[name].clone()
     for event in trainer.run():
         if isinstance(event, events.StepEnded) and event.phase == "training":
-            if event.step <= 4 or event.done % 4 == 0 or event.done == trainer.steps_per_epoch:
+            if event.step <= 4 or event.done % 4 == 0 or event.done == trainer.data.steps_per_epoch:
                 decay = min(0.5, (1 + event.step) / (10 + event.step)) ** (event.step - began)
                 expected = decay * expected + (1 - decay) * trainer.model.state_dict()[name]
                 moved.append(event.step)
@@ -270,7 +271,7 @@ def make_evaluated(make_trainer, monkeypatch):
         trainer = make_trainer(arch="resnet20", epochs=len(RIGHT), early_stopping_patience=2)
 
         def train_nothing():
-            trainer.step = (trainer.epochs_done + 1) * trainer.steps_per_epoch
+            trainer.step = (trainer.epochs_done + 1) * trainer.data.steps_per_epoch
             return iter(())
 
         def evaluate():
@@ -329,9 +330,9 @@ def test_each_epoch_is_calibrated_on_the_held_out_images(make_trainer):
     for event in trainer.run():
         if isinstance(event, events.EpochEnded):
             with torch.no_grad():
-                logits = trainer.averaged.eval()(trainer.normalise(trainer.validation.images))
-            wanted = calibrate(logits, trainer.validation.labels)
-            assert trainer.calibration.images == len(trainer.validation) == 18
+                logits = trainer.averaged.eval()(trainer.data.normalise(trainer.data.validation.images))
+            wanted = calibrate(logits, trainer.data.validation.labels)
+            assert trainer.calibration.images == len(trainer.data.validation) == 18
             assert trainer.calibration.temperature == pytest.approx(wanted.temperature, rel=1e-3)
             resumed = make_trainer(learning_rate=1e-6)
             resumed.load_state_dict(copy.deepcopy(trainer.state_dict()))

@@ -9,6 +9,7 @@ from resnet_demo.runs.config import preset_config
 from resnet_demo.workers.meter import Meter
 
 STEPS, EVALUATIONS, EPOCHS = 10, 5, 3
+DATA = SimpleNamespace(steps_per_epoch=STEPS, test=range(100), validation=range(20))
 
 
 class Run:
@@ -18,7 +19,7 @@ class Run:
         self.now, self.meter = 0.0, Meter()
         monkeypatch.setattr("resnet_demo.workers.meter.time.monotonic", lambda: self.now)
         config = preset_config("tour", epochs=EPOCHS, batch_size=16)
-        self.meter.start(SimpleNamespace(config=config, steps_per_epoch=STEPS, test=range(100), validation=range(20)))
+        self.meter.start(SimpleNamespace(config=config, data=DATA))
 
     def drive(self, epochs=EPOCHS):
         """Each heartbeat with the seconds that the run will really still take, of the run and of the epoch."""
