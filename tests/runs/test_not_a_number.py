@@ -8,7 +8,7 @@ from resnet_demo.runs.events import EpochEnded, MetricsLogged, from_line, to_lin
 from resnet_demo.runs.figures import draw_curves
 from resnet_demo.runs.fold import RunView, fold
 from resnet_demo.runs.text import event_line
-from resnet_demo.ui.html.chart import Axis
+from resnet_demo.ui.html.axis import Axis
 from resnet_demo.ui.html.curves import Along, measured
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 4, "images_seen": 64, "elapsed_s": 2.0}

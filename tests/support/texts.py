@@ -25,8 +25,8 @@ from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.runs.text import PHASES
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html.axis import TIME_UNITS
 from resnet_demo.ui.html.block_strip import GRADIENT, RATIO, RESPONSE
-from resnet_demo.ui.html.chart import TIME_UNITS
 from resnet_demo.ui.html.curves import X_AXES
 from resnet_demo.ui.html.diagram import BLOCK_NOTES
 from resnet_demo.ui.html.network_comparison import KINDS_SHOWN

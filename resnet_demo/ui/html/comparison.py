@@ -9,7 +9,8 @@ from resnet_demo.language import t
 from resnet_demo.runs.config import PARENT, TrainConfig
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import device_text, run_mark, started
-from resnet_demo.ui.html.chart import Axis, Series, legend_button, line_chart
+from resnet_demo.ui.html.axis import Axis
+from resnet_demo.ui.html.chart import Series, legend_button, line_chart
 from resnet_demo.ui.html.curves import Along, ChartChoice, logged, measured
 from resnet_demo.ui.html.runs_table import Picked
 

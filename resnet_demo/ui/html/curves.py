@@ -14,7 +14,8 @@ from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.reference import article_reference, is_cifar10
 from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.ui.html.chart import MAX_POINTS, MAX_SMOOTHING, Axis, Point, Series, line_chart
+from resnet_demo.ui.html.axis import Axis
+from resnet_demo.ui.html.chart import MAX_POINTS, MAX_SMOOTHING, Point, Series, line_chart
 
 X_AXES = ("epoch", "step", "time")
 SCHEDULE_HEIGHT = 130

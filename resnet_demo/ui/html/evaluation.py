@@ -21,7 +21,8 @@ from resnet_demo.runs.metrics import (
 from resnet_demo.runs.text import PHASES, amount
 from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import percent, plural
-from resnet_demo.ui.html.chart import Axis, Series, line_chart
+from resnet_demo.ui.html.axis import Axis
+from resnet_demo.ui.html.chart import Series, line_chart
 from resnet_demo.ui.html.status_card import warnings_html
 from resnet_demo.ui.images import data_url
 

@@ -13,7 +13,8 @@ from resnet_demo.runs import events
 from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.text import listed
-from resnet_demo.ui.html.chart import Axis, Point, Series, line_chart
+from resnet_demo.ui.html.axis import Axis
+from resnet_demo.ui.html.chart import Point, Series, line_chart
 from resnet_demo.ui.html.curves import Along, ChartChoice
 from resnet_demo.ui.images import data_url
 

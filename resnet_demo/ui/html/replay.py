@@ -25,7 +25,8 @@ from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import device_text
 from resnet_demo.runs.watcher import NEWEST, RunsSnapshot
 from resnet_demo.text import duration, percent
-from resnet_demo.ui.html.chart import Axis, line_chart
+from resnet_demo.ui.html.axis import Axis
+from resnet_demo.ui.html.chart import line_chart
 from resnet_demo.ui.html.curves import Along, from_zero, logged, measured
 from resnet_demo.ui.html.pinned_card import Answer, answers_of, whole_percent
 from resnet_demo.ui.images import data_url

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from resnet_demo.ui.html.axis import Axis
 from resnet_demo.ui.html.chart import (
     BOTTOM,
     HEIGHT,
@@ -15,7 +16,6 @@ from resnet_demo.ui.html.chart import (
     RIGHT,
     TOP,
     WIDTH,
-    Axis,
     Series,
     line_chart,
     smooth,
