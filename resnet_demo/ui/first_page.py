@@ -13,7 +13,7 @@ from starlette.responses import FileResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet_demo.language import HTML_LANGUAGES, current_language, t
-from resnet_demo.ui.protection import path_in_app
+from resnet_demo.ui.request_head import path_in_app
 
 PREVIEW_IMAGE = Path(__file__).parent / "preview.jpg"  # 1200 x 630, as link previews want it
 PREVIEW_PATH = "/preview.jpg"

@@ -12,7 +12,8 @@ from starlette.middleware import Middleware
 from resnet_demo.data.headers import MAX_FILE_BYTES
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.first_page import FirstPage
-from resnet_demo.ui.protection import Protection, Serving, known_origins
+from resnet_demo.ui.protection import Protection
+from resnet_demo.ui.request_head import Serving, known_origins
 from resnet_demo.ui.theme import CSS, page_theme
 from resnet_demo.ui.translation import InTheVisitorsLanguage
 from resnet_demo.ui.uploads import Uploads, sweep_for_ever

@@ -22,7 +22,8 @@ from resnet_demo.owner_token import TokenError
 from resnet_demo.ui import protection, uploads
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.owner import OwnerToken, is_loopback_name
-from resnet_demo.ui.protection import FOREIGN_PAGE, MAX_JSON_BYTES, MAX_UPLOAD_BYTES, NOT_THIS_NAME, Protection, Serving
+from resnet_demo.ui.protection import MAX_JSON_BYTES, MAX_UPLOAD_BYTES, Protection
+from resnet_demo.ui.request_head import FOREIGN_PAGE, NOT_THIS_NAME, Serving, is_open, known_origins
 from resnet_demo.ui.serving import launch_settings
 from resnet_demo.ui.uploads import Uploads, UploadsError, own_folder
 
@@ -157,7 +158,7 @@ def test_what_another_sites_page_sends_is_refused(client, path, headers):
     ids=str,
 )
 def test_what_the_page_itself_sends_is_taken(client, serving, headers):
-    asking = client(**{"origins": protection.known_origins(["me-it.hf.space", "/resnet", ""]), **serving})
+    asking = client(**{"origins": known_origins(["me-it.hf.space", "/resnet", ""]), **serving})
     assert asking.post("/gradio_api/run/start", headers=headers, json={}).status_code == 200
 
 
@@ -188,7 +189,7 @@ def test_no_other_site_may_frame_the_page_unless_it_is_on_a_space(client):
 )  # fmt: skip
 def test_what_the_page_never_asks_for_is_closed(client, method, path):
     if path.startswith("//"):
-        assert not protection.is_open(method, "/monitoring/x")
+        assert not is_open(method, "/monitoring/x")
         return
     assert client().request(method, path).status_code == 404
     assert client(root_path="/resnet").request(method, f"/resnet{path}").status_code == 404
@@ -271,7 +272,7 @@ def asgi(serving, app, messages):
 @pytest.mark.parametrize("ending", ["leaves", "waits"])
 def test_an_upload_that_its_sender_leaves_in_the_middle_leaves_no_file(client, kept, monkeypatch, ending):
     if ending == "waits":
-        monkeypatch.setattr(protection, "BODY_TIMEOUT_S", 0.2)
+        monkeypatch.setattr("resnet_demo.ui.request_body.BODY_TIMEOUT_S", 0.2)
     app = client().app
     while isinstance(app, Starlette):  # what stands behind the middleware
         app.build_middleware_stack()

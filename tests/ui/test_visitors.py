@@ -16,7 +16,8 @@ from resnet_demo.ui import zerogpu
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.visitors import lent_html
-from resnet_demo.ui.protection import Protection, Serving
+from resnet_demo.ui.protection import Protection
+from resnet_demo.ui.request_head import Serving
 from resnet_demo.ui.tabs.classify import ClassifyTab
 from resnet_demo.ui.tabs.lent_training import LentTraining
 from resnet_demo.ui.tabs.train import TrainTab
