@@ -2,7 +2,7 @@
 
 import pytest
 
-from resnet_demo.text import printable, printable_lines
+from resnet_demo.text import duration, percent, printable, printable_lines, rate
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,18 @@ def test_a_line_is_printable(text, shown):
 
 def test_lines_keep_their_ends_and_tabs():
     assert printable_lines("a\n\tb\x1b\r\n") == "a\n\tb\\x1b\\x0d\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "–"), (0, "0 s"), (59.6, "1 min 00 s"), (250, "4 min 10 s"), (7261, "2 h 01 min"), (-3, "0 s")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_other_numbers():
+    assert (percent(0.8731), percent(None)) == ("87.3 %", "–")
+    assert [rate(r) for r in (None, 7.789, 172.6, 12345.6)] == [
+        "–", "7.79 images/s", "173 images/s", "12,346 images/s",
+    ]  # fmt: skip

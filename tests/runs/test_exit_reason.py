@@ -4,7 +4,7 @@ import pytest
 
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.exit_reason import MAX_CHARACTERS, exit_reason
+from resnet_demo.runs.exit_reason import MAX_CHARACTERS, exit_reason, exit_words
 from resnet_demo.runs.store import RunStore
 
 PLACE = {"time": 1.0, "epoch": 1, "images_seen": 160, "elapsed_s": 65.0}
@@ -72,3 +72,8 @@ def test_bytes_that_are_no_text_and_a_long_log_are_read_from_its_end(run, monkey
         log.seek(0, 2)
         log.write(b"\nDied of \xff\xfe\n")
     assert exit_reason(run, None) == "Died of \ufffd\ufffd"
+
+
+def test_a_killed_workers_signal_is_named():
+    assert exit_words(-9) == "by SIGKILL, as the system does where memory runs out"
+    assert exit_words(-99) == "by signal 99"

@@ -1,31 +1,21 @@
-"""What a page shows of a run: the right word, the right buttons, numbers with sensible digits, nothing unescaped."""
+"""What a page shows of a run: the right word, the right buttons, a sentence that leads on, nothing unescaped."""
 
-import os
 import shutil
 import time
 from concurrent.futures import Future
 from dataclasses import replace
-from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from PIL import Image
 
-from resnet_demo import text as numbers
-from resnet_demo.data.known import data_label
 from resnet_demo.runs import event_log, events
 from resnet_demo.runs import snapshot as snapshot_module
 from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
-from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.fold import fold
-from resnet_demo.runs.pinned import pin, unpin
-from resnet_demo.runs.reference import is_cifar10
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.watcher import NEWEST, RunsSnapshot, Watcher
+from resnet_demo.runs.watcher import RunsSnapshot, Watcher
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, Exit, Progress
 from resnet_demo.ui.html.run_buttons import Controls, controls
 from resnet_demo.ui.html.run_choices import parent_choices
@@ -34,42 +24,12 @@ from resnet_demo.ui.html.run_sentence import announcement, run_sentence
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, table_html
 from resnet_demo.ui.html.status_card import MARKS, PAGE_TITLE, lost_html, share_done, status_html, tab_title
 from resnet_demo.ui.html.visitors import visitor_html
-
-CONFIG = preset_config("fast", epochs=8)
-PLACE = {"time": 1.0, "epoch": 1, "step": 10, "images_seen": 160, "elapsed_s": 65.0}
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-
-
-def started(classes=CIFAR10):
-    return events.RunStarted(
-        **PLACE | {"step": 0},
-        epochs=2,
-        steps_per_epoch=20,
-        train_images=320,
-        validation_images=32,
-        test_images=100,
-        classes=classes,
-        device="CPU",
-    )
-
-
-ENDED = {
-    outcome: events.RunEnded(**PLACE, outcome=outcome, message="A <b>reason</b>.")
-    for outcome in ("finished", "stopped", "failed")
-}
-METRIC = events.MetricsLogged(**PLACE, train_loss=1.23456, train_accuracy=0.5, learning_rate=0.1, images_per_s=172.6)
-EPOCH = events.EpochEnded(**PLACE | {"step": 20}, test_loss=1.0, test_accuracy=0.8731)
+from tests.support.snapshots import CONFIG, ENDED, METRIC, PLACE, changed, runs_snapshot, snapshot, started
 
 
 @pytest.fixture
 def run(tmp_path):
     return RunStore(tmp_path).create(preset_config("fast", epochs=8))
-
-
-def snapshot(run, log, alive=False, progress=None, wanted="run", **more):
-    """A living worker of a run that has begun has told its progress."""
-    progress = progress or (Progress("training") if alive and log else None)
-    return Snapshot(run, run.config(), fold(log, run.config().log_every_steps), alive, progress, wanted, **more)
 
 
 @pytest.mark.parametrize(
@@ -127,11 +87,6 @@ def test_how_a_worker_ended_is_told_with_its_exit_code(run, tmp_path, began, wor
     assert f"The training process ended {words} Last log line: “No space for shared memory”." in told
     run.append(events.CheckpointSaved(**PLACE | {"time": time.time() + 60}))  # of a later worker, which nobody has seen
     assert "is gone" in run_sentence(Watcher(RunStore(tmp_path)).snapshot().current)
-
-
-def test_a_killed_workers_signal_is_named():
-    assert exit_words(-9) == "by SIGKILL, as the system does where memory runs out"
-    assert exit_words(-99) == "by signal 99"
 
 
 def test_a_worker_without_a_word_is_stalled_and_it_is_said_for_how_long(run, tmp_path):
@@ -214,19 +169,6 @@ def test_an_interrupted_runs_last_words_are_told_to_its_owner_alone(run, tmp_pat
     assert "is gone. Its owner can let it go on" in run_sentence(seen, owner=False)
 
 
-def test_last_words_that_come_late_are_news(run, tmp_path):
-    """torchrun tells of a death once the dead has let go of its lock."""
-    watcher = Watcher(RunStore(tmp_path))
-    run.append(METRIC)
-    silent = watcher.snapshot(now=True)
-    run.log_path.write_text("Killed\n")
-    told = watcher.snapshot(now=True)
-    assert silent.current.exit_reason == "" and told.current.exit_reason == "Killed"
-    assert changed(silent, told) == {"states", "points", "status"}
-    run.append(events.RunPaused(**PLACE))
-    assert watcher.snapshot(now=True).current.exit_reason == ""
-
-
 def test_what_a_log_says_is_escaped(run):
     failed = snapshot(run, [started(), ENDED["failed"]])
     html = status_html(failed)
@@ -255,107 +197,6 @@ def test_while_one_trains_another_run_cannot_be_resumed(run, tmp_path):
     can = controls(RunsSnapshot(trains, (trains, waits)), waits, owner=True)
     assert can == Controls(start=False, pause=False, resume=False, stop=False, discard=True)  # all of `waits`
     assert controls(RunsSnapshot(waits, (waits,)), waits, owner=True).resume
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(None, "–"), (0, "0 s"), (59.6, "1 min 00 s"), (250, "4 min 10 s"), (7261, "2 h 01 min"), (-3, "0 s")],
-)
-def test_durations(seconds, text):
-    assert numbers.duration(seconds) == text
-
-
-def test_other_numbers():
-    assert (numbers.percent(0.8731), numbers.percent(None)) == ("87.3 %", "–")
-    assert [numbers.rate(r) for r in (None, 7.789, 172.6, 12345.6)] == [
-        "–", "7.79 images/s", "173 images/s", "12,346 images/s",
-    ]  # fmt: skip
-
-
-def test_a_folder_is_named_without_its_place_on_the_server():
-    assert data_label("folder:/srv/secret/flowers/") == "flowers"
-
-
-def test_cifar10_is_recognised_by_its_classes_whatever_the_files():
-    assert is_cifar10(fold([started()]))
-    assert not is_cifar10(fold([started(("cat", "dog"))])) and not is_cifar10(fold([]))
-
-
-def runs_snapshot(current):
-    return RunsSnapshot(current, (current,))
-
-
-# --- watching ---------------------------------------------------------------------------------------------------
-
-
-def changed(before, after):
-    """Which parts of a page that shows the run in front have something new to show."""
-    old, new = (runs.version_of(runs.current)._asdict() for runs in (before, after))
-    return {part for part in new if new[part] != old[part]}
-
-
-def test_each_part_of_a_page_is_told_when_it_has_something_new_to_show_and_only_then(run, tmp_path):
-    watcher = Watcher(RunStore(tmp_path))
-    with run.lock:
-        snapshots = [watcher.snapshot(now=True), watcher.snapshot(now=True)]
-        for tell in (
-            lambda: run.append(started()),
-            lambda: run.write_progress(Progress("training", 1, 10, time=5.0)),
-            lambda: run.append(METRIC),
-            lambda: run.append(replace(METRIC, time=METRIC.time + 2)),
-            lambda: run.append(replace(METRIC, time=METRIC.time + 4)),
-            lambda: run.append(EPOCH),
-        ):
-            tell()
-            snapshots.append(watcher.snapshot(now=True))
-    snapshots.append(watcher.snapshot(now=True))  # its process is gone
-    everything = {"states", "points", "status"}
-    assert [changed(*pair) for pair in pairwise(snapshots)] == [
-        set(), {"status"}, everything, {"points", "status"}, {"status"}, {"points", "status"}, everything, everything
-    ]  # fmt: skip
-
-
-def test_the_checkpoints_version_changes_with_a_save_or_another_run_and_not_with_progress(run, tmp_path):
-    watcher = Watcher(RunStore(tmp_path))
-    run.append(started())
-    before = watcher.snapshot(now=True).checkpoints
-    run.append(METRIC)
-    run.write_progress(Progress("training", time=5.0))
-    assert watcher.snapshot(now=True).checkpoints == before
-    run.append(events.CheckpointSaved(**PLACE))
-    saved = watcher.snapshot(now=True).checkpoints
-    run.append(events.CheckpointSaved(**PLACE | {"time": 2.0}))
-    saved_again = watcher.snapshot(now=True).checkpoints
-    RunStore(tmp_path).create(preset_config("tour"))
-    assert len({before, saved, saved_again, watcher.snapshot(now=True).checkpoints}) == 4
-
-
-def test_a_version_changes_with_the_pinned_image_and_its_answers(run, tmp_path):
-    watcher = Watcher(RunStore(tmp_path))
-    snapshots = [watcher.snapshot(now=True)]
-    for colour in ("red", "green"):
-        pin(run, Image.new("RGB", (32, 32), colour))
-        snapshots.append(watcher.snapshot(now=True))
-    run.append(events.PredictionLogged(**PLACE, image="a", probabilities=(0.4, 0.6)))
-    snapshots.append(watcher.snapshot(now=True))
-    unpin(run)
-    snapshots.append(watcher.snapshot(now=True))
-    assert all("points" in changed(*pair) for pair in pairwise(snapshots))
-    assert changed(snapshots[-1], watcher.snapshot(now=True)) == set()
-
-
-def test_looks_within_half_a_second_are_shared(run, tmp_path):
-    watcher = Watcher(RunStore(tmp_path))
-    assert watcher.snapshot() is watcher.snapshot()
-
-
-def test_a_run_that_is_deleted_while_shown_disappears(run, tmp_path):
-    watcher = Watcher(RunStore(tmp_path))
-    assert watcher.snapshot(now=True).current.run == run
-    for path in run.path.iterdir():
-        path.unlink()
-    run.path.rmdir()
-    assert watcher.snapshot(now=True).current is None
 
 
 def test_a_run_that_is_deleted_while_it_trains_is_told_until_another_trains(run, tmp_path):
@@ -388,114 +229,12 @@ def test_a_run_that_is_discarded_while_it_trains_is_no_accident(run, tmp_path, a
     assert "was deleted" in lost_html(seen) and "gone" not in lost_html(seen)
 
 
-def test_a_run_that_is_deleted_at_rest_is_not_mourned(run, tmp_path):
-    watcher = Watcher(RunStore(tmp_path))
-    watcher.snapshot(now=True)
-    shutil.rmtree(run.path)
-    assert watcher.snapshot(now=True).lost == ""
-
-
 def test_a_run_of_a_newer_version_does_not_hide_the_others(run, tmp_path):
     other = RunStore(tmp_path).create(preset_config("tour"))
     (other.path / "config.json").write_text('{"config": {"warp": 9}}')
     seen = Watcher(RunStore(tmp_path)).snapshot()
     assert [snapshot.run for snapshot in seen.runs] == [run]
     assert "cannot be opened. This version knows no setting" in table_html(seen, NEWEST_FIRST)
-
-
-def test_in_front_is_who_trains_then_who_spoke_last_and_any_run_can_be_chosen(run, tmp_path):
-    store = RunStore(tmp_path)
-    other = store.create(preset_config("tour"))
-    run.append(events.RunPaused(**PLACE | {"time": 2.0}))
-    other.append(events.RunPaused(**PLACE | {"time": 3.0}))
-    seen = Watcher(store).snapshot()
-    assert seen.current.run == other and seen.shown(NEWEST).run == other
-    assert seen.shown(run.id).run == run and seen.shown("gone").run == other
-    here, there = seen.version_of(seen.shown(run.id)), seen.version_of(seen.shown(other.id))
-    assert not set(here) & set(there)  # a page that turns to the other run asks for all of it
-    with store.training(run):  # by a clock that has gone back meanwhile
-        run.append(events.RunResumed(**PLACE | {"time": 1.0}))
-    assert Watcher(store).snapshot().current.run == run
-
-
-def test_of_runs_of_before_the_one_that_spoke_last_is_in_front(run, tmp_path):
-    """They have no number."""
-    store = RunStore(tmp_path)
-    other = store.create(preset_config("tour"))
-    for old, said in ((run, 3.0), (other, 2.0)):
-        old.append(events.RunPaused(**PLACE | {"time": said}))
-        (old.path / "order.json").unlink()
-    assert Watcher(store).snapshot().current.run == run
-
-
-# --- it stays light -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """The names of the files that have been read since it was last cleared."""
-    names = []
-    real = Path.open
-
-    def note(path, *arguments, **named):
-        names.append(path.name)
-        return real(path, *arguments, **named)
-
-    monkeypatch.setattr(Path, "open", note)
-    return names
-
-
-def test_a_run_at_rest_is_read_once(tmp_path, opened):
-    """Whatever its end; another that trains beside it is read each time."""
-    store, watcher = RunStore(tmp_path), Watcher(RunStore(tmp_path))
-    ends = [ENDED["finished"], ENDED["stopped"], ENDED["failed"], events.RunPaused(**PLACE), METRIC]
-    runs = [store.create(CONFIG) for _ in ends]
-    for run, end in zip(runs, ends, strict=True):
-        for event in (started(), end):
-            run.append(event)
-    for run in runs:
-        for path in (*run.path.iterdir(), run.path):
-            os.utime(path, (time.time() - 60, time.time() - 60))
-    trains = store.create(CONFIG)
-    with trains.lock:
-        watcher.snapshot(now=True)
-        first = watcher.snapshot(now=True)
-        opened.clear()
-        second = watcher.snapshot(now=True)
-    assert set(opened) <= {"progress.json", "title.json", "order.json", "control.json"}
-    assert [a is b for a, b in zip(first.runs, second.runs, strict=True)] == [s.run != trains for s in second.runs]
-    after = watcher.snapshot(now=True)
-    opened.clear()
-    for path in (*trains.path.iterdir(), trains.path):
-        os.utime(path, (time.time() - 60, time.time() - 60))
-    watcher.snapshot(now=True), watcher.snapshot(now=True)
-    assert watcher.snapshot(now=True) is watcher.snapshot(now=True) and len(after.runs) == 6
-
-
-@pytest.mark.parametrize("what", ["renamed", "resumed", "spoke", "pinned", "gone", "torchrun spoke"])
-def test_a_run_at_rest_that_changes_is_read_again(run, tmp_path, what):
-    watcher = Watcher(RunStore(tmp_path))
-    run.append(started())
-    run.log_path.write_text("")
-    for path in (*run.path.iterdir(), run.path):
-        os.utime(path, (time.time() - 60, time.time() - 60))
-    before = watcher.snapshot(now=True)
-    assert watcher.snapshot(now=True) is before
-    match what:
-        case "renamed":
-            run.rename("Mother")
-        case "resumed":
-            run.write_progress(Progress("starting"))
-        case "spoke":
-            run.append(METRIC)
-        case "pinned":
-            pin(run, Image.new("RGB", (32, 32), "red"))
-        case "gone":
-            shutil.rmtree(run.path)
-        case "torchrun spoke":
-            with run.log_path.open("a") as log:
-                log.write("Killed\n")
-    assert watcher.snapshot(now=True) is not before
 
 
 def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
@@ -522,20 +261,6 @@ def test_nobody_waits_for_a_long_log(run, tmp_path, monkeypatch):
     assert first.version_of(glimpse).points != second.version_of(second.shown(run.id)).points and len(work) == 1
 
 
-@pytest.mark.parametrize("outcome", ["finished", "stopped", "failed"])
-def test_an_end_is_told_to_who_saw_the_run_training(run, outcome):
-    ended = snapshot(run, [started(), ENDED[outcome]])
-    after = runs_snapshot(ended)
-    assert after.ended(run.id) is ended
-    assert after.ended("") is None and RunsSnapshot().ended(run.id) is None  # deleted meanwhile
-
-
-def test_a_pause_is_no_end_and_a_death_is(run):
-    assert runs_snapshot(snapshot(run, [started(), events.RunPaused(**PLACE)])).ended(run.id) is None
-    assert runs_snapshot(snapshot(run, [started()])).ended(run.id).status == "interrupted"
-    assert runs_snapshot(snapshot(run, [started(), METRIC], alive=True)).ended(run.id) is None
-
-
 @pytest.mark.parametrize(
     ("log", "alive", "title"),
     [
@@ -559,11 +284,6 @@ def test_a_download_is_not_taken_for_the_run(run):
     assert f'data-title="{PAGE_TITLE}"' in status_html(None)  # so that a discarded run's share goes
 
 
-def test_a_new_title_is_news_for_who_lists_checkpoints(run):
-    named = replace(snapshot(run, [started()]), title="Mother")
-    assert runs_snapshot(named).checkpoints != runs_snapshot(snapshot(run, [started()])).checkpoints
-
-
 def test_a_run_that_rests_says_whether_anything_is_saved(run):
     saved = events.CheckpointSaved(**PLACE)
     rests = [snapshot(run, [started(), *kept, events.RunPaused(**PLACE)]) for kept in ([], [saved])]
@@ -585,24 +305,6 @@ def test_what_is_announced_is_escaped_and_keeps_secrets(run):
     assert "reason" not in announcement(failed, owner=False)
 
 
-@pytest.mark.parametrize(
-    ("load", "text"),
-    [
-        ({}, "–"),
-        ({"cpu_percent": 189.6, "memory_bytes": 1_240_000_000}, "CPU 190 %, 1.2 GB"),
-        ({"cpu_percent": 99.0, "memory_bytes": 640_000_000, "gpu_memory_bytes": 5_100_000_000},
-         "CPU 99 %, 640 MB; GPU 5.1 GB"),
-        ({"cpu_percent": 99.0, "memory_bytes": 2e9, "gpu_memory_bytes": 5_100_000_000, "gpu_percent": 93},
-         "CPU 99 %, 2.0 GB; GPU 93 %, 5.1 GB"),
-        ({"cpu_percent": 99.0, "memory_bytes": 2e9, "gpu_memory_bytes": 5_100_000_000, "gpu_percent": 93,
-          "gpu_memory_peak_bytes": 6_000_000_000}, "CPU 99 %, 2.0 GB; GPU 93 %, 5.1 GB, peak 6.0 GB"),
-    ],
-)  # fmt: skip
-def test_the_load_is_told_in_few_words(load, text):
-    assert run_text.machine_load(Progress("training", **load)) == text
-    assert run_text.machine_load(None) == "–"
-
-
 def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     store = RunStore(tmp_path)
     saved, unsaved = store.create(preset_config("tour"), name="20261124-101500-resnet50-digits"), store.create(CONFIG)
@@ -617,21 +319,3 @@ def test_runs_with_weights_can_be_started_from_and_are_named(tmp_path):
     card = status_html(child, parent=RunsSnapshot(None, (mother, child)).parent_name(child))
     assert ", from the run “&lt;Mother&gt;”<" in card
     assert seen.parent_name(seen.runs[0]) == "" and "from the run" not in status_html(seen.runs[0])
-
-
-def test_a_poll_makes_no_path_and_stats_each_run_at_rest_once(store, tiny_config, monkeypatch):
-    """A store may hold a thousand of them."""
-    for run in [store.create(tiny_config) for _ in range(3)]:
-        run.append(ENDED["finished"])
-        for path in (*run.path.iterdir(), run.path):
-            os.utime(path, (time.time() - 60,) * 2)
-    watcher = Watcher(store)
-    watcher.snapshot(now=True)  # learns that they have ended: from then on their logs are not looked at
-    first = watcher.snapshot(now=True)
-    made, asked, make, stat = [], [], RunDirectory.__init__, os.stat
-    monkeypatch.setattr(RunDirectory, "__init__", lambda run, *a, **k: (made.append(run), make(run, *a, **k))[1])
-    monkeypatch.setattr(os, "stat", lambda path, *a, **k: (asked.append(str(path)), stat(path, *a, **k))[1])
-    assert watcher.snapshot(now=True) is first and len(first.runs) == 3
-    assert made == [] and sorted(asked) == sorted(str(run.run.path) for run in first.runs)
-    store.create(tiny_config, name="another")
-    assert len(watcher.snapshot(now=True).runs) == 4
