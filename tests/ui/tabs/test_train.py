@@ -17,10 +17,10 @@ from resnet_demo.data.images import load_image
 from resnet_demo.language import chinese, in_language
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import PAUSE
 from resnet_demo.runs.pinned import PinnedFile
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
