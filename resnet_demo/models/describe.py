@@ -113,6 +113,12 @@ class NetworkDescription:
     parameters: int
     multiply_adds: int
 
+    @property
+    def depth(self) -> int:
+        """How many layers its name counts: convolutions and the linear layer, shortcuts aside."""
+        branches = (layer for stage in self.stages for block in stage.blocks for layer in block.residual)
+        return sum(layer.multiply_adds > 0 for layer in (*self.stem, *branches, *self.head))
+
     def as_dict(self) -> dict:
         """Nested dicts and lists, for JSON."""
         return asdict(self)

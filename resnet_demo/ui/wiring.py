@@ -4,14 +4,18 @@ import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
+from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.ui.html.curves import ChartChoice
 from resnet_demo.ui.page import Page
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.models.describe import NetworkDescription
 
 Done = TypeVar("Done")
 
@@ -91,6 +95,14 @@ def import_torch() -> None:
     import torch at the same time, each by another module, could meet it half made."""
     with _importing:
         import torch  # noqa: F401
+
+
+def described(spec: NetworkSpec, input_size: int) -> "NetworkDescription":
+    """The network, measured with an image of so many pixels a side."""
+    import_torch()
+    from resnet_demo.models.describe import describe
+
+    return describe(spec, input_size)
 
 
 def act(action: Callable[[], Done]) -> Done:

@@ -31,6 +31,8 @@ def show(page, tab: str) -> None:
     elif tab == "Architecture":
         page.wait_for_selector("#blocks-row [data-block]")
         page.wait_for_selector("text=23,528,522")
+        page.click("#walk [data-step]")
+        page.wait_for_selector(".walk-target")
     elif tab == "Classify":
         page.click("#classify-examples [data-example]")
         page.click("#classify-answer button >> nth=0")

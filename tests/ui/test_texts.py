@@ -23,8 +23,19 @@ from resnet_demo.models.describe import NetworkDescription, describe
 from resnet_demo.runs.block_removal import BlockRemoval
 from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.app import header_html
-from resnet_demo.ui.html import answer, block_diagram, block_row, diagram, evaluation, examples, network_comparison, why
+from resnet_demo.ui.html import (
+    answer,
+    block_diagram,
+    block_row,
+    diagram,
+    evaluation,
+    examples,
+    network_comparison,
+    walk,
+    why,
+)
 from resnet_demo.ui.html.evaluation import gallery_html, job_html, nothing_html, report_html
+from resnet_demo.ui.html.walk_facts import Facts, Trained
 from resnet_demo.ui.tabs import architecture, blocks, drawing_pad
 from tests.support import marked
 from tests.support.checkpoints import DIGITS, INFO
@@ -57,6 +68,15 @@ def drawings(network: NetworkDescription) -> str:
 
 def drawings_of(arch: str) -> str:
     return drawings(of(arch))
+
+
+def measured(spec: NetworkSpec) -> NetworkDescription:
+    return describe(spec, 32)
+
+
+def step_of_the_walk(number: int) -> str:
+    removal = BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2})
+    return walk.step_html(number, Facts(measured, Trained("layer1.0", False, removal)))
 
 
 def said(**settings: object) -> Prediction:
@@ -92,6 +112,10 @@ PAGE: dict[str, Callable[[], str]] = {
     "about the blocks": architecture._pair_intro_html,
     "about the comparison": architecture._compare_html,
     "next": architecture._next_html,
+    "the way into the walk": walk.start_html,
+    **{f"step {n} of the walk": partial(step_of_the_walk, n) for n in range(1, len(walk.STEPS) + 1)},
+    "the walk without a checkpoint": lambda: walk.step_html(7, Facts(measured)),
+    "the walk to a plain network": lambda: walk.step_html(7, Facts(measured, Trained("layer1.0", True, None))),
     "answer": lambda: answer.answer_html(said(trimmed=True), "run"),
     "answer, not calibrated": lambda: answer.answer_html(said(info=INFO), "run"),
     "before an image": lambda: answer.empty_html(DIGITS) + answer.known_html(DIGITS),

@@ -59,9 +59,12 @@ def row_html(row: BlockRow) -> str:
     )
 
 
+def no_checkpoint() -> str:
+    return t("No run has a checkpoint yet. Train one, and its blocks can be switched off here.")
+
+
 def no_checkpoint_html() -> str:
-    sentence = t("No run has a checkpoint yet. Train one, and its blocks can be switched off here.")
-    return f'<p class="arch-note">{sentence}</p>'
+    return f'<p class="arch-note">{no_checkpoint()}</p>'
 
 
 def _hint() -> str:

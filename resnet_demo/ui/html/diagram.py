@@ -81,10 +81,9 @@ def summary_html(network: NetworkDescription) -> str:
     """The network's name, and the figures one compares networks by."""
     blocks = [block for stage in network.stages for block in stage.blocks]
     inside = sum(_weighted(block.residual) for block in blocks)
-    layers = _weighted(network.stem) + inside + _weighted(network.head)
     figures = [
         (
-            plural(layers, "layer"),
+            plural(network.depth, "layer"),
             t("with weights on the main path; {inside} of them inside the blocks", inside=inside),
         ),
         (plural(len(blocks), "block"), t(", ").join(blocks_of_each_kind(blocks))),

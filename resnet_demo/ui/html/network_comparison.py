@@ -57,9 +57,8 @@ def _layers(network: "NetworkDescription") -> "list[LayerDescription]":
 
 def _figures(network: "NetworkDescription") -> list[tuple[str, str]]:
     blocks = Counter(block.kind for stage in network.stages for block in stage.blocks)
-    main = [*network.stem, *(la for s in network.stages for b in s.blocks for la in b.residual), *network.head]
     figures = [
-        (t("Layers with weights on the main path"), count_text(sum(layer.multiply_adds > 0 for layer in main))),
+        (t("Layers with weights on the main path"), count_text(network.depth)),
         (t("Blocks"), t(", ").join(f"{count} {kind}" for kind, count in blocks.items())),
         (t("Parameters"), count_text(network.parameters)),
         (t("Multiply-adds for one image"), rounded_text(network.multiply_adds)),

@@ -15,7 +15,8 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram
 from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.tabs.blocks import BlocksPanel
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, html_of, import_torch, sent_with
+from resnet_demo.ui.tabs.walk import Walk
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, sent_with
 
 INPUT_SIZES = (32, 64, 128, 224)
 MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
@@ -53,6 +54,7 @@ class ArchitectureTab:
     blocks: BlocksPanel
     comparing: list[Any]
     compared: gr.HTML
+    walk: Walk
 
     @property
     def named(self) -> list[Any]:
@@ -67,7 +69,7 @@ class ArchitectureTab:
         )
         # The figures come with the stem and the shortcuts that the chosen network has; the choice itself comes before.
         gr.on(
-            [self.drawings[0].change, self.comparing[-2].change, self.comparing[-1].change],
+            [self.drawings[0].change, self.comparing[-2].input, self.comparing[-1].input],
             compare,
             self.comparing,
             self.compared,
@@ -76,11 +78,13 @@ class ArchitectureTab:
             **HANDLER,
         )
         self.blocks.wire(demo, checkpoints)
+        self.walk.wire(draw_beside, [*self.named, *self.comparing[-2:], self.compared], self.blocks)
 
 
 def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     """Lay out the tab inside the current `gr.Tab`. Imports no torch."""
     _html(why_html)
+    walk = Walk()
     blocks = BlocksPanel(backend)
     _html(_networks_html)
     with gr.Row():
@@ -108,9 +112,10 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             label="Shortcuts",
             info="How x is brought to the shape of F(x).",
             min_width=300,
+            elem_id="arch-shortcut",
         )
     summary = _html(_measuring_html)
-    network = gr.HTML('<div class="arch-space-network"></div>', js_on_load=OPEN_STAGE, elem_classes="arch-html")
+    network = _space("network", js_on_load=OPEN_STAGE)
     _html(_pair_intro_html, elem_id="arch-blocks")
     stage = gr.Radio(_stages(FIRST.arch), value=1, label="Blocks of which stage?")
     pair = _space("pair")
@@ -126,7 +131,7 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     _html(_next_html)
 
     drawings, comparing = [summary, network, pair, table], [arch, stem, shortcut, size, other, other_stem]
-    tab = ArchitectureTab([arch, stem, shortcut, size, stage], drawings, blocks, comparing, compared)
+    tab = ArchitectureTab([arch, stem, shortcut, size, stage], drawings, blocks, comparing, compared, walk)
     latest = {"trigger_mode": "always_last", **HANDLER}
     parts = [stem, shortcut, stage, *tab.drawings]
     arch.input(draw_another, [arch, stem, size, stage], parts, api_name="architecture_another", **latest)
@@ -150,7 +155,12 @@ def draw_named(arch: str, stem: str, shortcut: str, input_size: int) -> list:
     stem = stem if stem in STEMS else FIRST.stem
     shortcut = shortcut if shortcut in ARCHITECTURES[arch].shortcuts else AUTO
     size = input_size if input_size in INPUT_SIZES else FIRST_SIZE
-    return [arch, size, *draw_another(arch, stem, size, 1, shortcut)]
+    return draw_chosen(NetworkSpec(arch, stem, shortcut=shortcut), size, 1)
+
+
+def draw_chosen(spec: NetworkSpec, input_size: int, stage: int) -> list:
+    """A network, chosen and drawn, with the blocks of that stage."""
+    return [spec.arch, input_size, *draw_another(spec.arch, spec.stem, input_size, stage, spec.shortcut)]
 
 
 def draw_another(arch: str, stem: str, input_size: int, stage: int, shortcut: str = AUTO) -> tuple:
@@ -166,6 +176,13 @@ def draw_another(arch: str, stem: str, input_size: int, stage: int, shortcut: st
         gr.update(choices=_stages(arch), value=stage),
         *draw_network(arch, spec.stem, spec.shortcut, input_size, stage),
     )
+
+
+def draw_beside(spec: NetworkSpec, other: NetworkSpec, input_size: int, stage: int) -> list:
+    """A network, chosen and drawn, and another one that it is compared with. The comparison comes along, since its
+    own event comes only where the first network is another one."""
+    compared = compare(spec.arch, spec.stem, spec.shortcut, input_size, other.arch, other.stem)
+    return [*draw_chosen(spec, input_size, stage), other.arch, other.stem, compared]
 
 
 def _labelled(names: dict, offered: Iterable[str]) -> list[tuple[str, str]]:
@@ -198,7 +215,7 @@ def compare(arch: str, stem: str, shortcut: str, input_size: int, other: str, ot
     value."""
     _check(other, ARCHITECTURES, t("network"))
     second = NetworkSpec(other, _check(other_stem, STEMS, t("stem")))
-    return comparison_html(_described(arch, stem, shortcut, input_size), _measure(second, input_size))
+    return comparison_html(_described(arch, stem, shortcut, input_size), described(second, input_size))
 
 
 def chosen_stage(event: gr.EventData) -> int:
@@ -210,7 +227,7 @@ def _described(arch, stem, shortcut, input_size):
     _check(arch, ARCHITECTURES, t("network"))
     _check(stem, STEMS, t("stem"))
     _check(shortcut, ARCHITECTURES[arch].shortcuts, t("shortcuts"))
-    return _measure(NetworkSpec(arch, stem, shortcut=shortcut), _check(input_size, INPUT_SIZES, t("input size")))
+    return described(NetworkSpec(arch, stem, shortcut=shortcut), _check(input_size, INPUT_SIZES, t("input size")))
 
 
 def _check(value, offered, noun: str):
@@ -220,13 +237,6 @@ def _check(value, offered, noun: str):
         sentence = t("There is no such {noun} here. Choose one of {choices}.", noun=noun, choices=choices)
         raise gr.Error(sentence, print_exception=False)
     return value
-
-
-def _measure(spec: NetworkSpec, input_size: int):
-    import_torch()
-    from resnet_demo.models.describe import describe
-
-    return describe(spec, input_size)
 
 
 # --- what stands between the drawings --------------------------------------------------------------------------
@@ -298,9 +308,10 @@ def _next_html() -> str:
     return f'<p class="arch-next">{said}</p>'
 
 
-def _space(name: str) -> gr.HTML:
+def _space(name: str, **settings: Any) -> gr.HTML:
     """Of the height of what comes there later."""
-    return gr.HTML(f'<div class="arch-space-{name}"></div>', elem_classes="arch-html")
+    space = f'<div class="arch-space-{name}"></div>'
+    return gr.HTML(space, elem_id=f"arch-{name}", elem_classes="arch-html", **settings)
 
 
 def _html(make: Callable[[], str], elem_id: str | None = None) -> gr.HTML:

@@ -3,7 +3,7 @@
 Torch is imported by the first image, never by this module.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 from PIL import Image
@@ -13,7 +13,7 @@ from resnet_demo.errors import UserError
 from resnet_demo.inference.evaluation_jobs import BLOCKS
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.block_removal import load_block_removal
+from resnet_demo.runs.block_removal import BlockRemoval, load_block_removal
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_row
@@ -22,6 +22,9 @@ from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.tabs.examples import known_to
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, import_torch
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.inference.blocks import Pass
 
 TICK_S = 1.0  # while the blocks are measured
 SEPARATOR = ","
@@ -91,10 +94,20 @@ class BlocksPanel:
         self.example, self.off, self.opened = (gr.Textbox("", visible="hidden") for _ in range(3))
         self.timer = gr.Timer(TICK_S, active=False)
 
+    @property
+    def asked(self) -> list[Any]:
+        """What the handlers take: the fields of `Asked`."""
+        return [self.run, self.upload, self.example, self.off, self.opened]
+
+    @property
+    def switched(self) -> list[Any]:
+        """What `show_without` fills."""
+        return [self.off, self.opened, self.example, self.examples, self.row, self.maps]
+
     def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
-        asked = [self.run, self.upload, self.example, self.off, self.opened]
-        drawn, jobs = [self.row, self.maps], [self.job, self.measure, self.cancel, self.timer]
+        asked, drawn = self.asked, [self.row, self.maps]
+        jobs = [self.job, self.measure, self.cancel, self.timer]
         anew = [self.examples, self.off, self.opened, *drawn, *jobs]
         gr.on([page.load, self.run.change], self.show_run, asked, anew, api_name="blocks_of_run", **_QUIET)
         self.row.click(None, None, [self.off, self.opened], js="() => window.blocksSwitched")
@@ -138,6 +151,26 @@ class BlocksPanel:
         examples = self._examples(self._info(asked.run))
         return [block_row.choices_html(examples, self._example_name(asked, examples)), *self.show(*asked)]
 
+    def show_without(self, off: str, *sent: Any) -> list:
+        """That block off, all others on, and the example sent through whose answer loses most by it; an image of the
+        visitor's own stays."""
+        asked = Asked(*sent)._replace(off=off, opened="")
+        run, info = self._run(asked.run), self._info(asked.run)
+        examples = self._examples(info) if asked.upload is None else []
+        try:
+            lost = {one.name: _lost(self._row(run, asked._replace(example=one.name)).passed) for one in examples if run}
+        except UserError as error:
+            return [off, "", gr.skip(), gr.skip(), block_row.problem_html(str(error)), ""]
+        if lost:
+            asked = asked._replace(example=max(lost, key=lost.__getitem__))
+        choices = block_row.choices_html(self._examples(info), self._example_name(asked, examples))
+        return [off, "", asked.example, choices, *self.show(*asked)]
+
+    def known_of(self, chosen: Any) -> tuple[ModelInfo, BlockRemoval | None] | None:
+        """What a run's checkpoint is, and what was measured of its blocks; None where there is none."""
+        run, info = self._run(chosen), self._info(chosen)
+        return (info, _removal(run, info)) if run and info else None
+
     def follow(self, request: gr.Request, *sent: Any) -> list:
         """How far the measurement is; what it has found is drawn once it is there."""
         running = self.backend.evaluations.state.running
@@ -157,13 +190,12 @@ class BlocksPanel:
         info = classifier.info
         seen, _ = prepare(self._image(asked, info), info.light_on_dark)
         off = str(asked.off or "").split(SEPARATOR)
-        removal = load_block_removal(run)
         return block_row.BlockRow(
             network=describe(info.network(), seen.width),
             info=info,
             passed=on_one_core(pass_through, classifier, to_tensor([seen]), off, str(asked.opened or "")),
             untrained=on_one_core(untrained_ratios, info.network()),
-            removal=removal if removal and removal.is_of(info) else None,
+            removal=_removal(run, info),
             seen=seen,
         )
 
@@ -224,6 +256,18 @@ class BlocksPanel:
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
+
+
+def _lost(passed: "Pass") -> float:
+    """Of the probability of the answer that all blocks give."""
+    first = max(passed.intact)
+    return first - passed.probabilities[passed.intact.index(first)]
+
+
+def _removal(run: RunDirectory, info: ModelInfo) -> BlockRemoval | None:
+    """What was measured of these very weights."""
+    removal = load_block_removal(run)
+    return removal if removal and removal.is_of(info) else None
 
 
 def title_html() -> str:

@@ -1,0 +1,82 @@
+"""The guided walk of the Architecture tab: a card whose steps set the tab's choices, draw, and point at what they speak
+of. What it says stands in `html/walk`."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from resnet_demo.language import t
+from resnet_demo.models.catalog import NetworkSpec
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.ui.html import walk
+from resnet_demo.ui.html.walk_facts import Facts, Trained
+from resnet_demo.ui.tabs.blocks import Asked, BlocksPanel
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, script, sent_with
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.models.describe import NetworkDescription
+
+INPUT_SIZE = 32  # pixels a side, of all that the walk says
+POINT = "() => { window.dispatchEvent(new Event('walked')); }"
+
+
+class Walk:
+    """Built where it is called; then call `wire`."""
+
+    def __init__(self) -> None:
+        self.card = html_of(walk.start_html, js_on_load=script("walk.js"), elem_id="walk", elem_classes="arch-html")
+
+    def wire(
+        self, draw: Callable[[NetworkSpec, NetworkSpec, int, int], list], drawn: list[Any], blocks: BlocksPanel
+    ) -> None:
+        """`draw(network, the one it is compared with, input size, stage)` fills the components `drawn`."""
+        self.draw, self.blocks = draw, blocks
+        self.undrawn, self.unswitched = [gr.skip()] * len(drawn), [gr.skip()] * len(blocks.switched)
+        done = self.card.click(
+            self.go,
+            blocks.asked,
+            [self.card, *drawn, *blocks.switched],
+            api_name="architecture_walk",
+            **POLL_EVENT,
+            **RAW_INPUTS,
+        )
+        done.then(None, None, None, js=POINT)
+
+    def go(self, event: gr.EventData, *asked: Any) -> list:
+        """The step that the pressed button leads to, 0 being the end; a raw request may send anything."""
+        number = sent_with(event).get("step")
+        if type(number) is not int or not 0 <= number <= len(walk.STEPS):
+            raise gr.Error(t("There is no such step."), print_exception=False)
+        if number == 0:
+            return [walk.start_html(), *self.undrawn, *self.unswitched]
+        drawn = walk.STEPS[number - 1].drawn
+        if drawn is None:
+            trained, switched = self._switch_one_off(asked)
+            return [walk.step_html(number, Facts(measured, trained)), *self.undrawn, *switched]
+        shown = self.draw(drawn.network, drawn.beside, INPUT_SIZE, drawn.stage)
+        return [walk.step_html(number, Facts(measured)), *shown, *self.unswitched]
+
+    def _switch_one_off(self, asked: tuple) -> tuple[Trained | None, list]:
+        """Of the chosen checkpoint the block that it needs most, as far as that was measured."""
+        known = self.blocks.known_of(Asked(*asked).run)
+        if known is None:
+            return None, self.unswitched
+        info, removal = known
+        off = _worth_switching(info, removal)
+        is_plain = info.network().architecture.shortcuts == ("none",)
+        return Trained(off, is_plain, removal, own_image=Asked(*asked).upload is not None), self.blocks.show_without(
+            off, *asked
+        )
+
+
+def measured(spec: NetworkSpec) -> "NetworkDescription":
+    return described(spec, INPUT_SIZE)
+
+
+def _worth_switching(info: ModelInfo, removal: BlockRemoval | None) -> str:
+    if removal and removal.without:
+        return min(removal.without, key=removal.without.__getitem__)
+    stages = measured(info.network()).stages
+    return stages[len(stages) // 2].blocks[0].name
