@@ -18,11 +18,12 @@ from resnet_demo.training.optimizer import (
 )
 
 KINDS = ["adamw", "adam", "sgd"]
+SMALL = NetworkSpec("resnet20", shortcut="B")  # every kind of weight, projections too, and few of each
 
 
 @pytest.mark.parametrize("optimizer", KINDS)
 def test_norms_and_biases_do_not_decay_and_learn_faster(optimizer):
-    model = ResNet(NetworkSpec("resnet18"))
+    model = ResNet(SMALL)
     config = TrainConfig(optimizer=optimizer, weight_decay=0.02, norm_bias_lr_mult=4.0)
     ours = make_optimizer(config, model)
     set_learning_rate(ours, config, 0.01)
@@ -54,7 +55,7 @@ def plain_optimizer(config: TrainConfig, model: ResNet) -> torch.optim.Optimizer
 def test_every_weight_moves_as_by_the_plain_rule(optimizer, memory_format):
     torch.manual_seed(0)
     config = TrainConfig(optimizer=optimizer)
-    ours = ResNet(NetworkSpec("resnet18")).to(memory_format=memory_format)
+    ours = ResNet(SMALL).to(memory_format=memory_format)
     theirs = copy.deepcopy(ours)
     moving = (make_optimizer(config, ours), plain_optimizer(config, theirs))
     for _ in range(2):
@@ -70,7 +71,7 @@ def test_every_weight_moves_as_by_the_plain_rule(optimizer, memory_format):
 
 @pytest.mark.parametrize("optimizer", KINDS)
 def test_a_parameter_without_a_gradient_stays(optimizer):
-    model = ResNet(NetworkSpec("resnet18"))
+    model = ResNet(SMALL)
     before = copy.deepcopy(model.state_dict())
     ours = make_optimizer(TrainConfig(optimizer=optimizer), model)
     model.fc.bias.grad = torch.ones(10)
@@ -87,7 +88,7 @@ def test_a_parameter_without_a_gradient_stays(optimizer):
     "move", [lambda model: model.double(), lambda model: model.to(memory_format=torch.channels_last)]
 )
 def test_weights_that_have_moved_are_not_lost_in_silence(move):
-    model = ResNet(NetworkSpec("resnet18"))
+    model = ResNet(SMALL)
     ours = make_optimizer(TrainConfig(), model)
     move(model)
     with pytest.raises(RuntimeError, match="Make a new one"):
