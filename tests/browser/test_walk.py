@@ -24,6 +24,8 @@ def wait_for_step(page, number: int) -> None:
 def test_every_step_draws_and_points_at_what_it_speaks_of(shipped_app, open_page):
     page = open_page(shipped_app.url)
     page.emulate_media(reduced_motion="reduce")
+    refused = []
+    page.on("response", lambda answer: refused.append(answer.request.post_data) if answer.status >= 400 else None)
     page.get_by_role("tab", name="Architecture").click()
     page.wait_for_selector("text=23,528,522")
     page.wait_for_selector("#blocks-row [data-block]")
@@ -47,3 +49,4 @@ def test_every_step_draws_and_points_at_what_it_speaks_of(shipped_app, open_page
     page.wait_for_selector("#walk [data-target]", state="detached")
     page.wait_for_selector(".walk-target", state="detached")
     assert page.is_enabled("#walk [data-step='1']")
+    assert refused == []  # each drawing was asked for with choices that belong together
