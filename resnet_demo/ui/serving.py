@@ -19,7 +19,7 @@ from resnet_demo.ui.translation import InTheVisitorsLanguage
 from resnet_demo.ui.uploads import Uploads, sweep_for_ever
 from resnet_demo.ui.visitors import Visitors, greeting
 
-MAX_SESSIONS = 100  # the most that Gradio remembers; each takes 0.33 MB, and any call without one makes one
+MAX_SESSIONS = 100  # the most that Gradio remembers; each takes 0.3 to 0.5 MB, and any call without one makes one
 
 
 def launch_settings(
