@@ -149,7 +149,7 @@ def test_two_processes_train_as_one_and_leave_one_run(store, config, tmp_path):
     ended = next(event for event in first._evaluate_epoch() if isinstance(event, events.EpochEnded))
     assert run.view().epochs[0].test_loss == pytest.approx(ended.test_loss, rel=1e-4)
     assert run.view().epochs[0].test_accuracy == ended.test_accuracy
-    assert info.held_out == len(first.validation) == info.calibration.images
+    assert info.held_out == len(first.data.validation) == info.calibration.images
     assert info.calibration.temperature == pytest.approx(first.calibration.temperature, rel=1e-3)
 
 
