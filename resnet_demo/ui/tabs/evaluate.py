@@ -41,8 +41,14 @@ element.addEventListener('keydown', (event) => {
   cellAt(row, column)?.focus();
 });
 """
+SHOW_IMAGES = """
+watch('value', () => requestAnimationFrame(() => {
+  if (element.querySelector('figure, p')) element.scrollIntoView({behavior: 'smooth', block: 'start'});
+}));
+"""
 _BUTTON: dict[str, Any] = {"size": "md", "min_width": 130}
 _QUIET = {**POLL_EVENT, **RAW_INPUTS}
+_FETCHING = {**_QUIET, "show_progress": "full"}  # the data's images are read or decoded first, which may take a while
 
 
 class EvaluateTab:
@@ -60,7 +66,7 @@ class EvaluateTab:
         with gr.Row(visible=False, elem_classes="evaluate-galleries") as self.galleries:
             self.mistakes = gr.Button("Show the surest mistakes", elem_id="evaluate-mistakes", **_BUTTON)
             self.unsure = gr.Button("Show unsure right answers", **_BUTTON)
-        self.gallery = gr.HTML("", elem_id="evaluate-gallery")
+        self.gallery = gr.HTML("", elem_id="evaluate-gallery", js_on_load=SHOW_IMAGES)
         self.timer = gr.Timer(TICK_S, active=False)
 
     def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
@@ -80,8 +86,8 @@ class EvaluateTab:
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
         self.start.click(self.begin, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACTION_EVENT, **RAW_INPUTS)
-        self.mistakes.click(self.show_mistakes, self.run, self.gallery, api_name="evaluation_mistakes", **_QUIET)
-        self.unsure.click(self.show_unsure, self.run, self.gallery, api_name="evaluation_unsure", **_QUIET)
+        self.mistakes.click(self.show_mistakes, self.run, self.gallery, api_name="evaluation_mistakes", **_FETCHING)
+        self.unsure.click(self.show_unsure, self.run, self.gallery, api_name="evaluation_unsure", **_FETCHING)
         gr.on(
             [],
             self.evaluate,
@@ -93,7 +99,7 @@ class EvaluateTab:
             "what the Evaluate tab has measured, and measures nothing.",
             **RAW_INPUTS,
         )
-        self.report.click(self.show_cell, self.run, self.gallery, api_name="evaluation_cell", **_QUIET)
+        self.report.click(self.show_cell, self.run, self.gallery, api_name="evaluation_cell", **_FETCHING)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
