@@ -59,20 +59,22 @@ HIDE = """hidden => {
 
 def within_two_polls(page, word: str, points: int, what: str) -> None:
     """From now on: the run's status is this word and so many points are drawn before the third poll."""
-    page.evaluate("sessionStorage.polls = 0")
-    wait_for(lambda: shows(page, word, points), what)
-    polls = int(page.evaluate("sessionStorage.polls"))
+    ask(page, "sessionStorage.polls = 0")
+    wait_for(lambda: ask(page, SHOWN, [word, min(points, 600)]), what)
+    polls = int(ask(page, "sessionStorage.polls"))
     assert polls <= POLLS, f"{what} took {polls} polls"
 
 
-def shows(page, word: str, points: int) -> bool:
+def ask(page, question: str, arg=None):
+    """Its answer; asked once more where the page goes away under the question: Gradio reloads it once the app is
+    back."""
     from playwright.sync_api import Error
 
+    page.wait_for_timeout(20)
     try:
-        page.wait_for_timeout(20)
-        return page.evaluate(SHOWN, [word, min(points, 600)])
-    except Error:  # the page goes away under the question: Gradio reloads it once the app is back
-        return False
+        return page.evaluate(question, arg)
+    except Error:
+        return page.evaluate(question, arg)
 
 
 @pytest.fixture
