@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from resnet_demo.data.known import KNOWN
 from resnet_demo.inference.evaluation_jobs import EvaluationJobs
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
@@ -59,7 +60,7 @@ class Backend:
     ) -> "Backend":
         """Over one folder of runs. The page offers the image folders that the app was started with (`folder:PATH`)
         first, then what everyone has; without `access` whoever opens it is its owner."""
-        sources = (*folders, "cifar10", "digits")
+        sources = (*folders, *KNOWN)
         launcher, evaluations = Launcher(store, data_dir), EvaluationJobs(data_dir)
         watcher, predictor = Watcher(store), PredictorOnDemand(store)
         return cls(store, data_dir, sources, launcher, watcher, access or Access(), evaluations, predictor)
