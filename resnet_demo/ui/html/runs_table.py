@@ -1,12 +1,12 @@
 """All runs as a table that can be sorted and ticked: pure functions from snapshots to HTML."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from resnet_demo.data.known import data_label
+from resnet_demo.files import parse_json
 from resnet_demo.language import t
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.runs.snapshot import Snapshot, checksum
@@ -151,7 +151,7 @@ def picked_runs(snapshot: RunsSnapshot, picked: Any) -> Picked:
     """`picked` is a JSON list of run ids with null where a place is free, as the browser sends it. Ids of runs that
     are gone, and whatever else is in it, count as nothing."""
     try:
-        places = json.loads(picked) if isinstance(picked, str) and picked else []
+        places = parse_json(picked) if isinstance(picked, str) and picked else []
     except ValueError:
         places = []
     if not isinstance(places, list) or not places:
@@ -162,7 +162,6 @@ def picked_runs(snapshot: RunsSnapshot, picked: Any) -> Picked:
 
 
 def version_of(snapshot: RunsSnapshot, picked: Any) -> str:
-    """Changes whenever the tab has something new to show. Two parts, by ' ': the table's, and that of the picked runs'
-    curves."""
+    """Changes whenever the tab has something new to show: in the table, or in the picked runs' curves."""
     points = [(s.run.id, s.latest_curves, len(s.view.epochs)) for _, s in picked_runs(snapshot, picked)]
     return f"{snapshot.rows} {checksum(points)}"

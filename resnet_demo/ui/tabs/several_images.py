@@ -1,6 +1,5 @@
 """The part of the Classify tab for several images at once: each is answered as one that is dropped alone."""
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,6 +9,7 @@ import gradio as gr
 
 from resnet_demo.data.headers import ImageError
 from resnet_demo.errors import UserError
+from resnet_demo.files import parse_json
 from resnet_demo.language import t
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import NO_SUCH_RUN
@@ -112,7 +112,7 @@ class SeveralImages:
 def _files_of(sent: Any) -> tuple[Any, Any]:
     """The files and how many were given; of what is no such text, nothing."""
     try:
-        read = json.loads(sent)
-    except (TypeError, ValueError, RecursionError):
+        read = parse_json(sent) if isinstance(sent, str) else None
+    except ValueError:
         return None, None
     return (read.get("files"), read.get("given")) if isinstance(read, dict) else (None, None)

@@ -91,7 +91,7 @@ def test_only_what_differs_is_listed():
     assert comparison.differences([one, one]) == []
 
 
-@pytest.mark.parametrize("picked", ["", "null", "{", '{"a": 1}', "[[]]", '["../first"]'])
+@pytest.mark.parametrize("picked", ["", "null", "{", '{"a": 1}', "[[]]", '["../first"]', "[" * 100_000])
 def test_what_is_no_list_of_runs_picks_nothing(snapshot, picked):
     assert runs_table.picked_runs(snapshot, picked) == []
 
