@@ -4,7 +4,7 @@
 
 A CPU Space of this machine's cores: the app with a Space's variables, a worker that trains ResNet-50 on random images
 at the priority that the page gives it, and simulated visitors. Each polls at the page's own pace and, about every
-twenty seconds, uploads a photograph and asks for its classes, as a browser does: an upload, a place in the queue, an
+twenty seconds, uploads an image and asks for its classes, as a browser does: an upload, a place in the queue, an
 answer. After their time, so many ask all at once. The training's images/s before, with and after them stand beside it.
 """
 
@@ -36,7 +36,7 @@ from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.workers.launcher import Launcher
 
 ASKS_EVERY_S = 20.0
-PHOTO_SIZE = (1600, 1200)
+IMAGE_SIZE = (1600, 1200)
 ALONE_S = 60.0  # the training without visitors, before and after them
 SPACE = {"SPACE_ID": "somebody/resnet-opened", "RESNET_DEMO_TOKEN": "the owner's own"}
 
@@ -172,10 +172,10 @@ def timed(action) -> float:
 
 
 def ask_once(url: str, answering: str, seen: Seen) -> None:
-    """Upload a photograph and ask for its classes."""
+    """Upload an image and ask for its classes."""
     start = time.perf_counter()
     with httpx.Client(base_url=f"{url}gradio_api/", timeout=600) as client:
-        sent = client.post("upload", files={"files": ("photo.jpg", another_photograph(), "image/jpeg")})
+        sent = client.post("upload", files={"files": ("image.jpg", another_jpeg(), "image/jpeg")})
         if sent.status_code == 200:
             image = {"path": sent.json()[0], "meta": {"_type": "gradio.FileData"}}
             sent = client.post("call/classify", json={"data": [image, answering, True]})
@@ -189,22 +189,22 @@ def ask_once(url: str, answering: str, seen: Seen) -> None:
         seen.refused.append(json.dumps(answer[-200:]))
 
 
-def draw_photograph() -> bytes:
+def draw_jpeg() -> bytes:
     """A JPEG of noise over a gradient."""
-    noise = np.random.default_rng(0).integers(0, 64, (*PHOTO_SIZE[::-1], 3))
-    pixels = (noise + np.linspace(0, 190, PHOTO_SIZE[0])[None, :, None]).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 64, (*IMAGE_SIZE[::-1], 3))
+    pixels = (noise + np.linspace(0, 190, IMAGE_SIZE[0])[None, :, None]).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=85)
     return file.getvalue()
 
 
-PHOTOGRAPH = draw_photograph()
+JPEG = draw_jpeg()
 
 
-def another_photograph() -> bytes:
+def another_jpeg() -> bytes:
     """The same pixels with a comment of their own, since Gradio keeps equal files once."""
     comment = uuid.uuid4().bytes
-    return PHOTOGRAPH[:2] + b"\xff\xfe" + (2 + len(comment)).to_bytes(2, "big") + comment + PHOTOGRAPH[2:]
+    return JPEG[:2] + b"\xff\xfe" + (2 + len(comment)).to_bytes(2, "big") + comment + JPEG[2:]
 
 
 def _arguments() -> argparse.Namespace:

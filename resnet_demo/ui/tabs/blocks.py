@@ -21,7 +21,7 @@ from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.tabs.examples import known_to
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, import_torch
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, described, html_of, import_torch
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.blocks import Pass
@@ -184,14 +184,13 @@ class BlocksPanel:
         from resnet_demo.data.framing import prepare
         from resnet_demo.inference.blocks import pass_through, untrained_ratios
         from resnet_demo.inference.predictor import on_one_core
-        from resnet_demo.models.describe import describe
 
         classifier = self.backend.predictor.get().classifier(run.id)
         info = classifier.info
         seen, _ = prepare(self._image(asked, info), info.light_on_dark)
         off = str(asked.off or "").split(SEPARATOR)
         return block_row.BlockRow(
-            network=describe(info.network(), seen.width),
+            network=described(info.network(), seen.width),
             info=info,
             passed=on_one_core(pass_through, classifier, to_tensor([seen]), off, str(asked.opened or "")),
             untrained=on_one_core(untrained_ratios, info.network()),

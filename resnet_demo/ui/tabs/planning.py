@@ -46,7 +46,7 @@ class Planning:
     def prepare_after(self, restored: gr.events.Dependency) -> None:
         """Once the form holds what a reload has left in it."""
         prepared = restored.then(self.prepare, None, self.form["device"], **POLL_EVENT)
-        prepared.then(self.begin_with, self.form.widgets, [*self.form.shown, self.prepared], **POLL_EVENT)
+        prepared.then(self.fill_untouched, self.form.widgets, [*self.form.shown, self.prepared], **POLL_EVENT)
 
     def prepare(self) -> gr.Dropdown:
         """The devices that a run can have here."""
@@ -57,7 +57,7 @@ class Planning:
 
         return gr.Dropdown(choices=device_choices(available_devices()))
 
-    def begin_with(self, *values) -> list[Any]:
+    def fill_untouched(self, *values) -> list[Any]:
         """Where nobody has touched the form until now and there is a GPU, it becomes that machine's first choice.
         Whichever it is, it can be planned from now on."""
         first = self._first_choice()

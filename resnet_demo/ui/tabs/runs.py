@@ -1,7 +1,6 @@
 """The Runs tab: all runs in a table; the ticked ones are compared, exported, run again, changed."""
 
 from functools import partial
-from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -155,22 +154,22 @@ class RunsTab:
         another than what this tab has `seen`."""
         snapshot = self.backend.watcher.snapshot()
         choice = chart_choice(smoothing, by, log_loss, zoom)
-        rows, points = version_of(snapshot, picked).split(" ")
-        version = f"{checksum(rows, order)} {checksum(picked)} {checksum(rows, points, choice)}"
+        table, ticks = checksum("table", snapshot.rows, order), checksum("ticks", picked)
+        version = f"{table} {ticks} {checksum(version_of(snapshot, picked), choice)}"
         if version == seen:
             return gr.skip()
-        same_table, same_ticks, _ = map(eq, version.split(" "), [*seen.split(" "), "", ""])
+        known = seen.split(" ")
         runs = picked_runs(snapshot, picked)
         owner = self.backend.access.is_owner(request)
         drawable = any(run.view.metrics for _, run in runs)
         return [
             version,
-            gr.skip() if same_table else runs_table.table_html(snapshot, order),
+            gr.skip() if table in known else runs_table.table_html(snapshot, order),
             comparison.curves_html(runs, choice),
             comparison.differences_html(runs),
             *(gr.Button(interactive=on) for on in (owner and len(runs) == 1, drawable, drawable)),
             *self.along.states(runs, owner),
-            *self.changes.states(runs, snapshot.training, owner, anew=not same_ticks),
+            *self.changes.states(runs, snapshot.training, owner, anew=ticks not in known),
         ]
 
     def sort(self, order: str, event: gr.EventData) -> str:
