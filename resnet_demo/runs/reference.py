@@ -12,8 +12,7 @@ def is_cifar10(view: RunView) -> bool:
     return view.started is not None and set(view.started.classes) == set(CIFAR10.classes)
 
 
-def article_reference() -> tuple[float, str]:
-    """Where the article's result stands in a plot of accuracy, and what is written at it."""
-    return ARTICLE_ACCURACY, t(
-        "the article, {accuracy} after {epochs} epochs", accuracy=f"{100 * ARTICLE_ACCURACY:.2f} %", epochs=100
-    )
+def article_reference(error: bool = False) -> tuple[float, str]:
+    """Where the article's result stands in a plot of accuracy or of the error, and what is written at it."""
+    share = 1 - ARTICLE_ACCURACY if error else ARTICLE_ACCURACY
+    return share, t("the article, {accuracy} after {epochs} epochs", accuracy=f"{100 * share:.2f} %", epochs=100)

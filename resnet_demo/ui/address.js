@@ -1,6 +1,6 @@
 /* The address names what the tab in front shows; what the other tabs show is remembered, so that it is named again when
    they are opened. `FIRST` is what is shown before anybody has chosen: it is not named. */
-const OF_TAB = {train: ['run'], runs: ['runs'], architecture: ['network', 'stem', 'shortcut', 'size']};
+const OF_TAB = {train: ['run'], runs: ['runs', 'error'], architecture: ['network', 'stem', 'shortcut', 'size']};
 const FIRST = FIRST_VALUES;
 let shown = {...FIRST}, restoring = true;
 

@@ -18,6 +18,7 @@ FIRST = {
     "tab": "train",
     "run": NEWEST,
     "runs": "",
+    "error": "",
     "network": FIRST_NETWORK.arch,
     "stem": FIRST_NETWORK.stem,
     "shortcut": FIRST_NETWORK.shortcut,
@@ -35,13 +36,14 @@ class Address:
         self._pages: list[Any] = tabs.children
         self._script = gr.HTML(visible="hidden", js_on_load=_SCRIPT)
 
-    def wire(self, chosen: gr.Dropdown, picked: gr.Textbox) -> Any:
-        """`chosen` is Train's run, `picked` Runs' ticks. Returns the event after which the page shows what the address
-        names."""
+    def wire(self, chosen: gr.Dropdown, picked: gr.Textbox, error: gr.Checkbox) -> Any:
+        """`chosen` is Train's run, `picked` Runs' ticks, `error` whether their error is drawn. Returns the event after
+        which the page shows what the address names."""
         for tab in self._pages:
             tab.select(None, js=_TELL.format("", json.dumps({"tab": tab.id})))
         chosen.change(None, chosen, js=_TELL.format("run", "{run}"))
         picked.change(None, picked, js=_TELL.format("picked", "{runs: JSON.parse(picked || '[]').join()}"))
+        error.change(None, error, js=_TELL.format("error", "{error: error ? '1' : ''}"))
         self.architecture.drawings[0].change(
             None,
             self.architecture.choices[:-1],
@@ -50,7 +52,7 @@ class Address:
         restored = self._script.click(
             self.restore,
             None,
-            [self.tabs, chosen, *self.architecture.named],
+            [self.tabs, chosen, error, *self.architecture.named],
             api_name="restore_address",
             **ACTION_EVENT,
         )
@@ -66,7 +68,8 @@ class Address:
         if tab == "architecture":
             size = int(named["size"]) if named["size"].isdecimal() else 0
             drawn = draw_named(named["network"], named["stem"], named["shortcut"], size)
-        return [gr.Tabs(selected=tab), self._run(named["run"], request), *drawn]
+        error = named["error"] == "1" if tab == "runs" else gr.skip()
+        return [gr.Tabs(selected=tab), self._run(named["run"], request), error, *drawn]
 
     def _run(self, run: str, request: gr.Request) -> Any:
         snapshot = self.backend.of(request).watcher.snapshot()

@@ -92,7 +92,7 @@ def build_app(backend: Backend) -> Page:
         )
         for mutation in (*train.mutations, *runs.mutations):
             mutation.success(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
-        restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked)
+        restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked, runs.error)
         restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
         curves.select(None, [train.curves.zoom, runs.zoom], [train.curves.zoom, runs.zoom], js=ZOOM)

@@ -39,12 +39,13 @@ RAW_INPUTS: dict[str, Any] = {"preprocess": False}
 RAW_INPUTS_OUTPUTS: dict[str, Any] = {**RAW_INPUTS, "postprocess": False}
 
 
-def chart_choice(smoothing: float, by: str, log: bool, zoom: str) -> ChartChoice:
+def chart_choice(smoothing: float, by: str, log: bool, error: bool, zoom: str) -> ChartChoice:
     """How a page wants its curves; what it does not offer becomes one sentence on the page. `zoom` is an axis and the
     two ends of a range of it, as `ui/curves.js` writes it: 'epoch 1.5 3'. One of another axis stands for no range."""
     axis, *ends = zoom.split()[:3] or [""]
+    zoomed = (_number(ends[0]), _number(ends[-1])) if ends and axis == by else None
     try:
-        return ChartChoice(smoothing, by, log, (_number(ends[0]), _number(ends[-1])) if ends and axis == by else None)
+        return ChartChoice(smoothing, by, log, error, zoomed)
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from error
 

@@ -60,7 +60,10 @@ def test_a_run_and_a_comparison_come_again(app, runs, open_page):
         page.click(f"#runs input[data-run={second}]")
         page.click(f"#runs input[data-run={first}]")
         wait_for_address(page, tab="runs", runs=f"{second},{first}")
+        page.get_by_label("Error, not accuracy").last.check()
+        wait_for_address(page, tab="runs", runs=f"{second},{first}", error="1")
         page.reload()
+        page.wait_for_selector("#runs-curves:has-text('Error (1 - accuracy)')")
         page.wait_for_selector(f"#runs input[data-run={second}]:checked")
         page.wait_for_selector("#runs-differences:has-text('0.004')")
         assert page.is_checked(f"#runs input[data-run={first}]") and selected(page) == "Runs"

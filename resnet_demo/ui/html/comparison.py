@@ -9,7 +9,6 @@ from resnet_demo.language import t
 from resnet_demo.runs.config import PARENT, TrainConfig
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import device_text, run_mark, started
-from resnet_demo.ui.html.axis import Axis
 from resnet_demo.ui.html.chart import Series, legend_button, line_chart
 from resnet_demo.ui.html.curves import Along, ChartChoice, logged, measured
 from resnet_demo.ui.html.runs_table import Picked
@@ -32,16 +31,15 @@ def curves_html(picked: Picked, choice: ChartChoice) -> str:
     losses: list[Series] = []
     accuracies: list[Series] = []
     for place, run in picked:
-        losses += _pair(run, along[place], place, "loss")
-        accuracies += _pair(run, along[place], place, "accuracy")
-    drawn: dict[str, Any] = {"smoothing": choice.smoothing, "legend": False}
-    accuracy = choice.upward(Axis.share("accuracy"), x, accuracies)
-    loss_chart = line_chart(t("Loss (cross-entropy)"), x, choice.loss_axis(x, losses), losses, **drawn)
-    accuracy_chart = line_chart(t("Accuracy"), x, accuracy, accuracies, **drawn)
+        losses += train_and_test(run, along[place], place, "loss")
+        accuracies += train_and_test(run, along[place], place, "accuracy")
+    loss_axis, smoothing = choice.loss_axis(x, losses), choice.smoothing
+    loss_chart = line_chart(t("Loss (cross-entropy)"), x, loss_axis, losses, smoothing=smoothing, legend=False)
+    accuracy_chart = choice.accuracy_chart(x, accuracies, legend=False)
     return f'{_key(picked)}<div class="compare-charts">{loss_chart}{accuracy_chart}</div>'
 
 
-def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series, Series]:
+def train_and_test(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series, Series]:
     """A run's train and test curve in its colour; its letter stands where the last of them ends."""
     mark, colour = run_mark(place), f"run-{place % COLOURS}"
     train = logged(run.view, along, f"train_{measure}", f"{mark} {t('train')}")
@@ -53,14 +51,14 @@ def _pair(run: Snapshot, along: Along, place: int, measure: str) -> tuple[Series
 
 def _key(picked: Picked) -> str:
     runs = "".join(
-        f"<li>{legend_button(run_mark(place))}{_chip(place)} {escape(run.name)}</button></li>" for place, run in picked
+        f"<li>{legend_button(run_mark(place))}{chip(place)} {escape(run.name)}</button></li>" for place, run in picked
     )
     names = {"train": t("train"), "test": t("test")}
     lines = "".join(f"<li>{legend_button(name, kind)}<i></i> {name}</button></li>" for kind, name in names.items())
     return f'<ul class="compare-key">{runs}{lines}</ul>'
 
 
-def _chip(place: int) -> str:
+def chip(place: int) -> str:
     """The run's letter in its colour."""
     return f'<b class="compare-chip run-{place % COLOURS}">{run_mark(place)}</b>'
 
@@ -86,7 +84,7 @@ def differences_html(picked: Picked) -> str:
         rows.append((t("Trained on"), devices))
     if not rows:
         return _hint(t("All settings of these runs are the same."))
-    heads = "".join(f'<th scope="col" title="{escape(run.name)}">{_chip(place)}</th>' for place, run in picked)
+    heads = "".join(f'<th scope="col" title="{escape(run.name)}">{chip(place)}</th>' for place, run in picked)
     body = "".join(
         f'<tr><th scope="row">{escape(label)}</th>{"".join(f"<td>{_written(value)}</td>" for value in values)}</tr>'
         for label, values in rows

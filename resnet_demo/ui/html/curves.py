@@ -5,7 +5,8 @@ import threading
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from resnet_demo.language import current_language, t
 from resnet_demo.runs import events
@@ -39,11 +40,12 @@ MORE_CURVES_HINT = (
 @dataclass(frozen=True)
 class ChartChoice:
     """How a page wants its curves: smoothed by how much, along which of X_AXES, the loss on a logarithmic scale or
-    not, and which range of the axis, in its units, seconds of time. Raises ValueError for others."""
+    not, accuracy or error, and which range of the axis, in its units, seconds of time. Raises ValueError for others."""
 
     smoothing: float = 0.0
     by: str = "epoch"
     log: bool = False
+    error: bool = False
     zoom: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class ChartChoice:
             )
         if not isinstance(self.log, bool):
             raise ValueError(t("The loss has a logarithmic scale or not: true or false."))
+        if not isinstance(self.error, bool):
+            raise ValueError(t("What is drawn is the error or the accuracy: true or false."))
         if self.zoom is not None and not 0 <= self.zoom[0] < self.zoom[1] < math.inf:
             raise ValueError(t("A range of a plot is two numbers from 0 on, the lower one first."))
 
@@ -74,6 +78,18 @@ class ChartChoice:
         if self.log:
             return Axis.logarithmic("loss", [value for value in _values(losses, x) if value > 0])
         return self.upward(from_zero("loss", losses, 2.5), x, losses)
+
+    def accuracy_chart(self, x: Axis, accuracies: list[Series], *, cifar10: bool = False, **drawn: Any) -> str:
+        """Accuracy or its complement, the error, as papers draw it (arXiv:1512.03385, figure 1). The article's result
+        stands beside what learns `cifar10`, where it is seen."""
+        title, y, reference = t("Accuracy"), Axis.share("accuracy"), article_reference(self.error) if cifar10 else None
+        if self.error:
+            accuracies = errors_of(accuracies)
+            title, y = t("Error (1 - accuracy)"), from_zero("error", accuracies, unit=0.01, suffix=" %")
+        y = self.upward(y, x, accuracies)
+        if reference and not y.low <= reference[0] <= y.high:
+            reference = None
+        return line_chart(title, x, y, accuracies, smoothing=self.smoothing, reference=reference, **drawn)
 
 
 def _values(series: list[Series], x: Axis) -> list[float]:
@@ -134,15 +150,13 @@ def run_charts(snapshot: Snapshot | None, choice: ChartChoice | None = None) -> 
     rates = [planned(snapshot.config, along, t("planned"))] if snapshot and view.started else []
     rates.append(logged(view, along, "learning_rate", t("so far"), noisy=False))
     speeds, norms = [logged(view, along, "images_per_s", "")], [logged(view, along, "gradient_norm", "")]
-    reference = article_reference() if is_cifar10(view) else None
     x, smoothing, fit = choice.across(along.axis()), choice.smoothing, choice.upward
     unknown = t("not in the log of this run") if view.metrics else ""
-    accuracy, rate = fit(Axis.share("accuracy"), x, accuracies), fit(from_zero("learning rate", rates), x, rates)
+    rate = fit(from_zero("learning rate", rates), x, rates)
     speed, norm = fit(from_zero("images/s", speeds), x, speeds), fit(from_zero("norm", norms), x, norms)
-    reference = reference if reference and accuracy.low <= reference[0] <= accuracy.high else None
     return (
         line_chart(t("Loss (cross-entropy)"), x, choice.loss_axis(x, losses), losses, smoothing=smoothing),
-        line_chart(t("Accuracy"), x, accuracy, accuracies, smoothing=smoothing, reference=reference),
+        choice.accuracy_chart(x, accuracies, cifar10=is_cifar10(view)),
         line_chart(t("Learning rate"), x, rate, rates),
         line_chart(t("Speed in images/s"), x, speed, speeds, smoothing=smoothing),
         line_chart(t("Gradient norm"), x, norm, norms, smoothing=smoothing, empty=unknown),
@@ -159,6 +173,10 @@ def measured(view: RunView, along: Along, name: str, label: str) -> Series:
     """One number of the evaluations after the epochs; not noisy: it is the mean over all test images."""
     values = ((ended, getattr(ended, name)) for ended in view.epochs)
     return Series(label, "test", [(along.of(e), value) for e, value in values if value is not None], dotted=True)
+
+
+def errors_of(accuracies: list[Series]) -> list[Series]:
+    return [replace(one, points=[(at, 1 - value) for at, value in one.points]) for one in accuracies]
 
 
 def planned(config: TrainConfig, along: Along, label: str) -> Series:
@@ -183,10 +201,10 @@ def schedule_chart(config: TrainConfig | None = None, steps_per_epoch: int | Non
     return line_chart(t("Planned learning rate"), x, y, series, empty=empty, height=SCHEDULE_HEIGHT)
 
 
-def from_zero(label: str, series: list[Series], otherwise: float = 1.0) -> Axis:
-    """High enough for every point; `otherwise` where there is none."""
+def from_zero(label: str, series: list[Series], otherwise: float = 1.0, **written: Any) -> Axis:
+    """High enough for every point; `otherwise` where there is none. `written` in which unit, with which suffix."""
     values: list[Point] = [point for one in series for point in one.points]
-    return Axis.up_to(label, max((value for _, value in values), default=otherwise))
+    return Axis.up_to(label, max((value for _, value in values), default=otherwise), **written)
 
 
 class DrawnCurves:

@@ -40,7 +40,8 @@ class RunCurves:
             with gr.Row():
                 self.axis = gr.Radio(X_AXES, value="epoch", label="X axis", scale=5, elem_id="curves-axis")
                 self.smoothing = gr.Slider(0, MAX_SMOOTHING, value=0, step=0.1, label="Smoothing", scale=4)
-                self.log_loss = gr.Checkbox(False, label="Logarithmic loss", elem_classes="curves-log")
+                self.log_loss = gr.Checkbox(False, label="Logarithmic loss", elem_classes="curves-tick")
+                self.error = gr.Checkbox(False, label="Error, not accuracy", elem_classes="curves-tick")
             self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
             with gr.Row():
                 with gr.Column(min_width=300):
@@ -62,7 +63,7 @@ class RunCurves:
     @property
     def looks(self) -> list[Any]:
         """How the curves are wanted, as `drawn` takes it."""
-        return [self.smoothing, self.axis, self.log_loss, self.zoom]
+        return [self.smoothing, self.axis, self.log_loss, self.error, self.zoom]
 
     def _empty(self, at: int) -> str:
         """One of the charts before the first run."""

@@ -105,7 +105,8 @@ class RunsTab:
             self.smoothing = gr.Slider(
                 0.0, MAX_SMOOTHING, value=0.0, step=0.1, label="Smoothing", min_width=220, buttons=[]
             )
-            self.log_loss = gr.Checkbox(False, label="Logarithmic loss", elem_classes="curves-log")
+            self.log_loss = gr.Checkbox(False, label="Logarithmic loss", elem_classes="curves-tick")
+            self.error = gr.Checkbox(False, label="Error, not accuracy", elem_classes="curves-tick")
         self.zoom = gr.Textbox("", visible="hidden")  # the range that is drawn, '' for all
         with gr.Row():
             with gr.Column(scale=7, min_width=320):
@@ -118,7 +119,7 @@ class RunsTab:
     @property
     def looks(self) -> list[Any]:
         """How the curves are wanted, as `chart_choice` takes it."""
-        return [self.smoothing, self.by, self.log_loss, self.zoom]
+        return [self.smoothing, self.by, self.log_loss, self.error, self.zoom]
 
     def _wire(self) -> None:
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
@@ -147,13 +148,13 @@ class RunsTab:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def refresh(
-        self, seen: str, order: str, picked: str, smoothing: float, by: str, log_loss: bool, zoom: str,
+        self, seen: str, order: str, picked: str, smoothing: float, by: str, log_loss: bool, error: bool, zoom: str,
         request: gr.Request,
     ) -> list:  # fmt: skip
         """The curves over each other, what differs, which buttons can be pressed, and the table: each where it is
         another than what this tab has `seen`."""
         snapshot = self.backend.watcher.snapshot()
-        choice = chart_choice(smoothing, by, log_loss, zoom)
+        choice = chart_choice(smoothing, by, log_loss, error, zoom)
         table, ticks = checksum("table", snapshot.rows, order), checksum("ticks", picked)
         version = f"{table} {ticks} {checksum(version_of(snapshot, picked), choice)}"
         if version == seen:

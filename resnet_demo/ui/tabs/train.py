@@ -162,11 +162,12 @@ class TrainTab:
         return self._standing(request) + lost_html(snapshot) + card + after
 
     def show_points(
-        self, chosen: str, smoothing: float, axis: str, log_loss: bool, zoom: str, request: gr.Request
+        self, chosen: str, smoothing: float, axis: str, log_loss: bool, error: bool, zoom: str, request: gr.Request
     ) -> list[str]:
         """The curves as the page wants them, the log and the pinned image."""
         snapshot, shown, owner = self._seen(chosen, request)
-        charts = self.curves.drawn(snapshot.version_of(shown).points, shown, smoothing, axis, log_loss, zoom)
+        looks = (smoothing, axis, log_loss, error, zoom)
+        charts = self.curves.drawn(snapshot.version_of(shown).points, shown, *looks)
         return [*charts, log_html(shown, owner), pinned_html(shown, owner) + tour.caption(shown, "pinned")]
 
     def show_states(self, seen_training: str, chosen: str, request: gr.Request) -> list:

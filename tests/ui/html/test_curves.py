@@ -59,6 +59,15 @@ def test_a_run_is_drawn_where_it_was_measured(tmp_path):
     assert len(dots) == 8 and dots[3] == "4,-.4h0" and line(accuracy, "test")[3] == (4, 0.4)
 
 
+def test_the_error_is_what_accuracy_lacks(tmp_path):
+    seen = snapshot(tmp_path)
+    accuracy, error = (run_charts(seen, ChartChoice(error=wanted))[1] for wanted in (False, True))
+    for kind in ("train", "test"):
+        right, wrong = dict(line(accuracy, kind)), dict(line(error, kind))
+        assert right.keys() == wrong.keys() and all(abs(right[x] + wrong[x] - 1) < 1e-3 for x in right)
+    assert "21.59 %" in error and "78.41 %" not in error
+
+
 @pytest.mark.parametrize("by", X_AXES)
 def test_the_axis_spans_the_whole_planned_run(tmp_path, by):
     """Half of 3,000 steps are done: the curves end in the middle of the image."""
@@ -138,6 +147,8 @@ def test_a_range_is_checked(zoom):
         ChartChoice(zoom=zoom)
     with pytest.raises(ValueError, match="true or false"):
         ChartChoice(log=1)
+    with pytest.raises(ValueError, match="the error or the accuracy"):
+        ChartChoice(error=1)
 
 
 @pytest.mark.parametrize("by", X_AXES)

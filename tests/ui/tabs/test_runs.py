@@ -209,5 +209,7 @@ def test_a_finished_run_is_continued_as_a_new_run_that_names_it(serve, tiny_conf
         assert new.config() == replace(old.config(), epochs=2, start_from=f"run:{old.id}")
         assert [ended.epoch for ended in new.view().epochs] == [1, 2]
         assert losses(new)[0][1] < losses(old)[0][1]  # it goes on from what was learned
-        table = run_now(url, "refresh_runs", ["", runs_table.NEWEST_FIRST, "", 0, "epoch", False, ""]).json()["data"][1]
+        table = run_now(url, "refresh_runs", ["", runs_table.NEWEST_FIRST, "", 0, "epoch", False, False, ""]).json()[
+            "data"
+        ][1]
         assert "from the run “Mother”" in table
