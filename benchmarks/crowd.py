@@ -71,7 +71,7 @@ def main() -> None:
 
 def newest_shipped(store: RunStore) -> str:
     """A run that answers, put among the others: its id."""
-    shipped = max(RunStore(SHIPPED).runs(), key=lambda run: run.id)
+    shipped = max((run for run in RunStore(SHIPPED).runs() if run.model_info()), key=lambda run: run.id)
     shutil.copytree(shipped.path, store.folder / shipped.id)
     return shipped.id
 
