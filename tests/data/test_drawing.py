@@ -40,7 +40,7 @@ def drawn(digit: str) -> Image.Image:
 
 
 def test_what_is_drawn_is_read_where_the_sheet_itself_is_not():
-    classifier = Classifier.from_file(next(SHIPPED.glob("*-digits")) / "model.safetensors")
+    classifier = Classifier.from_file(next(SHIPPED.glob("*-resnet20-digits")) / "model.safetensors")
 
     def right(images: list[Image.Image]) -> int:
         answers = (prediction.ranked[0][0] for prediction in classifier.classify_batch(images))
