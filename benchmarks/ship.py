@@ -1,14 +1,17 @@
 """A finished run -> a run that comes with the project.
 
     python -m benchmarks.ship RUN_DIR --title "ResNet-20 on handwritten digits" [--output resnet_demo/shipped]
+    python -m benchmarks.ship RUN_DIR --title "Plain-34 on 256 digits" --curves-only
 
 What continuing takes, the worker's output and its locks stay behind, the weights are halved to bfloat16, and the
-checkpoint is evaluated, whole and without each of its blocks, so that the page shows both without being asked. Run it
-from a machine that has the run's data.
+checkpoint is evaluated, whole, without each of its blocks and around its weights, so that the page shows all of it
+without being asked. Run it from a machine that has the run's data. With `--curves-only` a run is shipped for its
+curves, without any weights.
 """
 
 import argparse
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +21,14 @@ from resnet_demo.data.sources import Dataset, drain, load_dataset
 from resnet_demo.data.splits import split
 from resnet_demo.inference.block_removal import remove_each_block
 from resnet_demo.inference.evaluate import evaluate_dataset
+from resnet_demo.inference.loss_slice import loss_slice
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import cast_weights, load_weights, save_weights
 from resnet_demo.models.checkpoint_info import read_model_info
-from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import save_evaluation
 from resnet_demo.runs.example_predictions import FILE_NAME as EXAMPLES
-from resnet_demo.runs.store import SHIPPED
+from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.text import percent
 from resnet_demo.training.calibration import calibrate
 
@@ -38,15 +41,39 @@ def main() -> None:
     parser.add_argument("--title", required=True)
     parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where downloads are kept")
     parser.add_argument("--output", type=Path, default=SHIPPED, metavar="DIR")
+    parser.add_argument("--first", action="store_true", help="answer before the other shipped runs do")
+    parser.add_argument("--curves-only", action="store_true", help="without weights, and what they are measured by")
     options = parser.parse_args()
-    run = ship(RunDirectory.at(options.run), options.output, options.title, options.data_dir)
+    run = finished(options.run)
+    if options.curves_only:
+        run = ship_curves(run, options.output, options.title)
+    else:
+        run = ship(run, options.output, options.title, options.data_dir)
+    if options.first:
+        run.write_order(1 + max((other.order() for other in RunStore(options.output).folders()), default=0))
     print(f"{run.path}: {run.size_bytes():,} bytes, test accuracy {percent(run.view().test_accuracy)}")
 
 
-def ship(run: RunDirectory, output: Path, title: str, data_dir: Path) -> RunDirectory:
+def finished(path: Path) -> RunDirectory:
     """Raises SystemExit for a run that has not finished."""
+    run = RunDirectory.at(path)
     if run.view().ended is None or run.view().ended.outcome != "finished":
         raise SystemExit(f"'{run.id}' has not finished. Ship a finished run.")
+    return run
+
+
+def ship_curves(run: RunDirectory, output: Path, title: str) -> RunDirectory:
+    """Named as the page would have named it, whatever its folder is called here."""
+    config, when = run.config(), time.strftime("%Y%m%d-%H%M%S", time.gmtime(run.created()))
+    shipped = RunDirectory(output / f"{when}-{config.arch}-{config.data.partition(':')[0]}")
+    shipped.path.mkdir(parents=True)
+    for name in ("config.json", "events.jsonl"):
+        shutil.copyfile(run.path / name, shipped.path / name)
+    shipped.rename(title)
+    return shipped
+
+
+def ship(run: RunDirectory, output: Path, title: str, data_dir: Path) -> RunDirectory:
     shipped = RunDirectory(output / run.id)
     shipped.path.mkdir(parents=True)
     for name in COPIED:
@@ -69,13 +96,15 @@ def calibrate_weights(shipped: RunDirectory, dataset: Dataset) -> None:
 
 
 def measure(shipped: RunDirectory, data_dir: Path) -> None:
-    """What the page tells of its checkpoint without being asked: its mistakes, and what it loses without each block."""
+    """What the page tells of its checkpoint without being asked: its mistakes, what it loses without each block, the
+    loss around it."""
     info = read_model_info(shipped.model_path)
     dataset = drain(load_dataset(info.data, data_dir, info.split))
     calibrate_weights(shipped, dataset)
     classifier = Classifier.from_file(shipped.model_path)
     save_evaluation(shipped, drain(evaluate_dataset(classifier, dataset)))
-    save_block_removal(shipped, drain(remove_each_block(classifier, dataset)))
+    drain(remove_each_block(classifier, dataset)).save(shipped)
+    drain(loss_slice(classifier, dataset)).save(shipped)
 
 
 if __name__ == "__main__":

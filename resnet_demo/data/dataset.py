@@ -61,6 +61,13 @@ class Dataset:
         """The same for the test images alone."""
         return _digest(self.test_images, self.test_labels)
 
+    def spread_test_images(self, most: int) -> tuple[Tensor, Tensor]:
+        """At most so many test images and their labels, evenly spread: a folder's stand class by class."""
+        total = len(self.test_labels)
+        count = min(total, most)
+        chosen = [round(place * (total - 1) / max(1, count - 1)) for place in range(count)]
+        return self.test_images[chosen], self.test_labels[chosen]
+
 
 def _digest(*parts: Tensor) -> str:
     digest = hashlib.blake2b(digest_size=16)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from resnet_demo.errors import UserError
 from resnet_demo.export.hub_folder import export_hub_folder
 from resnet_demo.hub.space import HubError, check_token, told_to_people
-from resnet_demo.runs import block_removal, evaluation
+from resnet_demo.runs import evaluation
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.lasting import lasting_files
+from resnet_demo.runs.measured import BlockRemoval, LossSlice
 from resnet_demo.runs.store import DELETED, RunStore
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ MOST_BYTES = {  # of each file that a run may have there
     "config.json": _MB,
     "title.json": _MB,
     evaluation.FILE_NAME: 4 * _MB,
-    block_removal.FILE_NAME: 4 * _MB,
+    BlockRemoval.FILE_NAME: 4 * _MB,
+    LossSlice.FILE_NAME: _MB,
     "events.jsonl": 200 * _MB,
     "model.safetensors": 600 * _MB,
 }

@@ -7,7 +7,7 @@ import torch
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.inference.blocks import named_blocks, without_residual
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.runs.worker_files import Progress
 
 MOST_IMAGES = 1000  # the standard deviation of an accuracy on so many is at most 1.6 percentage points
@@ -15,12 +15,9 @@ BATCH = 100  # between two of them a job can be cancelled
 
 
 def remove_each_block(classifier: Classifier, dataset: Dataset) -> Generator[Progress, None, BlockRemoval]:
-    """On MOST_IMAGES test images, spread evenly: a folder's stand class by class. What comes before a block is computed
-    once for all: that halves the work."""
+    """On MOST_IMAGES test images. What comes before a block is computed once for all: that halves the work."""
     blocks = named_blocks(classifier.model)
-    total = len(dataset.test_labels)
-    chosen = torch.linspace(0, total - 1, min(total, MOST_IMAGES)).round().long()
-    images, labels = dataset.test_images[chosen], dataset.test_labels[chosen]
+    images, labels = dataset.spread_test_images(MOST_IMAGES)
     right = dict.fromkeys(["", *blocks], 0)  # '' is the whole network
     for start in range(0, len(labels), BATCH):
         yield Progress("removing", start, len(labels))

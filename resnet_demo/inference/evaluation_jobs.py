@@ -1,5 +1,5 @@
-"""Evaluations in the background of the app: one at a time, with progress, and to be cancelled. Of two kinds: what the
-checkpoint answers, and how often it is right without each of its blocks.
+"""Evaluations in the background of the app: one at a time, with progress, and to be cancelled. Of three kinds: what the
+checkpoint answers, how often it is right without each of its blocks, and the loss around its weights.
 
 A thread, not a process: the test images it has read are what the page then shows the mistakes from, and torch's kernels
 leave Python's interpreter to the page. Torch is imported in the thread.
@@ -14,19 +14,18 @@ from typing import TYPE_CHECKING
 
 from resnet_demo.data.dataset import LoadProgress, drain
 from resnet_demo.errors import UserError
-from resnet_demo.runs.block_removal import save_block_removal
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import Evaluation, save_evaluation
 from resnet_demo.runs.worker_files import Progress
 
 END_TIMEOUT_S = 30.0  # one batch, on a machine that trains, too
-ANSWERS, BLOCKS = "answers", "blocks"  # the kinds of job
+ANSWERS, BLOCKS, SLICE = "answers", "blocks", "slice"  # the kinds of job
 
 if TYPE_CHECKING:  # brings torch
     from torch import Tensor
 
     from resnet_demo.data.dataset import Dataset
-    from resnet_demo.runs.block_removal import BlockRemoval
+    from resnet_demo.runs.measured import Measured
 
 
 class EvaluationError(UserError):
@@ -108,10 +107,7 @@ class EvaluationJobs:
         problem = ""
         try:
             if found := self._evaluate(run, kind):
-                if isinstance(found, Evaluation):
-                    save_evaluation(run, found)
-                else:
-                    save_block_removal(run, found)
+                save_evaluation(run, found) if isinstance(found, Evaluation) else found.save(run)
         except UserError as error:
             problem = str(error)
         except OSError as error:
@@ -122,11 +118,12 @@ class EvaluationJobs:
             with self._guard:
                 self._state = JobState(run.id, None, running=False, problem=problem, kind=kind)
 
-    def _evaluate(self, run: RunDirectory, kind: str) -> "Evaluation | BlockRemoval | None":
+    def _evaluate(self, run: RunDirectory, kind: str) -> "Evaluation | Measured | None":
         """None where it was cancelled."""
         from resnet_demo.data.sources import load_dataset
         from resnet_demo.inference.block_removal import remove_each_block
         from resnet_demo.inference.evaluate import check_classes, evaluate_dataset
+        from resnet_demo.inference.loss_slice import loss_slice
         from resnet_demo.inference.predictor import Classifier
 
         classifier = Classifier.from_file(run.model_path, run.id)
@@ -137,7 +134,7 @@ class EvaluationJobs:
         check_classes(classifier, dataset)
         with self._guard:
             self._images = ((dataset.source, info.split), dataset.test_images)
-        ask = evaluate_dataset if kind == ANSWERS else remove_each_block
+        ask = {ANSWERS: evaluate_dataset, BLOCKS: remove_each_block, SLICE: loss_slice}[kind]
         return self._to_the_end(run, kind, ask(classifier, dataset))
 
     def _to_the_end(self, run: RunDirectory, kind: str, work):

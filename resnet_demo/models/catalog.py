@@ -43,6 +43,11 @@ class Architecture:
     bare_stem: bool = False  # neither norm nor ReLU behind the first convolution, which has a bias
     projected: tuple[tuple[int, ...], ...] = ()  # by stage, the blocks (from 0) that project though the shape stays
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether its blocks have no shortcuts."""
+        return self.shortcuts == ("none",)
+
 
 def _small(layers: int) -> Architecture:
     """arXiv:1512.03385, section 4.2: 6n + 2 layers for images of 32 pixels, option A."""
@@ -124,5 +129,5 @@ def shortcut_problem(arch: str, shortcut: str) -> str | None:
         return None
     if shortcut not in OFFERED_SHORTCUTS:
         return f"There are no shortcuts '{shortcut}' here. Choose one of {', '.join(OFFERED_SHORTCUTS)}."
-    has = "no shortcuts" if architecture.shortcuts == ("none",) else "shortcuts of its own"
+    has = "no shortcuts" if architecture.is_plain else "shortcuts of its own"
     return f"{architecture.label} has {has}, so they cannot be '{shortcut}'. Choose {AUTO}."

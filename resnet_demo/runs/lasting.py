@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from resnet_demo.runs import block_removal, evaluation, example_predictions
+from resnet_demo.runs import evaluation, example_predictions
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.measured import BlockRemoval, LossSlice
 
 # In the order in which they are copied: the log, which says what has been saved, comes last.
 _FILES = (
     "config.json", "order.json", "title.json", "pinned.png", "resume.pt", "model.safetensors", evaluation.FILE_NAME,
-    block_removal.FILE_NAME, example_predictions.FILE_NAME, "events.jsonl",
+    BlockRemoval.FILE_NAME, LossSlice.FILE_NAME, example_predictions.FILE_NAME, "events.jsonl",
 )  # fmt: skip
 
 

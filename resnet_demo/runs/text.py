@@ -20,6 +20,7 @@ PHASES = {
     "training": "Training",
     "evaluating": "Measuring on the test images",
     "removing": "Measuring without each block in turn",
+    "slicing": "Measuring the loss around the weights",
     "saving": "Saving",
 }
 

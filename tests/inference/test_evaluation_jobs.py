@@ -8,8 +8,8 @@ import pytest
 from resnet_demo.inference import block_removal, evaluate
 from resnet_demo.inference.evaluation_jobs import BLOCKS, EvaluationError, EvaluationJobs
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.runs.block_removal import load_block_removal
 from resnet_demo.runs.evaluation import load_evaluation
+from resnet_demo.runs.measured import BlockRemoval
 from tests.support.checkpoints import DIGITS, INFO, make_run
 from tests.support.waiting import wait_for
 
@@ -106,7 +106,7 @@ def test_a_checkpoint_is_measured_without_each_of_its_blocks_and_the_result_name
     jobs.start(run, BLOCKS)
     assert (jobs.state.running, jobs.state.kind) == (True, BLOCKS)
     assert wait_until_done(jobs).problem == ""
-    found = load_block_removal(run)
+    found = BlockRemoval.load(run)
     assert found.is_of(run.model_info())
     assert (found.images, len(found.without)) == (297, 8)
     assert load_evaluation(run) is None
@@ -120,4 +120,4 @@ def test_a_cancelled_measurement_of_blocks_leaves_nothing(store, jobs, monkeypat
     jobs.cancel()
     may_go_on.set()
     assert wait_until_done(jobs).problem == ""
-    assert load_block_removal(run) is None
+    assert BlockRemoval.load(run) is None

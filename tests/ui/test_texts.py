@@ -20,7 +20,7 @@ from resnet_demo.language import chinese
 from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.describe import NetworkDescription, describe
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.app import header_html
 from resnet_demo.ui.html import (

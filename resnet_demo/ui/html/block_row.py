@@ -12,7 +12,7 @@ from PIL import Image
 from resnet_demo.data.examples import Example
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.text import percent
 from resnet_demo.ui.html.diagram import shape_text, stage_title, tile_svg
 from resnet_demo.ui.images import data_url

@@ -5,7 +5,7 @@ from html import escape
 from math import prod
 
 from resnet_demo.language import t
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.text import percent
 from resnet_demo.ui.html.block_row import no_checkpoint
 from resnet_demo.ui.html.diagram import count_text, rounded_text, shape_text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resnet_demo.models.catalog import NetworkSpec
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.models.describe import BlockDescription, LayerDescription, NetworkDescription, StageDescription

@@ -15,6 +15,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram
 from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.tabs.blocks import BlocksPanel
+from resnet_demo.ui.tabs.loss_slice import LossSlicePanel
 from resnet_demo.ui.tabs.walk import Walk
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, sent_with
 
@@ -55,6 +56,7 @@ class ArchitectureTab:
     comparing: list[Any]
     compared: gr.HTML
     walk: Walk
+    slices: LossSlicePanel
 
     @property
     def named(self) -> list[Any]:
@@ -78,6 +80,7 @@ class ArchitectureTab:
             **HANDLER,
         )
         self.blocks.wire(demo, checkpoints)
+        self.slices.wire(checkpoints)
         self.walk.wire(draw_beside, [*self.named, *self.comparing[-2:], self.compared], self.blocks)
 
 
@@ -128,10 +131,12 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             _labelled(STEMS, STEMS), value=FIRST.stem, label="Its stem, where it has a choice", min_width=300
         )
     compared = _space("compared")
+    slices = LossSlicePanel(backend)
     _html(_next_html)
 
     drawings, comparing = [summary, network, pair, table], [arch, stem, shortcut, size, other, other_stem]
-    tab = ArchitectureTab([arch, stem, shortcut, size, stage], drawings, blocks, comparing, compared, walk)
+    choices = [arch, stem, shortcut, size, stage]
+    tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, slices)
     latest = {"trigger_mode": "always_last", **HANDLER}
     parts = [stem, shortcut, stage, *tab.drawings]
     arch.input(draw_another, [arch, stem, size, stage], parts, api_name="architecture_another", **latest)

@@ -13,8 +13,8 @@ from resnet_demo.errors import UserError
 from resnet_demo.inference.evaluation_jobs import BLOCKS
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.block_removal import BlockRemoval, load_block_removal
 from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_row
 from resnet_demo.ui.html.evaluation import job_html
@@ -169,7 +169,7 @@ class BlocksPanel:
     def known_of(self, chosen: Any) -> tuple[ModelInfo, BlockRemoval | None] | None:
         """What a run's checkpoint is, and what was measured of its blocks; None where there is none."""
         run, info = self._run(chosen), self._info(chosen)
-        return (info, _removal(run, info)) if run and info else None
+        return (info, BlockRemoval.of(run, info)) if run and info else None
 
     def follow(self, request: gr.Request, *sent: Any) -> list:
         """How far the measurement is; what it has found is drawn once it is there."""
@@ -194,7 +194,7 @@ class BlocksPanel:
             info=info,
             passed=on_one_core(pass_through, classifier, to_tensor([seen]), off, str(asked.opened or "")),
             untrained=on_one_core(untrained_ratios, info.network()),
-            removal=_removal(run, info),
+            removal=BlockRemoval.of(run, info),
             seen=seen,
         )
 
@@ -261,12 +261,6 @@ def _lost(passed: "Pass") -> float:
     """Of the probability of the answer that all blocks give."""
     first = max(passed.intact)
     return first - passed.probabilities[passed.intact.index(first)]
-
-
-def _removal(run: RunDirectory, info: ModelInfo) -> BlockRemoval | None:
-    """What was measured of these very weights."""
-    removal = load_block_removal(run)
-    return removal if removal and removal.is_of(info) else None
 
 
 def title_html() -> str:

@@ -9,7 +9,7 @@ import gradio as gr
 from resnet_demo.language import t
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.ui.html import walk
 from resnet_demo.ui.html.walk_facts import Facts, Trained
 from resnet_demo.ui.tabs.blocks import Asked, BlocksPanel
@@ -65,7 +65,7 @@ class Walk:
             return None, self.unswitched
         info, removal = known
         off = _worth_switching(info, removal)
-        is_plain = info.network().architecture.shortcuts == ("none",)
+        is_plain = info.network().architecture.is_plain
         return Trained(off, is_plain, removal, own_image=Asked(*asked).upload is not None), self.blocks.show_without(
             off, *asked
         )

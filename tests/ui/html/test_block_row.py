@@ -9,7 +9,7 @@ from PIL import Image
 from resnet_demo.inference.blocks import BlockPass, OpenedBlock, Pass
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.ui.html.block_row import BlockRow, maps_html, row_html
 from tests.support.checkpoints import DIGITS
 

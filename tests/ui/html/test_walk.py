@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec, build_on_meta
-from resnet_demo.runs.block_removal import BlockRemoval
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.ui.html import block_diagram, diagram, walk
 from resnet_demo.ui.html.block_row import row_html
 from resnet_demo.ui.html.walk import STEPS, start_html, step_html

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from resnet_demo.runs.block_removal import load_block_removal
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.tabs.blocks import BlocksPanel
 from tests.support.asking import post, run_now
@@ -50,7 +50,7 @@ def test_only_the_owner_measures_and_the_row_then_tells(serve):
         assert not backend.evaluations.state.running
         assert post(url, "measure_blocks", [run.id], token=TOKEN)[0] == "complete"
         wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
-        assert load_block_removal(run).images == 297
+        assert BlockRemoval.load(run).images == 297
         row, _ = run_now(url, "blocks_of_image", [run.id, *NOTHING]).json()["data"]
         assert row.count('class="blocks-loss"') == 8
 
@@ -60,9 +60,9 @@ def test_a_measurement_of_other_weights_is_not_shown(serve):
         run = make_run(backend.store, "digits", DIGITS)
         backend.evaluations.start(run, "blocks")
         wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
-        found = load_block_removal(run)
+        found = BlockRemoval.load(run)
         make_other_weights(run)
-        assert load_block_removal(run) == found
+        assert BlockRemoval.load(run) == found
         row, _ = run_now(url, "blocks_of_image", [run.id, *NOTHING]).json()["data"]
         assert "blocks-loss" not in row
 

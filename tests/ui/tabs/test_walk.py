@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from resnet_demo.runs.block_removal import BlockRemoval, save_block_removal
+from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.walk import STEPS
@@ -48,7 +48,7 @@ def test_a_step_sets_what_it_speaks_of(tab, number):
 def test_the_last_step_switches_off_the_block_that_is_needed_most(tab):
     run = make_run(tab.blocks.backend.store, "digits", DIGITS)
     digest = run.model_info().digest
-    save_block_removal(run, BlockRemoval(digest, "digits", 297, 0.9, {"layer1.1": 0.8, "layer2.1": 0.2}))
+    BlockRemoval(digest, "digits", 297, 0.9, {"layer1.1": 0.8, "layer2.1": 0.2}).save(run)
     card, chosen, beside, (off, _, example, examples, row, maps) = go(tab, len(STEPS), [run.id, *NOTHING[1:]])
     assert "<b>layer2.1</b>" in card and "20.0 %" in card and "80.0 %" in card
     assert off == "layer2.1" and 'data-block="layer2.1" aria-pressed="true"' in row

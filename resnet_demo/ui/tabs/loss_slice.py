@@ -1,0 +1,130 @@
+"""The part of the Architecture tab that measures the loss around a checkpoint, beside another one's.
+
+Torch is imported by the job, never by this module.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from resnet_demo.inference.evaluation_jobs import SLICE
+from resnet_demo.language import t
+from resnet_demo.models.catalog import ARCHITECTURES
+from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.measured import LossSlice
+from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.text import run_name
+from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.html.evaluation import job_html
+from resnet_demo.ui.html.loss_slice import lead_html, slices_html
+from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of
+
+TICK_S = 1.0  # while it is measured
+
+
+class LossSlicePanel:
+    """Built where it is called; then call `wire`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        html_of(lead_html, elem_classes="arch-html")
+        with gr.Row():
+            self.run = checkpoint_dropdown(backend.store, elem_id="slice-run", min_width=300)
+            self.other = checkpoint_dropdown(
+                backend.store, optional=True, label="Compare with", elem_id="slice-other", min_width=300
+            )
+        if pair := first_pair(backend.store):
+            self.run.value, self.other.value = pair
+        with gr.Row():
+            self.measure = gr.Button("Measure the loss around it", size="md", min_width=150, elem_id="slice-measure")
+            self.cancel = gr.Button("Cancel", size="md", min_width=100, interactive=False, elem_id="slice-cancel")
+        self.job = gr.HTML("", elem_id="slice-job")
+        self.drawn = gr.HTML('<div class="slice-space"></div>', elem_id="slice-drawn")
+        self.timer = gr.Timer(TICK_S, active=False)
+
+    def wire(self, checkpoints: gr.Textbox) -> None:
+        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
+        chosen, jobs = [self.run, self.other], [self.job, self.measure, self.cancel, self.timer]
+        quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
+        checkpoints.change(self.refresh, chosen, chosen, api_name="refresh_slices", **quiet)
+        gr.on(
+            [checkpoints.change, self.run.change, self.other.change, self.timer.tick],
+            self.show,
+            chosen,
+            [self.drawn, *jobs],
+            api_name="loss_slices",
+            trigger_mode="always_last",
+            **quiet,
+        )
+        self.measure.click(self.start, chosen, jobs, api_name="measure_slice", **acting)
+        self.cancel.click(self.stop, chosen, jobs, api_name="cancel_slice", **acting)
+
+    # --- looking ----------------------------------------------------------------------------------------------
+
+    def refresh(self, run: Any, other: Any) -> list[gr.Dropdown]:
+        """The lists of checkpoints as they are now."""
+        return [refreshed(self.backend.store, run), refreshed(self.backend.store, other, optional=True)]
+
+    def show(self, run: Any, other: Any, request: gr.Request) -> list:
+        found = [(run, info, LossSlice.of(run, info)) for run, info in self._checkpoints(run, other)]
+        named = [(info.arch, run_name(run.id, run.title()), measured) for run, info, measured in found]
+        return [slices_html(named), *self._jobs(run, other, request)]
+
+    def _checkpoints(self, *chosen: Any) -> list[tuple[RunDirectory, ModelInfo]]:
+        """Those of the chosen that there are, each once."""
+        found = {}
+        for run_id in chosen:
+            try:
+                run = self.backend.store.get(run_id)
+            except RunError:
+                continue
+            if info := run.model_info():
+                found[run.id] = (run, info)
+        return list(found.values())
+
+    def _to_measure(self, *chosen: Any) -> RunDirectory | None:
+        """The first of them that has not been measured. What was measured of a shipped run came with it."""
+        missing = (run for run, info in self._checkpoints(*chosen) if not LossSlice.of(run, info))
+        return next((run for run in missing if not run.is_shipped), None)
+
+    # --- acting: each handler checks by itself who asks -----------------------------------------------------------
+
+    def start(self, run: Any, other: Any, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        missing = self._to_measure(run, other)
+        if missing is None:
+            raise gr.Error(
+                t("There is nothing left to measure here. Choose another checkpoint."), print_exception=False
+            )
+        self.backend.act(lambda: self.backend.evaluations.start(missing, SLICE))
+        return self._jobs(run, other, request)
+
+    def stop(self, run: Any, other: Any, request: gr.Request) -> list:
+        self.backend.access.require_owner(request)
+        self.backend.evaluations.cancel()
+        return self._jobs(run, other, request)
+
+    def _jobs(self, run: Any, other: Any, request: gr.Request) -> list:
+        """How far the job is, and which of its buttons can be pressed."""
+        state, owner = self.backend.evaluations.state, self.backend.access.is_owner(request)
+        measured = state.run_id if state.run_id in (run, other) else ""
+        can_start = owner and not state.running and self._to_measure(run, other) is not None
+        return [
+            job_html(state, measured, SLICE),
+            gr.Button(interactive=can_start),
+            gr.Button(interactive=owner and state.running),
+            gr.Timer(active=state.running),
+        ]
+
+
+def first_pair(store: RunStore) -> tuple[str, str] | None:
+    """The newest plain checkpoint, and before it the newest residual one of the same data; None without such."""
+    infos = [(run, info) for run in store.all_runs() if (info := run.model_info())]
+    for plain, of_plain in infos:
+        if ARCHITECTURES[of_plain.arch].is_plain:
+            for run, info in infos:
+                if info.data == of_plain.data and not ARCHITECTURES[info.arch].is_plain:
+                    return run.id, plain.id
+    return None

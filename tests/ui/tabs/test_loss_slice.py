@@ -1,0 +1,48 @@
+"""The loss around checkpoints over HTTP: two beside each other, only the owner measures, foreign values do no harm."""
+
+from resnet_demo.inference import loss_slice
+from resnet_demo.runs.measured import LossSlice
+from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.ui.access import Access
+from resnet_demo.ui.tabs.loss_slice import first_pair
+from tests.support.asking import post, run_now
+from tests.support.checkpoints import DIGITS, make_run
+from tests.support.waiting import wait_for
+
+TOKEN = "a-token-for-the-owner"
+
+
+def test_only_the_owner_measures_the_first_that_has_not_been(serve, monkeypatch):
+    monkeypatch.setattr(loss_slice, "MOST_IMAGES", 10)
+    with serve(Access(TOKEN)) as (url, backend):
+        one, other = (make_run(backend.store, name, DIGITS) for name in ("one", "other"))
+        for handler in ("measure_slice", "cancel_slice"):
+            assert post(url, handler, [one.id, other.id])[0] == "error"
+        assert not backend.evaluations.state.running
+        for missing in (one, other):
+            assert LossSlice.load(missing) is None
+            assert post(url, "measure_slice", [one.id, other.id], token=TOKEN)[0] == "complete"
+            wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
+            assert LossSlice.load(missing).images == 10
+        assert post(url, "measure_slice", [one.id, other.id], token=TOKEN)[0] == "error"
+        drawn = run_now(url, "loss_slices", [one.id, other.id]).json()["data"][0]
+        assert drawn.count("curve train run-0") == drawn.count("curve train run-1") == 3
+
+
+def test_what_is_no_run_is_left_out(serve):
+    with serve() as (url, backend):
+        run = make_run(backend.store, "digits", DIGITS)
+        for chosen in (["../x", None], ["", "no such run"]):
+            assert "curve" not in run_now(url, "loss_slices", chosen).json()["data"][0]
+        assert run_now(url, "loss_slices", [["a"], {"b": 1}]).status_code == 400
+        drawn = run_now(url, "loss_slices", [run.id, run.id]).json()["data"][0]
+        assert drawn.count("not measured yet.") == 1
+
+
+def test_the_first_pair_has_learned_the_same_images(tmp_path):
+    store = RunStore(tmp_path, SHIPPED)
+    infos = {run.id: run.model_info() for run in store.all_runs()}
+    residual, plain = (infos[run_id] for run_id in first_pair(store))
+    assert plain.arch.startswith("plain") and residual.arch.startswith("resnet")
+    assert residual.data == plain.data
+    assert first_pair(RunStore(tmp_path)) is None
