@@ -29,7 +29,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class LayerDescription:
-    """One call of one leaf module. `kernel_size` and `stride` are None where the layer has none."""
+    """One call of one leaf module. `kernel_size`, `stride` and `padding` are None where the layer has none."""
 
     name: str
     kind: str
@@ -37,6 +37,7 @@ class LayerDescription:
     out_shape: Shape
     kernel_size: int | None
     stride: int | None
+    padding: int | None
     parameters: int
     multiply_adds: int  # for one image; convolutions and the linear layer, padding included
 
@@ -190,7 +191,7 @@ class _Recorder:
         return out, description
 
     def _note(self, module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        kernel_size, stride = getattr(module, "kernel_size", None), getattr(module, "stride", None)
+        kernel_size, stride, padding = (getattr(module, name, None) for name in ("kernel_size", "stride", "padding"))
         self.layers.append(
             LayerDescription(
                 name=self.names[module],
@@ -199,6 +200,7 @@ class _Recorder:
                 out_shape=_shape(output),
                 kernel_size=_side(kernel_size),
                 stride=_side(stride),
+                padding=_side(padding),
                 parameters=sum(parameter.numel() for parameter in module.parameters()),
                 multiply_adds=_multiply_adds(module, output),
             )

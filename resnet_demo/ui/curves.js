@@ -43,7 +43,7 @@ function modelOf(figure) {
     of: line.dataset.of ?? line.dataset.name,
     points: pairs(numbers(line.getAttribute('points'))).map(([x, y]) => [x, valueOf(y)]),
   }));
-  const title = figure.querySelector('b').textContent, label = svg.querySelector('.label');
+  const title = titleOf(figure), label = svg.querySelector('.label');
   const by = label.textContent, axis = label.dataset.axis.split(' ')[0];
   const up = log ? Math.log10 : Number, view = viewOf(figure);
   const model = { view, figure, svg, plot, xUnit, yUnit, suffix, lines, title, by, axis, up };
@@ -198,16 +198,9 @@ function onKey(event) {
 
 const menu = Object.assign(make('div', 'chart-menu'), { popover: 'auto' });
 function openMenu(button) {
-  const model = modelOf(button.closest('.chart')), box = button.getBoundingClientRect();
-  menu.replaceChildren(...[
-    document.fullscreenEnabled && (document.fullscreenElement ? [t('Usual size'), () => document.exitFullscreen()]
-      : [t('Full size'), () => model.figure.requestFullscreen()]),
-    tabOf(model) && [t('Zoom in'), () => zoomBy(model, 0.5)],
-    tabOf(model) && [t('Whole range'), () => zoom(model)],
-    [t('Save as SVG'), () => save(model, 'svg', new Blob([drawing(model)], { type: 'image/svg+xml' }))],
-    [t('Save as PNG'), () => savePng(model)],
-    [t('Save as CSV'), () => save(model, 'csv', new Blob([table(model)], { type: 'text/csv' }))],
-  ].filter(Boolean).map(([text, act]) => Object.assign(make('button', '', text), {
+  const figure = button.closest('figure'), box = button.getBoundingClientRect();
+  const offers = figure.matches('.chart') ? offersOfPlot(modelOf(figure)) : offersOfDrawing(figure);
+  menu.replaceChildren(...offers.filter(Boolean).map(([text, act]) => Object.assign(make('button', '', text), {
     onclick: () => { menu.hidePopover(); act(); },
   })));
   (document.fullscreenElement ?? document.body).append(menu); // all else is inert there
@@ -217,20 +210,36 @@ function openMenu(button) {
   menu.firstChild.focus();
 }
 
-function save({ view, title }, kind, blob) {
-  const run = view.panel.querySelector('.run-card')?.dataset.run || 'runs';
-  const name = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/-$/, '');
-  Object.assign(make('a', ''), { href: URL.createObjectURL(blob), download: `${run}-${name}.${kind}` }).click();
+const offersOfFiles = (name, drawn) => [
+  [t('Save as SVG'), () => save(name, 'svg', new Blob([drawn()], { type: 'image/svg+xml' }))],
+  [t('Save as PNG'), () => savePng(name, drawn())],
+];
+const offersOfDrawing = (figure) => offersOfFiles(titleOf(figure), () => wholeDrawing(figure));
+function offersOfPlot(model) {
+  const name = `${model.view.panel.querySelector('.run-card')?.dataset.run || 'runs'}-${model.title}`;
+  return [
+    document.fullscreenEnabled && (document.fullscreenElement ? [t('Usual size'), () => document.exitFullscreen()]
+      : [t('Full size'), () => model.figure.requestFullscreen()]),
+    tabOf(model) && [t('Zoom in'), () => zoomBy(model, 0.5)],
+    tabOf(model) && [t('Whole range'), () => zoom(model)],
+    ...offersOfFiles(name, () => drawing(model)),
+    [t('Save as CSV'), () => save(name, 'csv', new Blob([table(model)], { type: 'text/csv' }))],
+  ];
 }
 
-function savePng(model) {
+function save(name, kind, blob) {
+  const file = name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-').replace(/-$/, '');
+  Object.assign(make('a', ''), { href: URL.createObjectURL(blob), download: `${file}.${kind}` }).click();
+}
+
+function savePng(name, drawn) {
   const image = new Image();
   image.onload = () => {
     const canvas = Object.assign(make('canvas', ''), { width: 3 * image.width, height: 3 * image.height });
     canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => save(model, 'png', blob));
+    canvas.toBlob((blob) => save(name, 'png', blob));
   };
-  image.src = `data:image/svg+xml,${encodeURIComponent(drawing(model))}`;
+  image.src = `data:image/svg+xml,${encodeURIComponent(drawn)}`;
 }
 
 function table(model) { // what is drawn; a text that a spreadsheet would run as a formula gets an apostrophe
@@ -239,38 +248,56 @@ function table(model) { // what is drawn; a text that a spreadsheet would run as
   return [[cell(t('series')), cell(model.by), cell(model.title)], ...rows, ''].join('\r\n');
 }
 
+const titleOf = (figure) => figure.querySelector('b').textContent;
 const STYLES = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin', 'opacity',
   'font-family', 'font-size', 'font-weight', 'text-anchor', 'paint-order'];
-function drawing(model) { // an SVG that stands by itself: no CSS, units of its own alone, title and legend above
-  const { svg, figure, view, title } = model, { left, top, width, height, across, down, whole, high } = frameOf(model);
-  const copy = svg.cloneNode(true), copies = [...copy.querySelectorAll('*')], plot = copy.querySelector('.plot');
-  [...svg.querySelectorAll('*')].forEach((part, i) => {
+function styledCopy(svg) { // and the copy of each part that is to be seen: a file has no CSS
+  const copy = svg.cloneNode(true), copies = [...copy.querySelectorAll('*')];
+  const seen = [...svg.querySelectorAll('*')].flatMap((part, i) => {
     const style = getComputedStyle(part), to = copies[i];
-    const flat = numbers(part.getAttribute('points') ?? part.getAttribute('d') ?? '');
-    if (style.display === 'none' || part.matches('.cross')) return to.remove();
+    if (style.display === 'none' || part.matches('.cross')) return to.remove() ?? [];
     STYLES.forEach((name) => to.setAttribute(name, style.getPropertyValue(name)));
+    return [[part, to]];
+  });
+  return { copy, seen, text: getComputedStyle(svg) };
+}
+const fontOf = (text) => ({ 'font-family': text.fontFamily, 'font-size': 14 });
+function standing({ copy, text }, title, above, whole, high) { // by itself, with its title in the space above it
+  const bold = { ...fontOf(text), fill: text.color, x: 10, y: 20 - above, 'font-weight': 'bold' };
+  draw(copy, 'text', bold, title);
+  const fill = getComputedStyle(document.body).backgroundColor;
+  copy.prepend(draw(copy, 'rect', { y: -above, width: whole, height: high + above, fill }));
+  const size = { xmlns: SVG, viewBox: `0 ${-above} ${whole} ${high + above}`, width: whole, height: high + above };
+  Object.entries(size).forEach(([name, value]) => copy.setAttribute(name, value));
+  return new XMLSerializer().serializeToString(copy);
+}
+
+function wholeDrawing(figure) { // whatever part of it is seen
+  const svg = figure.querySelector('svg'), [, , whole, high] = numbers(svg.dataset.whole);
+  return standing(styledCopy(svg), titleOf(figure), 30, whole, high);
+}
+
+function drawing(model) { // in units of its own alone, with its legend
+  const { svg, figure, view, title } = model, { left, top, width, height, across, down, whole, high } = frameOf(model);
+  const styled = styledCopy(svg), plot = styled.copy.querySelector('.plot');
+  styled.seen.forEach(([part, to]) => {
+    const flat = numbers(part.getAttribute('points') ?? part.getAttribute('d') ?? '');
     const at = ([x, y]) => [((x - left) / width) * across, ((y - top) / height) * down].map((n) => n.toFixed(2)).join();
     if (part.matches('polyline')) to.setAttribute('points', pairs(flat).map(at).join(' '));
     const dots = () => flat.map((_, j) => (j % 3 ? '' : `M${at(flat.slice(j))}h0`)).join('');
     if (part.matches('path')) to.setAttribute('d', dots());
   });
   ['viewBox', 'preserveAspectRatio'].forEach((name) => plot.removeAttribute(name));
-  const text = getComputedStyle(svg), font = { 'font-family': text.fontFamily, 'font-size': 14 };
   const legend = buttonsOf(view).filter((one) => one.getAttribute('aria-pressed') === 'true' &&
     (figure.contains(one) || (!one.closest('.chart') && !figure.querySelector('[data-series]'))));
   legend.forEach((button, i) => {
     const { borderTopColor, borderTopStyle, backgroundColor } = getComputedStyle(button.querySelector('i, b'));
     const isLine = button.querySelector('i'), fill = isLine ? borderTopColor : backgroundColor;
     const line = isLine ? { dashed: '╌╌ ' }[borderTopStyle] ?? '── ' : '';
-    draw(copy, 'text', { ...font, fill, x: 10, y: 20 * (i + 1 - legend.length) - 8 }, line + button.textContent);
+    const place = { ...fontOf(styled.text), fill, x: 10, y: 20 * (i + 1 - legend.length) - 8 };
+    draw(styled.copy, 'text', place, line + button.textContent);
   });
-  const above = 30 + 20 * legend.length;
-  draw(copy, 'text', { ...font, fill: text.color, x: 10, y: 20 - above, 'font-weight': 'bold' }, title);
-  const fill = getComputedStyle(document.body).backgroundColor;
-  copy.prepend(draw(copy, 'rect', { y: -above, width: whole, height: high + above, fill }));
-  const size = { xmlns: SVG, viewBox: `0 ${-above} ${whole} ${high + above}`, width: whole, height: high + above };
-  Object.entries(size).forEach(([name, value]) => copy.setAttribute(name, value));
-  return new XMLSerializer().serializeToString(copy);
+  return standing(styled, title, 30 + 20 * legend.length, whole, high);
 }
 
 // --- what the document hears ----------------------------------------------------------------------------------------

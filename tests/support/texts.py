@@ -28,13 +28,12 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.axis import TIME_UNITS
 from resnet_demo.ui.html.block_strip import GRADIENT, RATIO, RESPONSE
 from resnet_demo.ui.html.curves import X_AXES
-from resnet_demo.ui.html.diagram import BLOCK_NOTES
+from resnet_demo.ui.html.explorer import BLOCK_NOTES
 from resnet_demo.ui.html.network_comparison import KINDS_SHOWN
 from resnet_demo.ui.html.runs_table import COLUMNS
 from resnet_demo.ui.page import KINDS as VALUES
 from resnet_demo.ui.page import Page
 from resnet_demo.ui.protection import FAILED
-from resnet_demo.ui.tabs.architecture import STAGES
 from resnet_demo.ui.tabs.form import CHOICE_LABELS
 from resnet_demo.ui.translation import IN_SCRIPT, SHOWN_AS_TEXT, TEXTS
 from resnet_demo.workers.record import STOPPED, STOPPED_UNSAVED
@@ -113,7 +112,9 @@ def texts_of_settings() -> Iterator[tuple[str, str]]:
 
 def texts_of_networks() -> Iterator[tuple[str, str]]:
     """What a drawn network is described by, and the images that come with the page."""
-    for word in (*KINDS.values(), *KINDS_SHOWN, *STAGES, *(stage.lower() for stage in STAGES), *BLOCK_NOTES.values()):
+    most_stages = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
+    stages = [f"Stage {number}" for number in range(1, most_stages + 1)]
+    for word in (*KINDS.values(), *KINDS_SHOWN, *stages, *(stage.lower() for stage in stages), *BLOCK_NOTES.values()):
         yield word, "network"
     yield from ((f"{kind}s", "kind of block") for kind, _ in BLOCK_NOTES)
     yield from ((label, "example") for label in FOREIGN)

@@ -30,6 +30,7 @@ from resnet_demo.ui.html import (
     diagram,
     evaluation,
     examples,
+    explorer,
     network_comparison,
     walk,
     why,
@@ -62,8 +63,9 @@ def of(arch: str, **choices: str) -> NetworkDescription:
 
 
 def drawings(network: NetworkDescription) -> str:
-    pairs = (block_diagram.pair_html(network, number) for number in range(1, len(network.stages) + 1))
-    return "".join([diagram.summary_html(network), diagram.network_html(network), diagram.table_html(network), *pairs])
+    opened = (block_diagram.opened_html(network, stage.blocks[0].name) for stage in network.stages)
+    whole = explorer.explorer_html(network, "layer1.0")
+    return "".join([diagram.summary_html(network), whole, diagram.table_html(network), *opened])
 
 
 def drawings_of(arch: str) -> str:
@@ -109,7 +111,7 @@ PAGE: dict[str, Callable[[], str]] = {
     "why residual networks": architecture.why_html,
     "measuring": architecture._measuring_html,
     "networks": architecture._networks_html,
-    "about the blocks": architecture._pair_intro_html,
+    "about the blocks": architecture._blocks_intro_html,
     "about the comparison": architecture._compare_html,
     "next": architecture._next_html,
     "the way into the walk": walk.start_html,

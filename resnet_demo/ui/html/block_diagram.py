@@ -1,5 +1,5 @@
-"""The kinds of block of a stage side by side: two branches that leave x and meet in the sum, or the one way of a plain
-block.
+"""The inside of one block, and beside it the other kinds of its stage: two branches that leave x and meet in the sum,
+or the one way of a plain block.
 
 Pure functions from the measured description to well-formed markup. Which layer stands on which branch is
 BlockDescription's `residual`, `shortcut` and `after_sum`, and nothing else.
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from math import prod
 from typing import TYPE_CHECKING
 
 from resnet_demo.language import t
-from resnet_demo.text import plural
-from resnet_demo.ui.html.diagram import count_text, layer_text, layer_texts, rounded_text, shape_text, stage_title
+from resnet_demo.text import listed, plural
+from resnet_demo.ui.html.diagram import count_text, layer_texts, rounded_text, shape_text, stage_title
 
 if TYPE_CHECKING:
     from resnet_demo.models.describe import (
@@ -32,28 +33,28 @@ SUM_RADIUS = 14
 
 @dataclass(frozen=True)
 class _Column:
-    """Where a branch stands. `axis` is the x of its arrows; a narrow column breaks its texts."""
+    """Where a branch stands. `axis` is the x of its arrows."""
 
     name: str
     left: float
     width: float
     axis: float
-    narrow: bool
 
 
-RESIDUAL = _Column("residual", 1, 182, 92, False)
-PROJECTION = _Column("shortcut", 187, 146, 260, True)
-IDENTITY = _Column("shortcut", 187, 146, 212, True)
+RESIDUAL = _Column("residual", 1, 182, 92)
+PROJECTION = _Column("shortcut", 187, 146, 260)
+IDENTITY = _Column("shortcut", 187, 146, 212)
 
 
-def pair_html(network: NetworkDescription, stage_number: int) -> str:
-    """The first block of each kind of stage `stage_number` (from 1), those that change the shape apart from those that
-    keep it; where none changes it, a sentence says why."""
-    stage = network.stages[stage_number - 1]
-    first = {_variant(block): block for block in reversed(stage.blocks)}
-    cards = [_card(network, stage, block) for block in sorted(first.values(), key=stage.blocks.index)]
-    if all(block.keeps_shape for block in stage.blocks):
-        cards.insert(0, _unchanging(network, stage))
+def opened_html(network: NetworkDescription, name: str) -> str:
+    """The inside of the block of that name, and after it the first block of each other kind of its stage, those that
+    change the shape apart from those that keep it; where none changes it, a sentence says why."""
+    stage, block = next((s, b) for s in network.stages for b in s.blocks if b.name == name)
+    first = {_variant(other): other for other in reversed(stage.blocks)} | {_variant(block): block}
+    others = sorted((other for other in first.values() if other is not block), key=stage.blocks.index)
+    cards = [_card(network, stage, block, "arch-opened"), *(_card(network, stage, other) for other in others)]
+    if all(other.keeps_shape for other in stage.blocks):
+        cards.append(_unchanging(network, stage))
     return f'<div class="arch-pair">{"".join(cards)}</div>'
 
 
@@ -87,34 +88,23 @@ def _unchanging(network: NetworkDescription, stage: StageDescription) -> str:
     return f'<section class="arch-block arch-absent"><h3>{kind}</h3><p>{escape(sentence)}</p></section>'
 
 
-def _card(network: NetworkDescription, stage: StageDescription, block: BlockDescription) -> str:
+def _card(network: NetworkDescription, stage: StageDescription, block: BlockDescription, name: str = "") -> str:
+    place = t(
+        "{block}, block {number} of {blocks} in {stage}",
+        block=block.name,
+        number=stage.blocks.index(block) + 1,
+        blocks=len(stage.blocks),
+        stage=t(stage.name),
+    )
     return (
-        f'<section class="arch-block"><h3>{escape(block.kind)} <small>{escape(_place(stage, block))}</small></h3>'
+        f'<section class="arch-block {name}"><h3>{escape(block.kind)} <small>{escape(place)}</small></h3>'
         f"{formula_html(block)}{_costs(block)}{block_svg(network, block)}</section>"
     )
 
 
-def _place(stage: StageDescription, block: BlockDescription) -> str:
-    """Its name, and of how many in its stage it is the first; where others of its kind differ, in what."""
-    alike = sum(_variant(other) == _variant(block) for other in stage.blocks)
-    named = {"block": block.name, "stage": t(stage.name), "number": alike}
-    is_all = alike == sum(other.kind == block.kind for other in stage.blocks)
-    match alike == 1, is_all, block.keeps_shape:
-        case True, True, _:
-            return t("{block}, the only one of {stage}", **named)
-        case True, False, True:
-            return t("{block}, the only one of {stage} that keeps the shape", **named)
-        case True, False, False:
-            return t("{block}, the only one of {stage} that changes the shape", **named)
-        case False, True, _:
-            return t("{block}, first of {number} in {stage}", **named)
-        case False, False, True:
-            return t("{block}, first of {number} in {stage} that keep the shape", **named)
-    return t("{block}, first of {number} in {stage} that change the shape", **named)
-
-
 def formula_html(block: BlockDescription) -> str:
-    """What the block computes, its terms in the colours of the branches."""
+    """What the block computes, its terms in the colours of the branches, and under it the terms with the block's own
+    numbers."""
     outer = "".join(f"{escape(layer.kind.lower())}(" for layer in reversed(block.after_sum))
     terms = f'<span class="arch-term"><span>H(x)</span><small>{t("its layers")}</small></span>'
     if not block.is_plain:
@@ -123,7 +113,50 @@ def formula_html(block: BlockDescription) -> str:
             f'<span class="arch-term arch-blue"><span>{_shortcut_term(block)}</span>'
             f"<small>{t('shortcut')}</small></span>"
         )
-    return f'<p class="arch-formula"><span>y = {outer}</span>{terms}<span>{")" * len(block.after_sum)}</span></p>'
+    return (
+        f'<p class="arch-formula"><span>y = {outer}</span>{terms}<span>{")" * len(block.after_sum)}</span></p>'
+        f"{_in_numbers(block)}"
+    )
+
+
+def _in_numbers(block: BlockDescription) -> str:
+    """F(x), and the shortcut where it learns, as the layers follow each other, with the shape of each filter."""
+    weights = _Weights()
+    branch = "H(x)" if block.is_plain else "F(x)"
+    lines = [f'<span class="{"" if block.is_plain else "arch-orange"}">{branch}</span> = {weights.of(block.residual)}']
+    if any(layer.parameters for layer in block.shortcut):
+        lines.append(f'<span class="arch-blue">{_shortcut_term(block)}</span> = {weights.of(block.shortcut, "s")}')
+    shapes = t(
+        "x is {x}, y is {y}; a filter W is output × input channels × height × width",
+        x=shape_text(block.in_shape),
+        y=shape_text(block.out_shape),
+    )
+    return f'<p class="arch-numbers">{"<br/>".join([*lines, listed(weights.shapes), shapes])}</p>'
+
+
+class _Weights:
+    """Names the convolutions of a block in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self.shapes: list[str] = []
+
+    def of(self, layers: tuple[LayerDescription, ...], name: str = "") -> str:
+        """The layers applied to x, one inside the other. `name` is the index of its only filter, where it has one."""
+        applied = "x"
+        for layer in layers:
+            if layer.kind == "convolution":
+                weight = f"W<sub>{name or len(self.shapes) + 1}</sub>"
+                size = (layer.out_shape[0], layer.in_shape[0], layer.kernel_size, layer.kernel_size)
+                self.shapes.append(f"<span>{weight}: {shape_text(size)}</span>")
+                bias = weight.replace("W", " + b", 1) if layer.parameters > prod(size) else ""
+                applied = f"{weight} ∗ {applied}{bias}"
+            else:
+                applied = f"{_short(layer)}({applied})"
+        return applied
+
+
+def _short(layer: LayerDescription) -> str:
+    return {"batch norm": "bn", "zero padding": "pad"}.get(layer.kind, escape(layer.kind.lower()))
 
 
 def _shortcut_term(block: BlockDescription) -> str:
@@ -243,7 +276,9 @@ def _branch(layers: tuple[LayerDescription, ...], column: _Column) -> tuple[str,
 
 def _box(layer: LayerDescription, column: _Column, y: float) -> tuple[str, float]:
     """The layer's name and what it has to learn, in a box as tall as its lines."""
-    lines = layer_texts(layer) if column.narrow else [layer_text(layer)]
+    kernel, *stride = layer_texts(layer)
+    padding = [] if layer.padding is None else [t("padding {pixels}", pixels=layer.padding).replace(" ", "\u00a0")]
+    lines = [kernel, t(", ").join([*stride, *padding])] if stride or padding else [kernel]
     if layer.parameters:
         lines.append(t("{number} parameters", number=count_text(layer.parameters)))
     height = LINE * len(lines) + PADDING

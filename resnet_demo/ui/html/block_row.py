@@ -14,7 +14,7 @@ from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.text import percent
-from resnet_demo.ui.html.diagram import shape_text, stage_title, tile_svg
+from resnet_demo.ui.html.diagram import shape_text, stage_title
 from resnet_demo.ui.images import data_url
 
 if TYPE_CHECKING:  # bring torch
@@ -109,8 +109,24 @@ def _block(
         f'<button type="button" class="blocks-block{" blocks-opened" if opened else ""}" data-block="{block.name}" '
         f'aria-pressed="{str(passed.is_off).lower()}" title="{escape(label)}" '
         f'aria-label="{escape(t("Switch off {block}", block=label))}">'
-        f'<span class="blocks-meter">{meter}</span><b>{number}</b>{tile_svg(block.kind)}'
+        f'<span class="blocks-meter">{meter}</span><b>{number}</b>{_tile(block.kind)}'
         f"{_loss(row.removal, block.name)}</button>"
+    )
+
+
+def _tile(kind: str) -> str:
+    """A block as a pictogram: the residual branch, and above it the shortcut, with a box if it has a layer, full where
+    that learns. A plain block has its layers alone."""
+    boxes = {"Conv Block": "arch-x", "Zero-Pad Block": "arch-pad"}
+    box = f'<rect class="{boxes[kind]}" x="13" y="2" width="10" height="8" rx="2"/>' if kind in boxes else ""
+    arc = "" if kind == "Plain Block" else '<path class="arch-arc" d="M4 20V10Q4 6 8 6H28Q32 6 32 10V20"/>'
+    own = {"Conv Block": " arch-projects", "Plain Block": " arch-plain"}
+    classes = "arch-tile" + own.get(kind, "")
+    return (
+        f'<svg class="{classes}" viewBox="0 0 36 28" width="36" height="28" role="img" aria-label="{escape(kind)}">'
+        f"<title>{escape(kind)}</title>"
+        f'<path class="arch-axis" d="M1 20H35"/>{arc}'
+        f'<rect class="arch-f" x="10" y="15" width="16" height="10" rx="2"/>{box}</svg>'
     )
 
 

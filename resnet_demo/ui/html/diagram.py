@@ -1,4 +1,5 @@
-"""A NetworkDescription as HTML and SVG: the whole network by stages, its figures, and the table of its stages.
+"""A NetworkDescription in figures: those that one compares networks by, and the table of its stages; and how shapes,
+counts and layers are written. It is drawn in `explorer` and `block_diagram`.
 
 Pure functions from the measured description to well-formed markup. Every number in it is the description's.
 """
@@ -7,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from html import escape
-from math import sqrt
 from typing import TYPE_CHECKING
 
 from resnet_demo.language import CHINESE, ENGLISH, current_language, t
@@ -24,21 +24,9 @@ if TYPE_CHECKING:
         StageDescription,
     )
 
-SLAB_HEIGHT, SLAB_LENGTH, SLANT = 58, 74, 0.34  # of the largest feature map, in pixels; depth / height
-
 LARGE_NUMBERS = {  # Chinese counts by ten thousands
     ENGLISH: ((10**9, "billion"), (10**6, "million")),
     CHINESE: ((10**8, "亿"), (10**4, "万")),
-}
-
-BLOCK_NOTES = {  # by kind, and whether the shape stays
-    ("Conv Block", False): "input and output differ in shape, so a layer on the shortcut adapts x",
-    ("Conv Block", True): "the shape stays, and yet a layer stands on the shortcut",
-    ("Zero-Pad Block", False): "input and output differ in shape, so the shortcut leaves out pixels and adds channels "
-    "of zeros",
-    ("Identity Block", True): "the shape stays, so the shortcut hands on x as it is",
-    ("Plain Block", False): "no shortcut: its layers make anew what goes out",
-    ("Plain Block", True): "no shortcut: its layers make anew what goes out",
 }
 
 
@@ -106,33 +94,6 @@ def summary_html(network: NetworkDescription) -> str:
     return f'<h2 class="arch-title">{title}</h2><ul class="arch-figures">{items}</ul>'
 
 
-def network_html(network: NetworkDescription) -> str:
-    """Input, stem, stages with all their blocks, head; a row on a wide screen, a column on a phone.
-
-    A button of each stage carries its number from 1 as `data-stage`.
-    """
-    slab = _SlabScale(network)
-    stem, head = network.stem, network.head
-    parts = [
-        _part("input", t("Input"), slab.svg(network.in_shape), _sizes(None, network.in_shape), ""),
-        _part("stem", t("Stem"), slab.svg(stem[-1].out_shape), _change(stem), _layer_list(stem)),
-        *(_stage(number, stage, slab) for number, stage in enumerate(network.stages, start=1)),
-        _part("head", t("Head"), slab.svg(head[-1].out_shape), _change(head), _layer_list(head)),
-    ]
-    label = escape(t("{network}, from the image to the classes", network=t(network.label)))
-    note = t(
-        "Each slab is a <b>feature map</b>, what one part of the network hands to the next: as tall and deep as it "
-        "has pixels, as long as it has <b>channels</b> (one channel is one image, made by one learned filter; the "
-        "input’s three are red, green and blue). Lengths grow with the square root of the numbers, so that the "
-        "smallest can still be seen. <b>Stride</b> is how many pixels a layer moves at each step: stride 2 halves "
-        "the side."
-    )
-    return (
-        f'<ol class="arch-network" style="--stages: {len(network.stages)}" aria-label="{label}">{"".join(parts)}</ol>'
-        f'{_legend(network)}<p class="arch-note">{note}</p>'
-    )
-
-
 def table_html(network: NetworkDescription) -> str:
     """One row for the stem, for each kind of block in each stage, for the head; the whole network last."""
     rows = [_row(t("Stem"), "", None, network.stem[-1].out_shape, network.stem, network)]
@@ -170,105 +131,6 @@ def stage_title(stage: StageDescription) -> str:
 def _weighted(layers: Iterable[LayerDescription]) -> int:
     """How many layers a network's name counts: convolutions and the linear layer."""
     return sum(layer.multiply_adds > 0 for layer in layers)
-
-
-class _SlabScale:
-    """Draws feature maps of one network to one scale."""
-
-    def __init__(self, network: NetworkDescription) -> None:
-        shapes = [network.in_shape, network.stem[-1].out_shape, *(stage.out_shape for stage in network.stages)]
-        self.per_side = SLAB_HEIGHT / sqrt(max(shape[1] for shape in shapes))
-        self.per_channel = SLAB_LENGTH / sqrt(max(shape[0] for shape in shapes))
-
-    def svg(self, shape: Shape) -> str:
-        """Front, top and right face of a slab, standing on the bottom line of the drawing."""
-        length = max(3.0, self.per_channel * sqrt(shape[0]))
-        height = max(3.0, self.per_side * sqrt(shape[1] if len(shape) > 1 else 1))
-        depth = SLANT * height
-        width, floor = SLAB_LENGTH + SLANT * SLAB_HEIGHT + 2, SLAB_HEIGHT * (1 + SLANT) + 1
-        left, top = (width - length - depth) / 2, floor - height
-        right = left + length
-        back = (right + depth, top - depth)
-        faces = (
-            ("front", [(left, floor), (left, top), (right, top), (right, floor)]),
-            ("top", [(left, top), (left + depth, top - depth), back, (right, top)]),
-            ("side", [(right, floor), (right, top), back, (right + depth, floor - depth)]),
-        )
-        drawn = "".join(f'<polygon class="arch-{name}" points="{_points(face)}"/>' for name, face in faces)
-        return (
-            f'<svg class="arch-slab" width="{width:.0f}" height="{floor + 1:.0f}" role="img" '
-            f'aria-label="{t("feature map of {shape}", shape=shape_text(shape))}">{drawn}</svg>'
-        )
-
-
-def _points(corners: Iterable[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-
-
-def _part(name: str, title: str, slab: str, sizes: str, details: str) -> str:
-    return (
-        f'<li class="arch-part arch-{name}"><h3>{title}</h3><div class="arch-map">{slab}{sizes}</div>'
-        f'<div class="arch-details">{details}</div></li>'
-    )
-
-
-def _stage(number: int, stage: StageDescription, slab: _SlabScale) -> str:
-    title = escape(stage_title(stage))
-    details = (
-        f'<div class="arch-tiles">{"".join(tile_svg(block.kind, block.name) for block in stage.blocks)}</div>'
-        f"<p>{'<br/>'.join(blocks_of_each_kind(stage.blocks))}</p>"
-        f'<button type="button" class="arch-open" data-stage="{number}" '
-        f'aria-label="{escape(t("Open the blocks of {stage}", stage=t(stage.name)))}">{t("Open its blocks")}</button>'
-    )
-    return _part("stage", title, slab.svg(stage.out_shape), _sizes(stage.in_shape, stage.out_shape), details)
-
-
-def _change(layers: tuple[LayerDescription, ...]) -> str:
-    return _sizes(layers[0].in_shape, layers[-1].out_shape)
-
-
-def _sizes(before: Shape | None, after: Shape) -> str:
-    """What became of the channels and of the side; `before` is None where nothing came before."""
-    old = before if before and len(before) == len(after) else after
-    changes = [f"{'' if was == now else f'{was} → '}<b>{now}</b>" for was, now in zip(old, after, strict=True)]
-    if len(after) > 1:
-        texts = [t("{number} channels", number=changes[0]), t("{number} pixels a side", number=changes[1])]
-    else:
-        texts = [t("{number} scores,<br/>one for each class", number=changes[0])]
-    return f'<p class="arch-sizes">{"".join(f"<span>{text}</span>" for text in texts)}</p>'
-
-
-def _layer_list(layers: tuple[LayerDescription, ...]) -> str:
-    return f'<ul class="arch-layers">{"".join(f"<li>{layer_text(layer)}</li>" for layer in layers)}</ul>'
-
-
-def tile_svg(kind: str, name: str = "") -> str:
-    """A block as a pictogram: the residual branch, and above it the shortcut, with a box if it has a layer, full where
-    that learns. A plain block has its layers alone."""
-    boxes = {"Conv Block": "arch-x", "Zero-Pad Block": "arch-pad"}
-    box = f'<rect class="{boxes[kind]}" x="13" y="2" width="10" height="8" rx="2"/>' if kind in boxes else ""
-    arc = "" if kind == "Plain Block" else '<path class="arch-arc" d="M4 20V10Q4 6 8 6H28Q32 6 32 10V20"/>'
-    own = {"Conv Block": " arch-projects", "Plain Block": " arch-plain"}
-    classes = "arch-tile" + own.get(kind, "")
-    label = escape(f"{name}: {kind}" if name else kind)
-    return (
-        f'<svg class="{classes}" viewBox="0 0 36 28" width="36" height="28" role="img" aria-label="{label}">'
-        f"<title>{label}</title>"
-        f'<path class="arch-axis" d="M1 20H35"/>{arc}'
-        f'<rect class="arch-f" x="10" y="15" width="16" height="10" rx="2"/>{box}</svg>'
-    )
-
-
-def _legend(network: NetworkDescription) -> str:
-    """What the pictograms mean: of the kinds that this network has."""
-    blocks = (block for stage in network.stages for block in stage.blocks)
-    notes = {(block.kind, BLOCK_NOTES[block.kind, block.keeps_shape]) for block in blocks}
-    items = "".join(f"<li>{tile_svg(kind)}<span>{_note(kind, note)}</span></li>" for kind, note in sorted(notes))
-    return f'<ul class="arch-legend">{items}</ul>'
-
-
-def _note(kind: str, note: str) -> str:
-    return t("{kind}: {note}", kind=f"<b>{escape(kind)}</b>", note=t(note))
 
 
 def _row(part: str, kind: str, count: int | None, shape: Shape, things: Iterable, network) -> str:

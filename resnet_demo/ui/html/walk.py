@@ -23,11 +23,11 @@ from resnet_demo.ui.html.walk_facts import (
 
 @dataclass(frozen=True)
 class Drawn:
-    """What is chosen on the tab for a step: a network, of which stage its blocks are shown, and what it is compared
-    with, with the shortcuts that its source gives it."""
+    """What is chosen on the tab for a step: a network, which of its blocks is open, and what it is compared with, with
+    the shortcuts that its source gives it."""
 
     network: NetworkSpec
-    stage: int
+    opened: str
     beside: NetworkSpec
 
 
@@ -42,15 +42,19 @@ class Step:
 
 
 STEPS = (
-    Step("#arch-compared", walk_networks.why_depth_hurt, Drawn(PLAIN56, 1, PLAIN20)),
-    Step("#arch-pair .arch-block:not(.arch-absent)", walk_blocks.what_the_sum_changes, Drawn(RESNET56, 1, PLAIN56)),
-    Step("#arch-pair .arch-block:last-child", walk_blocks.why_1x1, Drawn(RESNET50, 1, RESNET34)),
-    Step("#arch-pair .arch-block:first-child", walk_blocks.why_no_chain, Drawn(RESNET50, 2, RESNET34)),
-    Step("#arch-network .arch-stem", walk_networks.what_the_stem_throws_away, Drawn(RESNET50, 1, KEEPS_EVERY_PLACE)),
+    Step("#arch-compared", walk_networks.why_depth_hurt, Drawn(PLAIN56, "layer1.0", PLAIN20)),
+    Step("#arch-block .arch-opened", walk_blocks.what_the_sum_changes, Drawn(RESNET56, "layer1.0", PLAIN56)),
+    Step("#arch-block .arch-opened", walk_blocks.why_1x1, Drawn(RESNET50, "layer1.1", RESNET34)),
+    Step("#arch-block .arch-opened", walk_blocks.why_no_chain, Drawn(RESNET50, "layer2.0", RESNET34)),
     Step(
-        "#arch-shortcut, #arch-network .arch-stage",
+        "#arch-network .explorer-stem",
+        walk_networks.what_the_stem_throws_away,
+        Drawn(RESNET50, "layer1.0", KEEPS_EVERY_PLACE),
+    ),
+    Step(
+        "#arch-shortcut, #arch-network .explorer",
         walk_networks.what_the_options_cost,
-        Drawn(OPTIONS["C"], 1, RESNET50),
+        Drawn(OPTIONS["C"], "layer1.0", RESNET50),
     ),
     Step("#blocks-row .blocks-answer, #blocks-row [aria-pressed=true]", walk_blocks.what_a_trained_network_needs, None),
 )

@@ -5,35 +5,27 @@ Torch is imported by the first drawing, never by this module: the page is served
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS, NetworkSpec
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html import block_diagram, diagram
+from resnet_demo.ui.html import block_diagram, diagram, explorer
 from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.tabs.blocks import BlocksPanel
 from resnet_demo.ui.tabs.loss_slice import LossSlicePanel
 from resnet_demo.ui.tabs.walk import Walk
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, script
+
+if TYPE_CHECKING:  # brings torch
+    from resnet_demo.models.describe import NetworkDescription
 
 INPUT_SIZES = (32, 64, 128, 224)
-MOST_STAGES = max(len(architecture.depths) for architecture in ARCHITECTURES.values())
-STAGES = tuple(f"Stage {number}" for number in range(1, MOST_STAGES + 1))
 FIRST, FIRST_SIZE = NetworkSpec("resnet50"), INPUT_SIZES[0]  # what is shown before anything is chosen
+FIRST_BLOCK = "layer1.0"  # every network has it
 OTHER = "resnet34"  # and beside it
-
-# A stage's button sends its number to the server, and the page goes to where its blocks are drawn.
-OPEN_STAGE = """
-element.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-stage]');
-  if (!button) return;
-  trigger('click', {stage: Number(button.dataset.stage)});
-  document.getElementById('arch-blocks')?.scrollIntoView({behavior: 'smooth'});
-});
-"""
 
 # The first drawing is already of what the address names: one of what is shown else could come later, and stay.
 NAMED_BY_ADDRESS = """(network, stem, shortcut, size) => {
@@ -50,8 +42,8 @@ HANDLER = {**POLL_EVENT, **RAW_INPUTS}
 class ArchitectureTab:
     """The tab's components. Call `wire` once, inside the Blocks."""
 
-    choices: list[Any]  # network, stem, shortcuts, input size, stage
-    drawings: list[gr.HTML]  # figures, network, pair of blocks, table
+    choices: list[Any]  # network, stem, shortcuts, input size, opened block
+    drawings: list[gr.HTML]  # figures, network, opened block, table
     blocks: BlocksPanel
     comparing: list[Any]
     compared: gr.HTML
@@ -61,8 +53,8 @@ class ArchitectureTab:
     @property
     def named(self) -> list[Any]:
         """What an address names, in the order of `draw_named`'s answer."""
-        arch, stem, shortcut, size, stage = self.choices
-        return [arch, size, stem, shortcut, stage, *self.drawings]
+        arch, stem, shortcut, size, opened = self.choices
+        return [arch, size, stem, shortcut, opened, *self.drawings]
 
     def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
@@ -118,10 +110,10 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             elem_id="arch-shortcut",
         )
     summary = _html(_measuring_html)
-    network = _space("network", js_on_load=OPEN_STAGE)
-    _html(_pair_intro_html, elem_id="arch-blocks")
-    stage = gr.Radio(_stages(FIRST.arch), value=1, label="Blocks of which stage?")
-    pair = _space("pair")
+    network = _space("network", js_on_load=script("explorer.js"))
+    opened = gr.Textbox(FIRST_BLOCK, visible="hidden")
+    _html(_blocks_intro_html, elem_id="arch-blocks")
+    block = _space("block")
     table = _space("table")
     _html(_compare_html)
     with gr.Row():
@@ -134,12 +126,12 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     slices = LossSlicePanel(backend)
     _html(_next_html)
 
-    drawings, comparing = [summary, network, pair, table], [arch, stem, shortcut, size, other, other_stem]
-    choices = [arch, stem, shortcut, size, stage]
+    drawings, comparing = [summary, network, block, table], [arch, stem, shortcut, size, other, other_stem]
+    choices = [arch, stem, shortcut, size, opened]
     tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, slices)
     latest = {"trigger_mode": "always_last", **HANDLER}
-    parts = [stem, shortcut, stage, *tab.drawings]
-    arch.input(draw_another, [arch, stem, size, stage], parts, api_name="architecture_another", **latest)
+    parts = [stem, shortcut, opened, *tab.drawings]
+    arch.input(draw_another, [arch, stem, size, opened], parts, api_name="architecture_another", **latest)
     gr.on(
         [stem.input, shortcut.input, size.input],
         draw_network,
@@ -148,8 +140,8 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
         api_name="architecture",
         **latest,
     )
-    stage.change(draw_pair, tab.choices, pair, api_name="architecture_pair", **latest)
-    network.click(chosen_stage, None, stage, api_name="architecture_stage", **HANDLER)
+    network.click(None, None, opened, js="() => window.openedBlock")
+    opened.change(draw_block, tab.choices, block, api_name="architecture_block", **latest)
     return tab
 
 
@@ -160,59 +152,59 @@ def draw_named(arch: str, stem: str, shortcut: str, input_size: int) -> list:
     stem = stem if stem in STEMS else FIRST.stem
     shortcut = shortcut if shortcut in ARCHITECTURES[arch].shortcuts else AUTO
     size = input_size if input_size in INPUT_SIZES else FIRST_SIZE
-    return draw_chosen(NetworkSpec(arch, stem, shortcut=shortcut), size, 1)
+    return draw_chosen(NetworkSpec(arch, stem, shortcut=shortcut), size, FIRST_BLOCK)
 
 
-def draw_chosen(spec: NetworkSpec, input_size: int, stage: int) -> list:
-    """A network, chosen and drawn, with the blocks of that stage."""
-    return [spec.arch, input_size, *draw_another(spec.arch, spec.stem, input_size, stage, spec.shortcut)]
+def draw_chosen(spec: NetworkSpec, input_size: int, opened: str) -> list:
+    """A network, chosen and drawn, with the inside of that block."""
+    return [spec.arch, input_size, *draw_another(spec.arch, spec.stem, input_size, opened, spec.shortcut)]
 
 
-def draw_another(arch: str, stem: str, input_size: int, stage: int, shortcut: str = AUTO) -> tuple:
-    """Another network: the stems, shortcuts and stages that it has, of which what was chosen stays chosen where it
-    has it, and the drawings. Raises gr.Error for a foreign value."""
+def draw_another(arch: str, stem: str, input_size: int, opened: str, shortcut: str = AUTO) -> tuple:
+    """Another network: the stems and shortcuts that it has, of which what was chosen stays chosen where it has it, the
+    opened block likewise, and the drawings. Raises gr.Error for a foreign value."""
     _check(arch, ARCHITECTURES, t("network"))
     spec = NetworkSpec(arch, _check(stem, STEMS, t("stem")), shortcut=shortcut)
     architecture = spec.architecture
-    stage = min(_check(stage, range(1, MOST_STAGES + 1), t("stage")), len(architecture.depths))
+    opened = opened if opened in _names(_described(arch, spec.stem, spec.shortcut, input_size)) else FIRST_BLOCK
     return (
         gr.update(choices=_labelled(STEMS, architecture.stems), value=spec.stem),
         gr.update(choices=_labelled(SHORTCUTS, architecture.shortcuts), value=spec.shortcut),
-        gr.update(choices=_stages(arch), value=stage),
-        *draw_network(arch, spec.stem, spec.shortcut, input_size, stage),
+        opened,
+        *draw_network(arch, spec.stem, spec.shortcut, input_size, opened),
     )
 
 
-def draw_beside(spec: NetworkSpec, other: NetworkSpec, input_size: int, stage: int) -> list:
+def draw_beside(spec: NetworkSpec, other: NetworkSpec, input_size: int, opened: str) -> list:
     """A network, chosen and drawn, and another one that it is compared with. The comparison comes along, since its
     own event comes only where the first network is another one."""
     compared = compare(spec.arch, spec.stem, spec.shortcut, input_size, other.arch, other.stem)
-    return [*draw_chosen(spec, input_size, stage), other.arch, other.stem, compared]
+    return [*draw_chosen(spec, input_size, opened), other.arch, other.stem, compared]
 
 
 def _labelled(names: dict, offered: Iterable[str]) -> list[tuple[str, str]]:
     return [(t(getattr(label, "label", label)), name) for name, label in names.items() if name in offered]
 
 
-def _stages(arch: str) -> list[tuple[str, int]]:
-    return [(t(name), n) for n, name in enumerate(STAGES[: len(ARCHITECTURES[arch].depths)], start=1)]
+def _names(network: "NetworkDescription") -> list[str]:
+    return [block.name for stage in network.stages for block in stage.blocks]
 
 
-def draw_network(arch: str, stem: str, shortcut: str, input_size: int, stage: int) -> tuple[str, str, str, str]:
-    """Figures, network, pair of blocks and table of the chosen network. Raises gr.Error for a foreign value."""
+def draw_network(arch: str, stem: str, shortcut: str, input_size: int, opened: str) -> tuple[str, str, str, str]:
+    """Figures, network, opened block and table of the chosen network. Raises gr.Error for a foreign value."""
     description = _described(arch, stem, shortcut, input_size)
     return (
         diagram.summary_html(description),
-        diagram.network_html(description),
-        draw_pair(arch, stem, shortcut, input_size, stage),
+        explorer.explorer_html(description, opened),
+        draw_block(arch, stem, shortcut, input_size, opened),
         diagram.table_html(description),
     )
 
 
-def draw_pair(arch: str, stem: str, shortcut: str, input_size: int, stage: int) -> str:
-    """The kinds of block of one stage. Raises gr.Error for a foreign value."""
+def draw_block(arch: str, stem: str, shortcut: str, input_size: int, opened: str) -> str:
+    """The inside of a block, and the other kinds of its stage. Raises gr.Error for a foreign value."""
     description = _described(arch, stem, shortcut, input_size)
-    return block_diagram.pair_html(description, _check(stage, range(1, len(description.stages) + 1), t("stage")))
+    return block_diagram.opened_html(description, _check(opened, _names(description), t("block")))
 
 
 def compare(arch: str, stem: str, shortcut: str, input_size: int, other: str, other_stem: str) -> str:
@@ -223,12 +215,7 @@ def compare(arch: str, stem: str, shortcut: str, input_size: int, other: str, ot
     return comparison_html(_described(arch, stem, shortcut, input_size), described(second, input_size))
 
 
-def chosen_stage(event: gr.EventData) -> int:
-    """The stage whose button was pressed in the network's drawing."""
-    return _check(sent_with(event).get("stage"), range(1, MOST_STAGES + 1), t("stage"))
-
-
-def _described(arch, stem, shortcut, input_size):
+def _described(arch: str, stem: str, shortcut: str, input_size: int) -> "NetworkDescription":
     _check(arch, ARCHITECTURES, t("network"))
     _check(stem, STEMS, t("stem"))
     _check(shortcut, ARCHITECTURES[arch].shortcuts, t("shortcuts"))
@@ -287,7 +274,7 @@ def _networks_html() -> str:
     return _title(t("Any network of the family, measured and drawn"))
 
 
-def _pair_intro_html() -> str:
+def _blocks_intro_html() -> str:
     said = t(
         'Follow <b>x</b> from the top: it takes two ways, the <span class="arch-orange">residual branch</span> and the '
         '<span class="arch-blue">shortcut</span>, which must end in the same shape to be added. A <b>convolution</b> '

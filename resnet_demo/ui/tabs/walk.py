@@ -29,9 +29,9 @@ class Walk:
         self.card = html_of(walk.start_html, js_on_load=script("walk.js"), elem_id="walk", elem_classes="arch-html")
 
     def wire(
-        self, draw: Callable[[NetworkSpec, NetworkSpec, int, int], list], drawn: list[Any], blocks: BlocksPanel
+        self, draw: Callable[[NetworkSpec, NetworkSpec, int, str], list], drawn: list[Any], blocks: BlocksPanel
     ) -> None:
-        """`draw(network, the one it is compared with, input size, stage)` fills the components `drawn`."""
+        """`draw(network, the one it is compared with, input size, opened block)` fills the components `drawn`."""
         self.draw, self.blocks = draw, blocks
         self.undrawn, self.unswitched = [gr.skip()] * len(drawn), [gr.skip()] * len(blocks.switched)
         done = self.card.click(
@@ -55,7 +55,7 @@ class Walk:
         if drawn is None:
             trained, switched = self._switch_one_off(asked)
             return [walk.step_html(number, Facts(measured, trained)), *self.undrawn, *switched]
-        shown = self.draw(drawn.network, drawn.beside, INPUT_SIZE, drawn.stage)
+        shown = self.draw(drawn.network, drawn.beside, INPUT_SIZE, drawn.opened)
         return [walk.step_html(number, Facts(measured)), *shown, *self.unswitched]
 
     def _switch_one_off(self, asked: tuple) -> tuple[Trained | None, list]:

@@ -1,9 +1,8 @@
 """The drawings say what the description says: on the right branch, in the right order, and nothing of their own."""
 
-import re
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise, product
+from itertools import product
 from xml.etree import ElementTree
 
 import pytest
@@ -11,16 +10,9 @@ import pytest
 from resnet_demo.models.catalog import ARCHITECTURES, AUTO
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.ui.html.block_diagram import block_svg, formula_html, pair_html
-from resnet_demo.ui.html.diagram import (
-    count_text,
-    layer_text,
-    network_html,
-    rounded_text,
-    shape_text,
-    summary_html,
-    table_html,
-)
+from resnet_demo.ui.html.block_diagram import block_svg, formula_html, opened_html
+from resnet_demo.ui.html.diagram import count_text, rounded_text, summary_html, table_html
+from resnet_demo.ui.html.explorer import explorer_html
 
 
 @cache
@@ -52,8 +44,13 @@ def with_layer(block, branch, index, **changes):
 
 
 def all_drawings(description):
-    pairs = (pair_html(description, number) for number in range(1, len(description.stages) + 1))
-    return [summary_html(description), network_html(description), table_html(description), *pairs]
+    opened = [opened_html(description, name) for name in first_and_last(description)]
+    whole = explorer_html(description, "layer1.0")
+    return [summary_html(description), whole, table_html(description), *opened]
+
+
+def first_and_last(description):
+    return [block.name for stage in description.stages for block in (stage.blocks[0], stage.blocks[-1])]
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
@@ -82,6 +79,7 @@ def test_each_layer_stands_on_its_branch(arch):
                 assert layer.kind in words
                 assert layer.kernel_size is None or f"{layer.kernel_size}×{layer.kernel_size}" in words
                 assert layer.stride is None or f"stride {layer.stride}" in words
+                assert layer.padding is None or f"padding {layer.padding}" in words
                 assert (f"{count_text(layer.parameters)} parameters" in words) == (layer.parameters > 0)
 
 
@@ -111,12 +109,33 @@ def test_both_branches_end_at_the_sum():
         assert (x + r, y) in tips[1]  # from the side
 
 
+def formula(block):
+    return text(next(parse(formula_html(block)).iter("p")))
+
+
+def numbers(block):
+    return text(having(parse(formula_html(block)), "arch-numbers")[0])
+
+
 def test_the_formula_names_the_projection_only_where_there_is_one():
     conv, identity = network().stages[0].blocks[:2]
-    assert text(parse(formula_html(conv))) == "y = relu( F(x) residual + W s x shortcut )"
-    assert text(parse(formula_html(identity))) == "y = relu( F(x) residual + x shortcut )"
+    assert formula(conv) == "y = relu( F(x) residual + W s x shortcut )"
+    assert formula(identity) == "y = relu( F(x) residual + x shortcut )"
     bare = replace(identity, after_sum=())
-    assert text(parse(formula_html(bare))) == "y = F(x) residual + x shortcut"
+    assert formula(bare) == "y = F(x) residual + x shortcut"
+
+
+def test_the_formula_has_the_blocks_own_numbers():
+    conv, identity = network().stages[1].blocks[:2]
+    told = numbers(conv)
+    assert "F(x) = bn(W 3 ∗ relu(bn(W 2 ∗ relu(bn(W 1 ∗ x)))))" in told and "W s x = bn(W s ∗ x)" in told
+    for size in ("W 1 : 128 × 256 × 1 × 1", "W 2 : 128 × 128 × 3 × 3", "W 3 : 512 × 128 × 1 × 1"):
+        assert size in told
+    assert "W s : 512 × 256 × 1 × 1" in told and "x is 256 × 8 × 8, y is 512 × 4 × 4" in told
+    assert "W s" not in numbers(identity) and "W 1 : 128 × 512 × 1 × 1" in numbers(identity)
+    padded = numbers(network("resnet20").stages[1].blocks[0])
+    assert "pad(x) = pad(x)" not in padded and "W 1 : 32 × 16 × 3 × 3" in padded
+    assert "bn(W 1 ∗ x + b 1 )" in numbers(network("resnet50_article").stages[0].blocks[0])
 
 
 @pytest.mark.parametrize("branch", ["residual", "shortcut", "after_sum"])
@@ -139,12 +158,23 @@ def test_a_layer_moved_to_the_other_branch_is_drawn_there():
 
 
 def test_a_stage_without_a_conv_block_says_so():
-    drawing = parse(pair_html(network("resnet34"), 1))
+    drawing = parse(opened_html(network("resnet34"), "layer1.1"))
     (absent,) = having(drawing, "arch-absent")
     assert "Stage 1 of ResNet-34 has no Conv Block" in text(absent)
     assert "64 × 8 × 8" in text(absent)
     assert len(having(drawing, "arch-flow")) == 1
-    assert not having(parse(pair_html(network("resnet50"), 1)), "arch-absent")
+    assert not having(parse(opened_html(network("resnet50"), "layer1.1")), "arch-absent")
+
+
+def test_the_block_that_was_clicked_is_opened_and_the_other_kind_stands_after_it():
+    for name, other in (("layer2.2", "layer2.0"), ("layer2.0", "layer2.1")):
+        drawing = parse(opened_html(network(), name))
+        (opened,) = having(drawing, "arch-opened")
+        heads = [text(head) for head in drawing.iter("h3")]
+        assert f"{name}, block {int(name[-1]) + 1} of 4 in stage 2" in text(opened.find("h3"))
+        assert text(opened.find("h3")) == heads[0] and other in heads[1] and len(heads) == 2
+        layers = [box.find("title").text for box in having(opened, "arch-layer")]
+        assert layers and all(layer.startswith(f"{name}.") for layer in layers)
 
 
 def test_a_plain_block_is_one_way_without_a_sum():
@@ -154,10 +184,8 @@ def test_a_plain_block_is_one_way_without_a_sum():
     (way,) = having(drawing, "arch-plain")
     assert [box.find("title").text for box in having(way, "arch-layer")] == [layer.name for layer in block.layers]
     assert not any(having(drawing, f"arch-{name}") for name in ("sum", "shortcut", "residual", "after-sum"))
-    assert text(parse(formula_html(block))) == "y = relu( H(x) its layers )"
-    tiles = having(parse(network_html(description)), "arch-tile")
-    assert not any(having(tile, "arch-arc") for tile in tiles)
-    assert text(parse(network_html(description))).count("no shortcut: its layers make anew") == 1
+    assert formula(block) == "y = relu( H(x) its layers )"
+    assert text(parse(explorer_html(description, ""))).count("no shortcut: its layers make anew") == 1
 
 
 def test_zero_padding_stands_on_the_shortcut_and_has_nothing_to_learn():
@@ -166,54 +194,23 @@ def test_zero_padding_stands_on_the_shortcut_and_has_nothing_to_learn():
     (shortcut,) = having(parse(block_svg(description, block)), "arch-shortcut")
     (box,) = having(shortcut, "arch-layer")
     assert text(box).replace("\N{NO-BREAK SPACE}", " ") == "layer2.0.downsample zero padding stride 2"
-    assert text(parse(formula_html(block))) == "y = relu( F(x) residual + pad(x) shortcut )"
-    pair = text(parse(pair_html(description, 2)))
-    assert "Zero-Pad Block" in pair and "Shortcut: zero padding, nothing to learn" in pair
-    assert "has no Zero-Pad Block: what comes in already has the shape" in text(parse(pair_html(description, 1)))
+    assert formula(block) == "y = relu( F(x) residual + pad(x) shortcut )"
+    opened = text(parse(opened_html(description, "layer2.0")))
+    assert "Zero-Pad Block" in opened and "Shortcut: zero padding, nothing to learn" in opened
+    beside = text(parse(opened_html(description, "layer1.0")))
+    assert "has no Zero-Pad Block: what comes in already has the shape" in beside
 
 
 def test_projections_that_keep_the_shape_are_shown_apart_from_those_that_change_it():
     """The article's network, whose second stage has all three."""
-    heads = [text(head) for head in parse(pair_html(network("resnet50_article"), 2)).iter("h3")]
+    heads = [text(head) for head in parse(opened_html(network("resnet50_article"), "layer2.3")).iter("h3")]
     assert heads == [
-        "Conv Block layer2.0, the only one of stage 2 that changes the shape",
-        "Identity Block layer2.1, first of 2 in stage 2",
-        "Conv Block layer2.3, the only one of stage 2 that keeps the shape",
+        "Conv Block layer2.3, block 4 of 4 in stage 2",
+        "Conv Block layer2.0, block 1 of 4 in stage 2",
+        "Identity Block layer2.1, block 2 of 4 in stage 2",
     ]
-    everywhere = parse(pair_html(network("resnet34", shortcut="C"), 1))
+    everywhere = parse(opened_html(network("resnet34", shortcut="C"), "layer1.0"))
     assert "has no Conv Block that changes the shape" in text(having(everywhere, "arch-absent")[0])
-
-
-def test_the_network_is_drawn_block_by_block():
-    description = network("resnet152", "cifar", 224)
-    stages = having(parse(network_html(description)), "arch-stage")
-    for part, stage in zip(stages, description.stages, strict=True):
-        tiles = having(part, "arch-tile")
-        assert [tile.find("title").text for tile in tiles] == [f"{b.name}: {b.kind}" for b in stage.blocks]
-        assert ["arch-projects" in tile.get("class") for tile in tiles] == [bool(b.shortcut) for b in stage.blocks]
-    assert [len(having(part, "arch-tile")) for part in stages] == [3, 8, 36, 3]
-    assert [button.get("data-stage") for part in stages for button in part.iter("button")] == ["1", "2", "3", "4"]
-
-
-def test_slabs_shrink_and_lengthen_with_the_shapes():
-    description = network(size=224)
-    slabs = having(parse(network_html(description)), "arch-slab")
-    fronts = [re.findall(r"[\d.]+", having(slab, "arch-front")[0].get("points")) for slab in slabs[1:-1]]
-    heights = [float(points[1]) - float(points[3]) for points in fronts]
-    lengths = [float(points[4]) - float(points[2]) for points in fronts]
-    for (height, length), (lower, longer) in pairwise(zip(heights[1:], lengths[1:], strict=True)):
-        assert lower == pytest.approx(height / 2**0.5, abs=0.2)
-        assert longer == pytest.approx(length * 2**0.5, abs=0.2)
-    shapes = [description.stem[-1].out_shape, *(stage.out_shape for stage in description.stages)]
-    assert [slab.get("aria-label") for slab in slabs[1:-1]] == [f"feature map of {shape_text(s)}" for s in shapes]
-
-
-def test_the_network_names_every_layer_of_stem_and_head():
-    description = network()
-    drawing = parse(network_html(description))
-    for name, layers in (("arch-stem", description.stem), ("arch-head", description.head)):
-        items = [item.text for item in having(drawing, name)[0].iter("li") if item.text]
-        assert items == [layer_text(layer) for layer in layers]
 
 
 def test_the_table_adds_up():

@@ -16,10 +16,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec, build_on_meta
 from resnet_demo.runs.measured import BlockRemoval
-from resnet_demo.ui.html import block_diagram, diagram, walk
+from resnet_demo.ui.html import block_diagram, explorer, walk
 from resnet_demo.ui.html.block_row import row_html
 from resnet_demo.ui.html.walk import STEPS, start_html, step_html
-from resnet_demo.ui.html.walk_facts import MEASURED, MEASURED_IMAGES, MEASURED_STEPS, Facts, Trained
+from resnet_demo.ui.html.walk_facts import MEASURED, MEASURED_IMAGES, MEASURED_STEPS, Facts, Trained, blocks_of
 from tests.ui.html.test_block_row import row
 
 EXPERIMENTS = Path(__file__).parents[3] / "docs" / "experiments.md"
@@ -194,8 +194,8 @@ def test_a_step_points_at_what_is_on_the_page(step, page_ids):
     markup = {"#blocks-row": row_html(row(off=("layer1.0",)))}
     if step.drawn:
         network = measured(step.drawn.network)
-        markup["#arch-network"] = diagram.network_html(network)
-        markup["#arch-pair"] = block_diagram.pair_html(network, step.drawn.stage)
+        markup["#arch-network"] = explorer.explorer_html(network, step.drawn.opened)
+        markup["#arch-block"] = block_diagram.opened_html(network, step.drawn.opened)
     for selector in step.target.split(", "):
         component, *inside = selector.split()
         assert component.removeprefix("#") in page_ids
@@ -221,5 +221,5 @@ def page_ids(tmp_path_factory) -> set[str]:
 def test_what_is_compared_has_the_shortcuts_that_the_tab_gives_it():
     for drawn in (step.drawn for step in walk.STEPS if step.drawn):
         assert drawn.beside == NetworkSpec(drawn.beside.arch, drawn.beside.stem)
-        assert drawn.stage <= len(drawn.network.architecture.depths)
+        assert any(block.name == drawn.opened for block in blocks_of(measured(drawn.network)))
         assert prod(measured(drawn.network).in_shape) == 3 * 32 * 32

@@ -52,19 +52,22 @@ def test_the_page_is_built_without_torch():
 
 
 def test_a_network_is_measured_and_drawn(client):
-    summary, network, pair, table = client.predict("resnet50", "imagenet", "B", 32, 2, api_name="/architecture")
+    summary, network, block, table = client.predict(
+        "resnet50", "imagenet", "B", 32, "layer2.2", api_name="/architecture"
+    )
     assert "ResNet-50" in summary and "23.5 million parameters" in summary
-    assert network.count("data-stage") == 4
-    assert "layer2.0" in pair and "layer2.1" in pair
+    assert network.count("data-block") == 16 and network.count("aria-current") == 1
+    assert 'data-block="layer2.2"' in network.partition("aria-current")[0].rpartition("<g")[2]
+    assert "layer2.0" in block and "layer2.2" in block
     assert "23,528,522" in table
 
 
 @pytest.mark.parametrize(
     ("named", "shown"),
     [
-        (("resnet20", "imagenet", "C", 64), ["resnet20", 64, "cifar", "C", 1]),
-        (("resnet20", "?", "none", 7), ["resnet20", 32, "cifar", "A", 1]),
-        (("<b>", "cifar", "B", 128), ["resnet50", 128, "cifar", "B", 1]),
+        (("resnet20", "imagenet", "C", 64), ["resnet20", 64, "cifar", "C", "layer1.0"]),
+        (("resnet20", "?", "none", 7), ["resnet20", 32, "cifar", "A", "layer1.0"]),
+        (("<b>", "cifar", "B", 128), ["resnet50", 128, "cifar", "B", "layer1.0"]),
     ],
 )
 def test_what_an_address_names_is_chosen_and_drawn(client, named, shown):
@@ -74,59 +77,62 @@ def test_what_an_address_names_is_chosen_and_drawn(client, named, shown):
     assert ARCHITECTURES[shown[0]].label in summary
 
 
-def test_another_stage_is_drawn_alone(client):
-    pair = client.predict("resnet34", "cifar", "B", 64, 1, api_name="/architecture_pair")
-    assert "has no Conv Block" in pair
+def test_another_block_is_opened_alone(client):
+    block = client.predict("resnet34", "cifar", "B", 64, "layer1.2", api_name="/architecture_block")
+    assert "layer1.2, block 3 of 3" in block and "has no Conv Block" in block
 
 
-def test_a_network_of_three_stages_offers_three_and_its_own_stem_and_shortcuts(client):
-    *offered, summary, network, pair, _ = client.predict(
-        "resnet20", "imagenet", 32, 4, api_name="/architecture_another"
+def test_a_network_of_three_stages_offers_its_own_stem_and_shortcuts(client):
+    *offered, opened, summary, network, block, _ = client.predict(
+        "resnet20", "imagenet", 32, "layer4.2", api_name="/architecture_another"
     )
-    stem, shortcut, stage = ([value for _, value in one["choices"]] for one in offered)
-    assert (stem, shortcut, stage) == (["cifar"], ["A", "B", "C"], [1, 2, 3])
-    assert [one["value"] for one in offered] == ["cifar", "A", 3]
+    stem, shortcut = ([value for _, value in one["choices"]] for one in offered)
+    assert (stem, shortcut) == (["cifar"], ["A", "B", "C"])
+    assert [one["value"] for one in offered] == ["cifar", "A"] and opened == "layer1.0"  # it has no such block
     assert "269,722 parameters" in summary
-    assert network.count("data-stage") == 3 and "--stages: 3" in network and "Zero-Pad Block" in pair
+    assert network.count("data-block") == 9 and "Zero-Pad Block" in network and "layer1.0" in block
+
+
+def test_the_opened_block_stays_open_where_the_next_network_has_it(client):
+    _, _, opened, _, network, *_ = client.predict(
+        "resnet18", "imagenet", 32, "layer3.1", api_name="/architecture_another"
+    )
+    assert opened == "layer3.1" and 'aria-current="true"' in network
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_what_is_offered_is_drawn(client, arch):
-    stem, shortcuts, *_ = client.predict(arch, "compact", 32, 1, api_name="/architecture_another")
+    stem, shortcuts, *_ = client.predict(arch, "compact", 32, "layer1.0", api_name="/architecture_another")
     for _, shortcut in shortcuts["choices"]:
-        summary, *_ = client.predict(arch, stem["value"], shortcut, 32, 1, api_name="/architecture")
+        summary, *_ = client.predict(arch, stem["value"], shortcut, 32, "layer1.0", api_name="/architecture")
         assert ARCHITECTURES[arch].label in summary
 
 
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (("resnet51", "imagenet", "B", 32, 1), "no such network"),
-        (("resnet50", "../etc", "B", 32, 1), "no such stem"),
-        (("resnet50", "imagenet", "none", 32, 1), "no such shortcuts"),
-        (("plain20", "cifar", "A", 32, 1), "no such shortcuts"),
-        (("resnet20", "cifar", "A", 32, 4), "no such stage"),
-        (("resnet50", "imagenet", "B", 10**9, 1), "no such input size"),
-        (("resnet50", "imagenet", "B", 32, 5), "no such stage"),
-        (("resnet50", "imagenet", "B", 32, True), "no such stage"),
-        (([], "imagenet", "B", 32, 1), "no such network"),
-        (("resnet50", {"a": []}, "B", 32, 1), "no such stem"),
+        (("resnet51", "imagenet", "B", 32, "layer1.0"), "no such network"),
+        (("resnet50", "../etc", "B", 32, "layer1.0"), "no such stem"),
+        (("resnet50", "imagenet", "none", 32, "layer1.0"), "no such shortcuts"),
+        (("plain20", "cifar", "A", 32, "layer1.0"), "no such shortcuts"),
+        (("resnet20", "cifar", "A", 32, "layer4.0"), "no such block"),
+        (("resnet50", "imagenet", "B", 10**9, "layer1.0"), "no such input size"),
+        (("resnet50", "imagenet", "B", 32, ["layer1.0"]), "no such block"),
+        (("resnet50", "imagenet", "B", 32, True), "no such block"),
+        (([], "imagenet", "B", 32, "layer1.0"), "no such network"),
+        (("resnet50", {"a": []}, "B", 32, "layer1.0"), "no such stem"),
         ((None, None, None, None, None), "no such"),
     ],
 )
-@pytest.mark.parametrize("api_name", ["/architecture", "/architecture_pair"])
+@pytest.mark.parametrize("api_name", ["/architecture", "/architecture_block"])
 def test_a_foreign_value_gets_a_sentence(client, values, said, api_name):
     answer = sentence(client, *values, api_name=api_name)
     assert said in answer and "Choose one of" in answer
     assert "Traceback" not in answer and "\n" not in answer
 
 
-def test_a_press_without_a_stage_gets_a_sentence(client):
-    assert "no such stage" in sentence(client, api_name="/architecture_stage")
-
-
 def test_the_choices_are_named_in_the_answer(client):
-    answer = sentence(client, "resnet50", "imagenet", "B", 33, 1, api_name="/architecture")
+    answer = sentence(client, "resnet50", "imagenet", "B", 33, "layer1.0", api_name="/architecture")
     assert ", ".join(str(size) for size in INPUT_SIZES) in answer
 
 

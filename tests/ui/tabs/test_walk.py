@@ -37,7 +37,7 @@ def test_a_step_sets_what_it_speaks_of(tab, number):
     drawn = STEPS[number - 1].drawn
     card, chosen, beside, switched = go(tab, number)
     assert f"Step {number} of {len(STEPS)}" in card
-    assert chosen[:5] == [drawn.network.arch, 32, drawn.network.stem, drawn.network.shortcut, drawn.stage]
+    assert chosen[:5] == [drawn.network.arch, 32, drawn.network.stem, drawn.network.shortcut, drawn.opened]
     assert drawn.network.architecture.label in chosen[5]
     assert beside[:2] == [drawn.beside.arch, drawn.beside.stem]
     names = (f"{one.architecture.label}, stem {one.stem}" for one in (drawn.network, drawn.beside))
