@@ -10,6 +10,7 @@ from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import duration, listed, loss, percent, plural, rate, size
 
@@ -62,6 +63,12 @@ _CPU = re.compile(r"CPU, (?P<threads>\d{1,9}) threads?(?P<bfloat16>, bfloat16)?"
 def run_name(run_id: str, title: str) -> str:
     """What a person called the run, or else when it started."""
     return title or started(run_id)
+
+
+def name_of(run: RunDirectory) -> str:
+    """The same of a run; what came with the project has its title in the current language."""
+    title = run.title()
+    return run_name(run.id, t(title) if run.is_shipped else title)
 
 
 def run_mark(place: int) -> str:

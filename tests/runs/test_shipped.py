@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from resnet_demo.language import CHINESE, in_language
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.evaluation import load_evaluation
 from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.runs.metrics import expected_calibration_error
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.runs.store import SHIPPED, RunStore
-from resnet_demo.runs.text import calibration_text
+from resnet_demo.runs.text import calibration_text, name_of
 from resnet_demo.runs.watcher import NEWEST, Watcher
 from tests.support.checkpoints import DIGITS, INFO, make_run
 
@@ -94,3 +95,10 @@ def test_what_is_shipped_was_measured_of_its_weights(tmp_path):
             assert evaluation.calibration == calibration_text(info)
             error = expected_calibration_error(evaluation.confidences, evaluation.correct)
             assert error < evaluation.uncalibrated_error
+
+
+def test_its_title_is_in_the_language_of_who_looks(tmp_path):
+    tour = next(run for run in RunStore(tmp_path, SHIPPED).all_runs() if run.title() == "The tour, recorded")
+    assert name_of(tour) == "The tour, recorded"
+    with in_language(CHINESE):
+        assert name_of(tour) == "导览的录像"

@@ -6,7 +6,7 @@ import gradio as gr
 
 from resnet_demo.language import t
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.text import run_name
+from resnet_demo.runs.text import name_of
 from resnet_demo.ui.html.answer import choice_label
 
 
@@ -27,7 +27,7 @@ def refreshed(store: RunStore, chosen: Any, optional: bool = False) -> gr.Dropdo
 
 def _choices(store: RunStore, optional: bool) -> list[tuple[str, str]]:
     infos = ((run, run.model_info()) for run in store.all_runs())
-    choices = [(choice_label(run_name(run.id, run.title()), info), run.id) for run, info in infos if info]
+    choices = [(choice_label(name_of(run), info), run.id) for run, info in infos if info]
     return [(t("No other checkpoint"), ""), *choices] if optional else choices
 
 

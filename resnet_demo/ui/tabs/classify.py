@@ -12,10 +12,10 @@ import gradio as gr
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.snapshot import checksum
 from resnet_demo.runs.store import NO_SUCH_RUN
-from resnet_demo.runs.text import run_name
+from resnet_demo.runs.text import name_of
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import answer
@@ -189,7 +189,7 @@ class ClassifyTab:
     def _checkpoints(self, request: gr.Request | None) -> dict[str, Checkpoint]:
         """Every run that has a checkpoint, newest run first; only headers are read."""
         runs = self.backend.of(request).store.all_runs()
-        return {run.id: Checkpoint(_name(run), info) for run in runs if (info := run.model_info())}
+        return {run.id: Checkpoint(name_of(run), info) for run in runs if (info := run.model_info())}
 
     def _info(self, chosen: Any, request: gr.Request | None = None) -> ModelInfo | None:
         """What the chosen checkpoint says of itself; None where there is none."""
@@ -215,7 +215,7 @@ class ClassifyTab:
         try:
             prediction = self._ask(image, chosen, trim, request)
             run = self.backend.of(request).store.get(prediction.run_id or "")
-            return answer.answer_html(prediction, _name(run))
+            return answer.answer_html(prediction, name_of(run))
         except UserError as error:
             return answer.problem_html(str(error), self._info(chosen, request))
 
@@ -236,10 +236,6 @@ class ClassifyTab:
         predictor = self.backend.of(request).predictor.get()
         prediction = predictor.classify(decoded.image, None if chosen == NEWEST else chosen)
         return replace(prediction, trimmed=decoded.trimmed)
-
-
-def _name(run: RunDirectory) -> str:
-    return run_name(run.id, run.title())
 
 
 def _choices(checkpoints: dict[str, Checkpoint], newest: ModelInfo | None) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.measured import LossSlice
 from resnet_demo.runs.store import RunStore
-from resnet_demo.runs.text import run_name
+from resnet_demo.runs.text import name_of
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.html.loss_slice import lead_html, slices_html
@@ -69,7 +69,7 @@ class LossSlicePanel:
 
     def show(self, run: Any, other: Any, request: gr.Request) -> list:
         found = [(run, info, LossSlice.of(run, info)) for run, info in self._checkpoints(run, other)]
-        named = [(info.arch, run_name(run.id, run.title()), measured) for run, info, measured in found]
+        named = [(info.arch, name_of(run), measured) for run, info, measured in found]
         return [slices_html(named), *self._jobs(run, other, request)]
 
     def _checkpoints(self, *chosen: Any) -> list[tuple[RunDirectory, ModelInfo]]:

@@ -13,7 +13,7 @@ from resnet_demo.files import parse_json
 from resnet_demo.language import t
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import NO_SUCH_RUN
-from resnet_demo.runs.text import run_name
+from resnet_demo.runs.text import name_of
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import several_images as html
@@ -94,7 +94,7 @@ class SeveralImages:
             yield html.problem_html(str(error))
             return
         given = given if isinstance(given, int) and given >= len(files) else len(files)
-        yield html.answers_html(answers, run_name(run.id, run.title()), run.id, classifier.info, given)
+        yield html.answers_html(answers, name_of(run), run.id, classifier.info, given)
 
     def _answered(self, classifier: Any, file: Any, trim: bool) -> Answered:
         """Raises CheckpointError where the checkpoint cannot answer at all."""

@@ -6,8 +6,8 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.directory import RunError
-from resnet_demo.runs.store import NO_SUCH_RUN, RunStore
-from resnet_demo.runs.text import run_name
+from resnet_demo.runs.store import NO_SUCH_RUN
+from resnet_demo.runs.text import name_of
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import two_answers as html
@@ -70,12 +70,7 @@ class TwoAnswers:
             first, second = (
                 backend.predictor.get().classify(decoded, None if run == NEWEST else run) for run in (chosen, other)
             )
-            names = [_name(backend.store, answered.run_id) for answered in (first, second)]
+            names = [name_of(backend.store.get(answered.run_id or "")) for answered in (first, second)]
             return html.two_answers_html(first, names[0], second, names[1])
         except UserError as error:
             return html.problem_html(str(error))
-
-
-def _name(store: RunStore, run_id: str | None) -> str:
-    run = store.get(run_id or "")
-    return run_name(run.id, run.title())
