@@ -34,13 +34,17 @@ class Page:
         self._values = {part["id"]: part["props"].get("value") for part in config["components"]}
         timers = [part for part in config["components"] if part["type"] == "timer" and part["props"]["active"]]
         self._timers = {timer["id"] for timer in timers}  # others start with what a visitor has pressed
-        self.tick_s = timers[0]["props"]["value"]
         self._handlers = [
             handler for handler in config["dependencies"] if handler["backend_fn"] and not handler["queue"]
         ]
 
+    @property
+    def tick_s(self) -> float:
+        """The answers say how often to ask."""
+        return min(self._values[timer] for timer in self._timers)
+
     def tick(self) -> int:
-        """Ask what a page asks every two seconds, and what follows from the answer; gives the bytes of all answers."""
+        """Ask what a page asks at each tick, and what follows from the answer; gives the bytes of all answers."""
         received, changed = 0, set()
         for handler in self._waiting_for("tick", self._timers):
             received += self._run(handler, changed)

@@ -25,7 +25,7 @@ def loss_slice(classifier: Classifier, dataset: Dataset) -> Generator[Progress, 
     """On MOST_IMAGES test images. Moves the classifier's own weights, and puts them back unless it is closed before.
     Raises CheckpointError where an answer is not a number."""
     images, labels = dataset.spread_test_images(MOST_IMAGES)
-    filters = [weights for weights in classifier.model.parameters() if weights.ndim > 1]
+    filters: list[Tensor] = [weights for weights in classifier.model.parameters() if weights.ndim > 1]
     learned = [weights.detach().clone() for weights in filters]
     losses: list[list[float]] = []
     for seed in range(DIRECTIONS):

@@ -1,4 +1,4 @@
-"""The page: a header, the tabs, and the poll that asks every two seconds whether anything is new."""
+"""The page: a header, the tabs, and the poll that asks every few seconds whether anything is new."""
 
 import os
 from html import escape
@@ -12,6 +12,7 @@ from resnet_demo.ui.address import Address
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
 from resnet_demo.ui.html.visitors import space_html
+from resnet_demo.ui.pace import INTERVAL_S, Pace
 from resnet_demo.ui.page import Page
 from resnet_demo.ui.serving import launch_settings
 from resnet_demo.ui.tabs.architecture import build_architecture_tab
@@ -23,7 +24,6 @@ from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS, html_of, script, sent_with
 
-POLL_INTERVAL_S = 2.0
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
 MAX_WAITING = 64  # calls in the queue; a page whose call is refused says that the application is busy
 QUEUE_REST_S = 0.05  # how late a button may be heard
@@ -52,12 +52,15 @@ element.addEventListener('click', (event) => {
 def build_app(backend: Backend) -> Page:
     """All tabs over one backend. Imports no torch: what needs it is filled after the page has been served."""
 
-    def poll_versions(chosen: str, picked: str, request: gr.Request) -> list[str]:
+    pace = Pace()
+
+    def poll_versions(chosen: str, picked: str, request: gr.Request) -> list[str | float]:
         """Short texts that say what there is to show: of the chosen run, of the checkpoints, and of the table of runs
         with the ticked ones' curves. Sent each time, since the page sees by itself which have changed, in under 300
-        bytes."""
+        bytes; with them comes when to ask again."""
         snapshot, everyones = backend.of(request).watcher.snapshot(), backend.watcher.snapshot()
-        return [*snapshot.version_of(snapshot.shown(chosen)), snapshot.checkpoints, version_of(everyones, picked)]
+        versions = snapshot.version_of(snapshot.shown(chosen))
+        return [*versions, snapshot.checkpoints, version_of(everyones, picked), pace.of(request.session_hash)]
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         header = html_of(header_html, js_on_load=LEAD)
@@ -79,8 +82,9 @@ def build_app(backend: Backend) -> Page:
         # each poll, the curves at every second one, and Classify once a minute.
         hidden_poll = gr.HTML(visible="hidden", js_on_load=HIDDEN_POLL)
         checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
-        poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, runs.listed]
-        poll_triggers = [page.load, gr.Timer(POLL_INTERVAL_S).tick, hidden_poll.tick, train.chosen.input]
+        timer = gr.Timer(INTERVAL_S)
+        poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, runs.listed, timer]
+        poll_triggers = [page.load, timer.tick, hidden_poll.tick, train.chosen.input]
         gr.on(
             poll_triggers,
             poll_versions,

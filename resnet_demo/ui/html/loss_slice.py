@@ -62,8 +62,9 @@ def _told(arch: str, name: str, found: LossSlice | None) -> str:
 def width(found: LossSlice) -> float | None:
     """The distance at which the loss has risen by RISE, the mean over all directions and both sides; None where on
     one of them it does not."""
-    reached = [_reach(side) for line in _lines(found) for side in (line[_middle(found) :], line[_middle(found) :: -1])]
-    return None if None in reached else mean(reached)
+    sides = [side for line in _lines(found) for side in (line[_middle(found) :], line[_middle(found) :: -1])]
+    reached = [reach for side in sides if (reach := _reach(side)) is not None]
+    return mean(reached) if len(reached) == len(sides) else None
 
 
 def _middle(found: LossSlice) -> int:
