@@ -63,6 +63,7 @@ def build_app(backend: Backend) -> Page:
         return [*versions, snapshot.checkpoints, version_of(everyones, picked), pace.of(request.session_hash)]
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
+        gr.HTML(visible="hidden", js_on_load=script("busy.js"))  # first, so that no queued call passes it unseen
         header = html_of(header_html, js_on_load=LEAD)
         if "SPACE_ID" in os.environ:
             _build_space_notice()
