@@ -42,7 +42,8 @@ class Settings:
     arch: str = setting(
         "resnet50",
         "Network",
-        "Deeper networks see more and cost more. Those of 20 to 110 layers are narrow; plain ones have no shortcuts.",
+        "Deeper networks see more and cost more. ResNet-20, 32, 44, 56 and 110 and their plain twins are narrow; plain "
+        "ones have no shortcuts.",
         choices=tuple(ARCHITECTURES),
         details="Decides time and memory more than any other setting. docs/settings.md lists which stem and shortcuts "
         "each has. A run's weights can start another run on the same network only.",
@@ -51,7 +52,7 @@ class Settings:
         "imagenet",
         "Stem",
         "The first layers. A stem that shrinks the image less is more accurate and slower. "
-        "Networks of 20 to 110 layers have cifar whatever stands here.",
+        "Networks of 20, 32, 44, 56 and 110 layers have cifar whatever stands here.",
         choices=tuple(STEMS),
         details="imagenet leaves 8 x 8 of 32 x 32 pixels, compact 16 x 16 and cifar all 32 x 32; each costs several "
         "times the one before.",
@@ -59,8 +60,8 @@ class Settings:
     shortcut: str = setting(
         AUTO,
         "Shortcuts",
-        "A pads with zeros and B projects where the shape changes, C projects everywhere. auto is A in ResNet-20 to "
-        "110, B elsewhere.",
+        "A pads with zeros and B projects where the shape changes, C projects everywhere. auto is A in ResNet-20, "
+        "32, 44, 56 and 110, B in the others.",
         choices=OFFERED_SHORTCUTS,
         absent="B",
         details="torchvision's weights need B. A adds no parameters. Plain networks have none, and resnet50_article "

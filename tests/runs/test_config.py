@@ -1,10 +1,11 @@
 """Every hyperparameter has one home, and says what is wrong with a value in one sentence."""
 
+import re
 from dataclasses import fields
 
 import pytest
 
-from resnet_demo.models.catalog import NetworkSpec
+from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
 from resnet_demo.runs.config import ConfigError, TrainConfig, preset_config, problem_with
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.schedule import learning_rate
@@ -20,6 +21,14 @@ def test_what_the_seed_promises_names_what_keeps_it():
     promised = TrainConfig.__dataclass_fields__["seed"].metadata["help"]
     assert "bit for bit on a CPU with as many threads, and on CUDA with deterministic kernels" in promised
     assert promised.endswith("elsewhere to rounding.")
+
+
+@pytest.mark.parametrize("setting", ["arch", "stem", "shortcut"])
+def test_the_small_networks_are_named_as_they_are(setting):
+    """ResNet-34 and 50 lie between 20 and 110 layers, too, and are none of them."""
+    small = {name.removeprefix("resnet") for name, one in ARCHITECTURES.items() if one.stems == ("cifar",)}
+    said = TrainConfig.__dataclass_fields__[setting].metadata["help"]
+    assert set(re.findall(r"\d+", said)) == {number for number in small if number.isdecimal()} and small
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -87,7 +87,7 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             [(architecture.label, name) for name, architecture in ARCHITECTURES.items()],
             value=FIRST.arch,
             label="Network",
-            info="ResNet-20 to 110 are the paper's small networks; plain ones have no shortcuts.",
+            info="ResNet-20, 32, 44, 56 and 110 are the paper's small networks; plain ones have no shortcuts.",
             min_width=300,
         )
         size = gr.Radio(
