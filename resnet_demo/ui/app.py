@@ -68,6 +68,7 @@ def build_app(backend: Backend) -> Page:
         if "SPACE_ID" in os.environ:
             _build_space_notice()
         curves = gr.HTML(visible="hidden", js_on_load=script("curves.js"))
+        gr.HTML(visible="hidden", js_on_load=script("terms.js"))
         with gr.Tabs(selected="train") as tabs:
             with gr.Tab("Train", id="train"):
                 train = TrainTab(backend)

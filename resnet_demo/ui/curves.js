@@ -111,7 +111,7 @@ function showIn(model, at) {
     const [place, value] = nearest(line.points, at), row = make('span', line.kind);
     const isMean = line.mean && place !== line.points.at(-1)[0];
     const away = place === at ? '' : t('at {x}').replace('{x}', written(place, model.xUnit));
-    const notes = [away, isMean ? t('mean of {points}').replace('{points}', line.mean) : ''];
+    const notes = [away, isMean ? t('mean of {points} points').replace('{points}', line.mean) : ''];
     row.append(make('i', ''), make('span', '', line.name), make('b', '', written(value, model.yUnit, model.suffix)));
     row.append(make('small', '', notes.filter(Boolean).join(t(', '))));
     values.append(row);

@@ -181,7 +181,7 @@ def test_means_of_neighbours_are_called_means(plots, tmp_path):
     log_of_a_run(run, 1600, steps_per_epoch=200)
     page = plots(html_of(run))
     page.mouse.move(*spot(page, "loss", 0.5))
-    assert page.evaluate(VALUES)[LOSS][1].endswith("mean of 3")
+    assert page.evaluate(VALUES)[LOSS][1].endswith("mean of 3 points")
 
 
 def test_by_keys_and_said_once_to_who_listens(plots, run):

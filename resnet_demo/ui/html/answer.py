@@ -50,12 +50,13 @@ def answer_html(prediction: "Prediction", run: str) -> str:
     """The likeliest class, the run that says so, the image as the network saw it, and a bar for each class."""
     name, share = prediction.ranked[0]
     probability = _unbroken(percent(share))
+    calibration = term("calibrated", calibration_text(prediction.info))
     verdict = (
         f'<p class="classify-first" role="status"><strong>{escape(name)}</strong> '
         f"<span>{t('with {probability} probability', probability=probability)}</span></p>"
         f'<p class="classify-who">{t("Checkpoint: {run}", run=f"<b>{escape(run)}</b>")}<br>'
         f"{_unbroken(escape(checkpoint_text(prediction.info)))}<br>"
-        f"{t('Its probabilities are {calibration}.', calibration=escape(calibration_text(prediction.info)))}</p>"
+        f"{t('Its probabilities are {calibration}.', calibration=calibration)}</p>"
         f"{_what_was_done_first(prediction)}"
     )
     image = (

@@ -18,6 +18,7 @@ from html import escape
 from resnet_demo.language import t
 from resnet_demo.text import listed
 from resnet_demo.ui.html.axis import Axis
+from resnet_demo.ui.html.terms import explained
 
 WIDTH, HEIGHT = 400, 250  # the drawing's own units; CSS scales it to its column
 LEFT, RIGHT, TOP, BOTTOM = 54, 22, 12, 44
@@ -115,7 +116,7 @@ def line_chart(
     offers = t("{title}: size and files", title=title)
     more = f'<button type="button" class="chart-more" aria-label="{escape(offers)}">⋯</button>'
     return (
-        f'<figure class="chart"><figcaption><b>{escape(title)}</b>{key}{more}</figcaption>'
+        f'<figure class="chart"><figcaption><b>{explained(title)}</b>{key}{more}</figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" tabindex="0" aria-label="{escape(_spoken(title, series, y))}">'
         f"{''.join(parts)}</svg></figure>"
     )

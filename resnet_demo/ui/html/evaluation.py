@@ -24,6 +24,7 @@ from resnet_demo.text import percent, plural
 from resnet_demo.ui.html.axis import Axis
 from resnet_demo.ui.html.chart import Series, line_chart
 from resnet_demo.ui.html.status_card import warnings_html
+from resnet_demo.ui.html.terms import term
 from resnet_demo.ui.images import data_url
 
 MOST_CLASSES = 24  # whose confusion matrix can still be read
@@ -81,7 +82,8 @@ def nothing_html() -> str:
 def _headline(evaluation: Evaluation, step: int | None) -> str:
     low, high = wilson_interval(int(evaluation.correct.sum()), evaluation.images)
     right = t(
-        "{share} of {images} test images of {data} are right (95 % interval {low} to {high}), at step {step}.",
+        "{share} of {images} test images of {data} are right ({interval} {low} to {high}), at step {step}.",
+        interval=term("interval", t("95 % interval")),
         share=f"<strong>{percent(evaluation.accuracy)}</strong>",
         images=f"{evaluation.images:,}",
         data=escape(data_label(evaluation.data)),
@@ -130,7 +132,7 @@ def _how_calibrated(evaluation: Evaluation) -> str:
     if found := CALIBRATED.fullmatch(evaluation.calibration):
         images = plural(int(found[1].replace(",", "")), "held-out image")
         calibration = t("calibrated on {images} (temperature {temperature})", images=images, temperature=found[2])
-    return t(" ") + t("Its probabilities are {calibration}.", calibration=escape(calibration))
+    return t(" ") + t("Its probabilities are {calibration}.", calibration=term("calibrated", calibration))
 
 
 def _points(error: float) -> str:

@@ -32,7 +32,7 @@ button { padding: 0; border: 0; background: none; color: inherit; font: inherit;
 :is(.report-facts, .report-environment) dt { color: var(--body-text-color-subdued); font-size: 13px; }
 :is(.report-facts, .report-environment) dd { margin: 0; overflow-wrap: anywhere; }
 .report-charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 24px; }
-.chart-more, .only-live { display: none; } .report-note { color: var(--body-text-color-subdued); }
+.chart-more, .only-live { display: none; } .term { text-decoration: none; pointer-events: none; } .report-note { color: var(--body-text-color-subdued); }
 @media (max-width: 720px) { body { padding: 14px; } .evaluate-columns { grid-template-columns: 1fr !important; } }
 """  # noqa: E501
 

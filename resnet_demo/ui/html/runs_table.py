@@ -14,6 +14,7 @@ from resnet_demo.runs.text import started
 from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.text import duration, percent, rate, size
 from resnet_demo.ui.html.status_card import MARKS
+from resnet_demo.ui.html.terms import key_of
 
 NEWEST_FIRST = "run descending"
 
@@ -32,7 +33,6 @@ class Column:
     value: Callable[[Snapshot], Any]
     text: Callable[[Any], str] = str
     number: bool = True  # numbers stand right, and are sorted from the highest first
-    hint: str = ""
 
 
 def _validation_accuracy(snapshot: Snapshot) -> float | None:
@@ -49,10 +49,6 @@ def _of(done: tuple[int, int]) -> str:
     return t("{done} of {total}", done=done[0], total=done[1])
 
 
-HELD_OUT = (
-    "Accuracy on images that were taken out of the training images: what the best epoch is chosen by. The test images "
-    "only report."
-)
 COLUMNS = {
     "run": Column("run", lambda s: s.created),
     "data": Column("data", lambda s: data_label(s.config.data), number=False),
@@ -60,7 +56,7 @@ COLUMNS = {
     "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {t(status)}", number=False),
     "epochs": Column("epochs", lambda s: (len(s.view.epochs), s.config.epochs), _of),
     "test": Column("test accuracy", lambda s: s.view.test_accuracy, percent),
-    "held-out": Column("held out", _validation_accuracy, percent, hint=HELD_OUT),
+    "held-out": Column("held out", _validation_accuracy, percent),
     "speed": Column(
         "images/s", lambda s: s.view.images_per_s, lambda speed: rate(speed).removesuffix(t("{rate} images/s", rate=""))
     ),
@@ -111,9 +107,10 @@ def table_html(snapshot: RunsSnapshot, order: str) -> str:
 def _head(name: str, column: Column, order: str) -> str:
     sorted_by, _, direction = order.partition(" ")
     sort, arrow = (f' aria-sort="{direction}"', direction) if sorted_by == name else ("", "none")
-    hint = f' title="{t(column.hint)}"' if column.hint else ""
+    key = key_of(t(column.label))
+    term = f' data-term="{key}"' if key else ""
     return (
-        f'<th scope="col"{_right(column)}{sort}><button type="button" data-sort="{name}"{hint}>{t(column.label)}'
+        f'<th scope="col"{_right(column)}{sort}><button type="button" data-sort="{name}"{term}>{t(column.label)}'
         f'<i class="runs-arrow {arrow}"></i></button></th>'
     )
 

@@ -17,6 +17,7 @@ from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import duration, percent, rate
 from resnet_demo.ui.html.changes import changes_text
 from resnet_demo.ui.html.run_sentence import run_sentence, sentences
+from resnet_demo.ui.html.terms import explained
 
 PAGE_TITLE = "ResNet-50, opened"
 MARKS = {  # a word and a mark, never a colour alone
@@ -45,7 +46,7 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
             f"<p>{sentences(begin if owner else t('No run has been started yet.'), here)}</p></div>"
         )
     done = share_done(snapshot)
-    pairs = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
+    pairs = "".join(f"<div><dt>{explained(name)}</dt><dd>{value}</dd></div>" for name, value in facts(snapshot))
     told = escape(run_sentence(snapshot, owner, busy))
     warnings = snapshot.view.started.warnings if owner and snapshot.view.started else ()
     return (

@@ -225,4 +225,4 @@ def test_letters_at_the_ends_of_curves_do_not_stand_on_each_other():
 
 
 def test_a_chart_of_many_runs_needs_no_legend_of_its_own():
-    assert drawn(Series("A train", "train", []), legend=False).find(".//span") is None
+    assert drawn(Series("A train", "train", []), legend=False).find(".//*[@data-series]") is None
