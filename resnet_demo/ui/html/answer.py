@@ -9,12 +9,15 @@ from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.text import accuracy_text, calibration_text, checkpoint_text
 from resnet_demo.text import percent
+from resnet_demo.ui.html.terms import term
 from resnet_demo.ui.images import data_url
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.predictor import Prediction
 
 SHOWN = 10  # classes with a bar of their own
+# docs/experiments.md, "How sure it is, and what it does not know": the score that notices most of the photographs.
+NOTICED, FALSE_ALARMS = 0.278, 0.068
 
 
 def choice_label(name: str, info: ModelInfo) -> str:
@@ -66,7 +69,20 @@ def answer_html(prediction: "Prediction", run: str) -> str:
     )
     more = len(prediction.ranked) - SHOWN
     rest = f'<p class="classify-more">{t("and {number} less likely classes", number=more)}</p>' if more > 0 else ""
-    return _card(image, verdict, _bars(prediction.ranked[:SHOWN]) + rest)
+    return _card(image, verdict, _bars(prediction.ranked[:SHOWN]) + rest + _caution(prediction.info))
+
+
+def _caution(info: ModelInfo) -> str:
+    """It stands there before any answer: who reads one has read it."""
+    said = t(
+        "It takes every image for one of its {number} classes, also one that shows none of them, and may be sure of "
+        "it. No score that was tried tells: the best doubts {noticed} of the photographs of other things, and "
+        "{falsely} of the images of its classes (docs/experiments.md).",
+        number=len(info.classes),
+        noticed=percent(NOTICED),
+        falsely=percent(FALSE_ALARMS),
+    )
+    return f'<p class="classify-caution">{said}</p>'
 
 
 def _what_was_done_first(prediction: "Prediction") -> str:
@@ -120,7 +136,7 @@ def _no_image() -> str:
 
 
 def _unanswered(info: ModelInfo) -> str:
-    return _bars([(name, None) for name in info.classes[:SHOWN]])
+    return _bars([(name, None) for name in info.classes[:SHOWN]]) + _caution(info)
 
 
 def _why(name: str, share: float | None) -> str:

@@ -15,13 +15,22 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from resnet_demo.data.images import load_image
-from resnet_demo.inference.predictor import Predictor
+from resnet_demo.inference.predictor import Prediction, Predictor
 from resnet_demo.models.checkpoint import save_model
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import checkpoint_text
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html.answer import SHOWN, answer_html, choice_label, empty_html, known_html
+from resnet_demo.ui.html.answer import (
+    FALSE_ALARMS,
+    NOTICED,
+    SHOWN,
+    answer_html,
+    choice_label,
+    empty_html,
+    known_html,
+    problem_html,
+)
 from resnet_demo.ui.tabs.classify import NEWEST, ClassifyTab
 from tests.support.checkpoints import DIGITS, INFO, make_run, network
 
@@ -361,3 +370,16 @@ def test_many_classes_are_cut_to_the_likeliest(store, image):
     card = answer_html(prediction, "many")
     assert card.count("<li>") == SHOWN and "and 15 less likely classes" in card
     assert json.dumps(prediction.as_dict()).count("probability") == 25
+
+
+def test_what_no_score_notices_is_said_before_and_beside_each_answer():
+    """By the score that notices most of the foreign photographs, as the docs have it."""
+    docs = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8").partition("| score | false alarms |")[2]
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in docs.partition("\n\n")[0].splitlines()[2:]]
+    best = max(rows, key=lambda row: float(row[-1].removesuffix(" %")))
+    assert [f"{100 * NOTICED:.1f} %", f"{100 * FALSE_ALARMS:.1f} %"] == [best[-1], best[1]]
+    seen = Image.new("RGB", (32, 32))
+    answer = answer_html(Prediction((("cat", 1.0),), seen, False, INFO, "run"), "run")
+    for said in (answer, empty_html(INFO), problem_html("", INFO)):
+        assert f"one of its {len(INFO.classes)} classes" in said and best[-1] in said
+    assert "classify-caution" not in empty_html(None)
