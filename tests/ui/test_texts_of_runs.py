@@ -168,6 +168,7 @@ def test_of_the_form_and_the_plan():
         Estimate(60.0, 100.0, False), Estimate(60.0, 100.0, True, 5, least_s=30.0, most_s=90.0, is_busy=True),
     ]  # fmt: skip
     plans = [plan_html("", guess, {"CIFAR-10": 170 * 10**6}) for guess in guesses]
+    plans.append(plan_html("", guesses[-1], {}, one_trains=True))
     changes, _, _ = changes_html({"epochs": 5, "flip": True}, {}).partition("<style>")
     form = [search_box(), details_html(FIELDS), changes, plan_placeholder()]
     assert unmarked("".join([*plans, *form])) == []

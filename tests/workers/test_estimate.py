@@ -157,6 +157,8 @@ def test_what_was_measured_on_a_busy_machine_is_a_range_and_measured_again(store
     busy = guessed(preset_config("fast"), store, cpu)
     assert busy.is_busy and busy.about and busy.most_s > 10 * busy.least_s
     assert busy.least_s < busy.seconds < busy.most_s and "busy now" in plan_html("", busy, {})
+    beside = plan_html("", busy, {}, one_trains=True)  # its card says another time, and the right one
+    assert "Takes" not in beside and "busy now" not in beside and "whose card says" in beside
     assert guessed(preset_config("fast"), store, cpu) == busy and len(measured) == 1  # within a minute not again
     monkeypatch.setattr(machine_speed, "AGAIN_S", 0.0)
     idle = guessed(preset_config("fast"), store, cpu)
@@ -168,3 +170,4 @@ def test_what_was_measured_on_a_busy_machine_is_a_range_and_measured_again(store
 def test_a_batch_larger_than_the_data_is_foreseen(store, cpu):
     guess = guessed(preset_config("tour", batch_size=128, train_images=64), store, cpu)
     assert guess.steps_per_epoch == 0 and "do not fill one batch" in plan_html("", guess, {})
+    assert plan_html("", guess, {}, one_trains=True) == plan_html("", guess, {})

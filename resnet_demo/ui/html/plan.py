@@ -21,10 +21,14 @@ def plan_problem(error: Exception) -> str:
     return f'<p class="plan">{escape(str(error))}</p>'
 
 
-def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int]) -> str:
-    """`downloads` are the bytes of what there may be to fetch, 0 for nothing."""
+def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int], one_trains: bool = False) -> str:
+    """`downloads` are the bytes of what there may be to fetch, 0 for nothing. While a run trains, its card alone says
+    how long it takes: what was guessed before it began would stand beside what is measured."""
     fetched = t(" and ").join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
-    sentences = [escape(device_reason), t("Downloads {what} first.", what=fetched) if fetched else "", *_takes(guess)]
+    takes = _takes(guess)
+    if one_trains and guess.steps_per_epoch != 0:
+        takes = (t("How long it takes shows when the run in progress has ended, whose card says when that is."),)
+    sentences = [escape(device_reason), t("Downloads {what} first.", what=fetched) if fetched else "", *takes]
     return f'<p class="plan">{t(" ").join(filter(None, sentences))}</p>'
 
 

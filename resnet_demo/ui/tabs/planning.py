@@ -31,10 +31,10 @@ class Planning:
         self.prepared = gr.Textbox("", visible="hidden")  # set once torch is there and the form stands
         self.plan = html_of(plan_placeholder, elem_id="plan")
 
-    def wire(self, ended: gr.Textbox) -> None:
-        """`ended` changes with a run's end: by then data and speed are known."""
+    def wire(self, training: gr.Textbox) -> None:
+        """`training` changes as a run begins, and as it ends: by then data and speed are known."""
         gr.on(
-            [*(self.form[name].change for name in PLANNED_BY), self.prepared.change, ended.change],
+            [*(self.form[name].change for name in PLANNED_BY), self.prepared.change, training.change],
             self.plan_text,
             self.form.widgets,
             [self.plan, self.form.schedule],
@@ -95,8 +95,9 @@ class Planning:
             choice = choose_device(config.device, config.precision, config.threads, config.processes)
         except DeviceError as error:
             return plan_problem(error), schedule_chart()
-        guess = estimate(config, self.backend.watcher.snapshot().runs, choice, self.backend.data_dir)
-        plan = plan_html(choice.reason, guess, self._downloads(config))
+        snapshot = self.backend.watcher.snapshot()
+        guess = estimate(config, snapshot.runs, choice, self.backend.data_dir)
+        plan = plan_html(choice.reason, guess, self._downloads(config), snapshot.training)
         return plan, schedule_chart(config, guess.steps_per_epoch)
 
     def _downloads(self, config: TrainConfig) -> dict[str, int]:

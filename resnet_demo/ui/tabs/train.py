@@ -99,7 +99,7 @@ class TrainTab:
         self.form["preset"].input(
             self.fill, self.form.asking, self.form.shown, trigger_mode="always_last", **POLL_EVENT
         )
-        self.planning.wire(self.ended)
+        self.planning.wire(self.seen_training)
         start_events, stop_events = self.controls.wire(self.chosen)
         self.mutations = [*start_events, *stop_events, *self.pinned.wire(start_events, self.chosen)]
         self._wire_looking()

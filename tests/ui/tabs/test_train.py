@@ -143,6 +143,13 @@ def test_only_devices_that_are_here_are_offered(store, tmp_path, monkeypatch):
     assert [value for _, value in tab.planning.prepare().choices] == ["auto", "cpu"]
 
 
+def test_the_plan_is_made_anew_as_a_run_begins_and_ends(store, tmp_path):
+    with gr.Blocks() as page:
+        tab = TrainTab(Backend.over(store, tmp_path / "data"))
+    (planning,) = (fn for fn in page.fns.values() if tab.planning.plan in fn.outputs)
+    assert (tab.seen_training._id, "change") in planning.targets
+
+
 def built_values(tab):
     return [widget.value for widget in tab.form.widgets]
 
