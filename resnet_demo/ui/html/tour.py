@@ -1,4 +1,4 @@
-"""What the tour says while it runs, beside what it speaks of, and where it leads: pure functions from plain data to
+"""What the tour says, beside what it speaks of, and where it leads: pure functions from plain data to
 HTML. Imports neither gradio nor torch."""
 
 from resnet_demo.language import t
@@ -16,18 +16,23 @@ CAPTIONS = {  # in turn, each a quarter of the run
 
 
 def caption(snapshot: Snapshot | None, part: str) -> str:
-    """What is said of a part of the page while the tour trains; marked while it is this one's turn. '' for other
-    runs."""
-    if snapshot is None or snapshot.config.preset != "tour" or not snapshot.status.is_live:
+    """What is said of a part of the page in the tour; while it trains marked when it is this one's turn. It can be read
+    afterwards, too. '' for other runs."""
+    if snapshot is None or not _is_tour(snapshot):
         return ""
-    turn = int(len(CAPTIONS) * (share_done(snapshot) or 0.0))
-    now = " tour-now" if list(CAPTIONS).index(part) == min(turn, len(CAPTIONS) - 1) else ""
+    turn = min(int(len(CAPTIONS) * (share_done(snapshot) or 0.0)), len(CAPTIONS) - 1)
+    now = " tour-now" if snapshot.status.is_live and list(CAPTIONS).index(part) == turn else ""
     return f'<p class="tour-caption{now}">{t(CAPTIONS[part])}</p>'
+
+
+def _is_tour(snapshot: Snapshot) -> bool:
+    """One that was taken here."""
+    return snapshot.config.preset == "tour" and not snapshot.run.is_shipped
 
 
 def next_html(snapshot: Snapshot | None, owner: bool) -> str:
     """What to do after the tour; '' for other runs, and before its end."""
-    if snapshot is None or snapshot.config.preset != "tour" or snapshot.status != "finished" or snapshot.run.is_shipped:
+    if snapshot is None or not _is_tour(snapshot) or snapshot.status != "finished":
         return ""
     accuracy = snapshot.view.test_accuracy
     images = f'<button data-next="images">{t("Train on photographs")}</button>' if owner else ""

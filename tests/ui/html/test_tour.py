@@ -31,9 +31,17 @@ def test_each_part_is_spoken_of_in_its_turn(step, spoken_of):
     assert all(CAPTIONS[part] in caption(tour(step=step), part) for part in CAPTIONS)
 
 
-def test_it_speaks_of_the_tour_alone_and_while_it_trains():
-    for other in (None, tour(preset="fast"), tour("finished", 100)):
+def test_it_speaks_of_the_tour_alone():
+    shipped = tour()
+    shipped.run.is_shipped = True
+    for other in (None, tour(preset="fast"), shipped):
         assert {caption(other, part) for part in CAPTIONS} == {""}
+
+
+@pytest.mark.parametrize("status", ["stopped", "paused", "interrupted", "failed", "finished"])
+def test_what_it_said_can_be_read_afterwards(status):
+    said = {part: caption(tour(status, 50), part) for part in CAPTIONS}
+    assert all(CAPTIONS[part] in said[part] and "tour-now" not in said[part] for part in CAPTIONS)
 
 
 def test_its_end_leads_on():
