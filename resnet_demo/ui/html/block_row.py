@@ -70,7 +70,7 @@ def no_checkpoint_html() -> str:
 def _hint() -> str:
     return t(
         '<b>Click a block</b> to switch it off: its <span class="arch-orange">F(x)</span> becomes zero and only the '
-        '<span class="arch-blue">shortcut</span> is left.'
+        '<span class="arch-blue">shortcut</span> is left. Blocks are counted from 0: layer2.0 is the first of stage 2.'
     )
 
 
@@ -109,8 +109,8 @@ def _block(
         f'<button type="button" class="blocks-block{" blocks-opened" if opened else ""}" data-block="{block.name}" '
         f'aria-pressed="{str(passed.is_off).lower()}" title="{escape(label)}" '
         f'aria-label="{escape(t("Switch off {block}", block=label))}">'
-        f'<span class="blocks-meter">{meter}</span><b>{number}</b>{_tile(block.kind)}'
-        f"{_loss(row.removal, block.name)}</button>"
+        f'<span class="blocks-name">{block.name}</span><span class="blocks-meter">{meter}</span><b>{number}</b>'
+        f"{_tile(block.kind)}{_loss(row.removal, block.name)}</button>"
     )
 
 
