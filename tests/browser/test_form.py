@@ -46,6 +46,29 @@ def test_start_stays_in_view_and_what_differs_is_taken_back(empty_app, open_page
     page.wait_for_selector("#form-changes [data-field=epochs]", state="detached")
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_what_is_wrong_with_a_number_moves_nothing(empty_app, open_page, width):
+    page = open_page(empty_app.url, width)
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    page.click("text=Advanced settings")
+    page.wait_for_selector("#setting-log_every_steps >> visible=true")
+    said = "getComputedStyle(document.querySelector('#setting-{}'), '::after').content.includes('must be')"
+    places = "() => [...document.querySelectorAll('[id^=setting-]')].map((one) => one.getBoundingClientRect().top)"
+    for name in ("batch_size", "momentum"):
+        page.locator(f"#setting-{name}").scroll_into_view_if_needed()
+        page.fill(f"#setting-{name} input", "1" if name == "batch_size" else "3")
+        before = page.evaluate(places)
+        page.wait_for_function(said.format(name))
+        assert page.evaluate(places) == before
+        below = page.locator(f"#setting-{name}").evaluate(
+            "one => { const at = one.getBoundingClientRect();"
+            " return document.elementFromPoint(at.left + 20, at.bottom + 12) === one; }"
+        )
+        assert below  # the sentence, which nothing covers or cuts off
+        page.fill(f"#setting-{name} input", "64" if name == "batch_size" else "0.8")
+        page.wait_for_function(f"!{said.format(name)}")
+
+
 def test_what_was_typed_outlives_a_reload_and_stays_in_its_tab(empty_app, open_page):
     page = open_page(empty_app.url)
     page.wait_for_selector("#plan:has-text('Trains on')")
