@@ -57,8 +57,16 @@ function frame() {
   if (root.offsetParent && !document.hidden) { // seen, not on another tab
     at = (at + (now - before) / 1000) % (data.seconds + REST_S);
     show(Math.min(1, at / data.seconds));
+    say(at > data.seconds ? t('At its end. It starts anew.') : '');
   }
   before = now;
+}
+
+function say(text) { // seen at each round, spoken at the first alone
+  const part = parts.find('anew');
+  if (part.textContent === text) return;
+  part.textContent = text;
+  if (!text) part.setAttribute('aria-live', 'off');
 }
 
 function play(wanted) {

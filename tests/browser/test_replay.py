@@ -58,6 +58,15 @@ def test_it_begins_at_the_beginning_and_comes_to_the_end(playing):
     page.wait_for_function("document.querySelector('[data-right]').innerText === '0'")  # and begins again
 
 
+def test_that_it_starts_anew_is_seen_each_time_and_spoken_once(playing):
+    page = playing(1)
+    for _ in range(2):
+        page.wait_for_function("document.querySelector('[data-anew]').innerText === 'At its end. It starts anew.'")
+        spoken = page.get_attribute("[data-anew]", "aria-live")
+        page.wait_for_function("document.querySelector('[data-anew]').innerText === ''")
+    assert spoken == "off" and page.get_attribute("[data-anew]", "role") == "status"
+
+
 def test_a_press_stops_it_and_another_lets_it_go_on(playing):
     page = playing(60)
     page.wait_for_function(f"({STATE})().curve > 2")

@@ -113,7 +113,7 @@ def _head(snapshot: Snapshot, begun: events.RunStarted) -> str:
     return (
         f'<div class="replay-head"><p><b class="replay-mark">◉ {t("Recording")}</b> '
         f"<b>{escape(what)}</b> <span>{escape(where)}</span></p>"
-        f'<p class="replay-now">{now}</p>'
+        f'<p class="replay-now">{now}<span data-anew role="status"></span></p>'
         f'<button type="button" data-play>{t("Play")}</button></div>'
     )
 
