@@ -208,12 +208,11 @@ def launch(page: Blocks, **how) -> tuple:
 
 def leave(launcher: Launcher, keep_training: bool) -> None:
     """Ask the worker to save and end, unless it is to go on alone; a second Ctrl-C does not wait for it."""
-    if keep_training:
-        if run := launcher.store.active():
-            print(f"The app ends; '{run.id}' goes on training. Start the app again to watch it.", flush=True)
-        return
-    run = launcher.store.active()
+    run = launcher.active()
     if run is None:
+        return
+    if keep_training:
+        print(f"The app ends; '{run.id}' goes on training. Start the app again to watch it.", flush=True)
         return
     try:
         launcher.pause(run)

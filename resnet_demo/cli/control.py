@@ -1,4 +1,5 @@
-"""What pause, resume, stop and discard share: how a run is found, and how long its worker is waited for."""
+"""What pause, resume, stop, discard and queue share: how a run is found, how long its worker is waited for, and what
+is said of it."""
 
 import argparse
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from resnet_demo.cli.command import POLL_S, RUNS_DIR, CommandError, add_command
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.store import RunStore
 from resnet_demo.text import printable
 
@@ -65,6 +67,14 @@ def wait_a_moment(run: RunDirectory, deadline: float) -> None:
             f"'{run.id}' is still training after {TIMEOUT_S:.0f} s. It will end when its current step is done."
         )
     time.sleep(POLL_S)
+
+
+def place_text(run: RunDirectory) -> str:
+    """'X' is 2 of 3 in the queue."""
+    ids = Queue(run.path.parent).ids()
+    if run.path.name not in ids:
+        return f"'{run.id}' does not wait in the queue any more."
+    return f"'{run.id}' is {ids.index(run.path.name) + 1} of {len(ids)} in the queue."
 
 
 def print_result(text: str) -> None:

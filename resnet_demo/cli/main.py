@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     from resnet_demo.cli.export import add_export
     from resnet_demo.cli.hub import add_pull, add_push
     from resnet_demo.cli.pause import add_pause
+    from resnet_demo.cli.queue import add_queue
     from resnet_demo.cli.report import add_report
     from resnet_demo.cli.resume import add_resume
     from resnet_demo.cli.runs import add_runs
@@ -66,6 +67,6 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     controls = (add_pause, add_resume, add_stop, add_discard)
     readers = (add_classify, add_evaluate, add_describe, add_curves, add_report, add_tensorboard)
-    for add in (add_train, add_runs, *controls, *readers, add_export, add_push, add_pull, add_deploy):
+    for add in (add_train, add_runs, add_queue, *controls, *readers, add_export, add_push, add_pull, add_deploy):
         add(commands)
     return top

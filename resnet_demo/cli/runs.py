@@ -24,7 +24,7 @@ def runs_command(options: argparse.Namespace) -> int:
         for run in snapshot.runs:
             print(json.dumps(_facts(run)))
     else:
-        _print_table([_cells(run) for run in snapshot.runs])
+        print_table([("run", "status", "epochs", "test", "title"), *map(_cells, snapshot.runs)])
     for problem in snapshot.unreadable:
         print(f"resnet_demo: {problem}", file=sys.stderr)
     if not snapshot.runs and not snapshot.unreadable:
@@ -54,10 +54,10 @@ def _cells(snapshot: Snapshot) -> tuple[str, ...]:
     return printable(snapshot.run.id), snapshot.status, epochs, accuracy, printable(snapshot.title)
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    if not rows:
+def print_table(rows: list[tuple[str, ...]]) -> None:
+    """The first row heads the others; alone it is not printed."""
+    if len(rows) == 1:
         return
-    rows = [("run", "status", "epochs", "test", "title"), *rows]
     widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip())

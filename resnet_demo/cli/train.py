@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from resnet_demo.cli.command import DATA_DIR, POLL_S, RUNS_DIR, CommandError, add_command
+from resnet_demo.cli.control import place_text, print_result
 from resnet_demo.cli.progress_line import ProgressLine
 from resnet_demo.cli.terminal import OutputError, give_up_stdout
+from resnet_demo.errors import UserError
 from resnet_demo.models.checkpoint_info import open_checkpoint
 from resnet_demo.runs import events
 from resnet_demo.runs.config import (
@@ -26,11 +28,12 @@ from resnet_demo.runs.config import (
     preset_config,
 )
 from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import event_line
 from resnet_demo.runs.worker_files import PAUSE, Progress
 from resnet_demo.training.distributed import ProcessLost, is_rank_zero, is_under_torchrun, join, torchrun_command
-from resnet_demo.workers.launcher import kill_tree
+from resnet_demo.workers.launcher import Launcher, SecondError, kill_tree
 from resnet_demo.workers.signals import PauseSignals
 
 
@@ -43,6 +46,9 @@ def add_train(commands) -> None:
         "--run", type=Path, metavar="DIR", help="the run's folder: a new one, or an unfinished run to continue"
     )
     where.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
+    train.add_argument(
+        "--later", action="store_true", help="only plan it: it is trained when its turn in the queue comes"
+    )
     add_foreground_flags(train)
     for setting in fields(TrainConfig):
         _add_setting(train, setting)
@@ -69,9 +75,26 @@ def _add_setting(command: argparse.ArgumentParser, setting) -> None:
 
 
 def train_command(options: argparse.Namespace) -> int:
+    if options.later:
+        return _plan(options)
     if not is_rank_zero():
         return train_nonzero_rank()
     return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    """Prints the id and the place in the queue; a run that is there already is planned to go on."""
+    if is_under_torchrun():
+        raise CommandError("Under torchrun nothing is planned: set --processes, and leave torchrun out.", code=2)
+    store = RunStore(RunDirectory.at(options.run).path.parent if options.run else options.runs)
+    with Launcher(store, options.data_dir).planning():
+        run = _open_or_create(options, is_planned=True)
+        if run.is_alive() or run.view().is_over:
+            raise CommandError(f"'{run.id}' {'is training' if run.is_alive() else 'has ended'}, so it is not planned.")
+        Queue(store.folder).add(run)
+    print(run.id)
+    print_result(place_text(run))
+    return 0
 
 
 def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: bool = False, moved_to: str = "") -> int:
@@ -92,7 +115,27 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: b
         raise
     except ProcessLost as error:
         raise CommandError(str(error)) from error
+    if last is not None and not worker.signals.came and not is_under_torchrun():  # there its starter goes on
+        _start_next(run, data_dir)
     return _end(run, last, json)
+
+
+def _start_next(ended: RunDirectory, data_dir: Path) -> None:
+    """Start the next planned run as a process of its own, which outlives this one; nothing where the queue is held.
+    What goes wrong is said, and changes nothing about the run that has ended."""
+    launcher = Launcher(RunStore(ended.path.parent), data_dir)
+    try:
+        if not launcher.goes_on_after(ended):
+            return
+        Queue(launcher.store.folder).remove(ended)  # in vain at its start, where the queue could not be written
+        following = launcher.start_next()
+    except SecondError:  # another was quicker; its end goes on with the queue
+        return
+    except (UserError, OSError) as error:
+        print(f"The queue is held, since its next run could not be started. {error}", file=sys.stderr)
+        return
+    if following:
+        print(f"The queue goes on with '{following.id}'.", file=sys.stderr)
 
 
 def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool, moved_to: str) -> int:
@@ -116,6 +159,8 @@ def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool, moved_t
                 run.ask(PAUSE)  # again and again: what was asked before the worker lived is not heard
         with suppress(subprocess.TimeoutExpired):
             torchrun.wait(POLL_S)
+    if not signals.came:
+        _start_next(run, data_dir)
     if torchrun.returncode:
         return 1  # torchrun and its processes have said why
     return 130 if run.exists() and run.view().paused else 0
@@ -137,7 +182,7 @@ def train_nonzero_rank() -> int:
     return 0
 
 
-def _open_or_create(options: argparse.Namespace) -> RunDirectory:
+def _open_or_create(options: argparse.Namespace, is_planned: bool = False) -> RunDirectory:
     given = {f.name: getattr(options, f.name) for f in fields(TrainConfig)}
     given = by_todays_names({name: value for name, value in given.items() if value is not None})
     if "data" in given:
@@ -147,7 +192,7 @@ def _open_or_create(options: argparse.Namespace) -> RunDirectory:
     if run is None or not run.exists():
         config = preset_config(**{"preset": "fast", **given})
         store = RunStore(run.path.parent if run else options.runs)
-        return store.create(config, run.path.name if run else None, first_weights)
+        return store.create(config, run.path.name if run else None, first_weights, is_planned)
     own = run.config().to_dict() if given else {}  # the same once more is allowed: torchrun restarts by the same words
     if others := [name for name, value in given.items() if value != own[name]]:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in others)

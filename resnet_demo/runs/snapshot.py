@@ -49,6 +49,7 @@ class Snapshot:
     created: float = 0.0  # Unix seconds
     order: int = 0  # of the runs of a store the one that was trained last has the highest
     device: str = ""  # what it trained on, where a worker has said so
+    place: tuple[int, int] | None = None  # in the queue, (2, 3) for the second of three; None where it is not planned
 
     @property
     def name(self) -> str:
@@ -64,7 +65,8 @@ class Snapshot:
     @property
     def status(self) -> RunStatus:
         """Said of a process only while it lives."""
-        return run_status(self.view, self.starting, self.alive, self.progress, self.quiet_s is not None)
+        stalled, planned = self.quiet_s is not None, self.place is not None
+        return run_status(self.view, self.starting, self.alive, self.progress, stalled, planned)
 
     @property
     def can_resume(self) -> bool:
@@ -86,7 +88,7 @@ class Snapshot:
     def state_version(self) -> str:
         """Changes with how the run stands."""
         state = self.run.id, self.status.value, self.wanted, len(self.view.epochs), self.title, self.exit_reason
-        return checksum(state, self.exit, self.is_kept)
+        return checksum(state, self.exit, self.is_kept, self.place)
 
     @cached_property
     def checkpoint_version(self) -> str:
@@ -98,7 +100,8 @@ class Snapshot:
         """Changes with the run's row in a table. A living run's speed, time and size are shown anew each half minute,
         however long its epochs are."""
         clock = int(self.view.elapsed_s // CLOCK_S) if self.status.is_live else None
-        return checksum(self.run.id, self.title, self.status.value, len(self.view.epochs), clock, self.is_partial)
+        epochs = len(self.view.epochs)
+        return checksum(self.run.id, self.title, self.status.value, epochs, clock, self.is_partial, self.place)
 
 
 def checksum(*values: object) -> str:
@@ -144,13 +147,16 @@ class RunReader:
         self._log, self._view = EventLog(run.events_path), RunView()
         self._folding: Folding | None = None
 
-    def snapshot(self) -> Snapshot | None:
-        """None where the run cannot be read; `problem` says why (a damaged config.json, a newer version)."""
+    def snapshot(self, place: tuple[int, int] | None = None) -> Snapshot | None:
+        """None where the run cannot be read; `problem` says why (a damaged config.json, a newer version). `place` is
+        the run's in the queue."""
         version = self._version()
         if version is None or version != self._remembered_version:
             self._remembered = self._read_or_tell()
             self._has_ended = self._remembered is not None and self._remembered.view.is_over
             self._remembered_version = version if self._is_at_rest(version) else None
+        if self._remembered is not None and self._remembered.place != place:
+            self._remembered = replace(self._remembered, place=place)
         return self._remembered
 
     def _version(self) -> tuple | None:

@@ -14,6 +14,7 @@ class RunStatus(StrEnum):
     STARTING = "starting"  # from the press of a button until the worker has done its first step
     TRAINING = "training"
     STALLED = "stalled"  # a worker holds the run, and has not said a word for long
+    QUEUED = "queued"  # planned: it is started when its turn comes
     PAUSED = "paused"
     INTERRUPTED = "interrupted"  # its process is gone, without an ending
     FINISHED = "finished"
@@ -26,13 +27,18 @@ class RunStatus(StrEnum):
         return self in (RunStatus.STARTING, RunStatus.TRAINING, RunStatus.STALLED)
 
 
-def run_status(view: RunView, starting: bool, alive: bool, progress: Progress | None, stalled: bool) -> RunStatus:
-    """`starting` says that a launcher is about to hand the run to a worker, `alive` that a worker holds it."""
+def run_status(
+    view: RunView, starting: bool, alive: bool, progress: Progress | None, stalled: bool, planned: bool = False
+) -> RunStatus:
+    """`starting` says that a launcher is about to hand the run to a worker, `alive` that a worker holds it, `planned`
+    that it is in the queue."""
     if alive and stalled:
         return RunStatus.STALLED
     if alive or starting:
         loads = not alive or progress is None or progress.phase in LOADING
         return RunStatus.STARTING if loads else RunStatus.TRAINING
+    if planned and not view.is_over:
+        return RunStatus.QUEUED
     if view.ended:
         return RunStatus(view.ended.outcome)
     return RunStatus.PAUSED if view.paused else RunStatus.INTERRUPTED

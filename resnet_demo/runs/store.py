@@ -18,6 +18,7 @@ from resnet_demo.runs.config import FROM_FILE, TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.event_log import LogError
 from resnet_demo.runs.keep import Keep
+from resnet_demo.runs.queue import Queue, QueueError
 from resnet_demo.runs.worker_files import is_held
 from resnet_demo.text import is_unicode, printable
 
@@ -104,10 +105,17 @@ class RunStore:
             )
         return parent
 
-    def create(self, config: TrainConfig, name: str | None = None, first_weights: Path | None = None) -> RunDirectory:
-        """A new run directory with its config.json, and a copy of the file whose weights it starts from. Raises
-        RunError where the folder cannot be written, or where the run that it is to start from cannot be started from.
-        What that one was tested on, this one is, too."""
+    def create(
+        self,
+        config: TrainConfig,
+        name: str | None = None,
+        first_weights: Path | None = None,
+        is_planned: bool = False,
+    ) -> RunDirectory:
+        """A new run directory with its config.json, and a copy of the file whose weights it starts from; where it
+        `is_planned`, also the last of the queue. Raises RunError where the folder cannot be written, or where the run
+        that it is to start from cannot be started from, and QueueError. What that one was tested on, this one is,
+        too."""
         if config.start_from == FROM_FILE and first_weights is None:
             raise RunError(
                 "Weights of a file are named on the command line: train --start-from file:PATH. Choose others here."
@@ -120,8 +128,14 @@ class RunStore:
             run = RunDirectory(self._unused(config) if name is None else self._named(name))
             if first_weights:
                 replace_file(run.first_weights_path, lambda temporary: shutil.copyfile(first_weights, temporary))
+            if is_planned:
+                Queue(self.folder).add(run)  # before there is its config.json: nobody sees it as interrupted
             run.write_config(config)
-            self._put_last(run)
+            if not is_planned:  # else it would come to the front before it has been trained
+                self.put_last(run)
+        except QueueError:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise
         except OSError as error:
             raise RunError(
                 f"No run can be made in '{self.folder}' ({error.strerror}). {disk_advice(error)}, or choose "
@@ -129,7 +143,7 @@ class RunStore:
             ) from error
         return run
 
-    def _put_last(self, run: RunDirectory) -> None:
+    def put_last(self, run: RunDirectory) -> None:
         """Give the run a number higher than that of all others: it is the one that is written now."""
         run.write_order(1 + max((other.order() for other in self.folders() if other != run), default=0))
 
@@ -156,13 +170,27 @@ class RunStore:
                 number += 1
                 path = self.folder / f"{stem}-{number}"
 
+    def unplan(self, run: RunDirectory) -> None:
+        """Take a planned run out of the queue, and delete it where it has not been begun. Raises QueueError where it
+        is not planned or is being started, and RunError as `delete` does."""
+        queue = Queue(self.folder)
+        if run not in queue or run.is_starting():
+            raise QueueError(f"'{run.id}' does not wait in the queue (any more).")
+        queue.remove(run)
+        if not self._has_begun(run):
+            self.delete(run)
+
     def discard_unborn(self, run: RunDirectory) -> None:
-        """Delete a run whose first start was refused: no worker has begun to load for it, said a word or saved."""
-        if not run.exists():
+        """Delete a run whose first start was refused: no worker has begun to load for it, said a word or saved. One
+        that is planned stays so."""
+        if not run.exists() or run in Queue(self.folder):
             return
-        begun = run.environment() or run.events() or run.state_path.exists() or run.model_path.exists()
-        if not begun and not run.is_alive():
+        if not self._has_begun(run) and not run.is_alive():
             shutil.rmtree(run.path, ignore_errors=True)
+
+    @staticmethod
+    def _has_begun(run: RunDirectory) -> bool:
+        return bool(run.environment() or run.events() or run.state_path.exists() or run.model_path.exists())
 
     def delete(self, run: RunDirectory) -> None:
         """Delete a run's folder. Raises RunError where it is no run of this folder or does not read as one, a worker
@@ -297,8 +325,9 @@ class RunStore:
                     f"Nothing can be written in '{run.path}' ({error.strerror}). {disk_advice(error)}, then "
                     "start again."
                 ) from error
-            with suppress(OSError):  # then the worker's first word fails, too, and is said in the run
-                self._put_last(run)
+            with suppress(OSError, QueueError):  # then the worker's first word fails, too, and is said in the run
+                self.put_last(run)
+                Queue(self.folder).remove(run)
             yield
 
 

@@ -50,8 +50,19 @@ class VisitorStore(RunStore):
         """The visitor's own before the Space's: their numbers are of two folders."""
         return RunStore(self.folder).latest_model() or self.space.latest_model()
 
-    def create(self, config: TrainConfig, name: str | None = None, first_weights: Path | None = None) -> RunDirectory:
-        """Takes the place of a run that has ended. Raises VisitorError for what is beyond a visitor's limits."""
+    def create(
+        self,
+        config: TrainConfig,
+        name: str | None = None,
+        first_weights: Path | None = None,
+        is_planned: bool = False,
+    ) -> RunDirectory:
+        """Takes the place of a run that has ended. Raises VisitorError for what is beyond a visitor's limits: more than
+        one run, too."""
+        if is_planned:
+            raise VisitorError(
+                t("Where a GPU is lent for seconds, runs cannot be planned. Start one when you are here.")
+            )
         refuse_beyond_limits(config)
         for earlier in self.runs():
             if not earlier.view().is_over:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Container
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from operator import is_, itemgetter
+from operator import attrgetter, is_, itemgetter
 from typing import NamedTuple
 
 from resnet_demo.language import ENGLISH, in_language
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.snapshot import RunReader, Snapshot, checksum
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.store import RunStore, checkpoint_key
@@ -37,6 +38,11 @@ class RunsSnapshot:
     def training(self) -> bool:
         """Whether a run trains or is being started."""
         return self.current is not None and self.current.status.is_live
+
+    @cached_property
+    def queue(self) -> tuple[Snapshot, ...]:
+        """The planned runs, the next one first."""
+        return tuple(sorted((s for s in self.runs if s.status == RunStatus.QUEUED), key=attrgetter("place")))
 
     def is_own(self, shown: Snapshot) -> bool:
         """Whether who may change runs here may change this one."""
@@ -138,7 +144,9 @@ class Watcher:
         if not (len(folders) == len(known) and all(map(is_, folders, self._folders.values()))):
             self._folders = {(run.path.name, run.is_shipped): run for run in folders}
             self._readers = {run.id: known.get(run.id) or RunReader(run, self._in_background) for run in folders}
-        seen, before = [reader.snapshot() for reader in self._readers.values()], self._seen
+        places = self._places()
+        seen = [reader.snapshot(places.get(reader.run)) for reader in self._readers.values()]
+        before = self._seen
         self._seen = seen
         unreadable = tuple(sorted(reader.problem for reader in self._readers.values() if reader.problem))
         same = len(seen) == len(before) and all(map(is_, seen, before))
@@ -152,6 +160,11 @@ class Watcher:
         there = zip(self._readers.values(), seen, strict=True)
         gone = self._gone({reader.run.id for reader, snapshot in there if snapshot or reader.problem})
         return RunsSnapshot(max(snapshots, key=_trained_last, default=None), tuple(snapshots), unreadable, *gone)
+
+    def _places(self) -> dict[RunDirectory, tuple[int, int]]:
+        """Each planned run's, as `Snapshot.place`."""
+        planned = Queue(self.store.folder).runs()
+        return {run: (place, len(planned)) for place, run in enumerate(planned, 1)}
 
     def _in_background(self, work: Callable[[], None]) -> Future:
         """One long log after the other."""
@@ -170,11 +183,12 @@ class Watcher:
         return ("", gone.run.id) if asked else (gone.run.id, "")
 
 
-def _trained_last(snapshot: Snapshot) -> tuple[bool, int, float]:
-    """Runs of one's own come before those that came with the project. Clocks decide where nothing else does: between
-    runs of before, and those that have not been trained."""
+def _trained_last(snapshot: Snapshot) -> tuple[bool, bool, int, float]:
+    """Runs of one's own come before those that came with the project, and before those that are planned. Clocks decide
+    where nothing else does: between runs of before, and those that have not been trained."""
     return (
         not snapshot.run.is_shipped,
+        snapshot.status != RunStatus.QUEUED,
         snapshot.order,
         snapshot.view.last.time if snapshot.view.last else snapshot.created,
     )

@@ -81,6 +81,9 @@ class SliceLauncher(Launcher):
     def resume(self, run: RunDirectory, moved_to: str = "") -> None:
         raise LaunchError(t("Where a GPU is lent for seconds, a run goes on by Resume in the Train tab."))
 
+    def start_next(self) -> RunDirectory | None:
+        raise LaunchError(t("Where a GPU is lent for seconds, runs cannot be planned. Start one when you are here."))
+
     def pause(self, run: RunDirectory) -> None:
         if run.is_starting() and not run.is_alive():
             run.ask(PAUSE)

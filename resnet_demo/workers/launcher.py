@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -15,13 +15,16 @@ from filelock import FileLock, Timeout
 from resnet_demo.errors import UserError
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.event_log import LogError
 from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.queue import Queue, QueueError, goes_on_after, plan_runs
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP, Exit
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER_PRIORITY = 5  # Unix niceness: the page answers while all cores train; more would starve it beside other work
 START_TIMEOUT_S = 30.0
+HANDOVER_S = 0.5  # from a worker's end until it starts the next; it takes milliseconds
 STARTED_TWICE_S = 0.5  # whoever looks at a lock holds it for a moment
 
 
@@ -60,6 +63,64 @@ class Launcher:
             if not run.can_resume(run.view()):
                 raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
             self._spawn(run, moved_to)
+
+    def plan(self, configs: Sequence[TrainConfig], start: bool = False) -> list[RunDirectory]:
+        """Plan these runs, all or none, after those that are planned already. With `start` the queue goes on where
+        nothing trains. Raises RunError, QueueError, LaunchError."""
+        with self.planning(start):
+            return plan_runs(self.store, configs)
+
+    @contextmanager
+    def planning(self, start: bool = False) -> Iterator[None]:
+        """Around what plans runs. Without `start`, too, the queue goes on where a worker has ended meanwhile: it may
+        have found the queue still empty."""
+        before = self.store.active()
+        yield
+        with suppress(SecondError):  # what trains goes on with the queue when it ends
+            if self.store.active() is None and (start or (before and self.goes_on_after(before))):
+                self.start_next()
+
+    def start_next(self) -> RunDirectory | None:
+        """Train the first of the planned runs that can be; None where there is none. Raises SecondError where another
+        run trains, and leaves the queue as it is. Raises LaunchError where the process does not come to train: that run
+        leaves the queue and says why, and the others wait."""
+        with self._starting:
+            self._refuse_second()
+            for run in Queue(self.store.folder).runs():
+                if not _can_begin(run):
+                    Queue(self.store.folder).remove(run)
+                    continue
+                try:
+                    self._spawn(run, is_planned=True)
+                except SecondError:
+                    raise
+                except LaunchError:
+                    with suppress(OSError, QueueError):  # of a full disk the sentence that is raised may tell
+                        self.store.put_last(run)  # to the front, where its card says how it ended
+                        Queue(self.store.folder).remove(run)
+                    raise
+                return run
+        return None
+
+    def goes_on_after(self, run: RunDirectory) -> bool:
+        """Whether the next planned run is to be started by itself now that this one's worker has ended. Not where a
+        pause was asked for too late to be obeyed, as by an app that ends."""
+        if not run.exists():  # discarded
+            return True
+        try:
+            return run.wanted() != PAUSE and goes_on_after(run.view())
+        except LogError:
+            return False
+
+    def active(self) -> RunDirectory | None:
+        """The run that trains. Between two planned runs there is none for a moment: then, the next."""
+        moment, give_up = time.monotonic() + HANDOVER_S, time.monotonic() + START_TIMEOUT_S
+        while (run := self.store.active()) is None and (planned := Queue(self.store.folder).runs()):
+            now = time.monotonic()
+            if now > (give_up if planned[0].is_starting() else moment):
+                break
+            time.sleep(0.05)
+        return run
 
     def pause(self, run: RunDirectory) -> None:
         """Ask this run's worker to save and end. Raises LaunchError where it does not train."""
@@ -101,15 +162,18 @@ class Launcher:
         if active := self.store.active():
             raise SecondError(f"'{active.id}' is training already. Pause it or let it finish first.")
 
-    def _spawn(self, run: RunDirectory, moved_to: str = "") -> None:
+    def _spawn(self, run: RunDirectory, moved_to: str = "", is_planned: bool = False) -> None:
         """Start the command a person may type, and wait until it holds the run's lock. Not `train --run`: that
-        would make a new run where this one has been deleted meanwhile."""
+        would make a new run where this one has been deleted meanwhile. Raises SecondError where another was quicker,
+        also with a run that `is_planned`, which is planned no more then."""
         command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.absolute())]
         command += ["--data-dir", str(self.data_dir.absolute()), "--json"]
         command += ["--data", moved_to] if moved_to else []
         said = _log_bytes(run)
         with shown_as_starting(run):
             self._refuse_second()  # whose start was just over when this one could begin
+            if is_planned and run not in Queue(self.store.folder):
+                raise SecondError(f"'{run.id}' does not wait in the queue any more: it has been started, or removed.")
             with run.log_path.open("ab") as log:
                 child = subprocess.Popen(
                     command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -165,6 +229,16 @@ def _bury(child: subprocess.Popen, run: RunDirectory, began: threading.Event) ->
     code = child.wait()
     with suppress(OSError):  # of a full disk the worker itself has told
         run.write_exit(Exit(code, time.time(), began.is_set()))
+
+
+def _can_begin(run: RunDirectory) -> bool:
+    """What cannot be read says so in the list of runs; what has ended is planned only where the queue could not be
+    written when it began."""
+    try:
+        run.config()
+        return not run.view().is_over
+    except (RunError, LogError):
+        return False
 
 
 def _log_bytes(run: RunDirectory) -> int:

@@ -23,10 +23,11 @@ def run_sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> 
             return _now(snapshot)
         case "stalled":
             return _stalled(snapshot, owner)
+        case "queued":
+            return _turn(snapshot, owner, busy)
         case "paused":
-            if not view.saved:
-                return sentences(t("At rest, before anything was saved."), _how_to_go_on(snapshot, owner, busy))
-            return sentences(t("Saved and at rest."), _how_to_go_on(snapshot, owner, busy))
+            rest = t("Saved and at rest.") if view.saved else t("At rest, before anything was saved.")
+            return sentences(rest, _how_to_go_on(snapshot, owner, busy))
         case "interrupted":
             return sentences(*_end(snapshot, owner), _how_to_go_on(snapshot, owner, busy))
         case "finished" if snapshot.run.is_shipped:
@@ -89,6 +90,15 @@ def _stalled(snapshot: Snapshot, owner: bool) -> str:
             step=step,
         )
     return sentences(quiet, end)
+
+
+def _turn(snapshot: Snapshot, owner: bool, busy: bool) -> str:
+    """When a planned run is trained."""
+    place, total = snapshot.place or (1, 1)
+    planned = t("Planned: {place} of {total} in the queue.", place=place, total=total)
+    if busy:
+        return sentences(planned, t("It starts by itself when its turn comes."))
+    return sentences(planned, t("Press Resume to train it now.")) if owner else planned
 
 
 def _how_to_go_on(snapshot: Snapshot, owner: bool, busy: bool) -> str:

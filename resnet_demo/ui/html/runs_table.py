@@ -10,9 +10,10 @@ from resnet_demo.files import parse_json
 from resnet_demo.language import t
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.runs.snapshot import Snapshot, checksum
+from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import started
 from resnet_demo.runs.watcher import RunsSnapshot
-from resnet_demo.text import duration, percent, rate, size
+from resnet_demo.text import duration, listed, percent, rate, size
 from resnet_demo.ui.html.status_card import MARKS
 from resnet_demo.ui.html.terms import key_of
 
@@ -49,11 +50,18 @@ def _of(done: tuple[int, int]) -> str:
     return t("{done} of {total}", done=done[0], total=done[1])
 
 
+def _standing(value: tuple[RunStatus, tuple[int, int]]) -> str:
+    """'● training'; of a planned run also its place."""
+    status, place = value
+    said = f"{MARKS[status]} {t(status)}"
+    return listed([said, _of(place)]) if status == RunStatus.QUEUED else said
+
+
 COLUMNS = {
     "run": Column("run", lambda s: s.created),
     "data": Column("data", lambda s: data_label(s.config.data), number=False),
     "network": Column("network", lambda s: _network(s.config.network()), number=False),
-    "status": Column("status", lambda s: s.status, lambda status: f"{MARKS[status]} {t(status)}", number=False),
+    "status": Column("status", lambda s: (s.status, s.place or (0, 0)), _standing, number=False),
     "epochs": Column("epochs", lambda s: (len(s.view.epochs), s.config.epochs), _of),
     "test": Column("test accuracy", lambda s: s.view.test_accuracy, percent),
     "held-out": Column("held out", _validation_accuracy, percent),

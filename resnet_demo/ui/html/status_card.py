@@ -24,6 +24,7 @@ MARKS = {  # a word and a mark, never a colour alone
     "starting": "◔",
     "training": "●",
     "stalled": "△",
+    "queued": "≡",
     "paused": "❚❚",
     "interrupted": "◌",
     "finished": "✓",
@@ -53,15 +54,15 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
         f'<div class="run-card" data-status="{snapshot.status}" data-title="{tab_title(snapshot)}" '
         f'data-run="{escape(snapshot.run.id)}" data-name="{escape(started(snapshot.run.id))}"><div class="run-head">'
         f'<span class="run-status">{MARKS[snapshot.status]} {t(snapshot.status)}</span>'
-        f'<span class="run-title">{escape(_title(snapshot))} <small>{escape(_recipe(snapshot.config, parent))}</small>'
-        "</span>"
+        f'<span class="run-title">{escape(run_title(snapshot))} '
+        f"<small>{escape(recipe(snapshot.config, parent))}</small></span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
         f'<div class="run-now"><p aria-live="polite">{told}</p>{_load(snapshot)}</div>'
         f'<dl class="run-facts">{pairs}</dl>{warnings_html(warnings)}</div>'
     )
 
 
-def _title(snapshot: Snapshot) -> str:
+def run_title(snapshot: Snapshot) -> str:
     """What is trained on what, after what a person has called it."""
     network = snapshot.config.network()
     what = t(
@@ -73,7 +74,7 @@ def _title(snapshot: Snapshot) -> str:
     return t("{title}: {what}", title=snapshot.name, what=what) if snapshot.title else what
 
 
-def _recipe(config: TrainConfig, parent: str) -> str:
+def recipe(config: TrainConfig, parent: str) -> str:
     """The preset, what the run has otherwise, and where its first weights are from."""
     preset, changed = t(PRESETS[config.preset].title), changes_text(config)
     recipe = t("Preset “{preset}, but {changes}”", preset=preset, changes=changed)
