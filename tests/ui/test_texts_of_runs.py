@@ -23,6 +23,7 @@ from resnet_demo.ui.html.changes import changes_html, configuration_html
 from resnet_demo.ui.html.curves import ChartChoice, run_charts, schedule_chart
 from resnet_demo.ui.html.pinned_card import pinned_html, probability_chart
 from resnet_demo.ui.html.plan import plan_html, plan_placeholder
+from resnet_demo.ui.html.queue import queue_html
 from resnet_demo.ui.html.replay import replay_html
 from resnet_demo.ui.html.run_choices import parent_choices, run_choices
 from resnet_demo.ui.html.run_log import log_html
@@ -145,6 +146,23 @@ def test_in_lists_and_titles(run):
     choices = [*run_choices(runs), *run_choices(RunsSnapshot()), *parent_choices(runs)]
     said = [*(label for label, _ in choices), tab_title(finished), announcement(finished, owner=True)]
     assert unmarked("".join(f"<p>{text}</p>" for text in said)) == []
+
+
+@pytest.mark.usefixtures("every_text_marked")
+@pytest.mark.parametrize("owner", [True, False])
+@pytest.mark.parametrize("log", ["paused", "interrupted", "failed", "finished"])
+def test_of_the_queue(run, log, owner):
+    front = snapshot(run, *LOGS[log], title="A")
+    planned = tuple(snapshot(run, place=(place, 2), title="B") for place in (1, 2))
+    runs = [
+        RunsSnapshot(front, (front, *planned)),
+        RunsSnapshot(replace(front, exit=Exit(1, 0.0, began=False)), (front, *planned)),
+        RunsSnapshot(live := snapshot(run, STARTED, alive=True, progress=Progress("training")), (live, *planned)),
+    ]
+    lists = [queue_html(one, owner, {run.id: 60.0}) for one in runs]
+    cards = [status_html(planned[0], owner, "", busy) for busy in (True, False)]
+    table = runs_table.table_html(runs[0], runs_table.NEWEST_FIRST)
+    assert unmarked("".join([*lists, *cards, table])) == []
 
 
 @pytest.mark.usefixtures("every_text_marked")

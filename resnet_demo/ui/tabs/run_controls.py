@@ -29,8 +29,11 @@ _TO_THE_RUN = """() => document.querySelector("#status").scrollIntoView({
 class RunControls:
     """The buttons under a run's card are built where this is called; those that start one stand over the form."""
 
-    def __init__(self, backend: Backend, form: TrainForm, start: gr.Button, start_tour: gr.Button) -> None:
-        self.backend, self.form, self.start, self.start_tour = backend, form, start, start_tour
+    def __init__(
+        self, backend: Backend, form: TrainForm, start: gr.Button, plan: gr.Button, start_tour: gr.Button
+    ) -> None:
+        self.backend, self.form = backend, form
+        self.start, self.plan, self.start_tour = start, plan, start_tour
         self.tour = Tour(backend, form)
         self.answered = gr.Textbox("", visible="hidden")  # when a start was last obeyed or refused
         with gr.Row():
@@ -90,14 +93,15 @@ class RunControls:
     @property
     def buttons(self) -> list[gr.Button]:
         """In the order of `show_buttons`."""
-        return [self.start, self.start_tour, self.pause, self.resume, self.stop, self.discard]
+        return [self.start, self.start_tour, self.pause, self.resume, self.stop, self.discard, self.plan]
 
     def show_buttons(self, chosen: str, request: gr.Request) -> list[gr.Button]:
         """Which can be pressed."""
         backend = self.backend.of(request)
         snapshot = backend.watcher.snapshot()
-        can = controls(snapshot, snapshot.shown(chosen), backend.access.is_owner(request))
-        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard)
+        owner = backend.access.is_owner(request)
+        can = controls(snapshot, snapshot.shown(chosen), owner)
+        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard, owner)
         return [gr.Button(interactive=on) for on in live]
 
     def may_have_moved(self, shown: Snapshot | None) -> bool:

@@ -23,6 +23,7 @@ from resnet_demo.ui.html.visitors import lent_html, quota_html, visitor_html
 from resnet_demo.ui.tabs.form import TrainForm, start_choices
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.tabs.planning import Planning
+from resnet_demo.ui.tabs.queue import QueuePanel
 from resnet_demo.ui.tabs.run_controls import RunControls
 from resnet_demo.ui.tabs.run_curves import RunCurves
 from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT
@@ -54,12 +55,14 @@ class TrainTab:
             with gr.Column(scale=7, min_width=320, elem_classes="run-column"):
                 self._build_run(*starters)
 
-    def _build_form(self) -> tuple[gr.Button, gr.Button]:
-        """Returns the buttons that start a run."""
+    def _build_form(self) -> tuple[gr.Button, gr.Button, gr.Button]:
+        """Returns the buttons that start a run, plan one, and start the tour."""
         sources = self.backend.sources
         with gr.Column(scale=3, min_width=320, elem_classes="form-column") as front, gr.Row(elem_classes="form-start"):
             start = gr.Button("Start training", variant="primary", elem_id="start", min_width=150)
             start_tour = gr.Button("Tour on digits", elem_id="tour", min_width=120)
+            has_queue = self.backend.visitors is None
+            plan = gr.Button("Add to the queue", elem_id="plan-run", size="sm", min_width=280, visible=has_queue)
         self.form = TrainForm(sources, preset_config("fast", data=sources[0]), front)
         with front:
             self.planning = Planning(self.backend, self.form)
@@ -67,9 +70,9 @@ class TrainTab:
                 "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
                 elem_classes="hint",
             )
-        return start, start_tour
+        return start, plan, start_tour
 
-    def _build_run(self, start: gr.Button, start_tour: gr.Button) -> None:
+    def _build_run(self, start: gr.Button, plan: gr.Button, start_tour: gr.Button) -> None:
         boxes: list[Any] = [gr.Textbox("", visible="hidden", elem_id=f"{part}-version") for part in Version._fields]
         self.version: Any = Version(*boxes)
         self.seen_training = gr.Textbox("", visible="hidden")  # the id of the run that this page saw training
@@ -85,7 +88,8 @@ class TrainTab:
         )
         self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=script("replay.js"))
         self.status = html_of(partial(status_html, None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
-        self.controls = RunControls(self.backend, self.form, start, start_tour)
+        self.controls = RunControls(self.backend, self.form, start, plan, start_tour)
+        self.queue = QueuePanel(self.backend, self.form, plan)
         self.curves = RunCurves()
         self.pinned = PinnedImagePanel(self.backend)
         with gr.Accordion("Settings of this run", open=False):
@@ -101,7 +105,8 @@ class TrainTab:
         )
         self.planning.wire(self.seen_training)
         start_events, stop_events = self.controls.wire(self.chosen)
-        self.mutations = [*start_events, *stop_events, *self.pinned.wire(start_events, self.chosen)]
+        planned = self.queue.wire(self.version.states, self.planning.prepared)
+        self.mutations = [*start_events, *stop_events, *planned, *self.pinned.wire(start_events, self.chosen)]
         self._wire_looking()
 
     def _wire_looking(self) -> None:

@@ -31,7 +31,7 @@ from tests.support.asking import post, run_now
 from tests.support.image_folders import fill
 
 PLAIN = ["newest", 0, "epoch", False, ""]  # curves without smoothing, along the whole epochs
-CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(6, 12)  # where they stand in the answers
+CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(6, 13)  # where they stand in the answers
 CHANGING = {
     "start": None,
     "tour": [],
@@ -342,7 +342,7 @@ def test_the_plan_names_the_weights_that_are_fetched_unless_they_are_there(serve
 def test_a_visitors_buttons_are_all_off(serve):
     with serve(Access("secret")) as (url, _):
         buttons = ask(url, "states", "", "newest")[BUTTONS]
-        assert [button["interactive"] for button in buttons] == [False] * 6
+        assert [button["interactive"] for button in buttons] == [False] * 7
 
 
 def test_nothing_of_ours_is_public_but_what_is_meant(serve):
