@@ -79,7 +79,7 @@ def test_no_web_address_is_fetched_wherever_it_stands(serve):
 
 def test_too_few_values_and_unknown_functions_are_sentences(serve, capfd):
     with serve() as (url, _):
-        assert run_now(url, "points", []).json()["error"] == "This takes 5 values, not 0."
+        assert run_now(url, "points", []).json()["error"] == "This takes 6 values, not 0."
         for call, body in [
             ("run/nothing", {"data": []}),
             ("call/nothing", {"data": []}),

@@ -30,7 +30,7 @@ from resnet_demo.workers.worker import Worker
 from tests.support.asking import post, run_now
 from tests.support.image_folders import fill
 
-PLAIN = ["newest", 0, "epoch", False, ""]  # curves without smoothing, along the whole epochs
+PLAIN = ["newest", 0, "epoch", False, False, ""]  # curves without smoothing, along the whole epochs
 CHARTS, CARD, ENDED, BUTTONS = slice(6), -1, 4, slice(6, 13)  # where they stand in the answers
 CHANGING = {
     "start": None,
@@ -262,9 +262,8 @@ def test_a_poll_brings_a_version_for_each_part_and_no_more(serve, tiny_config):
         assert len(charts) == 6 and all("<svg" in chart for chart in charts) and "interrupted" in status(url)
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
         backend.watcher.snapshot(now=True)
-        assert (
-            len({*ask(url, "poll_versions", "newest", ""), *again.json()["data"]}) == 9
-        )  # all but that of the checkpoints
+        both = {*ask(url, "poll_versions", "newest", ""), *again.json()["data"]}
+        assert len(both) == 10  # all but that of the checkpoints, and how soon to ask again
 
 
 def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
@@ -277,15 +276,16 @@ def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
                     **place, step=step, train_loss=float(step), train_accuracy=0.5, learning_rate=0.1, images_per_s=9.0
                 )
             )
-        plain, chosen = ask(url, "points", *PLAIN), ask(url, "points", "newest", 0.5, "time", False, "")
+        plain, chosen = ask(url, "points", *PLAIN), ask(url, "points", "newest", 0.5, "time", False, False, "")
         assert "raw" in chosen[0] and "time (s)" in chosen[0] and "raw" not in plain[0] and "epoch" in plain[0]
         for wrong in ([2, "epoch"], [0, "moon"], [None, None]):
-            assert "Smoothing goes from 0 to 0.9" in run_now(url, "points", ["newest", *wrong, False, ""]).text
-        part, other = (ask(url, "points", "newest", 0, "step", True, zoom) for zoom in ("step 1 1.5", "epoch 1 1.5"))
+            assert "Smoothing goes from 0 to 0.9" in run_now(url, "points", ["newest", *wrong, False, False, ""]).text
+        zooms = ("step 1 1.5", "epoch 1 1.5")
+        part, other = (ask(url, "points", "newest", 0, "step", True, False, zoom) for zoom in zooms)
         assert 'viewBox="1 ' in part[0] and 'viewBox="0 ' in other[0] and "data-log" in part[0]
         for wrong in ("epoch 2", "epoch 2 1", "epoch a b", "epoch nan 3"):
-            assert "two numbers" in run_now(url, "points", ["newest", 0, "epoch", False, wrong]).text
-        assert "“Smoothing” must be a number" in run_now(url, "points", ["newest", "a", "epoch", False, ""]).text
+            assert "two numbers" in run_now(url, "points", ["newest", 0, "epoch", False, False, wrong]).text
+        assert "“Smoothing” must be a number" in run_now(url, "points", ["newest", "a", "epoch", False, False, ""]).text
 
 
 def test_the_end_of_a_run_is_announced_to_a_page_that_saw_it_training(serve, tiny_config):
