@@ -40,6 +40,11 @@ def known_examples(data: str, classes: Sequence[str]) -> list[Example]:
     return [Example(f"drawn-{label}", label, _opened(path)) for label, path in drawn]
 
 
+def drawn_example(label: str) -> Image.Image:
+    """The drawing of one of CIFAR-10's classes, RGB and square."""
+    return _opened(DRAWN / f"{label}.png")
+
+
 def tour_digit() -> Image.Image:
     """A test digit to follow through the tour. Raises DataError where scikit-learn is missing."""
     return _digits()["3"]

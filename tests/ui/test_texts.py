@@ -32,6 +32,7 @@ from resnet_demo.ui.html import (
     examples,
     explorer,
     network_comparison,
+    receptive_field,
     walk,
     why,
 )
@@ -100,6 +101,7 @@ PAGE: dict[str, Callable[[], str]] = {
     "header": header_html,
     **{f"drawings of {arch}": partial(drawings_of, arch) for arch in ARCHITECTURES},
     "projections everywhere": lambda: drawings(of("resnet34", shortcut="C")),
+    "what is left of an image": lambda: receptive_field.left_of_image_html(of("resnet20"), SEEN),
     "two networks": lambda: network_comparison.comparison_html(of("resnet50_article"), of("resnet20")),
     "blocks": lambda: block_row.row_html(row(removal=BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2}))),
     "blocks of a plain network": lambda: block_row.row_html(row("plain20", off=("layer1.0",))),

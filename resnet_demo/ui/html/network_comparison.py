@@ -2,13 +2,13 @@
 gradio nor torch."""
 
 from collections import Counter
-from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
 from resnet_demo.language import t
 from resnet_demo.text import percent
 from resnet_demo.ui.html.diagram import count_text, rounded_text
+from resnet_demo.ui.html.receptive_field import fields_of, seen_text
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.models.describe import LayerDescription, NetworkDescription
@@ -30,15 +30,6 @@ def comparison_html(left: "NetworkDescription", right: "NetworkDescription") -> 
         f'<table class="compare"><caption>{caption}</caption>'
         f"<thead><tr><td></td>{names}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
-
-
-def receptive_field(layers: "Iterator[LayerDescription]") -> int:
-    """Pixels a side of the image that one place of the last layer's map sees, also those outside of the image."""
-    sees, apart = 1, 1  # `apart`: how far two neighbours of the map lie from each other in the image
-    for layer in layers:
-        sees += ((layer.kernel_size or 1) - 1) * apart
-        apart *= layer.stride or 1
-    return sees
 
 
 def _title(network: "NetworkDescription") -> str:
@@ -86,17 +77,9 @@ def _left_of_image(left: "NetworkDescription", right: "NetworkDescription") -> l
 
 
 def _after_each(network: "NetworkDescription") -> dict[str, str]:
-    passed, after = list(network.stem), {}
-    after[t("the stem")] = _left(passed)
-    for stage in network.stages:
-        passed += [layer for block in stage.blocks for layer in block.residual]
-        after[t(stage.name)] = _left(passed)
-    return after
-
-
-def _left(passed: "list[LayerDescription]") -> str:
-    side = passed[-1].out_shape[-1]
-    return t("{side} × {side} places; each sees {pixels} pixels", side=side, pixels=receptive_field(iter(passed)))
+    stem, *stages = fields_of(network)
+    after = {t("the stem"): seen_text(*stem)}
+    return after | {t(stage.name): seen_text(*field) for stage, field in zip(network.stages, stages, strict=True)}
 
 
 def _row(name: str, left: str, right: str) -> str:

@@ -6,7 +6,7 @@ from statistics import fmean
 from resnet_demo.language import t
 from resnet_demo.text import percent
 from resnet_demo.ui.html.diagram import count_text, layer_text, rounded_text
-from resnet_demo.ui.html.network_comparison import receptive_field
+from resnet_demo.ui.html.receptive_field import receptive_field
 from resnet_demo.ui.html.walk_facts import (
     KEEPS_EVERY_PLACE,
     MEASURED,
@@ -74,13 +74,13 @@ def what_the_stem_throws_away(facts: Facts) -> Said:
                 before=before,
                 after=after,
                 of=before**2 // after**2,
-                sees=receptive_field(iter(network.stem)),
+                sees=receptive_field(network.stem).pixels,
             ),
             t(
                 "After the last stage {side} × {side} is left, which sees {sees} pixels a side, more than there are. "
                 "Such a map no longer says where in the image something was.",
                 side=network.stages[-1].out_shape[1],
-                sees=receptive_field(iter(to_the_end)),
+                sees=receptive_field(to_the_end).pixels,
             ),
             t(
                 "The stem “cifar” ({layer}) keeps every place and ends with {side} × {side}, but then each block has "

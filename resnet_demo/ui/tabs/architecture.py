@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from resnet_demo.data.examples import drawn_example
 from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES, AUTO, SHORTCUTS, STEMS, NetworkSpec
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram, explorer
 from resnet_demo.ui.html.network_comparison import comparison_html
+from resnet_demo.ui.html.receptive_field import left_of_image_html
 from resnet_demo.ui.tabs.blocks import BlocksPanel
 from resnet_demo.ui.tabs.loss_slice import LossSlicePanel
 from resnet_demo.ui.tabs.walk import Walk
@@ -26,6 +28,7 @@ INPUT_SIZES = (32, 64, 128, 224)
 FIRST, FIRST_SIZE = NetworkSpec("resnet50"), INPUT_SIZES[0]  # what is shown before anything is chosen
 FIRST_BLOCK = "layer1.0"  # every network has it
 OTHER = "resnet34"  # and beside it
+SEEN = "horse"  # the example image that is shown to the drawn network
 
 # The first drawing is already of what the address names: one of what is shown else could come later, and stay.
 NAMED_BY_ADDRESS = """(network, stem, shortcut, size) => {
@@ -43,7 +46,7 @@ class ArchitectureTab:
     """The tab's components. Call `wire` once, inside the Blocks."""
 
     choices: list[Any]  # network, stem, shortcuts, input size, opened block
-    drawings: list[gr.HTML]  # figures, network, opened block, table
+    drawings: list[gr.HTML]  # figures, network, opened block, what is left of an image, table
     blocks: BlocksPanel
     comparing: list[Any]
     compared: gr.HTML
@@ -114,6 +117,7 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     opened = gr.Textbox(FIRST_BLOCK, visible="hidden")
     _html(_blocks_intro_html, elem_id="arch-blocks")
     block = _space("block")
+    left = _space("left")
     table = _space("table")
     _html(_compare_html)
     with gr.Row():
@@ -126,7 +130,7 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     slices = LossSlicePanel(backend)
     _html(_next_html)
 
-    drawings, comparing = [summary, network, block, table], [arch, stem, shortcut, size, other, other_stem]
+    drawings, comparing = [summary, network, block, left, table], [arch, stem, shortcut, size, other, other_stem]
     choices = [arch, stem, shortcut, size, opened]
     tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, slices)
     latest = {"trigger_mode": "always_last", **HANDLER}
@@ -190,13 +194,15 @@ def _names(network: "NetworkDescription") -> list[str]:
     return [block.name for stage in network.stages for block in stage.blocks]
 
 
-def draw_network(arch: str, stem: str, shortcut: str, input_size: int, opened: str) -> tuple[str, str, str, str]:
-    """Figures, network, opened block and table of the chosen network. Raises gr.Error for a foreign value."""
+def draw_network(arch: str, stem: str, shortcut: str, input_size: int, opened: str) -> tuple[str, ...]:
+    """Figures, network, opened block, what is left of an image, and table of the chosen network. Raises gr.Error for a
+    foreign value."""
     description = _described(arch, stem, shortcut, input_size)
     return (
         diagram.summary_html(description),
         explorer.explorer_html(description, opened),
         draw_block(arch, stem, shortcut, input_size, opened),
+        left_of_image_html(description, drawn_example(SEEN)),
         diagram.table_html(description),
     )
 

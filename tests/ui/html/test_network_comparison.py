@@ -6,7 +6,8 @@ from torch import nn
 
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec, ResNet
-from resnet_demo.ui.html.network_comparison import comparison_html, receptive_field
+from resnet_demo.ui.html.network_comparison import comparison_html
+from resnet_demo.ui.html.receptive_field import fields_of
 
 
 def test_the_papers_pair_of_figures():
@@ -45,5 +46,6 @@ def test_the_receptive_field_is_where_a_gradient_reaches(arch, stage):
     y[0, :, middle, middle].sum().backward()
     rows = x.grad[0].abs().sum((0, 2)).nonzero().flatten()
     network = describe(spec, side)
-    layers = [*network.stem, *(la for s in network.stages[:stage] for b in s.blocks for la in b.residual)]
-    assert rows.max() - rows.min() + 1 == receptive_field(iter(layers))
+    places, field = fields_of(network)[stage]
+    assert places == y.shape[-1] and rows.max() - rows.min() + 1 == field.pixels
+    assert field.of_place(middle) == (rows.min(), rows.max() + 1)

@@ -52,10 +52,11 @@ def test_the_page_is_built_without_torch():
 
 
 def test_a_network_is_measured_and_drawn(client):
-    summary, network, block, table = client.predict(
+    summary, network, block, left, table = client.predict(
         "resnet50", "imagenet", "B", 32, "layer2.2", api_name="/architecture"
     )
     assert "ResNet-50" in summary and "23.5 million parameters" in summary
+    assert left.count("<figure ") == 6 and "8 × 8 places; each sees 11 pixels" in left
     assert network.count("data-block") == 16 and network.count("aria-current") == 1
     assert 'data-block="layer2.2"' in network.partition("aria-current")[0].rpartition("<g")[2]
     assert "layer2.0" in block and "layer2.2" in block
@@ -72,7 +73,7 @@ def test_a_network_is_measured_and_drawn(client):
 )
 def test_what_an_address_names_is_chosen_and_drawn(client, named, shown):
     """What it names wrongly is what is shown first."""
-    *chosen, summary, _, _, _ = client.predict(*named, api_name="/architecture_load")
+    *chosen, summary, _, _, _, _ = client.predict(*named, api_name="/architecture_load")
     assert [one["value"] if isinstance(one, dict) else one for one in chosen] == shown
     assert ARCHITECTURES[shown[0]].label in summary
 
@@ -83,7 +84,7 @@ def test_another_block_is_opened_alone(client):
 
 
 def test_a_network_of_three_stages_offers_its_own_stem_and_shortcuts(client):
-    *offered, opened, summary, network, block, _ = client.predict(
+    *offered, opened, summary, network, block, _, _ = client.predict(
         "resnet20", "imagenet", 32, "layer4.2", api_name="/architecture_another"
     )
     stem, shortcut = ([value for _, value in one["choices"]] for one in offered)
