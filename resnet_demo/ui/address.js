@@ -1,6 +1,8 @@
 /* The address names what the tab in front shows; what the other tabs show is remembered, so that it is named again when
    they are opened. `FIRST` is what is shown before anybody has chosen: it is not named. */
-const OF_TAB = {train: ['run'], runs: ['runs', 'error'], architecture: ['network', 'stem', 'shortcut', 'size']};
+const OF_TAB = {
+  train: ['run'], runs: ['runs', 'error'], architecture: ['network', 'stem', 'shortcut', 'size', 'step'],
+};
 const FIRST = FIRST_VALUES;
 let shown = {...FIRST}, restoring = true;
 
@@ -13,7 +15,9 @@ const read = () => {
 };
 
 const addressOf = (state) => {
-  const address = new URL(location.href), named = namesOf(state.tab);
+  // A step of the walk says itself which network it draws.
+  const named = state.tab === 'architecture' && state.step ? ['tab', 'step'] : namesOf(state.tab);
+  const address = new URL(location.href);
   Object.keys(FIRST).forEach((name) => {
     if (named.includes(name) && state[name] !== FIRST[name]) address.searchParams.set(name, state[name]);
     else address.searchParams.delete(name);

@@ -1,5 +1,6 @@
-"""The page's address: the tab, the run in front, the ticked runs and the drawn network can be shared, reloaded, and
-left by Back. The page's script writes and reads the address; what it reads is checked here: anybody can write one."""
+"""The page's address: the tab, the run in front, the ticked runs, the drawn network and the walk's step can be shared,
+reloaded, and left by Back. The page's script writes and reads the address; what it reads is checked here: anybody can
+write one."""
 
 import json
 from typing import Any
@@ -10,6 +11,7 @@ from resnet_demo.language import t
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.run_choices import run_choices
+from resnet_demo.ui.html.walk import step_named
 from resnet_demo.ui.tabs.architecture import FIRST as FIRST_NETWORK
 from resnet_demo.ui.tabs.architecture import FIRST_SIZE, ArchitectureTab, draw_named
 from resnet_demo.ui.wiring import ACTION_EVENT, script, sent_with
@@ -23,6 +25,7 @@ FIRST = {
     "stem": FIRST_NETWORK.stem,
     "shortcut": FIRST_NETWORK.shortcut,
     "size": str(FIRST_SIZE),
+    "step": "",
 }
 _SCRIPT = script("address.js").replace("FIRST_VALUES", json.dumps(FIRST))
 _TELL = "({}) => {{ window.dispatchEvent(new CustomEvent('address', {{detail: {}}})); }}"
@@ -44,19 +47,20 @@ class Address:
         chosen.change(None, chosen, js=_TELL.format("run", "{run}"))
         picked.change(None, picked, js=_TELL.format("picked", "{runs: JSON.parse(picked || '[]').join()}"))
         error.change(None, error, js=_TELL.format("error", "{error: error ? '1' : ''}"))
-        self.architecture.drawings[0].change(
-            None,
-            self.architecture.choices[:-1],
-            js=_TELL.format("network, stem, shortcut, size", "{network, stem, shortcut, size: String(size)}"),
-        )
+        drawn, named = self.architecture.choices[:-1], "network, stem, shortcut, size"
+        self.architecture.drawings[0].change(None, drawn, js=_TELL.format(named, f"{{{named}: String(size)}}"))
+        step = self.architecture.walk.step
+        step.change(None, step, js=_TELL.format("step", "{step}"))
         restored = self._script.click(
             self.restore,
             None,
-            [self.tabs, chosen, error, *self.architecture.named],
+            [self.tabs, chosen, error, step, *self.architecture.named],
             api_name="restore_address",
             **ACTION_EVENT,
         )
-        restored.then(None, chosen, js=_TELL.format("run", "{restored: true, run}"))
+        named = f"run, step, {named}"  # what is shown by now, also where the address has not named it
+        told = _TELL.format(named, f"{{restored: true, {named}: String(size)}}")
+        restored.then(None, [chosen, step, *drawn], js=told)
         return restored
 
     def restore(self, event: gr.EventData, request: gr.Request) -> list:
@@ -64,12 +68,14 @@ class Address:
         sent = sent_with(event)
         named = {name: str(sent.get(name, first)) for name, first in FIRST.items()}
         tab = named["tab"] if named["tab"] in [one.id for one in self._pages] else FIRST["tab"]
+        step: Any = gr.skip()
         drawn = [gr.skip()] * len(self.architecture.named)
         if tab == "architecture":
             size = int(named["size"]) if named["size"].isdecimal() else 0
-            drawn = draw_named(named["network"], named["stem"], named["shortcut"], size)
+            step = named["step"] if step_named(named["step"]) else FIRST["step"]
+            drawn = draw_named(named["network"], named["stem"], named["shortcut"], size, step)
         error = named["error"] == "1" if tab == "runs" else gr.skip()
-        return [gr.Tabs(selected=tab), self._run(named["run"], request), error, *drawn]
+        return [gr.Tabs(selected=tab), self._run(named["run"], request), error, step, *drawn]
 
     def _run(self, run: str, request: gr.Request) -> Any:
         snapshot = self.backend.of(request).watcher.snapshot()

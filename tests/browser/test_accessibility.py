@@ -32,7 +32,7 @@ def show(page, tab: str) -> None:
         page.wait_for_selector("#blocks-row [data-block]")
         page.wait_for_selector("text=23,528,522")
         page.click("#walk [data-step]")
-        page.wait_for_selector(".walk-target")
+        page.wait_for_selector("#walk [data-target]")
     elif tab == "Classify":
         page.click("#classify-examples [data-example]")
         page.click("#classify-answer button >> nth=0")

@@ -51,6 +51,23 @@ def test_a_network_is_shared_and_left_by_back(empty_app, open_page):
     assert named(page) == {}
 
 
+def test_a_step_of_the_walk_is_shared_and_left_by_back(shipped_app, open_page):
+    page = open_page(f"{shipped_app.url}?tab=architecture&step=2")
+    page.wait_for_selector("#walk:has-text('Step 2 of')")
+    page.wait_for_selector(".arch-title:has-text('ResNet-56')")
+    page.click("#walk [data-go=next]")
+    page.wait_for_selector("#walk:has-text('Step 3 of')")
+    wait_for_address(page, tab="architecture", step="3")
+    page.go_back()
+    page.wait_for_selector("#walk:has-text('Step 2 of')")
+    page.wait_for_selector(".arch-title:has-text('ResNet-56')")
+    page.click("#walk [data-go=end]")
+    wait_for_address(page, tab="architecture", network="resnet56", stem="cifar", shortcut="A")
+    page.reload()
+    page.wait_for_selector(".arch-title:has-text('ResNet-56')")
+    assert page.is_visible("#walk [data-step='1']")
+
+
 def test_a_run_and_a_comparison_come_again(app, runs, open_page):
     first, second = (run.id for run in runs)
     with app.running():

@@ -4,14 +4,15 @@ from resnet_demo.ui.html.walk import STEPS
 
 BOX = """() => {
   const card = document.querySelector('#walk').getBoundingClientRect();
-  const marked = [...document.querySelectorAll('.walk-target')].map((one) => one.getBoundingClientRect());
+  const targets = [...document.querySelectorAll(document.querySelector('#walk [data-target]').dataset.target)];
+  const outlined = targets.filter((one) => getComputedStyle(one).outlineWidth === '3px');
+  const marked = outlined.map((one) => one.getBoundingClientRect());
   return {card: card.bottom, top: Math.min(...marked.map(({top}) => top)), height: innerHeight, marked: marked.length};
 }"""
 
 
 def wait_for_step(page, number: int) -> None:
     page.wait_for_selector(f"#walk:has-text('Step {number} of {len(STEPS)}')")
-    page.wait_for_selector("#walk [aria-busy]", state="detached")
     page.wait_for_function(  # it has come to rest below the card, or as far up as the page goes
         f"""() => {{
           const box = ({BOX})();
@@ -38,6 +39,11 @@ def test_every_step_draws_and_points_at_what_it_speaks_of(shipped_app, open_page
             label = step.drawn.network.architecture.label
             page.wait_for_selector(f".arch-title:has-text('{label}')")
             page.wait_for_selector(f"#arch-compared th:has-text('{step.drawn.beside.architecture.label}')")
+        if step.target.startswith("#arch-shortcut"):  # what is drawn anew stays outlined
+            page.click("#arch-shortcut label:has-text('B: a projection')")
+            page.wait_for_selector("#arch-network:has-text('Identity Block')")
+            assert page.evaluate(BOX)["marked"] == len(page.query_selector_all(step.target)) == 2
+            page.focus("#walk [data-go=next]")
         if number < len(STEPS):
             page.keyboard.press("Enter")  # the button keeps the focus from step to step
     assert len(page.query_selector_all("#blocks-row [aria-pressed=true]")) == 1
@@ -47,6 +53,5 @@ def test_every_step_draws_and_points_at_what_it_speaks_of(shipped_app, open_page
     wait_for_step(page, len(STEPS) - 1)
     page.click("#walk [data-go=end]")
     page.wait_for_selector("#walk [data-target]", state="detached")
-    page.wait_for_selector(".walk-target", state="detached")
     assert page.is_enabled("#walk [data-step='1']")
     assert refused == []  # each drawing was asked for with choices that belong together

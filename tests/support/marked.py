@@ -11,6 +11,7 @@ from resnet_demo.language import CHINESE, in_language
 
 WORD = re.compile(r"[A-Za-z]{2,}")
 TEXT = re.compile(r">([^<>]+)<")
+RULES = re.compile(r"<style>(?:(?!content:).)*?</style>", re.DOTALL)  # that say nothing
 SAID_BY_ATTRIBUTE = re.compile(r'\b(?:title|alt|placeholder|aria-label|data-large|data-sending)="([^"]*)"')
 
 
@@ -32,7 +33,7 @@ def every_text_marked() -> Iterator[None]:
 
 def unmarked(markup: str, names: re.Pattern) -> list[str]:
     """Texts of the page with two or more English words that stand in no table, but for names."""
-    rest = re.sub(r"⟦[^⟦⟧]*⟧", "⟧", markup)
+    rest = re.sub(r"⟦[^⟦⟧]*⟧", "⟧", RULES.sub("", markup))
     said = [*TEXT.findall(f">{rest}<"), *SAID_BY_ATTRIBUTE.findall(rest)]
     texts = map(unescape, "⟧".join(said).split("⟧"))
     return [text for text in texts if len(WORD.findall(names.sub("", text))) > 1]

@@ -20,6 +20,8 @@ from resnet_demo.ui.html.walk_facts import (
     Said,
 )
 
+OUTLINE = "outline: 3px solid var(--color-accent) !important; outline-offset: var(--outlined, 4px);"
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -33,8 +35,8 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Step:
-    """`target` is a CSS selector of what the step speaks of; the page goes to the first of it. Where `drawn` is None
-    the drawings stay, and a block of the checkpoint is switched off."""
+    """`target` is a list of CSS selectors of what the step speaks of; the page goes to the first of them. Where `drawn`
+    is None the drawings stay, and a block of the checkpoint is switched off."""
 
     target: str
     say: Callable[[Facts], Said]
@@ -46,11 +48,7 @@ STEPS = (
     Step("#arch-block .arch-opened", walk_blocks.what_the_sum_changes, Drawn(RESNET56, "layer1.0", PLAIN56)),
     Step("#arch-block .arch-opened", walk_blocks.why_1x1, Drawn(RESNET50, "layer1.1", RESNET34)),
     Step("#arch-block .arch-opened", walk_blocks.why_no_chain, Drawn(RESNET50, "layer2.0", RESNET34)),
-    Step(
-        "#arch-network .explorer-stem",
-        walk_networks.what_the_stem_throws_away,
-        Drawn(RESNET50, "layer1.0", KEEPS_EVERY_PLACE),
-    ),
+    Step("#arch-left", walk_networks.what_the_stem_throws_away, Drawn(RESNET50, "layer1.0", KEEPS_EVERY_PLACE)),
     Step(
         "#arch-shortcut, #arch-network .explorer",
         walk_networks.what_the_options_cost,
@@ -58,6 +56,11 @@ STEPS = (
     ),
     Step("#blocks-row .blocks-answer, #blocks-row [aria-pressed=true]", walk_blocks.what_a_trained_network_needs, None),
 )
+
+
+def step_named(name: str) -> Step | None:
+    """The step that an address names by its number from 1."""
+    return dict(zip(map(str, range(1, len(STEPS) + 1)), STEPS, strict=True)).get(name)
 
 
 def start_html() -> str:
@@ -74,14 +77,16 @@ def start_html() -> str:
 
 
 def step_html(number: int, facts: Facts) -> str:
-    """Step `number`, from 1. Its buttons carry the step that they lead to as `data-step`, 0 for the end; `data-target`
-    is the step's target."""
+    """Step `number`, from 1. Its buttons carry the step that they lead to as `data-step`, '' for the end; `data-target`
+    is the step's target, which a rule outlines, so that it stays outlined however often it is drawn anew."""
     step = STEPS[number - 1]
     said = step.say(facts)
     paragraphs = "".join(f"<p>{sentence}</p>" for sentence in said.sentences)
     counted = t("Step {number} of {steps}", number=number, steps=len(STEPS))
     return (
-        f'<section class="walk walk-on" data-target="{escape(step.target)}"><div class="walk-lead">'
+        f"<style>:is({step.target}) {{ {OUTLINE} }}</style>"
+        f'<section class="walk walk-on" data-shown="{number}" data-target="{escape(step.target)}">'
+        f'<div class="walk-lead">'
         f'<p>{counted}</p><h3>{said.title}</h3><div class="walk-buttons">{_buttons(number)}</div></div>'
         f'<div class="walk-text">{paragraphs}</div></section>'
     )
@@ -90,8 +95,8 @@ def step_html(number: int, facts: Facts) -> str:
 def _buttons(number: int) -> str:
     back = _button(number - 1, "back", t("Back"), number == 1)
     onward = _button(number + 1, "next", t("Next"), number == len(STEPS))
-    return back + onward + _button(0, "end", t("End the walk"))
+    return back + onward + _button("", "end", t("End the walk"))
 
 
-def _button(leads_to: int, go: str, text: str, off: bool = False) -> str:
+def _button(leads_to: int | str, go: str, text: str, off: bool = False) -> str:
     return f'<button type="button" data-step="{leads_to}" data-go="{go}"{" disabled" if off else ""}>{text}</button>'

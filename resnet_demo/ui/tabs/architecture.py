@@ -16,8 +16,10 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_diagram, diagram, explorer
 from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.html.receptive_field import left_of_image_html
+from resnet_demo.ui.html.walk import step_named
 from resnet_demo.ui.tabs.blocks import BlocksPanel
 from resnet_demo.ui.tabs.loss_slice import LossSlicePanel
+from resnet_demo.ui.tabs.walk import INPUT_SIZE as WALKED_SIZE
 from resnet_demo.ui.tabs.walk import Walk
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, script
 
@@ -31,9 +33,10 @@ OTHER = "resnet34"  # and beside it
 SEEN = "horse"  # the example image that is shown to the drawn network
 
 # The first drawing is already of what the address names: one of what is shown else could come later, and stay.
-NAMED_BY_ADDRESS = """(network, stem, shortcut, size) => {
+NAMED_BY_ADDRESS = """(network, stem, shortcut, size, step) => {
   const given = Object.fromEntries(new URLSearchParams(location.search));
-  return [given.network ?? network, given.stem ?? stem, given.shortcut ?? shortcut, Number(given.size ?? size) || 0];
+  return [given.network ?? network, given.stem ?? stem, given.shortcut ?? shortcut, Number(given.size ?? size) || 0,
+          given.step ?? step];
 }"""
 
 # A drawing takes milliseconds once torch is there. The handler checks its values: its sentence is a better answer
@@ -62,7 +65,12 @@ class ArchitectureTab:
     def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
         demo.load(
-            draw_named, self.choices[:-1], self.named, js=NAMED_BY_ADDRESS, api_name="architecture_load", **HANDLER
+            draw_named,
+            [*self.choices[:-1], self.walk.step],
+            self.named,
+            js=NAMED_BY_ADDRESS,
+            api_name="architecture_load",
+            **HANDLER,
         )
         # The figures come with the stem and the shortcuts that the chosen network has; the choice itself comes before.
         gr.on(
@@ -144,14 +152,19 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
         api_name="architecture",
         **latest,
     )
-    network.click(None, None, opened, js="() => window.openedBlock")
-    opened.change(draw_block, tab.choices, block, api_name="architecture_block", **latest)
+    # Changes with a click alone: an opened block that a handler names has come with its drawing.
+    opening = gr.Textbox("", visible="hidden")
+    network.click(None, None, [opened, opening], js="() => [window.openedBlock, String(Date.now())]")
+    opening.change(draw_block, tab.choices, block, api_name="architecture_block", **latest)
     return tab
 
 
-def draw_named(arch: str, stem: str, shortcut: str, input_size: int) -> list:
-    """The network that an address names, chosen and drawn; in place of what is not offered stands what is shown
-    first."""
+def draw_named(arch: str, stem: str, shortcut: str, input_size: int, step: str = "") -> list:
+    """The network that an address names, or that its step of the walk draws, chosen and drawn; in place of what is not
+    offered stands what is shown first."""
+    walked = step_named(step)
+    if walked and walked.drawn:
+        return draw_chosen(walked.drawn.network, WALKED_SIZE, walked.drawn.opened)
     arch = arch if arch in ARCHITECTURES else FIRST.arch
     stem = stem if stem in STEMS else FIRST.stem
     shortcut = shortcut if shortcut in ARCHITECTURES[arch].shortcuts else AUTO

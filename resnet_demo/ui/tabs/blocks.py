@@ -47,6 +47,9 @@ element.addEventListener('click', (event) => {
   trigger('click');
 });
 """
+_SWITCHED = "() => [...window.blocksSwitched, String(Date.now())]"
+_ALL_ON = "() => ['', String(Date.now())]"
+_CHOSEN = "(upload, before) => [window.blocksExample, null, upload ? before : String(Date.now())]"  # that asks, too
 _QUIET = {**POLL_EVENT, **RAW_INPUTS, "trigger_mode": "always_last"}
 _ACTING = {**ACTION_EVENT, **RAW_INPUTS}
 
@@ -92,6 +95,8 @@ class BlocksPanel:
         self.job = gr.HTML("", elem_id="blocks-job")
         self.maps = gr.HTML("", elem_id="blocks-maps", elem_classes="arch-html")
         self.example, self.off, self.opened = (gr.Textbox("", visible="hidden") for _ in range(3))
+        # These change with a press alone: what a handler fills would ask for the row that has come with it once more.
+        self.switching, self.choosing = (gr.Textbox("", visible="hidden") for _ in range(2))
         self.timer = gr.Timer(TICK_S, active=False)
 
     @property
@@ -110,11 +115,12 @@ class BlocksPanel:
         jobs = [self.job, self.measure, self.cancel, self.timer]
         anew = [self.examples, self.off, self.opened, *drawn, *jobs]
         gr.on([page.load, self.run.change], self.show_run, asked, anew, api_name="blocks_of_run", **_QUIET)
-        self.row.click(None, None, [self.off, self.opened], js="() => window.blocksSwitched")
-        self.all_on.click(None, None, self.off, js="() => ''")
-        self.examples.click(None, None, [self.example, self.upload], js="() => [window.blocksExample, null]")
-        gr.on([self.upload.change, self.off.change], self.show, asked, drawn, api_name="blocks_of_image", **_QUIET)
-        self.example.change(self.choose, asked, [self.examples, *drawn], api_name="blocks_example", **_QUIET)
+        self.row.click(None, None, [self.off, self.opened, self.switching], js=_SWITCHED)
+        self.all_on.click(None, None, [self.off, self.switching], js=_ALL_ON)
+        self.examples.click(None, [self.upload, self.choosing], [self.example, self.upload, self.choosing], js=_CHOSEN)
+        self.switching.change(self.show, asked, drawn, api_name="blocks_of_image", **_QUIET)
+        chosen = [self.upload.change, self.choosing.change]
+        gr.on(chosen, self.choose, asked, [self.examples, *drawn], api_name="blocks_example", **_QUIET)
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_blocks", **POLL_EVENT, **RAW_INPUTS)
         self.timer.tick(self.follow, asked, [self.row, *jobs], api_name="blocks_progress", **POLL_EVENT, **RAW_INPUTS)
         self.measure.click(self.start, self.run, jobs, api_name="measure_blocks", **_ACTING)

@@ -13,13 +13,14 @@ from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.ui.html import walk
 from resnet_demo.ui.html.walk_facts import Facts, Trained
 from resnet_demo.ui.tabs.blocks import Asked, BlocksPanel
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, script, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, script
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.models.describe import NetworkDescription
 
 INPUT_SIZE = 32  # pixels a side, of all that the walk says
 POINT = "() => { window.dispatchEvent(new Event('walked')); }"
+STANDING = "() => document.querySelector('#walk [data-shown]')?.dataset.shown ?? ''"
 
 
 class Walk:
@@ -27,6 +28,7 @@ class Walk:
 
     def __init__(self) -> None:
         self.card = html_of(walk.start_html, js_on_load=script("walk.js"), elem_id="walk", elem_classes="arch-html")
+        self.step = gr.Textbox("", visible="hidden")  # which is wanted, by a press or by the address; '' for none
 
     def wire(
         self, draw: Callable[[NetworkSpec, NetworkSpec, int, str], list], drawn: list[Any], blocks: BlocksPanel
@@ -34,29 +36,31 @@ class Walk:
         """`draw(network, the one it is compared with, input size, opened block)` fills the components `drawn`."""
         self.draw, self.blocks = draw, blocks
         self.undrawn, self.unswitched = [gr.skip()] * len(drawn), [gr.skip()] * len(blocks.switched)
-        done = self.card.click(
+        self.card.click(None, None, self.step, js="() => window.walkStep")
+        done = self.step.change(
             self.go,
-            blocks.asked,
+            [self.step, *blocks.asked],
             [self.card, *drawn, *blocks.switched],
             api_name="architecture_walk",
+            trigger_mode="always_last",
             **POLL_EVENT,
             **RAW_INPUTS,
         )
-        done.then(None, None, None, js=POINT)
+        done.success(None, js=POINT)
+        done.failure(None, None, self.step, js=STANDING)  # the same press would change nothing
 
-    def go(self, event: gr.EventData, *asked: Any) -> list:
-        """The step that the pressed button leads to, 0 being the end; a raw request may send anything."""
-        number = sent_with(event).get("step")
-        if type(number) is not int or not 0 <= number <= len(walk.STEPS):
-            raise gr.Error(t("There is no such step."), print_exception=False)
-        if number == 0:
+    def go(self, name: str, *asked: Any) -> list:
+        """The step of this number, '' being the end; a raw request may send anything."""
+        if not name:
             return [walk.start_html(), *self.undrawn, *self.unswitched]
-        drawn = walk.STEPS[number - 1].drawn
-        if drawn is None:
+        step = walk.step_named(name)
+        if step is None:
+            raise gr.Error(t("There is no such step."), print_exception=False)
+        if step.drawn is None:
             trained, switched = self._switch_one_off(asked)
-            return [walk.step_html(number, Facts(measured, trained)), *self.undrawn, *switched]
-        shown = self.draw(drawn.network, drawn.beside, INPUT_SIZE, drawn.opened)
-        return [walk.step_html(number, Facts(measured)), *shown, *self.unswitched]
+            return [walk.step_html(int(name), Facts(measured, trained)), *self.undrawn, *switched]
+        shown = self.draw(step.drawn.network, step.drawn.beside, INPUT_SIZE, step.drawn.opened)
+        return [walk.step_html(int(name), Facts(measured)), *shown, *self.unswitched]
 
     def _switch_one_off(self, asked: tuple) -> tuple[Trained | None, list]:
         """Of the chosen checkpoint the block that it needs most, as far as that was measured."""

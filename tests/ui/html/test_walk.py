@@ -178,10 +178,11 @@ def test_the_last_step_says_what_the_checkpoint_can_show(trained, told):
 def test_a_step_leads_back_on_and_out(number):
     html = step_html(number, Facts(measured))
     assert f"Step {number} of {len(STEPS)}" in html
-    leads_to = {go: int(to) for to, go in re.findall(r'data-step="(\d+)" data-go="(\w+)">', html)}
-    expected = {"back": number - 1, "next": number + 1, "end": 0}
-    assert leads_to == {go: to for go, to in expected.items() if go == "end" or 1 <= to <= len(STEPS)}
-    assert len(re.sub("<[^>]+>", "", html)) < 750  # one screen of a phone, beside what it speaks of
+    leads_to = {go: to for to, go in re.findall(r'data-step="(\d*)" data-go="(\w+)">', html)}
+    steps = ["", *map(str, range(1, len(STEPS) + 1))]
+    expected = {"back": str(number - 1), "next": str(number + 1), "end": ""}
+    assert leads_to == {go: to for go, to in expected.items() if to in steps}
+    assert len(re.sub("<style>.*?</style>|<[^>]+>", "", html)) < 750  # one screen of a phone, beside what it speaks of
 
 
 def test_the_way_in_leads_to_the_first_step():
@@ -223,3 +224,10 @@ def test_what_is_compared_has_the_shortcuts_that_the_tab_gives_it():
         assert drawn.beside == NetworkSpec(drawn.beside.arch, drawn.beside.stem)
         assert any(block.name == drawn.opened for block in blocks_of(measured(drawn.network)))
         assert prod(measured(drawn.network).in_shape) == 3 * 32 * 32
+
+
+@pytest.mark.parametrize("number", range(1, len(STEPS) + 1))
+def test_a_rule_outlines_what_a_step_speaks_of(number):
+    """Not a class of the drawn parts: whoever draws them anew would take it away."""
+    html = step_html(number, Facts(measured))
+    assert f"<style>:is({STEPS[number - 1].target}) {{ outline:" in html and f'data-shown="{number}"' in html

@@ -73,7 +73,7 @@ def test_a_network_is_measured_and_drawn(client):
 )
 def test_what_an_address_names_is_chosen_and_drawn(client, named, shown):
     """What it names wrongly is what is shown first."""
-    *chosen, summary, _, _, _, _ = client.predict(*named, api_name="/architecture_load")
+    *chosen, summary, _, _, _, _ = client.predict(*named, "", api_name="/architecture_load")
     assert [one["value"] if isinstance(one, dict) else one for one in chosen] == shown
     assert ARCHITECTURES[shown[0]].label in summary
 

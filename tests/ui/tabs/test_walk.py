@@ -10,7 +10,7 @@ from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.walk import STEPS
-from resnet_demo.ui.tabs.architecture import build_architecture_tab
+from resnet_demo.ui.tabs.architecture import build_architecture_tab, draw_named
 from tests.support.asking import run_now
 from tests.support.checkpoints import DIGITS, make_run
 
@@ -18,16 +18,21 @@ NOTHING = ["", None, "", "", ""]  # run, upload, example, off, opened
 
 
 @pytest.fixture
-def tab(tmp_path):
-    with gr.Blocks() as demo:
+def page():
+    return gr.Blocks()
+
+
+@pytest.fixture
+def tab(page, tmp_path):
+    with page:
         tab = build_architecture_tab(Backend.over(RunStore(tmp_path / "runs"), tmp_path / "data"))
-        tab.wire(demo, gr.Textbox("", visible="hidden"))
+        tab.wire(page, gr.Textbox("", visible="hidden"))
     return tab
 
 
 def go(tab, step, asked=NOTHING):
     """The card, then what was chosen and drawn, what it is compared with, and the row of blocks."""
-    card, *rest = tab.walk.go(gr.EventData(None, {"step": step}), *asked)
+    card, *rest = tab.walk.go(step if isinstance(step, str) else str(step), *asked)
     chosen, beside, switched = rest[: len(tab.named)], rest[len(tab.named) : -6], rest[-6:]
     return card, [one["value"] if isinstance(one, dict) and "value" in one else one for one in chosen], beside, switched
 
@@ -90,12 +95,12 @@ def test_an_image_of_the_visitors_own_stays(tab, tmp_path, monkeypatch):
 
 
 def test_the_end_leaves_everything_as_it_is(tab):
-    card, chosen, beside, switched = go(tab, 0)
+    card, chosen, beside, switched = go(tab, "")
     assert "data-target" not in card and 'data-step="1"' in card
     assert [*chosen, *beside, *switched] == [gr.skip()] * (len(tab.named) + 9)
 
 
-@pytest.mark.parametrize("step", [-1, 8, True, "1", None, [1]])
+@pytest.mark.parametrize("step", ["0", "-1", "8", "01", "one"])
 def test_there_is_no_other_step(tab, step):
     with pytest.raises(gr.Error, match="no such step"):
         go(tab, step)
@@ -103,5 +108,25 @@ def test_there_is_no_other_step(tab, step):
 
 def test_a_raw_request_gets_a_sentence(serve):
     with serve() as (url, _):
-        answer = run_now(url, "architecture_walk", NOTHING)
+        answer = run_now(url, "architecture_walk", ["9", *NOTHING])
         assert "no such step" in answer.text and "Traceback" not in answer.text
+
+
+def test_an_address_with_a_step_draws_what_the_step_draws(tab):
+    """Whichever of the three that draw then comes last: the page's load, the address, the step itself."""
+    drawn = STEPS[2].drawn
+    named = draw_named("resnet20", "cifar", "A", 64, "3")
+    assert [named[0], named[1], named[4]] == [drawn.network.arch, 32, drawn.opened]
+    assert named[5:] == go(tab, 3)[1][5:]
+    assert draw_named("resnet20", "cifar", "A", 64, "99")[:2] == ["resnet20", 64]
+    assert draw_named("resnet20", "cifar", "A", 64, str(len(STEPS)))[:2] == ["resnet20", 64]  # which draws nothing
+
+
+@pytest.mark.parametrize("part", ["row", "opened block"])
+def test_what_comes_with_an_answer_is_not_asked_for_again(page, tab, part):
+    """Nothing that a handler fills together with the part leads to another answer for it."""
+    drawn = tab.blocks.row if part == "row" else tab.drawings[2]
+    fillers = [fn for fn in page.fns.values() if drawn in fn.outputs and fn.fn]
+    filled = {one._id for fn in fillers for one in fn.outputs}
+    asking = {one for fn in fillers for one, event in fn.targets if event == "change"}
+    assert len(fillers) >= 5 and asking and not asking & filled
