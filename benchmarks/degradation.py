@@ -23,6 +23,7 @@ from resnet_demo.cli.train import train_in_foreground
 from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.runs.config import TrainConfig, absolute_source, preset_config
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.experiments import SMALL
 from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.store import RunStore
 
@@ -51,25 +52,23 @@ def main() -> None:
 
 
 def planned(arch: str, seed: int, options: argparse.Namespace) -> TrainConfig:
-    """The paper's recipe on the images as they are, with a smaller batch: that gives more steps of the same images."""
-    return preset_config(
-        "paper",
-        data=absolute_source(options.data),
-        arch=arch,
-        stem="imagenet",
-        seed=seed,
-        epochs=options.epochs,
-        train_images=options.images,
-        test_images=options.test_images,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        crop_padding=0,
-        flip=False,
-        device="cpu",
-        precision="float32",
-        threads=1,
-        log_every_steps=max(1, options.images // options.batch_size),  # a point for each epoch
-    )
+    """As the page's small experiment, with what is asked for otherwise."""
+    recipe = {
+        **SMALL,
+        "data": absolute_source(options.data),
+        "arch": arch,
+        "seed": seed,
+        "epochs": options.epochs,
+        "train_images": options.images,
+        "test_images": options.test_images,
+        "batch_size": options.batch_size,
+        "learning_rate": options.learning_rate,
+        "device": "cpu",
+        "precision": "float32",
+        "threads": 1,
+        "log_every_steps": max(1, options.images // options.batch_size),  # a point for each epoch
+    }
+    return preset_config("paper", **recipe)
 
 
 def _run_of(results: Path, arch: str, seed: int) -> RunDirectory:

@@ -96,7 +96,8 @@ def build_app(backend: Backend) -> Page:
             **POLL_EVENT,
             **RAW_INPUTS_OUTPUTS,
         )
-        for mutation in (*train.mutations, *runs.mutations):
+        planned = architecture.experiments.wire(runs.listed, train.version.points)
+        for mutation in (*train.mutations, *runs.mutations, planned):
             mutation.success(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked, runs.error)
         restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)

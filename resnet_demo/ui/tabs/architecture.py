@@ -18,6 +18,7 @@ from resnet_demo.ui.html.network_comparison import comparison_html
 from resnet_demo.ui.html.receptive_field import left_of_image_html
 from resnet_demo.ui.html.walk import step_named
 from resnet_demo.ui.tabs.blocks import BlocksPanel
+from resnet_demo.ui.tabs.experiments import ExperimentsPanel
 from resnet_demo.ui.tabs.loss_slice import LossSlicePanel
 from resnet_demo.ui.tabs.walk import INPUT_SIZE as WALKED_SIZE
 from resnet_demo.ui.tabs.walk import Walk
@@ -55,6 +56,7 @@ class ArchitectureTab:
     compared: gr.HTML
     walk: Walk
     slices: LossSlicePanel
+    experiments: ExperimentsPanel
 
     @property
     def named(self) -> list[Any]:
@@ -135,12 +137,12 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             _labelled(STEMS, STEMS), value=FIRST.stem, label="Its stem, where it has a choice", min_width=300
         )
     compared = _space("compared")
-    slices = LossSlicePanel(backend)
+    experiments, slices = ExperimentsPanel(backend), LossSlicePanel(backend)
     _html(_next_html)
 
     drawings, comparing = [summary, network, block, left, table], [arch, stem, shortcut, size, other, other_stem]
     choices = [arch, stem, shortcut, size, opened]
-    tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, slices)
+    tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, slices, experiments)
     latest = {"trigger_mode": "always_last", **HANDLER}
     parts = [stem, shortcut, opened, *tab.drawings]
     arch.input(draw_another, [arch, stem, size, opened], parts, api_name="architecture_another", **latest)
