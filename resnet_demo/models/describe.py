@@ -1,6 +1,6 @@
 """A network as plain data, measured by running it on the meta device: no shape or count is typed in."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import prod
@@ -126,6 +126,7 @@ class NetworkDescription:
 
 
 @lru_cache(maxsize=256)
+@torch.inference_mode()
 def describe(spec: NetworkSpec, input_size: int) -> NetworkDescription:
     """Build the network on the meta device and measure it with one image of (3, input_size, input_size); the second
     time it is remembered."""
@@ -173,20 +174,36 @@ class _Recorder:
         return result, tuple(self.layers)
 
     def record_block(self, block: ResidualBlock, x: Tensor) -> tuple[Tensor, BlockDescription]:
-        """Run the block, and its branches one by one, so that each layer is seen where it runs."""
+        """Run the block, and see which layers run while it asks for its residual branch and for its shortcut."""
+        ran: dict[str, tuple[LayerDescription, ...]] = {"residual": (), "shortcut": ()}
+        shapes = set()
+
+        def watched(name: str) -> Callable[[Tensor], Tensor]:
+            branch = getattr(block, name)
+
+            def run(x: Tensor) -> Tensor:
+                before = len(self.layers)
+                y = branch(x)
+                ran[name] = tuple(self.layers[before:])
+                shapes.add(_shape(y))
+                return y
+
+            return run
+
+        for name in ran:
+            setattr(block, name, watched(name))
+        in_shape = _shape(x)
         out, every_layer = self.record(block, x)
-        branch, residual = self.record(block.residual, x)
-        side, shortcut = (branch, ()) if block.is_plain else self.record(block.shortcut, x)
-        if branch.shape != side.shape or branch.shape != out.shape:
+        if shapes != {_shape(out)}:
             raise RuntimeError(f"The branches of {self.names[block]} do not end in one shape.")
         description = BlockDescription(
             name=self.names[block],
-            kind=_kind(block, shortcut),
-            in_shape=_shape(x),
+            kind=_kind(block, ran["shortcut"]),
+            in_shape=in_shape,
             out_shape=_shape(out),
-            residual=residual,
-            shortcut=shortcut,
-            after_sum=every_layer[len(residual) + len(shortcut) :],
+            residual=ran["residual"],
+            shortcut=ran["shortcut"],
+            after_sum=every_layer[len(ran["residual"]) + len(ran["shortcut"]) :],
         )
         return out, description
 

@@ -144,7 +144,7 @@ class _Weights:
         """The layers applied to x, one inside the other. `name` is the index of its only filter, where it has one."""
         applied = "x"
         for layer in layers:
-            if layer.kind == "convolution":
+            if layer.kind == "convolution" and layer.kernel_size:
                 weight = f"W<sub>{name or len(self.shapes) + 1}</sub>"
                 size = (layer.out_shape[0], layer.in_shape[0], layer.kernel_size, layer.kernel_size)
                 self.shapes.append(f"<span>{weight}: {shape_text(size)}</span>")

@@ -85,8 +85,8 @@ def explorer_html(network: NetworkDescription, opened: str) -> str:
         "the taller, the more channels it makes."
     )
     return (
-        f'<figure class="explorer"><figcaption><b>{escape(title)}</b>{buttons}'
-        f'<button type="button" class="chart-more" aria-label="{offers}">⋯</button></figcaption>'
+        f'<figure class="explorer"><figcaption><b>{escape(title)}</b><span>{buttons}'
+        f'<button type="button" class="chart-more" aria-label="{offers}">⋯</button></span></figcaption>'
         f"{explorer_svg(network, opened)}"
         f'<p class="explorer-told" data-hint="{escape(hint)}">{hint}</p></figure>'
         f'{_legend(network)}<p class="arch-note">{note}</p>'
@@ -163,8 +163,8 @@ def _bands(parts: Sequence[_Part], places: Sequence[Place]) -> str:
     bands = []
     blocks = [(part, *place) for part, place in zip(parts, places, strict=True) if part.stage is not None]
     for _, band in groupby(blocks, key=lambda block: (block[0].stage, block[2])):
-        band = list(band)
-        (_, x, y), (last, end, _) = band[0], band[-1]
+        in_line = list(band)
+        (_, x, y), (last, end, _) = in_line[0], in_line[-1]
         bands.append(f"M{x:g} {y - MIDDLE + 16:g}H{end + last.width:g}V{y + TURN - 14:g}H{x:g}z")
     return "".join(bands)
 
@@ -264,21 +264,21 @@ def block_markup(block: BlockDescription) -> str:
     frame = f'<rect class="explorer-frame" x="1" y="{-ARC - 10}" width="{BLOCK - 2}" height="{ARC + 46}" rx="4"/>'
     name = f'<text class="explorer-name" x="{BLOCK / 2:g}" y="30">{escape(block.name)}</text>'
     if block.is_plain:
-        return f'{frame}<g class="arch-plain"><path d="M0 0H{BLOCK}"/>{_convolutions(block)}</g>{name}'
-    plus = RADIUS - 2
+        return f'{frame}<g class="arch-plain"><path d="M0 0H{BLOCK}"/>{_convolutions(block, BLOCK / 2)}</g>{name}'
+    plus, ends = RADIUS - 2, SUM - RADIUS
     return (
         f"{frame}{_way(0, SPLIT)}{_way(SUM + RADIUS, BLOCK)}{_shortcut(block)}"
-        f'<g class="arch-residual"><path d="M{SPLIT} 0H{SUM - RADIUS}"/>{_convolutions(block)}</g>'
+        f'<g class="arch-residual"><path d="M{SPLIT} 0H{ends}"/>{_convolutions(block, (SPLIT + ends) / 2)}</g>'
         f'<g class="arch-sum"><circle cx="{SUM}" r="{RADIUS}"/>'
         f'<path d="M{SUM - plus} 0h{2 * plus}M{SUM} {-plus}v{2 * plus}"/></g>{name}'
     )
 
 
-def _convolutions(block: BlockDescription) -> str:
-    """A box for each, as tall as it makes channels, its kernel's side inside."""
+def _convolutions(block: BlockDescription, middle: float) -> str:
+    """A box for each, as tall as it makes channels, its kernel's side inside, round x = `middle`."""
     layers = [layer for layer in block.residual if layer.kernel_size is not None]
     most = max(layer.out_shape[0] for layer in layers)
-    start = (SPLIT + SUM - RADIUS - len(layers) * (BOX + GAP) + GAP) / 2
+    start = middle - (len(layers) * (BOX + GAP) - GAP) / 2
     drawn = []
     for number, layer in enumerate(layers):
         x, height = start + number * (BOX + GAP), TALLEST * sqrt(layer.out_shape[0] / most)
