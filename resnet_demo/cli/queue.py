@@ -49,8 +49,8 @@ def queue_command(options: argparse.Namespace) -> int:
         Queue(store.folder).move(run, int(place))
         print_result(place_text(run))
     elif options.start:
-        run = Launcher(store, options.data_dir).start_next()
-        print_result(f"'{run.id}' is training." if run else f"No run is planned in '{store.folder}'.")
+        following = Launcher(store, options.data_dir).start_next()
+        print_result(f"'{following.id}' is training." if following else f"No run is planned in '{store.folder}'.")
     else:
         _list(store, options.json)
     return 0

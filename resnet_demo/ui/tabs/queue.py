@@ -34,7 +34,6 @@ watch('value', () => {
   pressed = null;
 });
 """
-MOVES = {"up": -1, "down": 1}
 
 
 class QueuePanel:
@@ -113,7 +112,8 @@ class QueuePanel:
         acts: dict[object, Callable[[], object]] = {
             "start": self.backend.launcher.start_next,
             "remove": lambda: self.backend.store.unplan(self.backend.store.get_own(run_id)),
-            **{move: lambda by=by: self._move(run_id, by) for move, by in MOVES.items()},
+            "up": lambda: self._move(run_id, -1),
+            "down": lambda: self._move(run_id, 1),
         }
         if not isinstance(act, str) or act not in acts:
             raise gr.Error(t("The queue has no such button."), print_exception=False)
