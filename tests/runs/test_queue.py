@@ -154,6 +154,7 @@ def test_planned_runs_are_shown_as_queued_with_their_place_and_behind_what_was_t
 ):
     monkeypatch.setattr("resnet_demo.runs.snapshot.SETTLED_NS", 0)
     run.append(events.RunEnded(**PLACE, outcome="finished"))
+    (run.path / "order.json").unlink()  # as in a run of before
     watcher = Watcher(store)
     before = watcher.snapshot(now=True)
     planned = plan_runs(store, [tiny_config, tiny_config])

@@ -18,6 +18,7 @@ from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP
 from resnet_demo.workers.launcher import Launcher, LaunchError, SecondError, shown_as_starting
 from resnet_demo.workers.worker import Worker
 from tests.support import waiting
+from tests.support.snapshots import ENDED, PLACE
 
 LONG = 90.0  # seconds; a bound for a busy machine, never a measure
 wait_for = partial(waiting.wait_for, limit_s=LONG)
@@ -162,6 +163,7 @@ def test_a_run_that_has_ended_before_starts_nothing(store, short, train):
 
 
 def test_a_start_that_is_refused_says_why_and_does_not_block_the_others(launcher, short, monkeypatch):
+    launcher.store.create(short).append(ENDED["finished"])  # trained before
     refused, other = launcher.plan([short] * 2)
     with monkeypatch.context() as patch:
         patch.setattr("resnet_demo.workers.launcher.PROJECT", launcher.store.folder.parent)  # no resnet_demo there
@@ -188,7 +190,7 @@ def test_the_last_word_of_a_worker_says_that_the_queue_is_held(store, short, tmp
 def test_what_cannot_begin_is_passed_over(launcher, short, monkeypatch):
     damaged, ended, gone, good = launcher.plan([short] * 4)
     (damaged.path / "config.json").write_text("{")
-    ended.append(events.RunEnded(time=1.0, epoch=1, step=1, images_seen=16, elapsed_s=1.0, outcome="finished"))
+    ended.append(ENDED["finished"])
     shutil.rmtree(gone.path)
     spawned = []
     monkeypatch.setattr(Launcher, "_spawn", lambda self, run, **how: spawned.append(run))
@@ -213,7 +215,7 @@ def test_who_plans_while_a_worker_ends_goes_on_in_its_place(launcher, short, mon
     assert went_on == []  # it trains on
     with launcher.planning():
         plan_runs(launcher.store, [short])
-        running.append(events.RunPaused(time=1.0, epoch=1, step=1, images_seen=16, elapsed_s=1.0))
+        running.append(events.RunPaused(**PLACE))
         training.__exit__(None, None, None)
     assert went_on == []  # a pause holds
     with launcher.planning(), launcher.store.training(running):
@@ -223,7 +225,7 @@ def test_who_plans_while_a_worker_ends_goes_on_in_its_place(launcher, short, mon
     training.__enter__()
     with launcher.planning():
         plan_runs(launcher.store, [short])
-        running.append(events.RunEnded(time=1.0, epoch=1, step=1, images_seen=16, elapsed_s=1.0, outcome="stopped"))
+        running.append(ENDED["stopped"])
         training.__exit__(None, None, None)
     assert went_on == [True]
 
