@@ -69,6 +69,8 @@ def _list(store: RunStore, as_json: bool) -> None:
         print_table([("place", "run", "network", "data", "epochs", "title"), *map(_cells, snapshot.queue)])
     if not snapshot.queue:
         print_result(f"No run is planned in '{store.folder}'.")
+    elif snapshot.training and snapshot.current:
+        print_result(f"'{snapshot.current.run.id}' is training. Each starts when the run before it has ended.")
     if held := held_sentence(snapshot):
         print_result(f"{held} Go on with: python -m resnet_demo queue --start")
 

@@ -39,7 +39,7 @@ def test_a_run_is_planned_and_says_its_id_and_its_place(store, capsys):
         assert not run.events() and not run.log_path.exists()  # nothing has started
 
 
-def test_the_list_says_the_order_and_why_it_is_held(store, run, planned, capsys):
+def test_the_list_says_the_order_and_why_it_is_held(store, run, planned, tiny_config, capsys):
     run.rename("Before")
     run.append(events.RunPaused(**PLACE))
     planned[1].rename("The second")
@@ -57,6 +57,9 @@ def test_the_list_says_the_order_and_why_it_is_held(store, run, planned, capsys)
         (2, planned[1].id, "resnet18", "The second"),
         (3, planned[2].id, "resnet18", ""),
     ]
+    with store.training(store.create(tiny_config, name="now")):
+        assert queue(store) == 0
+    assert capsys.readouterr().err == "'now' is training. Each starts when the run before it has ended.\n"
     assert main(["runs", "--runs", str(store.folder)]) == 0
     assert capsys.readouterr().out.count(" queued ") == 3
 
