@@ -1,6 +1,7 @@
 """Planned runs are trained one after the other, each by the worker before it: exactly one at a time, without an app."""
 
 import shutil
+import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -157,6 +158,22 @@ def test_a_failure_before_anything_is_saved_holds_it(store, short, train, tmp_pa
 def test_a_run_that_has_ended_before_starts_nothing(store, short, train):
     run = store.create(short)
     assert train(run)[0] == 1 and train(run)[0] == 1
+
+
+@pytest.mark.parametrize(("last", "times"), [(ENDED["finished"], 1), (events.RunPaused(**PLACE), 0), (None, 0)])
+def test_of_several_processes_the_one_that_started_them_goes_on(store, short, monkeypatch, last, times):
+    """What torchrun starts has its variables, and fewer threads."""
+    run, went_on = store.create(replace(short, processes=2)), []
+
+    def torchrun(processes, arguments):
+        if last:
+            run.append(last)
+        return [sys.executable, "-c", ""]
+
+    monkeypatch.setattr("resnet_demo.cli.train.torchrun_command", torchrun)
+    monkeypatch.setattr(Launcher, "start_next", lambda self: went_on.append(True))
+    main(["train", "--run", str(run.path)])
+    assert len(went_on) == times
 
 
 # --- starting the next ----------------------------------------------------------------------------------------------
