@@ -54,18 +54,22 @@ def test_what_is_wrong_with_a_number_moves_nothing(empty_app, open_page, width):
     page.wait_for_selector("#setting-log_every_steps >> visible=true")
     said = "getComputedStyle(document.querySelector('#setting-{}'), '::after').content.includes('must be')"
     places = "() => [...document.querySelectorAll('[id^=setting-]')].map((one) => one.getBoundingClientRect().top)"
-    for name in ("batch_size", "momentum"):
+    for name, other, wrong in (("batch_size", "32", "1"), ("warmup", "0.3", "3")):
         page.locator(f"#setting-{name}").scroll_into_view_if_needed()
-        page.fill(f"#setting-{name} input", "1" if name == "batch_size" else "3")
+        page.fill(f"#setting-{name} input", other)
+        page.wait_for_selector(f"#form-changes [data-field={name}]")  # which has a line of its own
+        page.wait_for_selector("#plan:not(.planning) b")  # of the time that it takes
         before = page.evaluate(places)
+        page.fill(f"#setting-{name} input", wrong)
         page.wait_for_function(said.format(name))
+        page.wait_for_selector("#plan:not(.planning):has-text('must be')")
         assert page.evaluate(places) == before
         below = page.locator(f"#setting-{name}").evaluate(
             "one => { const at = one.getBoundingClientRect();"
             " return document.elementFromPoint(at.left + 20, at.bottom + 12) === one; }"
         )
         assert below  # the sentence, which nothing covers or cuts off
-        page.fill(f"#setting-{name} input", "64" if name == "batch_size" else "0.8")
+        page.fill(f"#setting-{name} input", other)
         page.wait_for_function(f"!{said.format(name)}")
 
 
