@@ -249,17 +249,22 @@ function table(model) { // what is drawn; a text that a spreadsheet would run as
 }
 
 const titleOf = (figure) => figure.querySelector('b').textContent;
-const STYLES = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin', 'opacity',
-  'font-family', 'font-size', 'font-weight', 'text-anchor', 'paint-order'];
+const STYLES = ['fill', 'fill-opacity', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap',
+  'stroke-linejoin', 'opacity', 'font-family', 'font-size', 'font-weight', 'text-anchor', 'paint-order'];
+const give = (part, style, names = STYLES) =>
+  names.forEach((name) => part.setAttribute(name, style.getPropertyValue(name)));
 function styledCopy(svg) { // and the copy of each part that is to be seen: a file has no CSS
   const copy = svg.cloneNode(true), copies = [...copy.querySelectorAll('*')];
   const seen = [...svg.querySelectorAll('*')].flatMap((part, i) => {
     const style = getComputedStyle(part), to = copies[i];
     if (style.display === 'none' || part.matches('.cross')) return to.remove() ?? [];
-    STYLES.forEach((name) => to.setAttribute(name, style.getPropertyValue(name)));
+    const around = getComputedStyle(part.parentNode), isSame = (name) => style[name] === around[name];
+    give(to, style, STYLES.filter((name) => !isSame(name) || name === 'opacity' || part.hasAttribute(name)));
     return [[part, to]];
   });
-  return { copy, seen, text: getComputedStyle(svg) };
+  const text = getComputedStyle(svg);
+  give(copy, text);
+  return { copy, seen, text };
 }
 const fontOf = (text) => ({ 'font-family': text.fontFamily, 'font-size': 14 });
 function standing({ copy, text }, title, above, whole, high) { // by itself, with its title in the space above it

@@ -62,7 +62,7 @@ function open(block) {
   block.setAttribute('aria-current', 'true');
   window.openedBlock = block.dataset.block;
   trigger('click');
-  document.getElementById('arch-blocks')?.scrollIntoView({behavior: calm()});
+  document.getElementById('arch-block')?.scrollIntoView({behavior: calm()});
 }
 const told = ({target}) => target.closest?.('[data-told]');
 element.addEventListener('pointerover', (event) => tell(told(event) ?? element.querySelector('[data-told]:focus')));

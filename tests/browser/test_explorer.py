@@ -164,6 +164,8 @@ def test_what_is_saved_is_the_whole_network_and_stands_by_itself(drawn, tmp_path
     names = [group.get("data-block") for group in svg.iter("{http://www.w3.org/2000/svg}g") if group.get("data-block")]
     assert len(names) == 8 and "var(" not in ElementTree.tostring(svg, "unicode")
     assert svg.get("viewBox").startswith("0 -30 1000 ")
+    fronts = [part for part in svg.iter() if part.get("class") == "arch-front"]
+    assert fronts and all(float(front.get("fill-opacity")) < 0.5 for front in fronts)  # they are not black boxes
     with Image.open(tmp_path / "saved.PNG") as image:
         assert image.width == 3000 and len(image.convert("RGB").getcolors(1 << 24)) > 20
         assert image.convert("L").resize((1, 1)).getpixel((0, 0)) < 128
