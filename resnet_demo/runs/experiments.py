@@ -24,6 +24,7 @@ SMALL: dict[str, Any] = {
     "crop_padding": 0,
     "flip": False,
     "log_every_steps": 16,  # a point for each epoch
+    "threads": 1,  # of so small batches two threads would mostly wait for each other
 }
 
 

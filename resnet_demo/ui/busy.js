@@ -1,6 +1,7 @@
 // Marks what was pressed with `aria-busy` from the press until its answer or failure; the style sheet draws it. A press
 // leads to calls, and their answers to more (an example is chosen, then asked about): it lasts until none has been on
 // its way for REST_MS. Gradio tells the page nothing of that, so the calls are counted where they pass, in `fetch`.
+// What a timer asks, and what follows from it, is for no press: on a busy machine it is always on its way.
 const t = (text) => text;
 const REST_MS = 250, SAID_MS = 1500;
 const CALL = /\/gradio_api\/(run\/|queue\/join|upload|component_server)/;
@@ -43,13 +44,24 @@ function finished(id) {
   return one && answered(one);
 }
 
+let timed; // ids of the timers, and of what they fill
+function isTimed(body) {
+  if (!timed) {
+    const {components, dependencies} = window.gradio_config;
+    const timers = components.filter(({type}) => type === 'timer').map(({id}) => id);
+    const ticks = dependencies.filter(({targets}) => targets.some(([id]) => timers.includes(id)));
+    timed = new Set([...timers, ...ticks.flatMap(({outputs}) => outputs)]);
+  }
+  return timed.has(Number(/"trigger_id":(\d+)/.exec(body)?.[1]));
+}
+
 const send = window.fetch;
 window.fetch = async (...call) => {
   const [to, {method, body} = {}] = call, url = String(to?.url ?? to);
   if (url.includes('/queue/data')) return followed(await send(...call));
   if (url.endsWith('/gradio_api/cancel')) finished(JSON.parse(body).event_id);
   if (method !== 'POST' || !CALL.test(url)) return send(...call);
-  const one = press, isQueued = url.includes('/queue/join');
+  const one = isTimed(body) ? null : press, isQueued = url.includes('/queue/join');
   if (one) called(one);
   let id;
   try {

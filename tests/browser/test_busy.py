@@ -9,6 +9,10 @@ import resnet_demo.ui
 SCRIPT = (Path(resnet_demo.ui.__file__).parent / "busy.js").read_text(encoding="utf-8")
 # A server that answers when it is told to: `answer(part of the address, its text or an Error)`.
 SERVER = """
+window.gradio_config = {
+  components: [{id: 1, type: 'timer'}, {id: 2, type: 'textbox'}, {id: 3, type: 'button'}],
+  dependencies: [{targets: [[1, 'tick']], outputs: [2]}, {targets: [[3, 'click']], outputs: [4]}],
+};
 const waiting = [];
 window.fetch = (to) => new Promise((resolve, reject) => waiting.push({to, resolve, reject}));
 window.answer = (part, text = '', status = 200) => {
@@ -24,7 +28,8 @@ window.openStream = () => {
   const {resolve} = waiting.splice(waiting.findIndex(({to}) => to.includes('queue/data')), 1)[0];
   resolve(new Response(new ReadableStream({start: (controller) => { stream = controller; }})));
 };
-window.ask = (path) => fetch(`/gradio_api/${path}`, {method: 'POST', body: '{"event_id": "b"}'}).catch(() => {});
+window.ask = (path, body = '{"event_id": "b"}') =>
+  fetch(`/gradio_api/${path}`, {method: 'POST', body}).catch(() => {});
 window.listen = async () => { window.heard = await (await fetch('/gradio_api/queue/data')).text().catch(() => ''); };
 """
 
@@ -99,6 +104,13 @@ def test_two_presses_last_each_as_long_as_its_own_calls(page):
     assert not is_busy(page, "two") and is_busy(page)
     page.evaluate("answer('run/slow', '{}')")
     assert not is_busy(page)
+
+
+@pytest.mark.parametrize(("trigger", "busy"), [(1, False), (2, False), (3, True), (4, True)])
+def test_what_a_timer_asks_and_what_follows_from_it_is_for_no_press(page, trigger, busy):
+    press(page)
+    page.evaluate("(trigger) => { ask('run/predict', JSON.stringify({data: [], trigger_id: trigger})); }", trigger)
+    assert is_busy(page) == busy
 
 
 def test_what_nobody_pressed_marks_nothing(page):

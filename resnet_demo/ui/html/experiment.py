@@ -38,7 +38,7 @@ def experiment_html(experiment: Experiment, runs: Runs) -> str:
     )
     key = "".join(_key(place, arch, runs.get(arch)) for place, arch in enumerate(experiment.networks))
     hint = f'<p class="hint">{t(experiment.help)}</p>'
-    return f'{hint}<ul class="experiment-runs">{key}</ul><div class="compare-charts">{groups}</div>{_link(runs)}'
+    return f'{hint}<ul class="experiment-runs">{key}</ul><div class="compare-charts experiment-charts">{groups}</div>{_link(runs)}'
 
 
 def _chart(group: Sequence[str], experiment: Experiment, runs: Runs) -> str:
