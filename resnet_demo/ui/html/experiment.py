@@ -13,6 +13,7 @@ from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.text import device_text, started
 from resnet_demo.text import listed, percent
 from resnet_demo.ui.html.axis import Axis
+from resnet_demo.ui.html.block_strip import strip_html
 from resnet_demo.ui.html.chart import Series, line_chart
 from resnet_demo.ui.html.comparison import chip, train_and_test
 from resnet_demo.ui.html.curves import Along, errors_of
@@ -37,8 +38,10 @@ def experiment_html(experiment: Experiment, runs: Runs) -> str:
         f"<div>{_chart(group, experiment, runs)}{_verdict(group, runs)}</div>" for group in experiment.groups
     )
     key = "".join(_key(place, arch, runs.get(arch)) for place, arch in enumerate(experiment.networks))
-    hint = f'<p class="hint">{t(experiment.help)}</p>'
-    return f'{hint}<ul class="experiment-runs">{key}</ul><div class="compare-charts experiment-charts">{groups}</div>{_link(runs)}'
+    return (
+        f'<p class="hint">{t(experiment.help)}</p><ul class="experiment-runs">{key}</ul>'
+        f'<div class="compare-charts experiment-charts">{groups}</div>{_link(runs)}{_strips(runs)}'
+    )
 
 
 def _chart(group: Sequence[str], experiment: Experiment, runs: Runs) -> str:
@@ -94,6 +97,17 @@ def training_error(view: RunView, epoch: int) -> float | None:
     steps = view.started.steps_per_epoch if view.started else 0
     points = [p.train_accuracy for p in view.metrics if (epoch - 1) * steps < p.step <= epoch * steps]
     return 1 - mean(points) if points else None
+
+
+def _strips(runs: Runs) -> str:
+    """What the blocks of each did while it trained, under each other; not before all are done, since these are many
+    bytes for each point that is drawn."""
+    measured = [(arch, run) for arch, run in runs.items() if run.view.blocks]
+    if not measured or any(run.status.is_live for run in runs.values()):
+        return ""
+    strips = "".join(f"<h4>{escape(ARCHITECTURES[arch].label)}</h4>{strip_html(run)}" for arch, run in measured)
+    summary = t("What their blocks did while they trained")
+    return f'<details class="experiment-strips"><summary>{summary}</summary>{strips}</details>'
 
 
 def _link(runs: Runs) -> str:

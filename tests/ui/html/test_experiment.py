@@ -1,12 +1,15 @@
 """An experiment's drawing: each network's errors where they belong, and what is said of them is what was measured."""
 
+from dataclasses import replace
+
 import pytest
 
 from resnet_demo.runs import events
 from resnet_demo.runs.experiments import EXPERIMENTS
 from resnet_demo.runs.fold import fold
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.watcher import Watcher
 from resnet_demo.ui.html.experiment import experiment_html, training_error
 
 EXPERIMENT = EXPERIMENTS["digits"]
@@ -67,3 +70,12 @@ def test_a_networks_place_is_its_colour_whoever_else_is_there(run):
     shipped = run("resnet34", [0.5])
     shipped.run.is_shipped = True
     assert "came with resnet_demo" in experiment_html(EXPERIMENT, {"resnet34": shipped})
+
+
+def test_the_runs_that_come_along_are_whole_and_tell_of_their_blocks_once_all_are_done(tmp_path):
+    shipped = EXPERIMENT.runs(Watcher(RunStore(tmp_path, SHIPPED)).snapshot().runs, 0)
+    html = experiment_html(EXPERIMENT, shipped)
+    assert list(shipped) == EXPERIMENT.networks and html.count("experiment-verdict") == 2
+    assert "54.7 points above" in html and html.count("<h4>") == 4
+    training = {**shipped, "plain18": replace(shipped["plain18"], alive=True)}
+    assert training["plain18"].status.is_live and "<h4>" not in experiment_html(EXPERIMENT, training)
