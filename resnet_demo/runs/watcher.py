@@ -145,7 +145,7 @@ class Watcher:
             self._folders = {(run.path.name, run.is_shipped): run for run in folders}
             self._readers = {run.id: known.get(run.id) or RunReader(run, self._in_background) for run in folders}
         places = self._places()
-        seen = [reader.snapshot(places.get(reader.run)) for reader in self._readers.values()]
+        seen = [reader.snapshot(places.get(reader.run) if places else None) for reader in self._readers.values()]
         before = self._seen
         self._seen = seen
         unreadable = tuple(sorted(reader.problem for reader in self._readers.values() if reader.problem))

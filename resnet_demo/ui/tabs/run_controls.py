@@ -93,7 +93,8 @@ class RunControls:
     @property
     def buttons(self) -> list[gr.Button]:
         """In the order of `show_buttons`."""
-        return [self.start, self.start_tour, self.pause, self.resume, self.stop, self.discard, self.plan]
+        acting = [self.start, self.start_tour, self.pause, self.resume, self.stop, self.discard]
+        return acting if self.backend.visitors else [*acting, self.plan]
 
     def show_buttons(self, chosen: str, request: gr.Request) -> list[gr.Button]:
         """Which can be pressed."""
@@ -101,7 +102,9 @@ class RunControls:
         snapshot = backend.watcher.snapshot()
         owner = backend.access.is_owner(request)
         can = controls(snapshot, snapshot.shown(chosen), owner)
-        live = (can.start, can.start, can.pause, can.resume, can.stop, can.discard, owner)
+        live = [can.start, can.start, can.pause, can.resume, can.stop, can.discard]
+        if not self.backend.visitors:
+            live.append(owner)
         return [gr.Button(interactive=on) for on in live]
 
     def may_have_moved(self, shown: Snapshot | None) -> bool:

@@ -151,8 +151,10 @@ def test_the_list_names_no_folder_of_the_server(store, panel, tiny_config):
 
 def test_where_a_gpu_is_lent_there_is_no_queue(store, tmp_path):
     backend = replace(Backend.over(store, tmp_path / "data"), visitors=SimpleNamespace(train_slice=None))
-    names = {one["api_name"] for one in build_app(backend).get_config_file()["dependencies"]}
-    assert not names & {"plan", "queue", "change_queue"}
+    config = build_app(backend).get_config_file()
+    assert not {one["api_name"] for one in config["dependencies"]} & {"plan", "queue", "change_queue"}
+    (button,) = [one for one in config["components"] if one["props"].get("elem_id") == "plan-run"]
+    assert button["props"]["visible"] is False
 
 
 def test_a_planned_run_waits_for_its_turn_or_is_started_now(serve, tiny_config):
