@@ -61,7 +61,10 @@ class ResNet(nn.Module):
 
         With `zero_init_residual` every block starts as its shortcut alone (Goyal et al. 2017,
         arXiv:1706.02677, section 5.1). A plain block has none: it would start as nothing, and let nothing through.
+        On the meta device there is nothing to fill.
         """
+        if self.conv1.weight.is_meta:
+            return
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
