@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 from benchmarks.running import running_app
 from resnet_demo.data.drawing import as_digit
@@ -29,6 +29,8 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 TABS = ("Train", "Runs", "Architecture", "Classify")
 WIDTHS = {"wide": 1440, "phone": 390}
 SHOWN = {"Train": "train", "Runs": "runs", "Architecture": "architecture", "Classify": "classify"}
+# The docs show of a long tab what stands from one part to another: the whole of it would be too small to read.
+FROM_TO = {"Architecture": ("#arch-network", "#arch-block")}
 SETTLING_MS = 2500  # a tab's drawings come by requests of their own
 MOST_BYTES = 300_000
 COLOURS = 200  # of the palette: a page has few
@@ -55,7 +57,7 @@ def main() -> None:
                 for tab in TABS:
                     show(page, tab, drawn)
                     target = options.output / (f"{SHOWN[tab]}-{name}.png" if options.every else f"{SHOWN[tab]}.png")
-                    page.screenshot(path=target, full_page=True)
+                    page.screenshot(path=target, full_page=True, clip=None if options.every else clip_of(page, tab))
                     make_smaller(target)
                     print(target)
             browser.close()
@@ -85,6 +87,15 @@ def opened(browser: Browser, url: str, every: bool) -> Iterator[tuple[str, Page]
             page.wait_for_selector("#plan:has-text('Trains on')")
             yield f"{width}-{theme}", page
             context.close()
+
+
+def clip_of(page: Page, tab: str) -> FloatRect | None:
+    if tab not in FROM_TO:
+        return None
+    page.evaluate("scrollTo(0, 0)")  # where a box is, is told from there
+    first, last = (page.locator(part).bounding_box() for part in FROM_TO[tab])
+    assert first and last, "a part of the tab is not shown"
+    return {"x": 0, "y": first["y"], "width": WIDTHS["wide"], "height": last["y"] + last["height"] - first["y"]}
 
 
 def show(page: Page, tab: str, drawn: Path) -> None:
