@@ -3,8 +3,10 @@
 import gradio as gr
 
 from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.tabs.blocks import BlocksPanel
+from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from tests.support.asking import post, run_now
 from tests.support.checkpoints import DIGITS, INFO, make_run
 from tests.support.waiting import wait_for
@@ -84,3 +86,12 @@ def test_what_is_no_run_and_no_image_is_a_sentence(serve):
         assert "not uploaded here" in row
         row, _ = run_now(url, "blocks_of_image", [run.id, None, "no such example", "no,such,block", "x"]).json()["data"]
         assert "all 8 blocks are on" in row
+
+
+def test_the_checkpoint_that_answers_by_default_is_chosen_first(tmp_path):
+    """Not the newest of the small ones that come along."""
+    store = RunStore(tmp_path, SHIPPED)
+    assert checkpoint_dropdown(store).value == refreshed(store, "gone").value == store.latest_model().id
+    assert (
+        checkpoint_dropdown(store, optional=True).value == "" and checkpoint_dropdown(RunStore(tmp_path)).value is None
+    )
