@@ -35,12 +35,13 @@ class BlockPass:
 
 @dataclass(frozen=True, eq=False)
 class OpenedBlock:
-    """The channels of F(x) that are strongest by their norm, the strongest first, and the same channels of what leaves
-    the block: float32 (MAPS, h, w) each; of fewer channels all."""
+    """The channels of F(x) that are strongest by their norm, the strongest first, and the same channels of what goes
+    round it, None in a plain block, and of what leaves the block: float32 (MAPS, h, w) each; of fewer channels all."""
 
     name: str
     channels: tuple[int, ...]
     residual: Tensor
+    shortcut: Tensor | None
     output: Tensor
 
 
@@ -81,10 +82,10 @@ def _walk(model: ResNet, x: Tensor, off: Collection[str], opened: str | None):
         branch = block.residual(x)
         side = None if block.is_plain else block.shortcut(x)
         passes.append(BlockPass(name, None if side is None else _ratio(branch, side), name in off))
-        kept = branch.clone() if name == opened else None
+        kept = (branch.clone(), None if side is None else side.clone()) if name == opened else None
         x = without_residual(block, x) if name in off else torch.relu(branch if side is None else branch + side)
         if kept is not None:
-            shown = _opened(name, kept[0], x[0])
+            shown = _opened(name, *kept, x)
     return model.head(x), passes, shown
 
 
@@ -93,9 +94,15 @@ def _ratio(branch: Tensor, side: Tensor) -> float | None:
     return branch.norm().item() / size if size else None
 
 
-def _opened(name: str, residual: Tensor, output: Tensor) -> OpenedBlock:
-    strongest = residual.flatten(1).norm(dim=1).argsort(descending=True, stable=True)[:MAPS]
-    return OpenedBlock(name, tuple(strongest.tolist()), residual[strongest].clone(), output[strongest].clone())
+def _opened(name: str, residual: Tensor, shortcut: Tensor | None, output: Tensor) -> OpenedBlock:
+    strongest = residual[0].flatten(1).norm(dim=1).argsort(descending=True, stable=True)[:MAPS]
+    return OpenedBlock(
+        name=name,
+        channels=tuple(strongest.tolist()),
+        residual=residual[0, strongest].clone(),
+        shortcut=None if shortcut is None else shortcut[0, strongest].clone(),
+        output=output[0, strongest].clone(),
+    )
 
 
 @lru_cache(maxsize=16)

@@ -102,6 +102,7 @@ def test_an_opened_block_shows_its_strongest_channels_first():
     assert opened.channels == tuple(sizes.argsort(descending=True).tolist()[:8])
     assert torch.allclose(opened.residual, captured[0][list(opened.channels)], atol=1e-4)
     assert opened.output.shape == (8, 16, 16) and opened.output.min() >= 0
+    assert torch.allclose(torch.relu(opened.residual + opened.shortcut), opened.output, atol=1e-4)
     assert pass_through(classifier, image(), (), "no such block").opened is None
 
 

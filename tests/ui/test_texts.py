@@ -94,7 +94,7 @@ def cam(**settings: object) -> GradCam:
 
 
 FALLS, NOTHING = np.ones((32, 32), np.float32), np.zeros((32, 32), np.float32)
-OPENED = OpenedBlock("layer1.0", (0, 1), torch.randn(2, 4, 4), torch.zeros(2, 4, 4))
+OPENED = OpenedBlock("layer1.0", (0, 1), torch.randn(2, 4, 4), torch.randn(2, 4, 4), torch.zeros(2, 4, 4))
 FOUND = replace(evaluated(("cat", "dog", "frog")), calibration="calibrated on 2,000 held-out images (temperature 0.71)")
 RUNNING = JobState("mine", Progress("evaluating", 30, 60), running=True)
 PAGE: dict[str, Callable[[], str]] = {

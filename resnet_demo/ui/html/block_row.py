@@ -53,7 +53,7 @@ def row_html(row: BlockRow) -> str:
     if row.removal:
         notes.append(_removal_note(row.removal))
     return (
-        f'<div class="blocks"><div class="blocks-net"><p class="arch-note">{_hint()}</p>'
+        f'<div class="blocks"><div class="blocks-net"><p class="arch-note">{_hint(_is_plain(row))}</p>'
         f'<div class="blocks-stages">{stages}</div><p class="arch-note">{t(" ").join(notes)}</p></div>'
         f"{_answer(row)}</div>"
     )
@@ -67,15 +67,25 @@ def no_checkpoint_html() -> str:
     return f'<p class="arch-note">{no_checkpoint()}</p>'
 
 
-def _hint() -> str:
+def _hint(is_plain: bool) -> str:
+    if is_plain:
+        return t(
+            "<b>Click a block</b> to switch it off: it has no shortcut, so nothing is left. Blocks are counted from 0: "
+            "layer2.0 is the first of stage 2. What an opened block makes of the image is drawn below."
+        )
     return t(
         '<b>Click a block</b> to switch it off: its <span class="arch-orange">F(x)</span> becomes zero and only the '
-        '<span class="arch-blue">shortcut</span> is left. Blocks are counted from 0: layer2.0 is the first of stage 2.'
+        '<span class="arch-blue">shortcut</span> is left. Blocks are counted from 0: layer2.0 is the first of stage 2. '
+        "What an opened block makes of the image is drawn below."
     )
 
 
+def _is_plain(row: BlockRow) -> bool:
+    return all(block.ratio is None for block in row.passed.blocks)
+
+
 def _what_to_look_for(row: BlockRow) -> str:
-    if all(block.ratio is None for block in row.passed.blocks):
+    if _is_plain(row):
         return t(
             "A plain block has no shortcut, so there is nothing to compare F(x) with. Switch any one off: nothing gets "
             "through, and the answer is the same for every image. A plain network needs each of its blocks, useful or "
@@ -145,9 +155,10 @@ def _loss(removal: BlockRemoval | None, name: str) -> str:
 def _removal_note(removal: BlockRemoval) -> str:
     return t(
         "The grey bar that hangs below a block, and its number, is what the accuracy loses without it, in percentage "
-        "points: with all blocks {share} of {images} test images are right. Look for long ones: those blocks the "
-        "network needs more than the others. The longest is as long in every network.",
+        "points: with all blocks {share} of {images} test images are right. Look for long ones: those blocks this "
+        "network needs most. Bars are drawn to the scale of its longest one, {most} points.",
         share=percent(removal.accuracy),
+        most=f"{100 * (removal.accuracy - min(removal.without.values())):.1f}",
         images=f"{removal.images:,}",
     )
 
@@ -201,29 +212,43 @@ def problem_html(sentence: str) -> str:
 
 
 def maps_html(opened: "OpenedBlock | None") -> str:
-    """The strongest channels of what the block adds, and the same channels of what leaves it; '' before a click."""
+    """The strongest channels of what the block adds, and the same of what goes round it and of what leaves it; ''
+    before a click."""
     if opened is None:
         return ""
     residual, output = opened.residual.numpy(), opened.output.numpy()
-    span = max(float(np.abs(residual).max()), 1e-9)
-    added = "".join(map(_map, (residual / span + 1) / 2))
-    left = "".join(map(_map, output / max(float(output.max()), 1e-9)))
+    shortcut = None if opened.shortcut is None else opened.shortcut.numpy()
+    span = max(float(np.abs(found).max()) for found in (residual, shortcut) if found is not None) or 1.0
+    if shortcut is None:
+        rows = [
+            (t("What its layers make: light is positive, dark negative, mid-grey zero."), (residual / span + 1) / 2)
+        ]
+        leaves = t("The same channels as they leave the block, after ReLU: black is zero.")
+    else:
+        around = t(
+            'The <span class="arch-blue">shortcut</span>: x as it goes round, light where it is positive, dark where '
+            "negative, mid-grey where zero."
+        )
+        adds = t(
+            'Plus <span class="arch-orange">F(x)</span>, what the block adds, to the same scale. Look for parts of the '
+            "image that it picks out."
+        )
+        rows = [(around, (shortcut / span + 1) / 2), (adds, (residual / span + 1) / 2)]
+        leaves = t("The same channels as they leave the block, after the sum and ReLU: black is zero.")
+    rows.append((leaves, output / (float(output.max()) or 1.0)))
     names = "".join(f"<span>{t('channel {number}', number=channel)}</span>" for channel in opened.channels)
     title = t(
         "{block}: its {number} strongest channels for this image",
         block=escape(opened.name),
         number=len(opened.channels),
     )
-    what_it_adds = t(
-        '<span class="arch-orange">F(x)</span>, what the block adds: light adds, dark takes away, mid-grey is nothing. '
-        "Look for parts of the image that it picks out."
+    drawn = "".join(
+        f'<p class="arch-note">{said}</p><div class="blocks-tiles">{"".join(map(_map, maps))}</div>'
+        for said, maps in rows
     )
-    what_leaves = t("The same channels as they leave the block, after the sum and ReLU: black is zero.")
     return (
         f'<div class="blocks-maps" style="--maps: {len(opened.channels)}"><h3>{title}</h3>'
-        f'<p class="arch-note">{what_it_adds}</p><div class="blocks-tiles">{added}</div>'
-        f'<p class="arch-note">{what_leaves}</p>'
-        f'<div class="blocks-tiles">{left}</div><div class="blocks-tiles blocks-names">{names}</div></div>'
+        f'{drawn}<div class="blocks-tiles blocks-names">{names}</div></div>'
     )
 
 

@@ -276,8 +276,8 @@ def why_html() -> str:
     )
     help_ = t(
         'Where a block has nothing to improve, pushing <span class="arch-orange">F</span> towards zero makes it the '
-        "<b>identity</b>: what comes in goes out. That is easier than teaching layers to copy, so one more block does "
-        "no harm."
+        "<b>identity</b>: what comes in goes out. That is easier than teaching layers to copy, so one more block need "
+        "do no harm."
     )
     parts = ((t("The problem"), problem), (t("The idea"), idea), (t("Why it helps"), help_))
     return (

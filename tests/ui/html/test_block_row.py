@@ -69,8 +69,12 @@ def test_a_class_name_is_text():
 
 
 @pytest.mark.parametrize("channels", [3, 8])
-def test_the_maps_of_an_opened_block(channels):
-    opened = OpenedBlock("layer1.0", tuple(range(channels)), torch.randn(channels, 4, 4), torch.zeros(channels, 4, 4))
+@pytest.mark.parametrize("is_plain", [False, True])
+def test_the_maps_of_an_opened_block(channels, is_plain):
+    """What goes round, what is added and what leaves; of a plain block nothing goes round."""
+    maps = torch.randn(channels, 4, 4)
+    opened = OpenedBlock("layer1.0", tuple(range(channels)), maps, None if is_plain else maps, torch.zeros_like(maps))
     html = maps_html(opened)
-    assert html.count("<img") == 2 * channels and html.count("<span>channel") == channels
+    assert html.count("<img") == (2 if is_plain else 3) * channels and html.count("<span>channel") == channels
+    assert ("shortcut" in html) != is_plain and ("after the sum" in html) != is_plain
     assert maps_html(None) == ""

@@ -28,7 +28,7 @@ def test_an_example_passes_the_checkpoints_blocks(serve):
             "data"
         ]
         assert row.count('aria-pressed="true"') == 2 and "without 2 of 8 blocks" in row
-        assert maps.count("<img") == 16
+        assert maps.count("<img") == 24
 
 
 def test_the_row_has_those_off_that_are_named(serve):
