@@ -26,8 +26,9 @@ def lead_html() -> str:
     said = t(
         "Overfitting would show in the test error alone. So look at the <b>training error</b>, the solid lines: does "
         "the deeper network do worse on the very images that it is trained on? These networks differ in their depth "
-        "and their shortcuts, and in nothing else: same images, same recipe, same seed. They are trained one after "
-        "the other; each is a run as any other."
+        "and their shortcuts, and in nothing else: same images, same recipe, same seed. The test error is dashed. They "
+        "are trained one after the other; each is a run as any other. One seed is one try: with another the curves lie "
+        "elsewhere, so the walk's first step tells the mean of three."
     )
     return f'<h2 class="arch-title">{t("Degradation, on your own machine")}</h2><p class="arch-note">{said}</p>'
 
