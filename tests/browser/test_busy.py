@@ -1,5 +1,6 @@
 """What was pressed is marked until its answer or failure has come, however it is asked for."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,10 +49,12 @@ def is_busy(page, which: str = "one") -> bool:
     return page.get_attribute(f"#{which}", "aria-busy") == "true"
 
 
-def press(page, *paths: str, which: str = "one") -> None:
-    page.click(f"#{which}")
-    for path in paths:
-        page.evaluate("(path) => { ask(path); }", path)
+def press(page, *calls: str | list[str], which: str = "one") -> None:
+    """And ask in the same breath: a press that leads to nothing is soon over."""
+    page.evaluate(
+        "([which, calls]) => { document.getElementById(which).click(); calls.forEach((call) => ask(...call)); }",
+        [which, [call if isinstance(call, list) else [call] for call in calls]],
+    )
 
 
 @pytest.mark.parametrize(("text", "status"), [("{}", 200), ("{}", 500), (None, 0)])
@@ -108,8 +111,7 @@ def test_two_presses_last_each_as_long_as_its_own_calls(page):
 
 @pytest.mark.parametrize(("trigger", "busy"), [(1, False), (2, False), (3, True), (4, True)])
 def test_what_a_timer_asks_and_what_follows_from_it_is_for_no_press(page, trigger, busy):
-    press(page)
-    page.evaluate("(trigger) => { ask('run/predict', JSON.stringify({data: [], trigger_id: trigger})); }", trigger)
+    press(page, ["run/predict", json.dumps({"data": [], "trigger_id": trigger}, separators=(",", ":"))])
     assert is_busy(page) == busy
 
 
