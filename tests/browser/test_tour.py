@@ -15,7 +15,8 @@ def test_the_tour_explains_itself_and_leads_on(app, open_page):
         assert len(page.query_selector_all(".tour-now")) <= 2  # while a turn is passed on
         page.wait_for_selector("#pinned img")
         page.wait_for_selector(".tour-next", timeout=4 * LONG * 1000)
-        assert page.query_selector("#status .tour-caption") is None
+        page.wait_for_selector(".tour-now", state="detached")  # nobody's turn any more, and all can still be read
+        assert page.is_visible("#status .tour-caption") and page.is_visible("#loss-chart .tour-caption")
         page.click("[data-next=ask]")
         page.wait_for_selector("#drawing-pad canvas", state="visible")
 
