@@ -96,7 +96,7 @@ def build_app(backend: Backend) -> Page:
             **POLL_EVENT,
             **RAW_INPUTS_OUTPUTS,
         )
-        planned = architecture.experiments.wire(runs.listed, train.version.points)
+        planned = architecture.experiments.wire(runs.listed)
         for mutation in (*train.mutations, *runs.mutations, planned):
             mutation.success(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked, runs.error)

@@ -143,7 +143,7 @@ def open_page(chromium):
         page.add_init_script(script)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
-        page.wait_for_selector("#tour")
+        page.wait_for_selector("#tour", state="attached")  # an address may open another tab
         return page
 
     yield opening

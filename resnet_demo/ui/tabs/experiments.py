@@ -48,11 +48,10 @@ class ExperimentsPanel:
         self.seen = gr.Textbox("", visible="hidden")
         self.drawn = gr.HTML('<div class="experiment-space"></div>', elem_id="experiment-runs", js_on_load=_FOLLOW)
 
-    def wire(self, listed: gr.Textbox, points: gr.Textbox) -> gr.events.Dependency:
-        """`listed` changes with the runs, `points` with the curves of the run in front. Returns the event after which
-        runs are planned."""
+    def wire(self, listed: gr.Textbox) -> gr.events.Dependency:
+        """`listed` changes with the runs and their epochs. Returns the event after which runs are planned."""
         gr.on(
-            [self.chosen.change, self.seed.change, listed.change, points.change],
+            [self.chosen.change, self.seed.change, listed.change],
             self.refresh,
             [self.seen, self.chosen, self.seed],
             [self.seen, self.drawn, self.start],
@@ -71,7 +70,7 @@ class ExperimentsPanel:
         """The runs over each other, and whether they can be trained here; nothing where the page has it already."""
         experiment = _chosen(name)
         runs = experiment.runs(self.backend.watcher.snapshot().runs, _checked(seed))
-        states = [(run.run.id, run.status, run.latest_curves, len(run.view.epochs)) for run in runs.values()]
+        states = [(run.run.id, run.status, len(run.view.epochs)) for run in runs.values()]
         version = checksum(name, seed, states)
         if version == seen:
             return gr.skip()
