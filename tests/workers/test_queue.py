@@ -53,7 +53,7 @@ def started(run) -> int:
 
 def test_a_run_starts_the_next_once_and_needs_nobody(launcher, short):
     first, second = launcher.plan([short] * 2, start=True)
-    assert first.is_alive() and Queue(launcher.store.folder).runs() == [second]
+    wait_for(lambda: first not in Queue(launcher.store.folder), "the first, which its worker takes out of the queue")
     wait_for(lambda: second.view().ended, "the end of the last planned run")
     wait_for(lambda: not second.is_alive(), "the end of its worker")
     assert [run.view().ended.outcome for run in (first, second)] == ["finished"] * 2
@@ -81,7 +81,7 @@ def test_of_many_who_go_on_at_once_one_starts_it_and_a_pause_or_a_kill_holds_the
         thread.join(LONG)
     assert [one for one in told if not isinstance(one, SecondError)] == [first]
     assert len(workers_of(first)) == 1 and workers_of(second) == []
-    assert Queue(store.folder).runs() == [second, third]
+    wait_for(lambda: Queue(store.folder).runs() == [second, third], "the worker, which takes its run out of the queue")
 
     with pytest.raises(SecondError, match="is training already"):  # also for a run that is not planned
         launcher.start(short)
@@ -92,6 +92,7 @@ def test_of_many_who_go_on_at_once_one_starts_it_and_a_pause_or_a_kill_holds_the
     assert "is paused" in held_sentence(Watcher(store).snapshot())
 
     assert launcher.start_next() == second
+    wait_for(lambda: second not in Queue(store.folder), "the worker, which takes its run out of the queue")
     (worker,) = workers_of(second)
     worker.kill()
     wait_for(lambda: not second.is_alive(), "the end of the killed worker")
