@@ -22,6 +22,7 @@ from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of
 
 TICK_S = 1.0  # while it is measured
+Checkpoint = tuple[RunDirectory, ModelInfo, LossSlice | None]  # and what was measured of it
 
 
 class LossSlicePanel:
@@ -68,11 +69,11 @@ class LossSlicePanel:
         return [refreshed(self.backend.store, run), refreshed(self.backend.store, other, optional=True)]
 
     def show(self, run: Any, other: Any, request: gr.Request) -> list:
-        found = [(run, info, LossSlice.of(run, info)) for run, info in self._checkpoints(run, other)]
+        found = self._checkpoints(run, other)
         named = [(info.arch, name_of(run), measured) for run, info, measured in found]
-        return [slices_html(named), *self._jobs(run, other, request)]
+        return [slices_html(named), *self._jobs(found, request)]
 
-    def _checkpoints(self, *chosen: Any) -> list[tuple[RunDirectory, ModelInfo]]:
+    def _checkpoints(self, *chosen: Any) -> list[Checkpoint]:
         """Those of the chosen that there are, each once."""
         found = {}
         for run_id in chosen:
@@ -81,42 +82,42 @@ class LossSlicePanel:
             except RunError:
                 continue
             if info := run.model_info():
-                found[run.id] = (run, info)
+                found[run.id] = (run, info, LossSlice.of(run, info))
         return list(found.values())
-
-    def _to_measure(self, *chosen: Any) -> RunDirectory | None:
-        """The first of them that has not been measured. What was measured of a shipped run came with it."""
-        missing = (run for run, info in self._checkpoints(*chosen) if not LossSlice.of(run, info))
-        return next((run for run in missing if not run.is_shipped), None)
 
     # --- acting: each handler checks by itself who asks -----------------------------------------------------------
 
     def start(self, run: Any, other: Any, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
-        missing = self._to_measure(run, other)
-        if missing is None:
+        found = self._checkpoints(run, other)
+        if (missing := _to_measure(found)) is None:
             raise gr.Error(
                 t("There is nothing left to measure here. Choose another checkpoint."), print_exception=False
             )
         self.backend.act(lambda: self.backend.evaluations.start(missing, SLICE))
-        return self._jobs(run, other, request)
+        return self._jobs(found, request)
 
     def stop(self, run: Any, other: Any, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
         self.backend.evaluations.cancel()
-        return self._jobs(run, other, request)
+        return self._jobs(self._checkpoints(run, other), request)
 
-    def _jobs(self, run: Any, other: Any, request: gr.Request) -> list:
+    def _jobs(self, found: list[Checkpoint], request: gr.Request) -> list:
         """How far the job is, and which of its buttons can be pressed."""
         state, owner = self.backend.evaluations.state, self.backend.access.is_owner(request)
-        measured = state.run_id if state.run_id in (run, other) else ""
-        can_start = owner and not state.running and self._to_measure(run, other) is not None
+        measured = state.run_id if state.run_id in [run.id for run, _, _ in found] else ""
+        can_start = owner and not state.running and _to_measure(found) is not None
         return [
             job_html(state, measured, SLICE),
             gr.Button(interactive=can_start),
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
+
+
+def _to_measure(found: list[Checkpoint]) -> RunDirectory | None:
+    """The first of them that has not been measured. What was measured of a shipped run came with it."""
+    return next((run for run, _, measured in found if measured is None and not run.is_shipped), None)
 
 
 def first_pair(store: RunStore) -> tuple[str, str] | None:
