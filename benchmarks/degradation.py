@@ -65,7 +65,6 @@ def planned(arch: str, seed: int, options: argparse.Namespace) -> TrainConfig:
         "learning_rate": options.learning_rate,
         "device": "cpu",
         "precision": "float32",
-        "threads": 1,
         "log_every_steps": max(1, options.images // options.batch_size),  # a point for each epoch
     }
     return preset_config("paper", **recipe)

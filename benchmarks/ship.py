@@ -50,7 +50,7 @@ def main() -> None:
     else:
         run = ship(run, options.output, options.title, options.data_dir)
     if options.first:
-        run.write_order(1 + max((other.order() for other in RunStore(options.output).folders()), default=0))
+        RunStore(options.output).put_last(run)
     print(f"{run.path}: {run.size_bytes():,} bytes, test accuracy {percent(run.view().test_accuracy)}")
 
 
