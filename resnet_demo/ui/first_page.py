@@ -1,4 +1,5 @@
-"""The page's HTML as it is first sent: its language, and what a link to it shows where it is shared.
+"""The page's HTML as it is first sent: its language, what a link to it shows where it is shared, and the script that
+has to stand before Gradio's.
 
 Gradio's template says of every app that it is called Gradio; no setting of `launch` reaches those lines.
 """
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resnet_demo.language import HTML_LANGUAGES, current_language, t
 from resnet_demo.ui.request_head import path_in_app
+from resnet_demo.ui.wiring import script
 
 PREVIEW_IMAGE = Path(__file__).parent / "preview.jpg"  # 1200 x 630, as link previews want it
 PREVIEW_PATH = "/preview.jpg"
@@ -28,6 +30,7 @@ class FirstPage:
     def __init__(self, app: ASGIApp, space_host: str = "") -> None:
         """On a Space the page is known by another name than the one in the request."""
         self.app, self.space_host = app, space_host
+        self._script = f"<script>{script('frames.js')}</script>"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = path_in_app(scope) if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") else ""
@@ -41,7 +44,7 @@ class FirstPage:
 
     def _written(self, html: bytes, scope: Scope) -> bytes:
         html = LANGUAGE.sub(rb"\g<1>" + HTML_LANGUAGES[current_language()].encode() + rb"\g<2>", html, count=1)
-        return PREVIEW_TAGS.sub(b"", html).replace(CHARSET, CHARSET + self._preview(scope).encode(), 1)
+        return PREVIEW_TAGS.sub(b"", html).replace(CHARSET, CHARSET + (self._preview(scope) + self._script).encode(), 1)
 
     def _preview(self, scope: Scope) -> str:
         said = {
