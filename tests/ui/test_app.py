@@ -18,6 +18,17 @@ def test_gradios_queue_rests_between_two_looks(store, tmp_path):
     assert ours.sleep_when_free >= 0.05 and ours.progress_update_sleep_when_free >= 0.05
 
 
+def test_no_component_waits_where_no_progress_is_shown(store, tmp_path):
+    """Else Gradio's script goes through all that ever waited, twice at each poll."""
+    waiting = {
+        function.api_name: function.get_config()["show_progress_on"]
+        for function in build_app(Backend.over(store, tmp_path)).fns.values()
+        if function.show_progress == "hidden"
+    }
+    assert len(waiting) > 50
+    assert {name: parts for name, parts in waiting.items() if parts != []} == {}
+
+
 def test_no_call_passes_by_the_queue_and_its_limit_of_two_answers(serve):
     """A raw POST to `run` is not queued: sixty at once would make sixty answers at once."""
     with serve() as (url, _):
