@@ -14,11 +14,7 @@ import urllib.error
 import urllib.request
 
 from benchmarks.machine import machine_line, spread
-from benchmarks.running import ROOT, free_port
-
-EMPTY = (
-    "import gradio as gr, sys\nwith gr.Blocks() as page: pass\npage.launch(server_port=int(sys.argv[1]), quiet=True)"
-)
+from benchmarks.running import ROOT, empty_page, free_port
 
 
 def seconds_to_first_answer(command: list[str], port: int) -> float:
@@ -51,7 +47,7 @@ def main() -> None:
             app = [sys.executable, "app.py", "--port", str(port), "--runs", runs]
             first = seconds_to_first_answer(app, port)
             port = free_port()
-            second = seconds_to_first_answer([sys.executable, "-c", EMPTY, str(port)], port)
+            second = seconds_to_first_answer([sys.executable, *empty_page(port)], port)
             if measured:  # the first round fills the disk's cache
                 ours.append(first)
                 empty.append(second)

@@ -30,7 +30,8 @@ class Page:
     def __init__(self, url: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         self.requests = 0
-        config = json.loads(self._ask("GET", "/config"))
+        whole = self._ask("GET", "/config")
+        self.opening_bytes, config = len(whole), json.loads(whole)
         self._values = {part["id"]: part["props"].get("value") for part in config["components"]}
         timers = [part for part in config["components"] if part["type"] == "timer" and part["props"]["active"]]
         self._timers = {timer["id"] for timer in timers}  # others start with what a visitor has pressed
@@ -161,8 +162,8 @@ def main() -> None:
         print(json.dumps({"browser": browser is not None}), flush=True)
         looking, cpu_s = Simulated(url, 0), _cpu_s()
         for line in sys.stdin:
-            said = looking.leave()
-            said["cpu_s"] = _cpu_s() - cpu_s
+            spent = _cpu_s() - cpu_s  # before they leave: a browser's process that ends takes its seconds along
+            said = {**looking.leave(), "cpu_s": spent}
             count, kind = line.split()
             looking = Browsing(browser, url) if kind == "browser" else Simulated(url, int(count))
             cpu_s = _cpu_s()
@@ -171,7 +172,7 @@ def main() -> None:
 
 
 def _cpu_s() -> float:
-    """Of this process and of the browser's, so far; one that ends this moment takes its seconds along."""
+    """Of this process and of the browser's, so far."""
     here, spent = psutil.Process(), 0.0
     for process in [here, *here.children(recursive=True)]:
         with suppress(psutil.NoSuchProcess):
