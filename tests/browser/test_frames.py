@@ -12,7 +12,13 @@ window.granted = 0;
 const ask = window.requestAnimationFrame.bind(window);
 window.requestAnimationFrame = (callback) => ask((time) => { window.granted += 1; callback(time); });
 """
-CHAIN = "() => { window.drawn = 0; const draw = () => { window.drawn += 1; window.own = requestAnimationFrame(draw); }; draw(); }"
+CHAIN = """
+() => {
+  window.drawn = 0;
+  const draw = () => { window.drawn += 1; window.own = requestAnimationFrame(draw); };
+  draw();
+}
+"""
 GRANTED_IN_A_SECOND = """
 async () => {
   const before = window.granted;
