@@ -139,7 +139,7 @@ class RunReader:
         self._path, self.problem = str(run.path), ""
         self._config: TrainConfig | None = None
         self._config_version: tuple | None = None
-        self._pinned = PinnedFile(run.pinned_path)
+        self._pinned = PinnedFile(run)
         self._remembered: Snapshot | None = None
         self._remembered_version: tuple | None = None
         self._has_ended = False

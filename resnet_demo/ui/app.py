@@ -25,7 +25,6 @@ from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS, html_of, script, sent_with
 
 FILES_KEPT_S = (int(SWEEP_EVERY_S), int(KEPT_S))  # and removed when the app ends
-MAX_WAITING = 64  # calls in the queue; a page whose call is refused says that the application is busy
 QUEUE_REST_S = 0.05  # how late a button may be heard
 # gr.Timer rests in a browser tab that is not in front, whose title is then all that a person sees of a run.
 HIDDEN_POLL = "setInterval(() => document.hidden && trigger('tick'), 10000);"
@@ -110,8 +109,6 @@ def build_app(backend: Backend) -> Page:
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)
         evaluate.wire(page, checkpoints)
-    # Closed to calls that pass the queue by: they would pass by its limit of two answers at a time, too.
-    page.queue(api_open=False, max_size=MAX_WAITING)
     _let_the_queue_rest(page)
     _mark_nothing_as_pending(page)
     uploads = Uploads(Path(page.GRADIO_CACHE))

@@ -12,6 +12,7 @@ from resnet_demo.language import ENGLISH, set_language, t
 from resnet_demo.ui.protection import FAILED, REFUSED, failure_line
 from resnet_demo.ui.translation import language_of, translated
 
+MAX_WAITING = 64  # calls in the queue; a page whose call is refused says that the application is busy
 MAX_TEXT = 100_000  # characters; Gradio remembers each session's last value of everything
 NO_WEB_ADDRESS = "A web address is not fetched here. Download the image and upload it."
 KINDS = {
@@ -32,6 +33,11 @@ class Page(gr.Blocks):
     def launch(self, *args: Any, **settings: Any) -> tuple:
         """As Gradio's, with what `launch_defaults` says."""
         return super().launch(*args, **{**self.launch_defaults(), **settings})
+
+    def queue(self, *args: Any, **settings: Any) -> "Page":
+        """As Gradio's, which calls it for each page that it makes, and serves the page anew for each further call.
+        Closed to calls that pass the queue by: they would pass by its limit of two answers at a time, too."""
+        return super().queue(*args, **{"api_open": False, "max_size": MAX_WAITING, **settings})
 
     _config: dict[str, Any] | None = None
     _first: Mapping[int, tuple[str, Callable[[], Any]]] = MappingProxyType({})

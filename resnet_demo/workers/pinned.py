@@ -25,7 +25,7 @@ class PinnedImagePredictor:
 
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
-        self._file = PinnedFile(run.pinned_path)
+        self._file = PinnedFile(run)
         self._last: events.PredictionLogged | None = None
 
     def ask(self, trainer: "Trainer", light_on_dark: bool, at: events.Event) -> events.PredictionLogged | None:

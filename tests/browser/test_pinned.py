@@ -44,7 +44,7 @@ def test_a_dropped_image_is_watched_reloaded_and_removed(app, open_page, tmp_pat
         page.wait_for_selector("#status [data-status=stopped]")
         page.wait_for_selector("#pinned:has-text('In the end:')")
         (run,) = app.store.runs()
-        assert len(run.view().predictions) > 1 and PinnedFile(run.pinned_path).read().image
+        assert len(run.view().predictions) > 1 and PinnedFile(run).read().image
         page.click("[data-unpin]")
         page.wait_for_selector("#pinned:has-text('Pin an image')")
         assert not run.pinned_path.exists() and page.query_selector("#probability-chart polyline") is None

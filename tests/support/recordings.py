@@ -20,7 +20,7 @@ def make_recording(folder: Path, name: str, classes=CIFAR10.classes, examples: b
     """Accuracy climbs from 0.25 to 1, and so does the probability of the pinned image's class, the first."""
     run = RunStore(folder).create(preset_config("fast", arch="resnet20", epochs=EPOCHS), name=name)
     pin(run, Image.new("RGB", (32, 32), "teal"))
-    pinned = PinnedFile(run.pinned_path).read().id
+    pinned = PinnedFile(run).read().id
     run.append(
         events.RunStarted(
             **_place(0), epochs=EPOCHS, steps_per_epoch=STEPS, train_images=128_000, validation_images=0,

@@ -6,8 +6,9 @@ import httpx
 from app import launch
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui import serving
-from resnet_demo.ui.app import MAX_WAITING, build_app
+from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
+from resnet_demo.ui.page import MAX_WAITING
 from tests.support.asking import run_now
 
 

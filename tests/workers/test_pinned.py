@@ -50,7 +50,7 @@ def steps(run) -> list[int]:
 
 
 def test_an_image_is_kept_as_the_network_sees_it_and_can_be_replaced_and_removed(run):
-    file = PinnedFile(run.pinned_path)
+    file = PinnedFile(run)
     assert file.read() is None
     pin(run, drawn())
     first = file.read()
@@ -69,7 +69,7 @@ def test_an_image_is_kept_as_the_network_sees_it_and_can_be_replaced_and_removed
 def test_a_damaged_file_is_told_from_none(run):
     pin(run, drawn())
     run.pinned_path.write_bytes(run.pinned_path.read_bytes()[:200])
-    assert PinnedFile(run.pinned_path).read().image is None
+    assert PinnedFile(run).read().image is None
 
 
 # --- when it is asked -------------------------------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_the_untrained_network_is_asked_and_then_after_each_epoch(run, tmp_path,
     pin(run, drawn())
     answers = work(run, tmp_path)
     assert [answer.step for answer in answers] == [0, 9, 18] and answers == list(run.view().predictions)
-    assert {answer.image for answer in answers} == {PinnedFile(run.pinned_path).read().id}
+    assert {answer.image for answer in answers} == {PinnedFile(run).read().id}
     assert all(len(a.probabilities) == 10 and sum(a.probabilities) == pytest.approx(1, abs=1e-3) for a in answers)
     assert answers[0].probabilities != answers[-1].probabilities
 
@@ -155,9 +155,9 @@ def test_an_image_that_comes_during_the_run_is_asked_about_within_one_step(run, 
 
 def test_a_replaced_image_is_asked_about_at_once_and_a_removed_one_no_more(run, tmp_path, never_by_the_clock):
     pin(run, drawn())
-    first = PinnedFile(run.pinned_path).read().id
+    first = PinnedFile(run).read().id
     work(run, tmp_path, at=3, act=lambda: pin(run, drawn("red")))
-    second = PinnedFile(run.pinned_path).read().id
+    second = PinnedFile(run).read().id
     assert [(a.step, a.image) for a in run.view().predictions] == [
         (0, first), (3, second), (9, second), (18, second),
     ]  # fmt: skip

@@ -390,7 +390,7 @@ def upload(url, path):
 
 
 def pinned(run):
-    return PinnedFile(run.pinned_path).read()
+    return PinnedFile(run).read()
 
 
 def test_an_image_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny_config, image):
