@@ -4,6 +4,7 @@ huggingface_hub is imported where it is used: listing what would be uploaded tak
 """
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -195,7 +196,6 @@ def _wait_until_running(api: "HfApi", name: str, commit: str, show: Callable[[st
 @contextmanager
 def told_to_people() -> Iterator[None]:
     """What the client raises becomes a HubError."""
-    import httpx
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
     try:
@@ -211,5 +211,14 @@ def told_to_people() -> Iterator[None]:
             raise HubError("Hugging Face does not take this token. Log in again: hf auth login") from error
         said = error.server_message or str(error).partition("\n")[0]
         raise HubError(f"Hugging Face refused it: {said}") from error
-    except (httpx.HTTPError, ConnectionError) as error:
+    except unanswered() as error:
         raise HubError(f"Hugging Face cannot be reached ({error}). Try again later.") from error
+
+
+def unanswered() -> tuple[type[Exception], ...]:
+    """What the client raises where it comes to no answer. It speaks through httpx, and from version 2 on through
+    httpx2, whose errors are others."""
+    from huggingface_hub import get_session
+
+    library = sys.modules[type(get_session()).__module__.partition(".")[0]]
+    return library.HTTPError, ConnectionError

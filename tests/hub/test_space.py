@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from resnet_demo.cli.main import main
@@ -132,9 +133,8 @@ def answered(status):
         (LocalTokenNotFoundError("none"), "There is no Hugging Face token here.*hf auth login"),
         (answered(401), "does not take this token"),
         (answered(429), "Hugging Face refused it: Rate limit"),
-        (httpx.ConnectError("no route"), "cannot be reached"),
     ],
-    ids=["none", "wrong", "limit", "offline"],
+    ids=["none", "wrong", "limit"],
 )
 def test_a_token_or_a_network_that_does_not_do_is_one_sentence(why_not, words):
     hub = Hub()
@@ -142,6 +142,13 @@ def test_a_token_or_a_network_that_does_not_do_is_one_sentence(why_not, words):
     with refused(words):
         deployed(hub)
     assert not hub.spaces
+
+
+def test_where_the_real_client_comes_to_no_answer_that_is_one_sentence(monkeypatch):
+    """Its library's errors are others from huggingface_hub 2 on."""
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # where nothing listens
+    with refused("Hugging Face cannot be reached"):
+        deploy(HfApi(token="hf_made_up"), NAME, [], None, print)
 
 
 def test_a_token_that_may_only_read_is_refused_before_anything_is_made():
