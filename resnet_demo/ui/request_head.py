@@ -24,6 +24,7 @@ READABLE = {
 }  # fmt: skip
 CALLABLE = {"api", "call", "cancel", "component_server", "mcp", "queue", "reset", "run", "upload"}
 CLOSED_PAGES = {"monitoring", "login", "logout"}
+SIGN_IN_PAGES = {"/login/huggingface", "/login/callback", "/logout"}
 
 NOT_THIS_NAME = (
     "This app listens on this machine alone and answers to localhost, 127.0.0.1 and [::1]. Behind a proxy or a tunnel "
@@ -59,12 +60,13 @@ class Serving:
     behind_proxy: bool = False  # one that may not pass on under which name the page was asked for
     embedded: bool = False  # may stand in another site's frame, as on a Space
     greeting: Greeting | None = None  # where visitors are known again: the cookie for who opens the page
+    signs_in: bool = False  # whether visitors can sign in with Hugging Face
 
     def refusal(self, method: str, path: str, headers: Headers) -> Refusal | None:
         """From the head of a request alone."""
         if self.owner is None and not all(is_loopback_name(host) for host in asked_hosts(headers)):
             return Refusal(403, t(NOT_THIS_NAME))
-        if not is_open(method, path):
+        if not is_open(method, path) and not (self.signs_in and method == "GET" and path in SIGN_IN_PAGES):
             return Refusal(404, t(NOT_HERE))
         if method not in ("GET", "HEAD") and self.is_foreign(headers):
             return Refusal(403, t(FOREIGN_PAGE))

@@ -17,7 +17,7 @@ from resnet_demo.ui.request_head import Serving, known_origins
 from resnet_demo.ui.theme import CSS, page_theme
 from resnet_demo.ui.translation import InTheVisitorsLanguage
 from resnet_demo.ui.uploads import Uploads, sweep_for_ever
-from resnet_demo.ui.visitors import Visitors, greeting
+from resnet_demo.ui.visitors import Visitors, can_sign_in, greeting
 
 MAX_SESSIONS = 100  # the most that Gradio remembers; each takes 0.3 to 0.5 MB, and any call without one makes one
 
@@ -33,6 +33,7 @@ def launch_settings(
         behind_proxy=bool(environment.get("GRADIO_ROOT_PATH")),
         embedded="SPACE_ID" in environment,
         greeting=greeting if visitors else None,
+        signs_in=visitors is not None and can_sign_in(environment),
     )
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 nobody can guess, and has a backend of their own over a folder that the cookie's digest names."""
 
 import hashlib
+import os
 import re
 import secrets
 import threading
@@ -31,6 +32,11 @@ def greeting(cookies: Mapping[str, str], secure: bool, embedded: bool) -> str:
     value = value if _VALUE.fullmatch(value) else secrets.token_urlsafe(24)
     site = "SameSite=None; Secure; Partitioned" if secure and embedded else "SameSite=Lax"
     return f"{COOKIE}={value}; Path=/; Max-Age={KEPT_S:.0f}; HttpOnly; {site}"
+
+
+def can_sign_in(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the Space's head asks for Hugging Face's sign-in (`hf_oauth: true`)."""
+    return "SPACE_ID" in environment and "OAUTH_CLIENT_ID" in environment
 
 
 def visitor_of(request: gr.Request | None) -> str | None:

@@ -19,14 +19,18 @@ def quota(tmp_path):
 
 
 @pytest.fixture
-def on_zerogpu(app, quota):
-    environment = {
+def environment(quota):
+    return {
         "SPACES_ZERO_GPU": "true",
         "LENT_QUOTA": str(quota),
         "PYTHONPATH": f"{LENT}:{ROOT}",
         "OMP_NUM_THREADS": "1",  # OpenMP's threads do not come along into a fork
         "RESNET_DEMO_TOKEN": "the owner's own word",
     }
+
+
+@pytest.fixture
+def on_zerogpu(app, environment):
     with app.running(**environment):
         yield app
 
@@ -43,6 +47,14 @@ def start(page) -> None:
     choose_tour(page)
     page.fill("#setting-epochs input", "30")
     page.click("#start")
+
+
+def test_who_comes_for_the_first_time_reads_what_visitors_can_do(app, environment, open_page):
+    with app.running(shipped=True, **environment):
+        page = open_page(app.url)
+        page.wait_for_selector("#replay .replay")
+        page.wait_for_selector("#status .hint:has-text('You can train one run of your own here')", state="visible")
+        assert page.is_hidden("#status .run-card")
 
 
 def test_a_visitor_trains_until_the_quota_ends_and_goes_on_when_it_is_back(on_zerogpu, open_page, quota):

@@ -1,7 +1,12 @@
 """Hugging Face as far as a deploy sees it: the client's own methods with their own signatures, over one account's
-Spaces in memory."""
+Spaces in memory; and as far as signing in and asking for one's GPU time go, a server on loopback."""
 
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from unittest.mock import create_autospec
 
@@ -109,3 +114,42 @@ class ModelHub:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.repositories[name][filename])
         return str(path)
+
+
+class GpuTimeServer(HTTPServer):
+    """Answers whoever asks for GPU time with the status and text of `said`, and keeps the path and token of each."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _GpuTimeAnswer)
+        self.said: tuple[int, str] = (404, "")
+        self.asked: list[tuple[str, str | None]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class _GpuTimeAnswer(BaseHTTPRequestHandler):
+    server: GpuTimeServer
+
+    def do_GET(self) -> None:
+        if self.path == "/.well-known/openid-configuration":
+            url = self.server.url
+            status, said = 200, json.dumps({"issuer": url, "authorization_endpoint": f"{url}/oauth/authorize"})
+        else:
+            self.server.asked.append((self.path, self.headers["authorization"]))
+            status, said = self.server.said
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(said.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving_gpu_time() -> Iterator[GpuTimeServer]:
+    server = GpuTimeServer()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()

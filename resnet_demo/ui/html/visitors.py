@@ -1,15 +1,20 @@
 """What a page says where a GPU is lent to whoever asks for one: pure functions. Imports neither gradio nor torch."""
 
+import time
 from html import escape
 
+from resnet_demo.hub.gpu_time import GpuTime
 from resnet_demo.language import t
+from resnet_demo.runs.fold import RunView
+from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.visitors import KEPT_S, MAX_EPOCHS
+from resnet_demo.text import duration
 
 
 def visitor_html(owner: bool) -> str:
     """Above the card, for who may only look."""
     told = t("You are looking on: to start and stop runs, open this page by the owner's link, which the app printed.")
-    return "" if owner else f'<p class="hint">{told}</p>'
+    return "" if owner else hint_html(told)
 
 
 def lent_html(known: bool, quota: str = "") -> str:
@@ -20,7 +25,7 @@ def lent_html(known: bool, quota: str = "") -> str:
             "Here each visitor can train a run of their own. Your browser keeps no cookie of this page, so it would "
             "not find yours again: allow its cookies, or open the page in a window of its own."
         )
-        return f'<p class="hint">{escape(told)}</p>'
+        return hint_html(told)
     told = t(
         "You can train one run of your own here, of up to {epochs} epochs, on a GPU that is lent for a minute at a "
         "time from your own Hugging Face quota. Keep this page open while it trains: when you close it, the run is "
@@ -28,11 +33,45 @@ def lent_html(known: bool, quota: str = "") -> str:
         epochs=MAX_EPOCHS,
         days=round(KEPT_S / 86_400),
     )
-    return f'<p class="hint">{escape(told)}</p>{quota_html(quota)}'
+    return hint_html(told) + quota_html(quota)
 
 
 def quota_html(quota: str) -> str:
     return f'<p class="run-waits" role="status">{escape(quota)}</p>' if quota else ""
+
+
+def sign_in_html() -> str:
+    return hint_html(t("Sign in, and this page says how much GPU time you have left, and how far it trains your run."))
+
+
+def gpu_time_html(left: GpuTime, shown: Snapshot | None) -> str:
+    """What is left of a visitor's GPU time, and how far that trains the run in front."""
+    told = t("You have {left} of GPU time left, of {whole}. ", left=duration(left.left_s), whole=duration(left.whole_s))
+    if left.back_at:
+        told += t("It is whole again at {clock} UTC. ", clock=time.strftime("%H:%M", time.gmtime(left.back_at + 30)))
+    if shown and not shown.view.is_over and (epoch := epoch_reached(shown.view, left.left_s)) is not None:
+        told += _reach(epoch, shown.view.started.epochs if shown.view.started else 0)
+    return hint_html(told)
+
+
+def hint_html(told: str) -> str:
+    return f'<p class="hint">{escape(told)}</p>'
+
+
+def epoch_reached(view: RunView, seconds: float) -> float | None:
+    """How many epochs a run will have done after so many more seconds, evaluations as long as they have been; None
+    where it has not trained long enough to tell."""
+    if not view.started or not view.epochs or not view.last:
+        return None
+    steps_per_s = view.last.step / view.last.elapsed_s if view.last.elapsed_s > 0 else 0.0
+    done = (view.last.step + steps_per_s * seconds) / view.started.steps_per_epoch
+    return min(done, view.started.epochs)
+
+
+def _reach(epoch: float, epochs: int) -> str:
+    if epoch >= epochs:
+        return t("At its speed so far, that is enough to the end of this run.")
+    return t("At its speed so far, that trains this run to epoch {epoch} of {epochs}.", epoch=int(epoch), epochs=epochs)
 
 
 def lent_plan(downloads: dict[str, int]) -> str:
@@ -61,4 +100,4 @@ def space_html(is_slow: bool, kept_s: float) -> str:
         "and everyone who opens this page sees it.",
         hours=round(kept_s / 3600),
     )
-    return f'<p class="hint">{escape((slow if is_slow else "") + kept)}</p>'
+    return hint_html((slow if is_slow else "") + kept)

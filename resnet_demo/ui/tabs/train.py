@@ -21,12 +21,14 @@ from resnet_demo.ui.html.run_sentence import announcement
 from resnet_demo.ui.html.status_card import lost_html, status_html
 from resnet_demo.ui.html.visitors import lent_html, quota_html, visitor_html
 from resnet_demo.ui.tabs.form import TrainForm, start_choices
+from resnet_demo.ui.tabs.gpu_time import GpuTimePanel
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
 from resnet_demo.ui.tabs.planning import Planning
 from resnet_demo.ui.tabs.queue import QueuePanel
 from resnet_demo.ui.tabs.run_controls import RunControls
 from resnet_demo.ui.tabs.run_curves import RunCurves
 from resnet_demo.ui.tabs.tour import ON_TO_WHAT_IS_NEXT
+from resnet_demo.ui.visitors import can_sign_in
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, RAW_INPUTS_OUTPUTS, html_of, script
 from resnet_demo.ui.zerogpu import quota_sentence
 
@@ -88,6 +90,7 @@ class TrainTab:
         )
         self.replay = gr.HTML(self.recording(), elem_id="replay", js_on_load=script("replay.js"))
         self.status = html_of(partial(status_html, None), elem_id="status", js_on_load=ON_TO_WHAT_IS_NEXT)
+        self.gpu_time = GpuTimePanel(self.backend) if self.backend.visitors and can_sign_in() else None
         self.controls = RunControls(self.backend, self.form, start, plan, start_tour)
         self.queue = QueuePanel(self.backend, self.form, plan)
         self.curves = RunCurves()
@@ -148,8 +151,10 @@ class TrainTab:
         self.status.change(None, self.status, js=_SET_TITLE)
         self.ended.change(self.announce, self.ended, api_name="announce", **ACTION_EVENT)
 
-    def lead_on(self, tabs: gr.Tabs) -> None:
-        """Let the buttons that stand here after the tour lead to what is next."""
+    def wire(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
+        """What takes more of the page than this tab: the buttons after the tour lead to other ones."""
+        if self.gpu_time:
+            self.gpu_time.wire(page, self.version.states, self.chosen)
         self.controls.tour.wire(self.status, tabs)
 
     def fill(self, preset: str, data: str, filled: str) -> list:
