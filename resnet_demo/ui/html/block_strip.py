@@ -35,8 +35,8 @@ RATIO = Measure(
     "‖F(x)‖ / ‖shortcut(x)‖", "how much each block adds. Look for where it grows first.", lambda m: m.ratios, ORANGE
 )
 RESPONSE = Measure(
-    "Deviation of F(x)",
-    "the paper's figure 7: small values mean that a block changes little of what it is given.",
+    "Standard deviation of F(x)",
+    "how widely its values spread (the paper's figure 7). Where it is small, a block changes little of what it is given.",
     lambda m: m.response_stds,
     ORANGE,
 )
