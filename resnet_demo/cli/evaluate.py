@@ -37,6 +37,9 @@ def evaluate_command(options: argparse.Namespace) -> int:
         print(json.dumps({"run": classifier.run_id, "epoch": classifier.info.epoch, **evaluation.as_dict()}))
         return 0
     print(f"accuracy {percent(evaluation.accuracy)} on {evaluation.images:,} test images")
+    if evaluation.plain_accuracy is not None:
+        plain = percent(evaluation.plain_accuracy)
+        print(f"  by the mean over each image and its mirror image; {plain} by the image alone")
     names = [printable(name) for name in evaluation.classes]
     width = max(map(columns, names))
     for name, share in zip(names, evaluation.class_accuracy, strict=True):

@@ -42,7 +42,8 @@ def input_text(info: ModelInfo) -> str:
 def output_text(info: ModelInfo) -> str:
     divided = f" / {info.temperature:.4f}" if info.calibration else ""
     kind = "calibrated probabilities" if info.calibration else "probabilities, not calibrated"
-    return f"logits (N, {len(info.classes)}), in the order of 'classes'; softmax(logits{divided}) are {kind}"
+    mirrored = "; average them with the mirror image's to answer as resnet_demo does" if info.flip_averaging else ""
+    return f"logits (N, {len(info.classes)}), in the order of 'classes'; softmax(logits{divided}) are {kind}{mirrored}"
 
 
 def onnx_metadata(info: ModelInfo) -> dict[str, str]:

@@ -23,11 +23,15 @@ class Probabilities(nn.Module):
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.model, self.temperature = classifier.model, classifier.info.temperature
+        self.flip_averaging = classifier.info.flip_averaging
         self.register_buffer("mean", 255 * torch.tensor(classifier.info.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(classifier.info.std).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        logits = self.model((images.to(torch.float32) - self.mean) / self.std)
+        normalised = (images.to(torch.float32) - self.mean) / self.std
+        logits = self.model(normalised)
+        if self.flip_averaging:
+            logits = (logits + self.model(normalised.flip(-1))) / 2
         return (logits / self.temperature).softmax(1)
 
 

@@ -41,11 +41,14 @@ def check_classes(classifier: Classifier, dataset: Dataset) -> None:
 def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Progress, None, Evaluation]:
     """The same for data in memory, whose classes are the checkpoint's."""
     total = len(dataset.test_labels)
-    answers = torch.empty(total, dtype=torch.int64)
+    answers, plain_answers = torch.empty(2, total, dtype=torch.int64)
     confidences, raw = torch.empty(2, total, dtype=torch.float64)
     for start in range(0, total, BATCH):
         chosen = slice(start, start + BATCH)
-        logits = classifier.logits(dataset.test_images[chosen]).double()
+        images = dataset.test_images[chosen]
+        plain = classifier.logits(images)
+        plain_answers[chosen] = plain.argmax(1)
+        logits = classifier.answers(plain, images).double()
         confidences[chosen], answers[chosen] = (logits / classifier.info.temperature).softmax(1).max(1)
         raw[chosen] = logits.softmax(1).max(1).values
         yield Progress("evaluating", min(start + BATCH, total), total)
@@ -62,8 +65,13 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         split=classifier.info.split,
         uncalibrated_error=expected_calibration_error(raw.numpy(), correct) if calibrated else None,
         calibration=calibration_text(classifier.info),
+        plain_accuracy=_share(plain_answers == dataset.test_labels) if classifier.info.flip_averaging else None,
         warnings=(*dataset.warnings, *_other_images(classifier.info, dataset)),
     )
+
+
+def _share(correct: torch.Tensor) -> float:
+    return correct.double().mean().item()
 
 
 def _other_images(info: ModelInfo, dataset: Dataset) -> tuple[str, ...]:

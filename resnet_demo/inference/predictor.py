@@ -102,7 +102,12 @@ class Classifier:
 
     def probabilities(self, images: Tensor) -> Tensor:
         """uint8 (N, 3, 32, 32) -> float64 (N, classes), calibrated where the checkpoint is. Raises CheckpointError."""
-        return self.calibrated(self.logits(images))
+        return self.calibrated(self.answers(self.logits(images), images))
+
+    def answers(self, logits: Tensor, images: Tensor) -> Tensor:
+        """What it answers by, of the images' logits: these, or where its run chose that (`flip_averaging`) their mean
+        with the mirror images'. Raises CheckpointError."""
+        return (logits + self.logits(images.flip(-1))) / 2 if self.info.flip_averaging else logits
 
     def calibrated(self, logits: Tensor) -> Tensor:
         """(N, classes) -> float64 (N, classes): probabilities at the checkpoint's temperature, 1 where it has none."""

@@ -56,6 +56,7 @@ class ModelInfo:
     tested_on: str = ""  # Dataset.test_digest(); '' where an earlier version wrote the file
     held_out: int | None = None  # images that were neither trained on nor tested on; None: an earlier version's file
     calibration: Calibration | None = None  # after the last measured epoch
+    flip_averaging: bool = False  # it answers by the mean over an image and its mirror image
 
     @property
     def temperature(self) -> float:
@@ -118,6 +119,7 @@ class ModelInfo:
             and min(self.std) > 0
             and all(number is None or is_number(number) for number in (self.accuracy, self.held_out))
             and (self.calibration is None or self.calibration.is_plausible())
+            and isinstance(self.flip_averaging, bool)
         )
 
 

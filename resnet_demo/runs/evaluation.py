@@ -22,7 +22,8 @@ class Evaluation:
     `step` and `epoch` are the checkpoint's, `data` is the source that the images are of, `split` how a folder's were
     shared out. `calibration` says which temperature the checkpoint has, or why none ('' in earlier versions' files);
     `uncalibrated_error` is the expected calibration error without it, None where it has none. `warnings` say what was
-    left out, and whether it was tested on other images while it learned.
+    left out, and whether it was tested on other images while it learned. `plain_accuracy` is that of the images alone,
+    where the answers are means with their mirror images; None where they are not.
     """
 
     classes: tuple[str, ...]
@@ -36,6 +37,7 @@ class Evaluation:
     uncalibrated_error: float | None = None
     calibration: str = ""
     warnings: tuple[str, ...] = ()
+    plain_accuracy: float | None = None
 
     def __post_init__(self) -> None:
         n, classes = len(self.labels), len(self.classes)
@@ -76,6 +78,7 @@ class Evaluation:
         rows = zip(self.classes, self.confusion.tolist(), self.class_accuracy, strict=True)
         return {
             "accuracy": self.accuracy,
+            "plain_accuracy": self.plain_accuracy,
             "images": self.images,
             "calibration_error": expected_calibration_error(self.confidences, self.correct),
             "uncalibrated_error": self.uncalibrated_error,
@@ -114,6 +117,7 @@ def save_evaluation(run: RunDirectory, evaluation: Evaluation) -> None:
         "uncalibrated_error": evaluation.uncalibrated_error,
         "calibration": evaluation.calibration,
         "warnings": list(evaluation.warnings),
+        "plain_accuracy": evaluation.plain_accuracy,
         "classes": list(evaluation.classes),
         "labels": evaluation.labels.tolist(),
         "answers": evaluation.answers.tolist(),
@@ -140,6 +144,7 @@ def load_evaluation(run: RunDirectory) -> Evaluation | None:
             uncalibrated_error=None if (error := stored.get("uncalibrated_error")) is None else float(error),
             calibration=str(stored.get("calibration", "")),
             warnings=tuple(str(warning) for warning in stored.get("warnings", ())),
+            plain_accuracy=None if (plain := stored.get("plain_accuracy")) is None else float(plain),
         )
     except (LookupError, TypeError, ValueError, OverflowError):
         return None

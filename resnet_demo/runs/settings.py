@@ -227,6 +227,14 @@ class Settings:
         details="Off for the digits, whose mirror images are other signs, whatever stands here. For a folder of "
         "images it counts: turn it off where left and right mean something.",
     )
+    flip_averaging: bool = setting(
+        False,
+        "Flip averaging",
+        "Classify and Evaluate answer by the mean over an image and its mirror image.",
+        absent=False,
+        details="Of the logits; each answer takes twice as long. Evaluate says how often the image alone is right, "
+        "too. The curves and the choice of the best epoch go by the image alone. No effect on the digits.",
+    )
     normalisation: str = setting(
         "data",
         "Normalisation",

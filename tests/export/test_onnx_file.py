@@ -20,6 +20,7 @@ from tests.support.checkpoints import DIGITS, INFO, network
 ROOT = Path(__file__).parents[2]
 CHECKPOINTS = {
     "animals": (network(), replace(INFO, calibration=Calibration(90, 0.2, 0.2, 0.1))),  # of a low temperature
+    "mirrored": (network(1), replace(INFO, flip_averaging=True, calibration=Calibration(90, 0.2, 0.2, 0.1))),
     "strokes": (ResNet(NetworkSpec("resnet20")).eval(), replace(DIGITS, arch="resnet20", stem="cifar", shortcut="A")),
 }
 

@@ -11,6 +11,8 @@ from resnet_demo.data.sources import DataError, drain, load_dataset
 from resnet_demo.inference.evaluate import evaluate, evaluate_dataset
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, Calibration, CheckpointError, ModelInfo
+from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.evaluation import load_evaluation, save_evaluation
 from resnet_demo.runs.metrics import expected_calibration_error
 from tests.support.checkpoints import DIGITS, INFO, network
 from tests.support.image_folders import fill, noise_image
@@ -56,6 +58,19 @@ def test_a_temperature_changes_how_sure_it_is_and_no_answer(tiny_dataset):
     assert calibrated.as_dict()["uncalibrated_error"] == pytest.approx(without)
     assert calibrated.calibration == "calibrated on 50 held-out images (temperature 0.50)"
     assert "no epoch has been measured" in plain.calibration
+
+
+def test_with_flip_averaging_the_accuracy_of_the_images_alone_is_told_too(tiny_dataset, store):
+    plain = Classifier(network(classes=3), replace(INFO, classes=tiny_dataset.classes))
+    averaging = Classifier(plain.model, replace(plain.info, flip_averaging=True))
+    alone, both = (drained(evaluate_dataset(one, tiny_dataset))[1] for one in (plain, averaging))
+    assert alone.plain_accuracy is None and both.plain_accuracy == pytest.approx(alone.accuracy)
+    assert both.answers.tolist() == averaging.probabilities(tiny_dataset.test_images).argmax(1).tolist()
+    run = store.create(preset_config("tour"))
+    for evaluation in (alone, both):
+        save_evaluation(run, evaluation)
+        assert load_evaluation(run).plain_accuracy == evaluation.plain_accuracy
+        assert evaluation.as_dict()["plain_accuracy"] == evaluation.plain_accuracy
 
 
 def test_the_data_it_learned_from_are_found_by_name(tmp_path):

@@ -44,6 +44,18 @@ def classifier():
     return Classifier(network(), INFO, "a run")
 
 
+def test_with_flip_averaging_an_image_and_its_mirror_image_get_one_answer(classifier):
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    mirrored = images.flip(3)
+    averaging = Classifier(classifier.model, replace(classifier.info, flip_averaging=True))
+    answer = averaging.probabilities(images)
+    expected = ((classifier.logits(images) + classifier.logits(mirrored)) / 2).double() / classifier.info.temperature
+    assert torch.allclose(answer, expected.softmax(1), atol=1e-7)
+    assert torch.allclose(averaging.probabilities(mirrored), answer, atol=1e-6)
+    assert not torch.allclose(classifier.probabilities(mirrored), classifier.probabilities(images), atol=1e-4)
+    assert torch.equal(averaging.logits(images), classifier.logits(images))  # what training evaluates
+
+
 def test_every_class_is_ranked_by_its_probability(classifier):
     prediction = classifier.classify(noise())
     shares = [share for _, share in prediction.ranked]

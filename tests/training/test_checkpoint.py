@@ -70,6 +70,15 @@ def test_a_calibration_that_cannot_be_is_damage(temperature):
             ModelInfo.from_metadata(metadata)
 
 
+@pytest.mark.parametrize("text", ["1", "null", '"yes"', "[true]"])
+def test_flip_averaging_is_yes_or_no_and_an_older_file_has_none(text):
+    metadata = {**INFO.to_metadata(), "digest": ""}
+    with pytest.raises(CheckpointError, match="description is damaged"):
+        ModelInfo.from_metadata({**metadata, "flip_averaging": text})
+    del metadata["flip_averaging"]
+    assert ModelInfo.from_metadata(metadata).flip_averaging is False
+
+
 def test_channels_last_weights_are_saved_too(tmp_path):
     model = network(seed=1).to(memory_format=torch.channels_last)
     save_model(tmp_path / "m.safetensors", model, INFO)

@@ -23,6 +23,7 @@ from resnet_demo.training.trainer import Trainer
 from resnet_demo.ui.html.run_sentence import run_sentence
 from resnet_demo.workers import saver
 from resnet_demo.workers.worker import Worker
+from tests.support.image_folders import fill
 from tests.support.states import assert_equal_states
 from tests.support.workers import curves
 
@@ -36,6 +37,14 @@ def work(run, tmp_path, wanted_after=None):
         if wanted_after and steps == wanted_after[0]:
             run.request(wanted_after[1])
     return told
+
+
+@pytest.mark.parametrize("data", ["digits", "animals"])
+def test_flip_averaging_is_told_in_the_checkpoint_where_the_data_allow_it(data, store, tiny_config, tmp_path):
+    source = data if data == "digits" else f"folder:{fill(tmp_path / data, {'cat': 40, 'dog': 40})}"
+    run = store.create(replace(tiny_config, data=source, epochs=1, train_images=0, flip_averaging=True, batch_size=32))
+    work(run, tmp_path, (1, STOP))
+    assert read_model_info(run.model_path).flip_averaging == (data != "digits")
 
 
 def names(run):

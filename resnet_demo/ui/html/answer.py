@@ -87,6 +87,8 @@ def _caution(info: ModelInfo) -> str:
 
 def _what_was_done_first(prediction: "Prediction") -> str:
     notes = []
+    if prediction.info.flip_averaging:
+        notes.append(t("The answer is the mean over the image and its mirror image, as its run chose."))
     if prediction.inverted:
         notes.append(t("Inverted first, because its border is light: the network has learned light strokes on black."))
     if prediction.trimmed:

@@ -36,7 +36,8 @@ RATIO = Measure(
 )
 RESPONSE = Measure(
     "Standard deviation of F(x)",
-    "how widely its values spread (the paper's figure 7). Where it is small, a block changes little of what it is given.",
+    "how widely its values spread (the paper's figure 7). Where it is small, a block changes little of what it is "
+    "given.",
     lambda m: m.response_stds,
     ORANGE,
 )

@@ -95,6 +95,11 @@ def _headline(evaluation: Evaluation, step: int | None) -> str:
     if step is not None and step != evaluation.step:
         told = t("Its checkpoint is at step {step} by now: evaluate again.", step=f"{step:,}")
         older = f'{t(" ")}<span class="evaluate-older">{told}</span>'
+    if evaluation.plain_accuracy is not None:
+        right += t(" ") + t(
+            "Each answer is the mean over an image and its mirror image; by the image alone {plain} are right.",
+            plain=percent(evaluation.plain_accuracy),
+        )
     return (
         f'<p class="evaluate-headline">{right}{older}</p><p class="hint">{_confidence(evaluation)}'
         f"{_how_calibrated(evaluation)}</p>"

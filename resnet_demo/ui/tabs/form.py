@@ -30,7 +30,7 @@ ADVANCED = {
     "Network": ("arch", "stem", "shortcut", "zero_init_residual", "whiten_stem", "start_from"),
     "Optimizer": ("optimizer", "schedule", "warmup", "norm_bias_lr_mult", "weight_decay", "momentum", "beta2"),
     "Regularisation": ("label_smoothing", "ema_decay", "crop_padding", "cutout", "flip", "early_stopping_patience"),
-    "Images": ("train_images", "test_images", "validation_images", "split", "normalisation"),
+    "Images": ("train_images", "test_images", "validation_images", "split", "normalisation", "flip_averaging"),
     "Machine": (
         "seed",
         "device",

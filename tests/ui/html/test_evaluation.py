@@ -39,6 +39,11 @@ def test_what_a_temperature_has_brought_is_told():
     assert "temperature" not in earlier and "Its probabilities" not in earlier
 
 
+def test_the_accuracy_of_the_images_alone_stands_beside_that_of_the_mean():
+    assert "by the image alone 81.2 % are right" in report_html(replace(evaluation(), plain_accuracy=0.8123), step=34)
+    assert "image alone" not in report_html(evaluation(), step=34)
+
+
 def test_names_of_classes_are_escaped():
     image = Image.new("RGB", (32, 32))
     for html in (report_html(evaluation(), 34), gallery_html(evaluation(), "<u>", [1, 3], [image, image])):

@@ -4,6 +4,7 @@ import shutil
 import time
 from concurrent.futures import Future
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from filelock import FileLock
@@ -296,7 +297,7 @@ def test_nobody_is_told_to_press_what_is_off(run):
     assert "Press" not in status_html(rests, owner=False) + status_html(None, owner=False)
     waits = status_html(rests, busy=True)
     assert "Press" not in waits and "Another run is training; once that has ended" in waits
-    assert "owner's link" in visitor_html(owner=False) and not visitor_html(owner=True)
+    assert "owner's link" in unescape(visitor_html(owner=False)) and not visitor_html(owner=True)
 
 
 def test_what_is_announced_is_escaped_and_keeps_secrets(run):
