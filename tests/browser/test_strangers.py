@@ -91,7 +91,7 @@ def test_the_owners_link_makes_the_owner_and_leaves_the_address(app, open_page, 
         page.wait_for_selector("text=There is no trained checkpoint yet")
         visitor = open_page(app.url)
         visitor.wait_for_selector("text=owner's link")
-        assert visitor.is_disabled("#tour")
+        visitor.wait_for_selector("#tour:disabled")  # by an answer of its own
 
 
 def test_by_the_name_localhost_the_page_can_be_used(app, open_page, mine):
