@@ -124,7 +124,7 @@ def test_a_visitor_looks_and_the_owner_acts(app, open_page):
         assert owner.is_enabled("#stop")
         visitor.wait_for_selector("#status [data-status=training]")
         for button in ("start", "tour", "pause", "resume", "stop"):
-            assert visitor.is_disabled(f"#{button}")
+            visitor.wait_for_selector(f"#{button}:disabled")
 
 
 def open_planned(open_page, url, width=1440):
