@@ -15,7 +15,7 @@ def test_no_setting_is_squeezed(empty_app, open_page, width):
     assert len(widths) > 20 and {name for name, found in widths.items() if found < 140} <= front
     switches = page.locator(".form-advanced .form-checkbox")
     row = page.locator(".form-advanced").first.bounding_box()["width"]
-    assert switches.count() == 6
+    assert switches.count() == 7
     assert all(switches.nth(index).bounding_box()["width"] > 0.9 * row for index in range(3))
 
 
