@@ -18,6 +18,12 @@ def findings(page) -> list[str]:
     ]
 
 
+UNFADED = """() => {
+    const part = document.querySelector('#classify-why');
+    return part.getAnimations({subtree: true}).every((one) => one.playState !== 'running');
+}"""
+
+
 def show(page, tab: str) -> None:
     """The tab with something to see in it."""
     page.get_by_role("tab", name=tab).click()
@@ -38,6 +44,7 @@ def show(page, tab: str) -> None:
         page.click("#classify-answer button >> nth=0")
         page.wait_for_selector("#classify-why img")
         page.wait_for_selector("#classify-why .pending", state="detached")  # Gradio fades it as long as its call lasts
+        page.wait_for_function(UNFADED)
     else:
         page.wait_for_selector(".evaluate-confusion button")
 
