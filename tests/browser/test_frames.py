@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import resnet_demo.ui
+from tests.browser.conftest import LONG
 
 SCRIPT = (Path(resnet_demo.ui.__file__).parent / "frames.js").read_text(encoding="utf-8")
 COUNT = """
@@ -19,19 +20,20 @@ CHAIN = """
   draw();
 }
 """
-GRANTED_IN_A_SECOND = """
+GRANTED_PER_SECOND = """
 async () => {
-  const before = window.granted;
-  await new Promise((done) => setTimeout(done, 1000));
-  return window.granted - before;
+  const before = window.granted, start = performance.now();
+  await new Promise((done) => setTimeout(done, 1500));  // longer on a busy machine
+  return 1000 * (window.granted - before) / (performance.now() - start);
 }
 """
-IS_QUIET = "async () => await (" + GRANTED_IN_A_SECOND + ")() <= 5"
+IS_QUIET = "async () => await (" + GRANTED_PER_SECOND + ")() < 6"
 
 
 @pytest.fixture
 def page(chromium):
     page = chromium.new_page()
+    page.set_default_timeout(1000 * LONG)  # 300 frames take five seconds, and a minute where much else is drawn
     page.set_content("<p>A page</p>")
     page.evaluate(f"() => {{ {COUNT} {SCRIPT} }}")
     yield page
@@ -41,7 +43,7 @@ def page(chromium):
 def test_an_endless_animation_slows_down_and_others_do_not(page):
     page.evaluate(CHAIN)
     page.wait_for_function("window.drawn > 302")
-    assert page.evaluate(GRANTED_IN_A_SECOND) <= 5
+    assert page.evaluate(GRANTED_PER_SECOND) < 6
     granted = page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")  # with the frame's time
     assert granted > 0
     page.evaluate("() => { window.first = window.drawn; }")
@@ -67,5 +69,5 @@ def test_gradios_page_comes_to_rest(chromium, empty_app):
     page.emulate_media(reduced_motion="reduce")
     page.goto(empty_app.url)
     page.wait_for_selector("#tour")
-    page.wait_for_function(IS_QUIET, timeout=60_000)
+    page.wait_for_function(IS_QUIET, timeout=1000 * LONG)
     page.close()
