@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import resnet_demo.ui
-from tests.browser.conftest import LONG
+from tests.browser.conftest import LONG, wait_for
 
 SCRIPT = (Path(resnet_demo.ui.__file__).parent / "frames.js").read_text(encoding="utf-8")
 COUNT = """
@@ -27,7 +27,6 @@ async () => {
   return 1000 * (window.granted - before) / (performance.now() - start);
 }
 """
-IS_QUIET = "async () => await (" + GRANTED_PER_SECOND + ")() < 6"
 
 
 @pytest.fixture
@@ -69,5 +68,5 @@ def test_gradios_page_comes_to_rest(chromium, empty_app):
     page.emulate_media(reduced_motion="reduce")
     page.goto(empty_app.url)
     page.wait_for_selector("#tour")
-    page.wait_for_function(IS_QUIET, timeout=1000 * LONG)
+    wait_for(lambda: page.evaluate(GRANTED_PER_SECOND) < 6, "the page to rest")
     page.close()
