@@ -105,7 +105,7 @@ def build_app(backend: Backend) -> Page:
         page.send_at_first(train.replay, train.recording)
         train.planning.prepare_after(remember(train.form, page))
         architecture.wire(page, checkpoints)
-        train.wire(page, tabs)
+        train.lead_on(tabs)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)
         evaluate.wire(page, checkpoints)

@@ -49,29 +49,25 @@ def gpu_time_html(left: GpuTime, shown: Snapshot | None) -> str:
     told = t("You have {left} of GPU time left, of {whole}. ", left=duration(left.left_s), whole=duration(left.whole_s))
     if left.back_at:
         told += t("It is whole again at {clock} UTC. ", clock=time.strftime("%H:%M", time.gmtime(left.back_at + 30)))
-    if shown and not shown.view.is_over and (epoch := epoch_reached(shown.view, left.left_s)) is not None:
-        told += _reach(epoch, shown.view.started.epochs if shown.view.started else 0)
-    return hint_html(told)
+    return hint_html(told + (_reach(shown.view, left.left_s) if shown else ""))
 
 
 def hint_html(told: str) -> str:
     return f'<p class="hint">{escape(told)}</p>'
 
 
-def epoch_reached(view: RunView, seconds: float) -> float | None:
-    """How many epochs a run will have done after so many more seconds, evaluations as long as they have been; None
-    where it has not trained long enough to tell."""
-    if not view.started or not view.epochs or not view.last:
-        return None
-    steps_per_s = view.last.step / view.last.elapsed_s if view.last.elapsed_s > 0 else 0.0
-    done = (view.last.step + steps_per_s * seconds) / view.started.steps_per_epoch
-    return min(done, view.started.epochs)
-
-
-def _reach(epoch: float, epochs: int) -> str:
-    if epoch >= epochs:
+def _reach(view: RunView, seconds: float) -> str:
+    """How far so many more seconds train a run, evaluations as long as they have been; '' where it has ended, or has
+    not trained long enough to tell."""
+    if not (view.started and view.epochs and view.last and view.elapsed_s > 0) or view.is_over:
+        return ""
+    epochs = view.started.epochs
+    reached = view.last.step * (1 + seconds / view.elapsed_s) / view.started.steps_per_epoch
+    if reached >= epochs:
         return t("At its speed so far, that is enough to the end of this run.")
-    return t("At its speed so far, that trains this run to epoch {epoch} of {epochs}.", epoch=int(epoch), epochs=epochs)
+    return t(
+        "At its speed so far, that trains this run to epoch {epoch} of {epochs}.", epoch=int(reached), epochs=epochs
+    )
 
 
 def lent_plan(downloads: dict[str, int]) -> str:

@@ -25,11 +25,11 @@ class GpuTimePanel:
         self._guard = threading.Lock()
         with gr.Row(elem_id="gpu-time"):
             self.told = html_of(sign_in_html)
-            self.button = gr.LoginButton(size="sm", min_width=220, scale=0)
+            gr.LoginButton(size="sm", min_width=220, scale=0)
 
-    def wire(self, page: gr.Blocks, states: gr.Textbox, chosen: gr.Dropdown) -> None:
-        """`states` changes when the run in front starts, pauses, or has done an epoch."""
-        gr.on([page.load, states.change], self.show, chosen, self.told, api_name="gpu_time", **POLL_EVENT, **RAW_INPUTS)
+    def wire(self, states: gr.Textbox, chosen: gr.Dropdown) -> None:
+        """`states` changes when a page is opened, and when the run in front starts, pauses, or has done an epoch."""
+        states.change(self.show, chosen, self.told, api_name="gpu_time", **POLL_EVENT, **RAW_INPUTS)
 
     def show(self, chosen: str, request: gr.Request, token: gr.OAuthToken | None) -> str:
         if token is None:

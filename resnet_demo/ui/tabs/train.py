@@ -148,13 +148,13 @@ class TrainTab:
             **POLL_EVENT,
             **RAW_INPUTS,
         )
+        if self.gpu_time:
+            self.gpu_time.wire(self.version.states, self.chosen)
         self.status.change(None, self.status, js=_SET_TITLE)
         self.ended.change(self.announce, self.ended, api_name="announce", **ACTION_EVENT)
 
-    def wire(self, page: gr.Blocks, tabs: gr.Tabs) -> None:
-        """What takes more of the page than this tab: the buttons after the tour lead to other ones."""
-        if self.gpu_time:
-            self.gpu_time.wire(page, self.version.states, self.chosen)
+    def lead_on(self, tabs: gr.Tabs) -> None:
+        """Let the buttons that stand here after the tour lead to what is next."""
         self.controls.tour.wire(self.status, tabs)
 
     def fill(self, preset: str, data: str, filled: str) -> list:
