@@ -110,7 +110,6 @@ def build_app(backend: Backend) -> Page:
         classify.refresh_on(checkpoints.change)
         evaluate.wire(page, checkpoints)
     _let_the_queue_rest(page)
-    _mark_nothing_as_pending(page)
     uploads = Uploads(Path(page.GRADIO_CACHE))
     page.launch_defaults = lambda: launch_settings(backend.access, uploads, visitors=backend.visitors)
     return page
@@ -157,11 +156,3 @@ def _let_the_queue_rest(page: gr.Blocks) -> None:
     """Gradio looks into its queue a thousand times a second, on Windows 20 times; that is 4 % of a core, taken from the
     training beside it. There is no public setting."""
     page._queue.sleep_when_free = page._queue.progress_update_sleep_when_free = QUEUE_REST_S
-
-
-def _mark_nothing_as_pending(page: gr.Blocks) -> None:
-    """Where no progress is shown, no component waits for it. Gradio's script would keep a state for each output of each
-    such call, and go through all of them twice at every poll: half of what the page took in a browser at rest."""
-    for function in page.fns.values():
-        if function.show_progress == "hidden":
-            function.show_progress_on = []

@@ -19,7 +19,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import several_images as html
 from resnet_demo.ui.html.several_images import MOST, Answered
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import html_of, script
+from resnet_demo.ui.wiring import ACTION_EVENT, html_of, script
 
 TELL_EVERY_S = 0.5
 NAME_MAX = 200  # characters of a file's name that are shown
@@ -63,10 +63,9 @@ class SeveralImages:
             self.answer,
             [run, trim, self.sent],
             self.found,
-            show_progress="hidden",
             trigger_mode="always_last",
             api_name="classify_several",
-            api_visibility="undocumented",
+            **ACTION_EVENT,
             **limits,
         )
 

@@ -13,7 +13,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import two_answers as html
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS
 
 
 class TwoAnswers:
@@ -36,10 +36,9 @@ class TwoAnswers:
             self.compare,
             [*question, self.other],
             self.shown,
-            show_progress="hidden",
             trigger_mode="always_last",
             api_name="compare_checkpoints",
-            api_visibility="undocumented",
+            **ACTION_EVENT,
             **limits,
         )
 
