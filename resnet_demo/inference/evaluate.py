@@ -53,6 +53,7 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         raw[chosen] = logits.softmax(1).max(1).values
         yield Progress("evaluating", min(start + BATCH, total), total)
     correct = (answers == dataset.test_labels).numpy()
+    plain_accuracy = float((plain_answers == dataset.test_labels).numpy().mean())
     calibrated = classifier.info.calibration is not None
     return Evaluation(
         classes=dataset.classes,
@@ -65,13 +66,9 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         split=classifier.info.split,
         uncalibrated_error=expected_calibration_error(raw.numpy(), correct) if calibrated else None,
         calibration=calibration_text(classifier.info),
-        plain_accuracy=_share(plain_answers == dataset.test_labels) if classifier.info.flip_averaging else None,
+        plain_accuracy=plain_accuracy if classifier.info.flip_averaging else None,
         warnings=(*dataset.warnings, *_other_images(classifier.info, dataset)),
     )
-
-
-def _share(correct: torch.Tensor) -> float:
-    return correct.double().mean().item()
 
 
 def _other_images(info: ModelInfo, dataset: Dataset) -> tuple[str, ...]:
