@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -19,7 +19,7 @@ import psutil
 from benchmarks.machine import machine_line, spread
 from benchmarks.page_cost import POINTS, logged_run, new_point
 from benchmarks.running import running_app, running_empty_page
-from benchmarks.visitors import chromium
+from benchmarks.visitors import chromium, cpu_s
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
 
@@ -81,11 +81,8 @@ def logging_on(run: RunDirectory, steps: Iterator[int]) -> Iterator[None]:
 
 
 def _browsers_cpu_s() -> float:
-    spent = 0.0
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            spent += sum(process.cpu_times()[:2]) if "chrom" in process.name() else 0.0
-    return spent
+    """The servers are this process's children, too."""
+    return cpu_s(psutil.Process().children(recursive=True), named="chrom")
 
 
 if __name__ == "__main__":

@@ -40,9 +40,7 @@ from resnet_demo.workers.worker import Worker
 BATCH_SIZE = 128
 POINTS = 1000  # logged before a tick is measured
 IMAGES = {"train": 12_800, "test": 256}  # random ones, for the training to chew on
-SETTLING_S = (
-    12.0  # pass uncounted after visitors have come or gone: first every page fetches everything, at its own time
-)
+SETTLING_S = 12.0  # pass uncounted after visitors have come or gone: each page fetches everything at first
 PLACE = {"epoch": 1, "images_seen": 0, "elapsed_s": 1.0}
 
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -174,10 +174,16 @@ def main() -> None:
 
 def _cpu_s() -> float:
     """Of this process and of the browser's, so far."""
-    here, spent = psutil.Process(), 0.0
-    for process in [here, *here.children(recursive=True)]:
+    here = psutil.Process()
+    return cpu_s([here, *here.children(recursive=True)])
+
+
+def cpu_s(processes: Iterable[psutil.Process], named: str = "") -> float:
+    """Of those that are still there and have this in their names, so far."""
+    spent = 0.0
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
-            spent += sum(process.cpu_times()[:2])
+            spent += sum(process.cpu_times()[:2]) if named in process.name() else 0.0
     return spent
 
 
