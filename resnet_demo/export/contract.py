@@ -42,7 +42,7 @@ def input_text(info: ModelInfo) -> str:
 def output_text(info: ModelInfo) -> str:
     divided = f" / {info.temperature:.4f}" if info.calibration else ""
     kind = "calibrated probabilities" if info.calibration else "probabilities, not calibrated"
-    mirrored = "; average them with the mirror image's to answer as resnet_demo does" if info.flip_averaging else ""
+    mirrored = ", where logits is the mean of an image's and its mirror image's" if info.flip_averaging else ""
     return f"logits (N, {len(info.classes)}), in the order of 'classes'; softmax(logits{divided}) are {kind}{mirrored}"
 
 

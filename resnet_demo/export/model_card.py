@@ -88,13 +88,17 @@ def _what_it_is(info: ModelInfo, config: TrainConfig) -> Iterator[str]:
 def _use(info: ModelInfo) -> list[str]:
     if info.network().is_torchvisions:
         divided = f" / {info.temperature:.4f}" if info.calibration else ""
+        images = "torch.stack([image, image.flip(-1)])" if info.flip_averaging else "image[None]"
+        averaged = ".mean(0, keepdim=True)   # over the image and its mirror image" if info.flip_averaging else ""
         example = [
             "import timm",
+            *(["import torch"] if info.flip_averaging else []),
             "from PIL import Image",
             "",
             'model = timm.create_model("local-dir:FOLDER", pretrained=True).eval()   # on the Hub: "hf-hub:USER/NAME"',
             "transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))",
-            'logits = model(transform(Image.open("image.png").convert("RGB"))[None])',
+            'image = transform(Image.open("image.png").convert("RGB"))',
+            f"logits = model({images}){averaged}",
             f"probabilities = (logits{divided}).softmax(1)[0]",
             'print(model.pretrained_cfg["label_names"][probabilities.argmax()])',
         ]
@@ -144,7 +148,8 @@ def _measured(
     yield f"| {f'{total:,}' if total else '–'} | {percent(accuracy)} | {interval} |"
     yield ""
     if evaluation is None:
-        yield f"As training measured it after epoch {info.epoch}, on its test images."
+        alone = ", by each image alone" if info.flip_averaging else ""
+        yield f"As training measured it after epoch {info.epoch}, on its test images{alone}."
     else:
         yield from _evaluated(evaluation)
     if precision != "float32":
@@ -156,6 +161,9 @@ def _evaluated(evaluation: Evaluation) -> Iterator[str]:
     before = evaluation.uncalibrated_error
     without = f", {percent(before)} without the temperature" if before is not None else ""
     yield f"Measured on {_plain(data_label(evaluation.data))}. Expected calibration error: {percent(after)}{without}."
+    if evaluation.plain_accuracy is not None:
+        plain = percent(evaluation.plain_accuracy)
+        yield f"Each answer is the mean over an image and its mirror image; by the image alone {plain} are right."
     yield from _flattering(evaluation.warnings)
     yield ""
     yield "| class | test images | precision | recall |"

@@ -99,6 +99,21 @@ def test_the_cards_example_answers_as_we_do(folder, run, tmp_path, capsys):
     assert f"(logits / {FITTED.temperature:.4f}).softmax(1)" in card(folder)
 
 
+def test_the_example_and_the_card_of_flip_averaging_say_the_mean(run, tmp_path, capsys):
+    info = replace(FITTED, flip_averaging=True)
+    save_model(run.model_path, network(), info)
+    labels = np.arange(40) % 4
+    found = {"data": "folder:/srv/animals", "epoch": 2, "step": 34, "plain_accuracy": 0.9}
+    save_evaluation(run, Evaluation(CLASSES, labels, labels, np.full(40, 0.7), **found))
+    assert export(run.path, tmp_path / "hub") == 0
+    said = run_example(tmp_path / "hub", tmp_path, capsys)
+    assert said == load(run.path).classify(tmp_path / "image.png").ranked[0][0]
+    text = card(tmp_path / "hub")
+    assert "torch.stack([image, image.flip(-1)])).mean(0, keepdim=True)" in text
+    assert "the mean over an image and its mirror image; by the image alone 90.0 % are right." in text
+    assert "where logits is the mean of an image's and its mirror image's" in text
+
+
 def test_a_network_that_timm_lacks_is_loaded_by_us(tmp_path, capsys):
     info = replace(DIGITS, arch="resnet20", stem="cifar", shortcut="A")
     run = RunStore(tmp_path / "runs").create(preset_config("tour"), name="small")
