@@ -52,6 +52,10 @@ class RunStore:
         runs = _newest_first(self.all_folders())
         return sorted(runs, key=lambda run: run.is_shipped)
 
+    def checkpoints(self) -> list[tuple[RunDirectory, ModelInfo]]:
+        """Of `all_runs`, those that have a checkpoint, with what its header says; no weights are read."""
+        return [(run, info) for run in self.all_runs() if (info := run.model_info())]
+
     def folders(self) -> Iterator[RunDirectory]:
         """What may be a run of its own, in no order; no file is opened."""
         return _folders(self.folder)
@@ -296,8 +300,9 @@ class RunStore:
         before one of a training that has just begun; then the one that was trained last in this store, by the numbers
         that `training` gives: a copy of the folder changes the files' times, and a clock may have been wrong. One
         that came with the project answers where no other can."""
-        infos = ((run, run.model_info()) for run in self.all_runs())
-        found = [((not run.is_shipped, *checkpoint_key(info, run.order(), 0.0)), run) for run, info in infos if info]
+        found = [
+            ((not run.is_shipped, *checkpoint_key(info, run.order(), 0.0)), run) for run, info in self.checkpoints()
+        ]
         best = max((key for key, _ in found), default=None)
         equal = [run for key, run in found if key == best]
         return equal[0] if len(equal) == 1 else max(equal, key=_saved_at, default=None)

@@ -27,8 +27,7 @@ def refreshed(store: RunStore, chosen: Any, optional: bool = False) -> gr.Dropdo
 
 
 def _choices(store: RunStore, optional: bool) -> list[tuple[str, str]]:
-    infos = ((run, run.model_info()) for run in store.all_runs())
-    choices = [(choice_label(name_of(run), info), run.id) for run, info in infos if info]
+    choices = [(choice_label(name_of(run), info), run.id) for run, info in store.checkpoints()]
     return [(t("No other checkpoint"), ""), *choices] if optional else choices
 
 

@@ -188,8 +188,8 @@ class ClassifyTab:
 
     def _checkpoints(self, request: gr.Request | None) -> dict[str, Checkpoint]:
         """Every run that has a checkpoint, newest run first; only headers are read."""
-        runs = self.backend.of(request).store.all_runs()
-        return {run.id: Checkpoint(name_of(run), info) for run in runs if (info := run.model_info())}
+        found = self.backend.of(request).store.checkpoints()
+        return {run.id: Checkpoint(name_of(run), info) for run, info in found}
 
     def _info(self, chosen: Any, request: gr.Request | None = None) -> ModelInfo | None:
         """What the chosen checkpoint says of itself; None where there is none."""

@@ -122,10 +122,10 @@ def _to_measure(found: list[Checkpoint]) -> RunDirectory | None:
 
 def first_pair(store: RunStore) -> tuple[str, str] | None:
     """The newest plain checkpoint, and before it the newest residual one of the same data; None without such."""
-    infos = [(run, info) for run in store.all_runs() if (info := run.model_info())]
-    for plain, of_plain in infos:
+    checkpoints = store.checkpoints()
+    for plain, of_plain in checkpoints:
         if ARCHITECTURES[of_plain.arch].is_plain:
-            for run, info in infos:
+            for run, info in checkpoints:
                 if info.data == of_plain.data and not ARCHITECTURES[info.arch].is_plain:
                     return run.id, plain.id
     return None
