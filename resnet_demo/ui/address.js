@@ -1,10 +1,10 @@
 /* The address names what the tab in front shows; what the other tabs show is remembered, so that it is named again when
    they are opened. `FIRST` is what is shown before anybody has chosen: it is not named. */
 const OF_TAB = {
-  train: ['run'], runs: ['runs', 'error'], architecture: ['network', 'stem', 'shortcut', 'size', 'step'],
+  train: ['run'], runs: ['runs', 'error'], architecture: ['network', 'stem', 'shortcut', 'size', 'block', 'step'],
 };
 const FIRST = FIRST_VALUES;
-let shown = {...FIRST}, restoring = true;
+let shown = {...FIRST}, restoring = true, isBlockAwaited = false;
 
 const namesOf = (tab) => ['tab', ...(OF_TAB[tab] ?? [])];
 
@@ -31,12 +31,20 @@ const restore = () => {
   trigger('click', shown);
 };
 
+const showBlock = () => { // it stands in the page once its tab has been selected, which is told here, too
+  const block = document.getElementById('arch-block');
+  if (block) isBlockAwaited = false;
+  block?.scrollIntoView();
+};
+
 window.addEventListener('address', ({detail}) => {
   const {restored, ...changed} = detail;
   if (restored) restoring = false;
   if (restoring) return;
   Object.assign(shown, changed);
   const address = addressOf(shown);
+  if (restored) isBlockAwaited = new URL(address).searchParams.has('block');
+  if (isBlockAwaited) requestAnimationFrame(showBlock);
   if (address === location.href) return;
   if (restored) history.replaceState(null, '', address);  // something that it named is not there
   else history.pushState(null, '', address);

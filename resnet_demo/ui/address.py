@@ -1,6 +1,6 @@
-"""The page's address: the tab, the run in front, the ticked runs, the drawn network and the walk's step can be shared,
-reloaded, and left by Back. The page's script writes and reads the address; what it reads is checked here: anybody can
-write one."""
+"""The page's address: the tab, the run in front, the ticked runs, the drawn network, its opened block and the walk's
+step can be shared, reloaded, and left by Back. The page's script writes and reads the address; what it reads is checked
+here: anybody can write one."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.run_choices import run_choices
 from resnet_demo.ui.html.walk import step_named
 from resnet_demo.ui.tabs.architecture import FIRST as FIRST_NETWORK
-from resnet_demo.ui.tabs.architecture import FIRST_SIZE, ArchitectureTab, draw_named
+from resnet_demo.ui.tabs.architecture import FIRST_BLOCK, FIRST_SIZE, ArchitectureTab, draw_named
 from resnet_demo.ui.wiring import ACTION_EVENT, script, sent_with
 
 FIRST = {
@@ -25,6 +25,7 @@ FIRST = {
     "stem": FIRST_NETWORK.stem,
     "shortcut": FIRST_NETWORK.shortcut,
     "size": str(FIRST_SIZE),
+    "block": FIRST_BLOCK,
     "step": "",
 }
 _SCRIPT = script("address.js").replace("FIRST_VALUES", json.dumps(FIRST))
@@ -47,8 +48,9 @@ class Address:
         chosen.change(None, chosen, js=_TELL.format("run", "{run}"))
         picked.change(None, picked, js=_TELL.format("picked", "{runs: JSON.parse(picked || '[]').join()}"))
         error.change(None, error, js=_TELL.format("error", "{error: error ? '1' : ''}"))
-        drawn, named = self.architecture.choices[:-1], "network, stem, shortcut, size"
-        self.architecture.drawings[0].change(None, drawn, js=_TELL.format(named, f"{{{named}: String(size)}}"))
+        drawn, named = self.architecture.choices, "network, stem, shortcut, size, block"
+        told = _TELL.format(named, f"{{{named}, size: String(size)}}")
+        gr.on([drawing.change for drawing in self.architecture.drawings], None, drawn, js=told)
         step = self.architecture.walk.step
         step.change(None, step, js=_TELL.format("step", "{step}"))
         restored = self._script.click(
@@ -59,7 +61,7 @@ class Address:
             **ACTION_EVENT,
         )
         named = f"run, step, {named}"  # what is shown by now, also where the address has not named it
-        told = _TELL.format(named, f"{{restored: true, {named}: String(size)}}")
+        told = _TELL.format(named, f"{{restored: true, {named}, size: String(size)}}")
         restored.then(None, [chosen, step, *drawn], js=told)
         return restored
 
@@ -73,7 +75,7 @@ class Address:
         if tab == "architecture":
             size = int(named["size"]) if named["size"].isdecimal() else 0
             step = named["step"] if step_named(named["step"]) else FIRST["step"]
-            drawn = draw_named(named["network"], named["stem"], named["shortcut"], size, step)
+            drawn = draw_named(named["network"], named["stem"], named["shortcut"], size, named["block"], step)
         error = named["error"] == "1" if tab == "runs" else gr.skip()
         return [gr.Tabs(selected=tab), self._run(named["run"], request), error, step, *drawn]
 

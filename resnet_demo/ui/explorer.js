@@ -57,13 +57,20 @@ function tell(part) {
   const line = element.querySelector('.explorer-told');
   if (line) line.textContent = part?.dataset.told ?? line.dataset.hint;
 }
+function mark(block) {
+  drawing?.querySelector('[aria-current]')?.removeAttribute('aria-current');
+  block?.setAttribute('aria-current', 'true');
+}
 function open(block) {
-  drawing.querySelector('[aria-current]')?.removeAttribute('aria-current');
-  block.setAttribute('aria-current', 'true');
+  mark(block);
   window.openedBlock = block.dataset.block;
   trigger('click');
   document.getElementById('arch-block')?.scrollIntoView({behavior: calm()});
 }
+// Back opens another block of the same drawing, which Gradio does not draw anew.
+window.addEventListener('address', ({detail: {block}}) => {
+  if (block) mark(element.querySelector(`[data-block="${CSS.escape(block)}"]`));
+});
 const told = ({target}) => target.closest?.('[data-told]');
 element.addEventListener('pointerover', (event) => tell(told(event) ?? element.querySelector('[data-told]:focus')));
 element.addEventListener('pointerleave', () => tell(element.querySelector('[data-told]:focus')));

@@ -24,6 +24,11 @@ def pixels(page) -> str:
     return page.inner_text("label:has(input:checked):has-text(' × ')")
 
 
+def is_in_view(page, selector) -> bool:
+    box = page.locator(selector).bounding_box()
+    return 0 <= box["y"] < page.viewport_size["height"]
+
+
 @pytest.fixture
 def runs(app, tiny_config):
     rates = {"first": 0.002, "second": 0.004}
@@ -49,6 +54,25 @@ def test_a_network_is_shared_and_left_by_back(empty_app, open_page):
     page.go_back()
     wait_for(lambda: page.wait_for_timeout(100) or selected(page) == "Train", "the tab before")
     assert named(page) == {}
+
+
+def test_an_opened_block_is_shared_and_left_by_back(empty_app, open_page):
+    page = open_page(f"{empty_app.url}?tab=architecture&network=resnet34&block=layer9.0")
+    page.wait_for_selector(".explorer [data-block='layer1.0'][aria-current]")
+    wait_for_address(page, tab="architecture", network="resnet34")  # there is no such block
+    page.click(".explorer [data-block='layer3.1']")
+    page.wait_for_selector("#arch-block:has-text('256 × 2 × 2')")
+    wait_for_address(page, tab="architecture", network="resnet34", block="layer3.1")
+
+    shared = open_page(page.url)
+    shared.wait_for_selector(".explorer [data-block='layer3.1'][aria-current]")
+    shared.wait_for_selector("#arch-block:has-text('256 × 2 × 2')")
+    wait_for(lambda: shared.wait_for_timeout(100) or is_in_view(shared, "#arch-block"), "the block in view")
+
+    page.go_back()
+    page.wait_for_selector(".explorer [data-block='layer1.0'][aria-current]")
+    page.wait_for_selector("#arch-block:has-text('64 × 8 × 8')")
+    wait_for_address(page, tab="architecture", network="resnet34")
 
 
 def test_a_step_of_the_walk_is_shared_and_left_by_back(shipped_app, open_page):

@@ -34,10 +34,10 @@ OTHER = "resnet34"  # and beside it
 SEEN = "horse"  # the example image that is shown to the drawn network
 
 # The first drawing is already of what the address names: one of what is shown else could come later, and stay.
-NAMED_BY_ADDRESS = """(network, stem, shortcut, size, step) => {
+NAMED_BY_ADDRESS = """(network, stem, shortcut, size, block, step) => {
   const given = Object.fromEntries(new URLSearchParams(location.search));
   return [given.network ?? network, given.stem ?? stem, given.shortcut ?? shortcut, Number(given.size ?? size) || 0,
-          given.step ?? step];
+          given.block ?? block, given.step ?? step];
 }"""
 
 # A drawing takes milliseconds once torch is there. The handler checks its values: its sentence is a better answer
@@ -68,7 +68,7 @@ class ArchitectureTab:
         """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
         demo.load(
             draw_named,
-            [*self.choices[:-1], self.walk.step],
+            [*self.choices, self.walk.step],
             self.named,
             js=NAMED_BY_ADDRESS,
             api_name="architecture_load",
@@ -161,7 +161,7 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
     return tab
 
 
-def draw_named(arch: str, stem: str, shortcut: str, input_size: int, step: str = "") -> list:
+def draw_named(arch: str, stem: str, shortcut: str, input_size: int, opened: str = FIRST_BLOCK, step: str = "") -> list:
     """The network that an address names, or that its step of the walk draws, chosen and drawn; in place of what is not
     offered stands what is shown first."""
     walked = step_named(step)
@@ -171,7 +171,7 @@ def draw_named(arch: str, stem: str, shortcut: str, input_size: int, step: str =
     stem = stem if stem in STEMS else FIRST.stem
     shortcut = shortcut if shortcut in ARCHITECTURES[arch].shortcuts else AUTO
     size = input_size if input_size in INPUT_SIZES else FIRST_SIZE
-    return draw_chosen(NetworkSpec(arch, stem, shortcut=shortcut), size, FIRST_BLOCK)
+    return draw_chosen(NetworkSpec(arch, stem, shortcut=shortcut), size, opened)
 
 
 def draw_chosen(spec: NetworkSpec, input_size: int, opened: str) -> list:

@@ -66,9 +66,9 @@ def test_a_network_is_measured_and_drawn(client):
 @pytest.mark.parametrize(
     ("named", "shown"),
     [
-        (("resnet20", "imagenet", "C", 64), ["resnet20", 64, "cifar", "C", "layer1.0"]),
-        (("resnet20", "?", "none", 7), ["resnet20", 32, "cifar", "A", "layer1.0"]),
-        (("<b>", "cifar", "B", 128), ["resnet50", 128, "cifar", "B", "layer1.0"]),
+        (("resnet20", "imagenet", "C", 64, "layer2.1"), ["resnet20", 64, "cifar", "C", "layer2.1"]),
+        (("resnet20", "?", "none", 7, "layer4.0"), ["resnet20", 32, "cifar", "A", "layer1.0"]),
+        (("<b>", "cifar", "B", 128, "<i>"), ["resnet50", 128, "cifar", "B", "layer1.0"]),
     ],
 )
 def test_what_an_address_names_is_chosen_and_drawn(client, named, shown):

@@ -115,11 +115,11 @@ def test_a_raw_request_gets_a_sentence(serve):
 def test_an_address_with_a_step_draws_what_the_step_draws(tab):
     """Whichever of the three that draw then comes last: the page's load, the address, the step itself."""
     drawn = STEPS[2].drawn
-    named = draw_named("resnet20", "cifar", "A", 64, "3")
+    named = draw_named("resnet20", "cifar", "A", 64, step="3")
     assert [named[0], named[1], named[4]] == [drawn.network.arch, 32, drawn.opened]
     assert named[5:] == go(tab, 3)[1][5:]
-    assert draw_named("resnet20", "cifar", "A", 64, "99")[:2] == ["resnet20", 64]
-    assert draw_named("resnet20", "cifar", "A", 64, str(len(STEPS)))[:2] == ["resnet20", 64]  # which draws nothing
+    assert draw_named("resnet20", "cifar", "A", 64, step="99")[:2] == ["resnet20", 64]
+    assert draw_named("resnet20", "cifar", "A", 64, step=str(len(STEPS)))[:2] == ["resnet20", 64]  # which draws nothing
 
 
 @pytest.mark.parametrize("part", ["row", "opened block"])
