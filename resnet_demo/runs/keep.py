@@ -25,8 +25,8 @@ from resnet_demo.runs.lasting import lasting_files
 KEEP_VARIABLE = "RESNET_DEMO_KEEP"
 SAVES_KEPT = 2  # the one before stays until the next: what a bucket has taken may still not be whole
 _SAVE = re.compile(r"(\d{8})\.save\.json")
-_NAME = re.compile(r"(?:epochs/\d{4,}\.safetensors|[a-z]+\.(?:json|jsonl|png|pt|safetensors))", re.ASCII)
-_VERSION = re.compile(r"[a-z0-9+.]+\.(\d+)-(\d+)", re.ASCII)
+_NAME = re.compile(r"(?:epochs/\d{4,}\.safetensors|[a-z_]+\.(?:json|jsonl|png|pt|safetensors))", re.ASCII)
+_VERSION = re.compile(r"[a-z0-9_+.]+\.(\d+)-(\d+)", re.ASCII)
 
 
 class KeepError(UserError):

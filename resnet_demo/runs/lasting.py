@@ -7,7 +7,7 @@ from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.measured import BlockRemoval, LossSlice
 
 # In the order in which they are copied: the log, which says what has been saved, comes last.
-_FILES = (
+FILES = (
     "config.json", "order.json", "title.json", "pinned.png", "resume.pt", "model.safetensors", evaluation.FILE_NAME,
     BlockRemoval.FILE_NAME, LossSlice.FILE_NAME, example_predictions.FILE_NAME, "events.jsonl",
 )  # fmt: skip
@@ -16,4 +16,4 @@ _FILES = (
 def lasting_files(run: RunDirectory) -> list[Path]:
     """Those that are there, without locks, requests, progress and the worker's own log."""
     epochs = [run.epoch_path(epoch) for epoch in run.saved_epochs()]
-    return [path for path in (*epochs, *(run.path / name for name in _FILES)) if path.is_file()]
+    return [path for path in (*epochs, *(run.path / name for name in FILES)) if path.is_file()]

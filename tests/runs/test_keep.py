@@ -9,6 +9,7 @@ from filelock import FileLock
 from resnet_demo.files import replace_json
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.keep import Keep, KeepError
+from resnet_demo.runs.lasting import FILES, lasting_files
 from resnet_demo.runs.store import RunStore
 from tests.support.bucket import make_bucket
 
@@ -67,6 +68,18 @@ def test_a_run_comes_back_as_its_last_save_was(run, store, keep):
     del saved["worker.log"]
     assert contents(run) == saved and run.events_path.stat().st_mtime_ns == changed_at
     assert store.restore(keep) == []
+
+
+def test_each_file_of_a_run_comes_back(run, store, keep):
+    run.epochs_path.mkdir()
+    paths = [*(run.path / name for name in FILES), run.epoch_path(3)]
+    for path in paths:
+        if not path.exists():
+            path.write_text(path.name)
+    assert set(lasting_files(run)) == set(paths)
+    keep.save(run)
+    lose(store)
+    assert store.restore(keep) == [run.id] and set(lasting_files(run)) == set(paths)
 
 
 def test_what_has_not_changed_is_not_copied_again_and_old_copies_go(run, store, keep):
