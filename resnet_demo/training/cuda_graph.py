@@ -36,15 +36,17 @@ class CapturedStep:
         self._result: Tensor | None = None  # where it writes
 
     def __call__(self, drawn: Drawn, is_logged: bool) -> Tensor | None:
-        """What `step` returns, valid until the next call. The norm is always computed: a graph has no branches."""
+        """What `step` returns where it is logged, valid until the next call, else None: read back, it would hold up
+        the device. It is always computed, for a graph has no branches."""
         if self._warm_up_steps < WARM_UP_STEPS:
             self._warm_up_steps += 1
-            return self._beside(drawn)
+            result = self._beside(drawn)
+            return result if is_logged else None
         graph = self._graph or self._record(drawn)
         for place, numbers in zip(self._drawn, drawn, strict=True):
             place.copy_(numbers)
         graph.replay()
-        return self._result
+        return self._result if is_logged else None
 
     def _beside(self, drawn: Drawn) -> Tensor | None:
         """A step on the stream that will be recorded."""

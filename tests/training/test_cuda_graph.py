@@ -78,7 +78,7 @@ def on_a_stand_in(monkeypatch):
 @pytest.fixture
 def make_trainer(colours_config, tiny_dataset, monkeypatch):
     def make(captured, **changes):
-        config = replace(colours_config, threads=1, epochs=1, precision="float32", log_every_steps=1, **changes)
+        config = replace(colours_config, threads=1, epochs=1, precision="float32", **{"log_every_steps": 1, **changes})
         config = replace(config, cuda_graph=captured)
         monkeypatch.setattr(optimizer, "is_on_cuda", lambda weight: True)
         trainer = Trainer(config, tiny_dataset, choose_device("cpu", "float32"))
@@ -103,6 +103,13 @@ def test_replayed_steps_are_the_steps(make_trainer, on_a_stand_in, changes):
     assert captured.step == 10 > WARM_UP_STEPS + 2 and captured._compute._graph.calls
     assert_equal_states(captured.state_dict()["model"], eager.state_dict()["model"])
     assert_equal_states(captured.state_dict()["averaged"], eager.state_dict()["averaged"])
+
+
+def test_a_recorded_step_reads_nothing_back_where_it_is_not_logged(make_trainer, on_a_stand_in):
+    steps = [
+        event.step for event in make_trainer(True, log_every_steps=4).run() if isinstance(event, events.MetricsLogged)
+    ]
+    assert steps == [4, 8, 10]  # every fourth, and an epoch's last
 
 
 def test_a_run_goes_on_from_a_recorded_one(make_trainer, on_a_stand_in):
