@@ -21,17 +21,22 @@ NEEDED = {  # by the name that it is imported by
 PACKING_S = 12.0  # at the end, for what comes back
 
 
+LEAST_S = 10.0  # a part is not begun with less: it would be ended while torch is imported
+
+
 @dataclass(frozen=True)
 class Part:
-    """`share_s` is its part of ten minutes; what earlier parts leave is shared among the later ones, up to `most_s`."""
+    """`share_s` is its part of ten minutes; what earlier parts leave is shared among the later ones, up to `most_s`.
+    What later parts cannot do without may take `most_s` at once."""
 
     share_s: float
     most_s: float
+    is_needed: bool = False
 
 
 PARTS = {
     "smoke": Part(30, 100),
-    "data": Part(25, 60),
+    "data": Part(25, 90, is_needed=True),
     "correct": Part(95, 200),
     "speed": Part(110, 420),
     "minute": Part(65, 90),
@@ -42,6 +47,7 @@ NEED_DATA = ("speed", "minute", "accurate", "small")
 
 
 def main(arguments: list[str] | None = None) -> int:
+    begun = time.time()  # importing torch and starting CUDA are of the minutes, too
     options = _parser().parse_args(arguments)
     if missing := [package for name, package in NEEDED.items() if importlib.util.find_spec(name) is None]:
         print(f"These packages are missing: {' '.join(missing)}. Install them and start again.", file=sys.stderr)
@@ -51,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     options.output.mkdir(parents=True, exist_ok=True)
     options.work.mkdir(parents=True, exist_ok=True)
-    return _run(options)
+    return _run(options, begun + 60 * options.minutes - PACKING_S * (not options.tiny))
 
 
 def _unusable(options: argparse.Namespace) -> str:
@@ -66,10 +72,10 @@ def _unusable(options: argparse.Namespace) -> str:
     return ""
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, end: float) -> int:
+    """`end` is when all parts are to have ended, in Unix seconds."""
     from benchmarks.gpu import packing, setting, supervision
 
-    end = time.time() + 60 * options.minutes - PACKING_S * (not options.tiny)
     named = [name for name in PARTS if name in options.parts]
     if set(named) & set(NEED_DATA):
         named = [name for name in PARTS if name in (*named, "data")]
@@ -79,6 +85,9 @@ def _run(options: argparse.Namespace) -> int:
         remaining_s = end - time.time()
         until = time.time() + (remaining_s if options.tiny else _limit(named[place:], remaining_s))
         told = setting.Setting(name, options.device, options.tiny, options.data, options.work, until)
+        if told.remaining_s < LEAST_S:
+            told.note(f"\nPart `{name}` was not begun: no time was left.\n")
+            continue
         begun = time.time()
 
         def show() -> None:
@@ -91,6 +100,9 @@ def _run(options: argparse.Namespace) -> int:
         left_out = packing.pack(options.work, options.output)
         show()
         print(*left_out, sep="\n", end="\n" * bool(left_out))
+        if problem and PARTS[name].is_needed:
+            told.note("Without the images nothing more can be done.\n")
+            break
     print(setting.tables(options.work, named))
     print(f"In {options.output}: {', '.join(sorted(path.name for path in options.output.iterdir()))}")
     return 1 if failed else 0
@@ -99,6 +111,8 @@ def _run(options: argparse.Namespace) -> int:
 def _limit(waiting: list[str], remaining_s: float) -> float:
     """Seconds for the first of the parts that are left: its share of what is left, the rest to the last."""
     part, shares = PARTS[waiting[0]], sum(PARTS[name].share_s for name in waiting)
+    if part.is_needed:
+        return max(0.0, min(part.most_s, remaining_s))
     share = part.share_s / shares if shares else 1 / len(waiting)
     return max(0.0, min(part.most_s, remaining_s * share))
 

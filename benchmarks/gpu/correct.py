@@ -18,7 +18,7 @@ from resnet_demo.data.batches import Augment, LabelledImages, Normalise, draw_ep
 from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.training.device import choose_device
+from resnet_demo.training.device import choose_device, prepare
 from resnet_demo.training.trainer import Trainer
 
 BATCH = 32
@@ -37,6 +37,7 @@ def run(setting: Setting) -> None:
             augments_alike,
             *[replays, scales] * (setting.device == "cuda"),
             continues,
+            *[is_deterministic(spec) for spec in specs],
             continues_alike_enough,
             repeats,
             *processes.checks(setting),
@@ -174,6 +175,18 @@ def continues(setting: Setting) -> str:
         apart = _apart(_trained(config), _trained(config, stop_at=3))
     assert apart == 0.0, f"the weights are {apart:.0e} apart"
     return "every bit the same after 10 steps"
+
+
+def is_deterministic(spec: NetworkSpec) -> Check:
+    def check(setting: Setting) -> str:
+        with deterministic(True):
+            config = config_for(setting, spec, epochs=1, batch_size=32, deterministic=True)
+            prepare(config)  # as a run does: PyTorch raises where a kernel has no deterministic form
+            apart = _apart(_trained(config), _trained(config))
+        assert apart == 0.0, f"the weights are {apart:.0e} apart"
+        return "every bit the same after 5 steps"
+
+    return _named(check, f"Two runs of {name_of(spec)} with --deterministic are one")
 
 
 def continues_alike_enough(setting: Setting) -> str:

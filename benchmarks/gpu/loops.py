@@ -99,7 +99,7 @@ def worker_loop(setting: Setting, name: str, config: TrainConfig) -> Loop:
 
 def trainer_loop(config: TrainConfig, images: int) -> Loop:
     """The step alone, on random images: what is left when nothing is written and next to nothing is evaluated."""
-    config = replace(config, log_every_steps=10_000, epochs=1000, validation_images=0)
+    config = replace(config, log_every_steps=10_000, measure_blocks_every=0, epochs=1000, validation_images=0)
     dataset = noise(images)
     trainer = Trainer(config, dataset, prepare(config))
     trainer.probabilities(dataset.test_images)  # so that no window chooses the kernels of an epoch's end

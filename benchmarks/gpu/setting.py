@@ -51,6 +51,11 @@ class Setting:
         with _table(self.work, self.part).open("a", encoding="utf-8") as table:
             table.write(line + "\n")
 
+    def report_below(self, line: str = "") -> None:
+        """Add a line that stands under all those that are reported, also of a part that is ended before it is done."""
+        with _table(self.work, self.part, below=True).open("a", encoding="utf-8") as table:
+            table.write(line + "\n")
+
     def keep(self, **values: Any) -> None:
         """Keep values for the parts that follow."""
         path = self.work / f"{self.part}.json"
@@ -66,19 +71,20 @@ def found_in(work: Path, part: str) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def _table(work: Path, part: str) -> Path:
-    return work / f"{part}.md"
+def _table(work: Path, part: str, below: bool = False) -> Path:
+    return work / f"{part}{'-below' * below}.md"
 
 
 def tables(work: Path, parts: list[str]) -> str:
     """What the parts have reported so far."""
-    return "\n".join(_table(work, part).read_text(encoding="utf-8") for part in parts if _table(work, part).exists())
+    files = (_table(work, part, below) for part in parts for below in (False, True))
+    return "\n".join(file.read_text(encoding="utf-8") for file in files if file.exists())
 
 
 def begin(work: Path, part: str) -> None:
     """Forget what an earlier call of the part has reported, kept and trained."""
     shutil.rmtree(work / "runs" / part, ignore_errors=True)
-    for path in (_table(work, part), work / f"{part}.json"):
+    for path in (_table(work, part), _table(work, part, below=True), work / f"{part}.json"):
         path.unlink(missing_ok=True)
 
 

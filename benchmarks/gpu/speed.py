@@ -39,10 +39,10 @@ def run(setting: Setting) -> None:
     for spec, batch, modes, is_profiled in plan(setting):
         needed = COMPILING_S if modes == SLOW else MEASURING_S
         if setting.remaining_s < needed and not setting.tiny:
-            grid.leave_out(spec, batch, modes)
+            left_out = f"{name_of(spec)} at {batch} ({', '.join(modes)})"
+            setting.report_below(f"Not measured, for want of time: {left_out}.\n")
             continue
         grid.measure(spec, batch, modes, is_profiled)
-    grid.report_the_end()
 
 
 def plan(setting: Setting) -> Iterator[tuple[NetworkSpec, int, list[str], bool]]:
@@ -103,7 +103,8 @@ def _three_loops(setting: Setting) -> None:
 
 
 def _users_config(setting: Setting, stem: str, batch: int) -> TrainConfig:
-    """So many epochs that no window meets the end of the run; none is evaluated within the windows."""
+    """So many epochs that no window meets the end of the run. On a fast card a window may meet an epoch's evaluation:
+    the median stands."""
     arch = TINY[0].arch if setting.tiny else "resnet50"
     return preset_config(
         "accurate", arch=arch, stem=stem, epochs=1000, batch_size=batch, data=setting.source(), device=setting.device
@@ -119,8 +120,6 @@ class Grid:
     def __init__(self, setting: Setting, product_rate: float, copy_rate: float) -> None:
         self.setting, self.product_rate, self.copy_rate = setting, product_rate, copy_rate
         self.rates: dict[str, float] = {}
-        self.left_out: list[str] = []
-        self.profiles: list[str] = []
         setting.report("| our step | batch | mode | images/s | of the product rate | of the copy rate |")
         setting.report("|---|---|---|---|---|---|")
 
@@ -157,26 +156,19 @@ class Grid:
         try:
             profiled = kernels.profile_step(loop, self.setting.device)
         except RuntimeError as error:
-            self.profiles += [f"{title}: {one_line(error)}", ""]
+            self.setting.report_below(f"{title}: {one_line(error)}\n")
             return
         print(title)
         kernels.log(profiled)
         idle = f"{profiled.count:.0f} kernels a step, the device stands idle for {1 - profiled.busy:.1%} of it"
-        self.profiles += [f"**{title}**: {idle}.", "", *kernels.table(profiled), ""]
-
-    def leave_out(self, spec: NetworkSpec, batch: int, modes: list[str]) -> None:
-        self.left_out.append(f"{name_of(spec)} at {batch} ({', '.join(modes)})")
-
-    def report_the_end(self) -> None:
-        if self.left_out:
-            self.setting.report(f"\nNot measured, for want of time: {'; '.join(self.left_out)}.")
-        self.setting.report()
-        for line in self.profiles:
-            self.setting.report(line)
+        for line in (f"**{title}**: {idle}.", "", *kernels.table(profiled), ""):
+            self.setting.report_below(line)
 
 
 def _forget() -> None:
-    """Give memory back before the next measurement."""
+    """Give memory back before the next measurement, and compiled programs: the compiler takes another batch size of
+    the same network for a size that changes, and would make a more general, slower program."""
+    torch.compiler.reset()
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

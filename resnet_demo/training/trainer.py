@@ -66,7 +66,8 @@ class Trainer:
             self._whiten_stem()
         self.averaged = copy.deepcopy(self.model).eval() if config.ema_decay else self.model
         # Compiled, the same module is called in another way: its parameters and their names stay.
-        self.network = torch.compile(self.model) if config.compile else self.model
+        # Its batches have one size: a program for any size would be slower.
+        self.network = torch.compile(self.model, dynamic=False) if config.compile else self.model
         self.optimizer = make_optimizer(config, self.model)
         self.loss = nn.CrossEntropyLoss(label_smoothing=config.label_smoothing)
         # Gradients of float16 are too small for it: the loss is scaled up, and they are scaled down before the step.

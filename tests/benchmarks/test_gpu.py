@@ -109,8 +109,14 @@ def test_the_parts_time_limits_never_exceed_the_minutes(used):
         limits.append(command._limit(list(PARTS[place:]), remaining))
         remaining -= used * limits[-1]
     assert remaining >= -1e-6 and min(limits[:-1]) >= 25
-    assert limits[PARTS.index("accurate")] >= 255
+    assert limits[PARTS.index("accurate")] >= 230
     assert command._limit(["accurate"], 300) == 300 and command._limit(["smoke"], 600) == 100
+
+
+def test_the_images_come_first_whatever_is_wanted_of_them():
+    """Without them the parts behind have nothing to do."""
+    assert command._limit(["data", "speed", "accurate"], 570) == command.PARTS["data"].most_s
+    assert command._limit(["data", "speed", "accurate"], 40) == 40
 
 
 def test_a_part_is_ended_at_its_limit_with_all_that_it_has_started(tmp_path, monkeypatch):
