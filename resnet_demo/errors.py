@@ -17,6 +17,14 @@ def missing_package(error: ImportError) -> str | None:
     return f"A package could not be loaded ({error}). Install them again: pip install -r requirements.txt."
 
 
+NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # of the CPU, CUDA and MPS, and their libraries
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether memory was what it lacked: PyTorch says so by a RuntimeError, of which CUDA's kind is one."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)
+
+
 def disk_advice(error: OSError) -> str:
     """What a person can do about a file that could not be read or written, by the cause and no other."""
     match error.errno:

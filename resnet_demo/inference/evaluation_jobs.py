@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_demo.data.dataset import LoadProgress, drain
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, lacks_memory
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import Evaluation, save_evaluation
 from resnet_demo.runs.worker_files import Progress
@@ -112,7 +112,9 @@ class EvaluationJobs:
             problem = str(error)
         except OSError as error:
             problem = f"The evaluation could not be kept in the run ({error.strerror}). Check the disk, then try again."
-        except MemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if not lacks_memory(error):
+                raise
             problem = "The memory is not enough for the test images. Close other programs, then try again."
         finally:
             with self._guard:

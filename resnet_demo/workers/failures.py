@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-from resnet_demo.errors import UserError, disk_advice, missing_package
+from resnet_demo.errors import UserError, disk_advice, lacks_memory, missing_package
 from resnet_demo.runs.directory import RunDirectory
-
-NO_MEMORY = ("can't allocate memory", "out of memory", "ALLOC_FAILED")  # of the CPU, CUDA and MPS, and their libraries
 
 
 def failure_sentence(error: Exception) -> str | None:
@@ -15,9 +13,7 @@ def failure_sentence(error: Exception) -> str | None:
         return str(error)
     if isinstance(error, ImportError) and (sentence := missing_package(error)):  # it may be torch itself
         return sentence
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in NO_MEMORY):
+    if lacks_memory(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
     if "deterministic" in str(error):  # PyTorch refuses, and names the operation
         why = str(error).partition(".")[0]

@@ -80,6 +80,16 @@ def test_data_that_are_gone_are_a_sentence(store, jobs, tmp_path):
     assert "There is no folder" in wait_until_done(jobs).problem
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_too_little_memory_is_a_sentence(store, jobs, monkeypatch, error):
+    def fails(self, run, kind):
+        raise error
+
+    monkeypatch.setattr(EvaluationJobs, "_evaluate", fails)
+    jobs.start(make_run(store, "digits", DIGITS))
+    assert "memory is not enough" in wait_until_done(jobs).problem
+
+
 def test_after_a_restart_the_images_are_read_again_but_never_downloaded(store, jobs):
     run = make_run(store, "digits", DIGITS)
     jobs.start(run)
