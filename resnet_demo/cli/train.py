@@ -27,7 +27,7 @@ from resnet_demo.runs.config import (
     by_todays_names,
     preset_config,
 )
-from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import event_line
@@ -79,7 +79,13 @@ def train_command(options: argparse.Namespace) -> int:
         return _plan(options)
     if not is_rank_zero():
         return train_nonzero_rank()
-    return train_in_foreground(_open_or_create(options), options.data_dir, options.json)
+    is_new = options.run is None or not RunDirectory.at(options.run).exists()
+    run = _open_or_create(options)
+    try:
+        return train_in_foreground(run, options.data_dir, options.json)
+    finally:
+        if is_new:  # one that was there before stays, whatever refuses to go on with it
+            RunStore(run.path.parent).discard_unborn(run)
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -110,9 +116,6 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: b
     show = _print_json if json else _print_progress
     try:
         last = show(worker.work())
-    except RunError:
-        RunStore(run.path.parent).discard_unborn(run)
-        raise
     except ProcessLost as error:
         raise CommandError(str(error)) from error
     if last is not None and not worker.signals.came and not is_under_torchrun():  # there its starter goes on

@@ -133,6 +133,18 @@ def test_a_refused_start_leaves_no_run_behind(where, tmp_path, capsys, monkeypat
     assert RunStore(tmp_path / "runs").runs() == []
 
 
+def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, capsys, monkeypatch):
+    """Also where it was killed before it had said a word."""
+    monkeypatch.setattr("resnet_demo.runs.store.LOCK_TIMEOUT_S", 0.2)
+    store = RunStore(tmp_path / "runs")
+    killed = store.create(preset_config("tour"))
+    with FileLock(store.folder / ".training.lock", is_singleton=False, thread_local=False):
+        assert run("resume", killed.path) == 1
+        assert run("train", "--run", killed.path) == 1
+    assert capsys.readouterr().err.count("is training in this folder already") == 2
+    assert store.runs() == [killed]
+
+
 def test_a_relative_folder_is_kept_as_an_absolute_one(where, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("train", "--data", "folder:pics", *where) == 1
