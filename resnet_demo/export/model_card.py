@@ -10,14 +10,13 @@ from resnet_demo.export.contract import image_text, input_text, output_text
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TORCHVISION, TrainConfig
 from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.evaluation import Evaluation, load_evaluation
+from resnet_demo.runs.evaluation import Evaluation, flattering, load_evaluation
 from resnet_demo.runs.events import RunStarted
 from resnet_demo.runs.metrics import class_metrics, expected_calibration_error, wilson_interval
 from resnet_demo.runs.text import calibration_text, label_of, written
 from resnet_demo.text import percent, plural, printable
 
 ON_THE_HUB = {"cifar10": "uoft-cs/cifar10"}  # our name of a data set -> the Hub's
-FLATTERING = ("may flatter", "cannot be told")  # what a warning says that makes an accuracy doubtful
 _MARKUP = re.compile(r"([\\`*_\[\]<>|&~#])")
 
 
@@ -127,7 +126,7 @@ def _data(info: ModelInfo, started: RunStarted | None) -> Iterator[str]:
             f"{started.train_images:,} images were trained on, {started.validation_images:,} held out (the temperature "
             f"is fitted on them) and {started.test_images:,} tested on."
         )
-        yield from _flattering(started.warnings)
+        yield from map(_plain, flattering(started.warnings))
     yield "No image is part of this folder; the images' licence and whom they show are a matter of their source."
 
 
@@ -164,7 +163,7 @@ def _evaluated(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.plain_accuracy is not None:
         plain = percent(evaluation.plain_accuracy)
         yield f"Each answer is the mean over an image and its mirror image; by the image alone {plain} are right."
-    yield from _flattering(evaluation.warnings)
+    yield from map(_plain, flattering(evaluation.warnings))
     yield ""
     yield "| class | test images | precision | recall |"
     yield "|---|---|---|---|"
@@ -204,11 +203,6 @@ def _limits(info: ModelInfo) -> list[str]:
         f"- Its probabilities are {calibration_text(info)}.",
         "- It was made to show how such a network learns. Decide nothing about people with it.",
     ]
-
-
-def _flattering(warnings: tuple[str, ...]) -> Iterator[str]:
-    """Why an accuracy may be too good. Other warnings name files and folders, which are nobody's business elsewhere."""
-    yield from (_plain(warning) for warning in warnings if any(mark in warning for mark in FLATTERING))
 
 
 def _versioned(environment: dict, name: str) -> str:

@@ -14,13 +14,12 @@ from PIL import Image
 
 from resnet_demo import load
 from resnet_demo.cli.main import main
-from resnet_demo.export.model_card import FLATTERING
 from resnet_demo.inference.evaluate import _other_images
 from resnet_demo.models.checkpoint import save_model
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.evaluation import Evaluation, save_evaluation
+from resnet_demo.runs.evaluation import FLATTERING, Evaluation, save_evaluation
 from resnet_demo.runs.events import RunStarted
 from resnet_demo.runs.metrics import wilson_interval
 from resnet_demo.runs.store import RunStore

@@ -33,11 +33,12 @@ CALIBRATED = re.compile(r"calibrated on ([\d,]+) held-out images? \(temperature 
 CONFIDENT_MISTAKES, UNSURE_RIGHT = "mistakes", "unsure"  # galleries that have a button of their own
 
 
-def job_html(state: JobState, run_id: str, kind: str = ANSWERS) -> str:
-    """How far the job is, whatever its kind; why this run's last one of this kind has failed; '' where there is
-    nothing to say."""
+def job_html(state: JobState, run_id: str, kind: str = ANSWERS, owner: bool = True) -> str:
+    """How far the job is, whatever its kind; why this run's last one of this kind has failed, which may name folders,
+    to its owner; '' where there is nothing to say."""
     if state.problem and (state.run_id, state.kind) == (run_id, kind):
-        return f'<p class="evaluate-problem" role="alert">✕ {escape(state.problem)}</p>'
+        told = t(state.problem) if owner else t("This could not be measured; the owner is told why.")
+        return f'<p class="evaluate-problem" role="alert">✕ {escape(told)}</p>'
     if not state.running:
         return ""
     doing = _doing(state.progress)
@@ -259,4 +260,4 @@ def _figure(evaluation: Evaluation, place: int, image: Image.Image) -> str:
 
 
 def gallery_problem_html(sentence: str) -> str:
-    return f'<p class="hint" role="alert">{escape(sentence)}</p>'
+    return f'<p class="hint" role="alert">{escape(t(sentence))}</p>'

@@ -1,13 +1,11 @@
 """A run as one HTML page that can be mailed: nothing in it is fetched, no script is in it, no folder is named. Pure
 functions. Imports neither gradio nor torch."""
 
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from resnet_demo import __version__
-from resnet_demo.export.model_card import FLATTERING
 from resnet_demo.language import HTML_LANGUAGES, current_language, t
 from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.snapshot import Snapshot
@@ -71,9 +69,8 @@ def _facts(snapshot: Snapshot) -> str:
 def _evaluated(evaluation: Evaluation | None) -> str:
     if evaluation is None:
         return f'<p class="report-note">{t("Not evaluated: the Evaluate tab or the command evaluate does that.")}</p>'
-    told = tuple(warning for warning in evaluation.warnings if any(mark in warning for mark in FLATTERING))
     images = t("Images that it gets wrong are not shown: whether they may be passed on depends on their licence.")
-    return f'{report_html(replace(evaluation, warnings=told), None)}<p class="report-note">{images}</p>'
+    return f'{report_html(evaluation.for_anyone(), None)}<p class="report-note">{images}</p>'
 
 
 def _environment(environment: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """The end of a run's log in words."""
 
+from dataclasses import replace
 from html import escape
 
 from resnet_demo.language import t
@@ -14,14 +15,17 @@ def log_html(snapshot: Snapshot | None, owner: bool = True) -> str:
 
 
 def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
-    """The last events in words."""
+    """The last events in words. Warnings, and why a run failed, may name files and folders: for the owner alone."""
     if snapshot is None:
         return t("The log of a run will stand here.")
     view = snapshot.view
     recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.step)  # a clock may jump
     if snapshot.is_partial:
         return t("The log is long and is still being read; the curves come with it.")
-    told = [event_line(event) for event in (view.started, *recent, view.ended if owner else None) if event]
+    started, ended = view.started, view.ended
+    if not owner:
+        started, ended = started and replace(started, warnings=()), None
+    told = [event_line(event) for event in (started, *recent, ended) if event]
     return "\n".join(line for line in [_gaps_line(snapshot), *told] if line) or t("Nothing logged yet.")
 
 

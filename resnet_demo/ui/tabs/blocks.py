@@ -256,7 +256,7 @@ class BlocksPanel:
         owner = self.backend.access.is_owner(request)
         can_start = owner and run is not None and not run.is_shipped and run.model_info() is not None
         return [
-            job_html(state, run.id if run else "", BLOCKS),
+            job_html(state, run.id if run else "", BLOCKS, owner),
             gr.Button(interactive=can_start and not state.running),
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),

@@ -19,18 +19,19 @@ from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, sent_with
 
 TICK_S = 1.0  # while an evaluation is under way
+_CALM = "(matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth')"
 OPEN_CELL = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-cell]');
   if (!button) return;
   trigger('click', {cell: button.dataset.cell});
-  document.getElementById('evaluate-gallery')?.scrollIntoView({behavior: 'smooth', block: 'nearest'});
+  document.getElementById('evaluate-gallery')?.scrollIntoView({behavior: CALM, block: 'nearest'});
 });
 // One stop for the Tab key, and not one for each of a hundred cells: within the matrix the arrow keys lead.
 const STEPS = {ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0]};
 element.addEventListener('keydown', (event) => {
   const matrix = event.target.closest('.evaluate-scroll'), step = STEPS[event.key];
-  if (!matrix || !step) return;
+  if (!matrix?.querySelector('[data-cell]') || !step) return; // the table of classes scrolls
   event.preventDefault();
   const cellAt = (row, column) => matrix.querySelector(`[data-cell="${row},${column}"]`);
   if (event.target === matrix) return matrix.querySelector('[data-cell]')?.focus();
@@ -40,12 +41,12 @@ element.addEventListener('keydown', (event) => {
   while (!cellAt(row, column) && Math.min(row, column) >= 0 && Math.max(row, column) < size);
   cellAt(row, column)?.focus();
 });
-"""
+""".replace("CALM", _CALM)
 SHOW_IMAGES = """
 watch('value', () => requestAnimationFrame(() => {
-  if (element.querySelector('figure, p')) element.scrollIntoView({behavior: 'smooth', block: 'start'});
+  if (element.querySelector('figure, p')) element.scrollIntoView({behavior: CALM, block: 'start'});
 }));
-"""
+""".replace("CALM", _CALM)
 _BUTTON: dict[str, Any] = {"size": "md", "min_width": 130}
 _QUIET = {**POLL_EVENT, **RAW_INPUTS}
 _FETCHING = {**_QUIET, "show_progress": "full"}  # the data's images are read or decoded first, which may take a while
@@ -81,7 +82,15 @@ class EvaluateTab:
             trigger_mode="always_last",
             **_QUIET,
         )
-        self.run.input(lambda: "", None, self.gallery, trigger_mode="always_last", **_QUIET)
+        # Images of another report would stand under this one.
+        gr.on(
+            [self.run.change, self.start.click],
+            lambda: "",
+            None,
+            self.gallery,
+            trigger_mode="always_last",
+            **_QUIET,
+        )
         self.timer.tick(self.show, self.run, shown, api_name="evaluation_progress", **_QUIET)
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
         self.start.click(self.begin, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
@@ -114,8 +123,8 @@ class EvaluateTab:
         info = run.model_info() if run else None
         owner = self.backend.access.is_owner(request)
         return [
-            report.job_html(state, run.id if run else ""),
-            report.report_html(found, info.step if info else None),
+            report.job_html(state, run.id if run else "", owner=owner),
+            report.report_html(found if owner or found is None else found.for_anyone(), info.step if info else None),
             gr.Row(visible=found is not None),
             gr.Button(
                 interactive=owner and run is not None and info is not None and not run.is_shipped and not state.running
@@ -132,8 +141,7 @@ class EvaluateTab:
                 raise EvaluationError("This run has not been evaluated. Press Evaluate in the Evaluate tab.")
         except UserError as error:
             raise gr.Error(str(error), title=t("Not evaluated"), print_exception=False) from error
-        told = evaluation.as_dict()
-        del told["warnings"]  # they may name folders of the server
+        told = evaluation.for_anyone().as_dict()
         interval = wilson_interval(int(evaluation.correct.sum()), evaluation.images)
         return {"run": found.id, "step": evaluation.step, "interval_95": interval, **told}
 
@@ -153,13 +161,17 @@ class EvaluateTab:
         found = load_evaluation(run) if run else None
         if found is None:
             return ""
+        owner = self.backend.access.is_owner(request)
+        if found.data.startswith(FOLDER) and not owner:
+            return report.gallery_problem_html("The images of a folder are shown to their owner alone.")
         try:
-            if found.data.startswith(FOLDER) and not self.backend.access.is_owner(request):
-                raise EvaluationError(t("The images of a folder are shown to their owner alone."))
             title, places = _chosen_images(found, kind)
             tensor = self.jobs.images(found, places)
-        except UserError as error:
+        except EvaluationError as error:
             return report.gallery_problem_html(str(error))
+        except UserError as error:  # it may name folders
+            told = str(error) if owner else "These images cannot be shown now; the owner is told why."
+            return report.gallery_problem_html(told)
         images = [Image.fromarray(one) for one in tensor.permute(0, 2, 3, 1).contiguous().numpy()]
         return report.gallery_html(found, title, places, images)
 

@@ -108,7 +108,7 @@ class LossSlicePanel:
         measured = state.run_id if state.run_id in [run.id for run, _, _ in found] else ""
         can_start = owner and not state.running and _to_measure(found) is not None
         return [
-            job_html(state, measured, SLICE),
+            job_html(state, measured, SLICE, owner),
             gr.Button(interactive=can_start),
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),

@@ -79,3 +79,11 @@ def test_how_far_the_job_is(state, told):
 
 def test_another_runs_problem_is_not_this_ones():
     assert job_html(JobState("other", problem="The disk is full."), "mine") == ""
+
+
+def test_a_visitor_is_not_told_where_the_servers_files_lie():
+    html = job_html(JobState("mine", problem="There is no folder /home/me."), "mine", owner=False)
+    assert "/home/me" not in html and "the owner is told why" in html
+    warnings = ("2 files in /srv/animals were left out.", "The accuracy may flatter.")
+    html = report_html(replace(evaluation(), warnings=warnings).for_anyone(), 34)
+    assert "/srv" not in html and "may flatter" in html

@@ -190,6 +190,8 @@ def test_a_visitor_is_not_told_what_a_failure_says_of_the_server(run):
     for text in (run_sentence(failed, owner=False), log_text(failed, owner=False)):
         assert "reason" not in text and text
     assert "its owner is told" in status_html(failed, owner=False)
+    warned = snapshot(run, [replace(started(), warnings=("/home/me/data is full.",))])
+    assert "/home/me" in log_text(warned) and "/home/me" not in log_text(warned, owner=False)
 
 
 def test_while_one_trains_another_run_cannot_be_resumed(run, tmp_path):

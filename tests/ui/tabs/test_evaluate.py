@@ -48,6 +48,8 @@ def test_the_public_endpoint_reports_what_was_measured_and_no_folder_of_the_serv
         assert kind == "complete" and (told["run"], told["accuracy"], told["images"]) == ("run-1", 0.75, 4)
         assert told["confusion"] == [[1, 1], [0, 2]] and told["interval_95"][0] < 0.75 < told["interval_95"][1]
         assert "/srv" not in answer
+        assert "/srv" not in post(url, "show_evaluation", ["run-1"])[1]
+        assert "/srv/animals is old" in post(url, "show_evaluation", ["run-1"], token=TOKEN)[1]
         for asked, said in (("run-2", "has not been evaluated"), ("../run-1", "no such run"), ("", "no such run")):
             kind, answer = post(url, "evaluate", [asked])
             assert kind == "error" and said in answer
