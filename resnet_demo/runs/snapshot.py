@@ -101,7 +101,8 @@ class Snapshot:
         however long its epochs are."""
         clock = int(self.view.elapsed_s // CLOCK_S) if self.status.is_live else None
         epochs = len(self.view.epochs)
-        return checksum(self.run.id, self.title, self.status.value, epochs, clock, self.is_partial, self.place)
+        stands = (self.status.value, self.is_kept, self.is_partial, self.place)
+        return checksum(self.run.id, self.title, epochs, clock, *stands)
 
 
 def checksum(*values: object) -> str:

@@ -62,7 +62,8 @@ class Address:
         )
         named = f"run, step, {named}"  # what is shown by now, also where the address has not named it
         told = _TELL.format(named, f"{{restored: true, {named}, size: String(size)}}")
-        restored.then(None, [chosen, step, *drawn], js=told)
+        restored.success(None, [chosen, step, *drawn], js=told)
+        restored.failure(None, js=_TELL.format("", "{restored: true}"))
         return restored
 
     def restore(self, event: gr.EventData, request: gr.Request) -> list:

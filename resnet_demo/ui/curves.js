@@ -142,9 +142,10 @@ function onPointer(event) {
   if (model || isMouse) pointed = model?.view ?? null;
   if (event.type === 'pointerdown') drag = isMouse && event.button === 0 && model ? { model, from: event } : null;
   if (drag && Math.abs(event.clientX - drag.from.clientX) > DRAG_PX) {
-    const { top, height } = frameOf(drag.model);
-    const [low, high] = [drag.from, event].map((end) => xUnder(drag.model, end)).sort((a, b) => a - b);
-    if (event.type === 'pointerup') zoom(drag.model, low, high);
+    const { left, width, top, height } = frameOf(drag.model), inFrame = (x) => clamp(x, left, left + width);
+    const [low, high] = [drag.from, event].map((end) => inFrame(xUnder(drag.model, end))).sort((a, b) => a - b);
+    if (low === high) clear(drag.model.view); // beside the axes
+    else if (event.type === 'pointerup') zoom(drag.model, low, high);
     else draw(drag.model.plot, 'rect', { class: 'cross picked', x: low, width: high - low, y: top, height });
     observer.takeRecords();
   }
@@ -183,7 +184,7 @@ function onKey(event) {
   const model = modelOf(figure), { view } = model;
   const places = [...new Set(seen(model).map(([x]) => x))].sort((a, b) => a - b);
   const last = places.length - 1, far = event.shiftKey ? 10 : 1;
-  const now = view.at === null ? last + 1 : places.indexOf(nearest(places.map((x) => [x]), view.at)[0]);
+  const now = view.at === null || last < 0 ? last + 1 : places.indexOf(nearest(places.map((x) => [x]), view.at)[0]);
   const to = { ArrowLeft: now - far, ArrowRight: now + far, Home: 0, End: last }[event.key];
   if (to !== undefined && last >= 0) {
     pointAt(model, places[clamp(to, 0, last)]);

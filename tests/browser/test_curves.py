@@ -298,6 +298,10 @@ def test_a_range_is_zoomed_into_and_back(app, run, open_page):
         page = open_page(app.url)
         page.wait_for_selector("#loss-chart polyline.train")
         assert page.evaluate(ENDS) == 2 * [[0, 8]]
+        page.mouse.move(*spot(page, "loss-chart", -0.05))  # beside the axis there is no range
+        page.mouse.down()
+        page.mouse.move(*spot(page, "loss-chart", -0.01))
+        page.mouse.up()
         page.mouse.move(*spot(page, "loss-chart", 0.25))
         page.mouse.down()
         page.mouse.move(*spot(page, "loss-chart", 0.4))

@@ -33,7 +33,7 @@ class Planning:
 
     def wire(self, training: gr.Textbox) -> None:
         """`training` changes as a run begins, and as it ends: by then data and speed are known."""
-        gr.on(
+        planned = gr.on(
             [*(self.form[name].change for name in PLANNED_BY), self.prepared.change, training.change],
             self.plan_text,
             self.form.widgets,
@@ -41,7 +41,9 @@ class Planning:
             trigger_mode="always_last",
             js=_PLANNING,
             **POLL_EVENT,
-        ).then(None, js=_PLANNED)
+        )
+        planned.success(None, js=_PLANNED)
+        planned.failure(None, js=_PLANNED)
 
     def prepare_after(self, restored: gr.events.Dependency) -> None:
         """Once the form holds what a reload has left in it."""

@@ -26,7 +26,8 @@ from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_ch
 TICKS = """
 const places = [];
 const readAddress = () => {
-  const runs = new URLSearchParams(location.search).get('runs') ?? '';
+  const given = new URLSearchParams(location.search), runs = given.get('runs') ?? '';
+  if (given.get('tab') !== 'runs') return; // then it says nothing of them
   places.splice(0, Infinity, ...(runs ? runs.split(',').map((run) => run || null) : []));
   show();
   tell();
