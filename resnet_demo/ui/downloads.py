@@ -8,6 +8,7 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
+from resnet_demo.ui.uploads import Uploads
 
 # What a hidden `gr.DownloadButton` was given is saved at once: a visible one would take a second click.
 DOWNLOAD = """
@@ -21,11 +22,11 @@ DOWNLOAD = """
 
 def written(button: gr.DownloadButton, name: str, write: Callable[[Path], object]) -> str:
     """Let `write(path)` make the file where Gradio serves downloads from, and removes them after a while. Raises
-    gr.Error with a sentence."""
+    gr.Error with a sentence, also where the disk has no room."""
     cache = Path(button.GRADIO_CACHE)
     title = t("Not exported")
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        Uploads(cache).make_room()  # whoever looks at the page may ask for one after the other
         path = Path(tempfile.mkdtemp(dir=cache)) / name
         write(path)
     except UserError as error:

@@ -26,7 +26,7 @@ LEAST_CHARGED_BYTES = 65_536  # for a file, so that small ones are bounded in nu
 
 
 class UploadsError(UserError):
-    """Why nothing can be uploaded: a sentence for people."""
+    """Why no file can be uploaded or made: a sentence for people."""
 
 
 def own_folder() -> Path:
@@ -72,18 +72,22 @@ class Uploads:
             with self._guard:
                 self._promised -= length
 
+    def make_room(self) -> None:
+        """Before a file is made here for somebody to download. Raises UploadsError where there is none."""
+        self._promise(0)
+
     def _promise(self, length: int) -> None:
         with self._guard:
             if self._free_bytes() < LEAST_FREE_BYTES + length:
                 raise UploadsError(
                     t(
-                        "Nothing can be uploaded now: the server's disk has less than {least} GB free, and a full one "
-                        "would stop the training. Its owner has to make room.",
+                        "No file can be uploaded or made now: the server's disk has less than {least} GB free, and a "
+                        "full one would stop the training. Its owner has to make room.",
                         least=f"{LEAST_FREE_BYTES / 1e9:.0f}",
                     )
                 )
             if not self._make_room(MAX_BYTES_IN_ALL - self._promised - length):
-                raise UploadsError(t("Too much is being uploaded just now. Try again in a minute."))
+                raise UploadsError(t("Too much is being uploaded or made just now. Try again in a minute."))
             self._promised += length
 
     def _free_bytes(self) -> int:
