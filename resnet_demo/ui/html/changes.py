@@ -13,15 +13,18 @@ from resnet_demo.text import listed
 
 def changes_html(preset_values: dict[str, Any], problems: dict[str, str]) -> str:
     """A button for each setting that differs, and a mark at its field; `preset_values` is what the preset has. Under a
-    field that cannot be so stands its sentence: Gradio's own is gone with the page's next poll."""
-    said = "".join(_problem(name, sentence) for name, sentence in problems.items())
+    field that cannot be so stands its sentence: Gradio's own is gone with the page's next poll. A style sheet's text is
+    not read aloud everywhere, so it stands in the page as well."""
+    sentences = {name: t(sentence) for name, sentence in problems.items()}
+    said = "".join(_problem(name, sentence) for name, sentence in sentences.items())
+    spoken = f'<p class="form-problems" role="status">{escape(" ".join(sentences.values()))}</p>' if said else ""
     if not preset_values:
-        return f"<style>{said}</style>" if said else ""
+        return f"{spoken}<style>{said}</style>" if said else ""
     buttons = "".join(_button(name, value) for name, value in preset_values.items())
     fields = ", ".join(f"#setting-{name}" for name in preset_values)
     marks = f":is({fields}) {{ outline: 2px solid var(--color-accent); outline-offset: -2px; }}"
     differs = t("Differs from the preset; a press takes it back: {settings}", settings=buttons)
-    return f'<p class="form-changes">{differs}</p><style>{marks}{said}</style>'
+    return f'<p class="form-changes">{differs}</p>{spoken}<style>{marks}{said}</style>'
 
 
 def _problem(name: str, sentence: str) -> str:

@@ -125,7 +125,8 @@ def _head(name: str, column: Column, order: str) -> str:
 
 def _row(snapshot: Snapshot, parent: str) -> str:
     cells = "".join(
-        f'<td{_right(column)} data-label="{t(column.label)}">{_cell(name, column, snapshot, parent)}</td>'
+        f'<td{_right(column)} data-column="{name}" data-label="{t(column.label)}">'
+        f"{_cell(name, column, snapshot, parent)}</td>"
         for name, column in COLUMNS.items()
     )
     run_id, name = escape(snapshot.run.id), escape(snapshot.name)

@@ -19,6 +19,7 @@ def test_each_has_a_press_that_takes_it_back_and_a_mark_at_its_field():
 
 
 def test_no_character_of_a_sentence_ends_the_style_sheet_that_says_it():
-    html = changes_html({}, {"epochs": 'a"b\\c</style>\nd'})
+    spoken, _, html = changes_html({}, {"epochs": 'a"b\\c</style>\nd'}).partition("<style>")
+    assert 'role="status">a&quot;b\\c&lt;/style&gt;' in spoken
     assert html.count('"') == 2 and html.count("</style>") == 1 and html.endswith('"; }</style>')
     assert r"a\22 b\5c c\3c /style>\a d" in html
