@@ -7,6 +7,7 @@ from typing import Any
 
 from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 from resnet_demo.models.catalog import AUTO, TORCHVISION_HAS, NetworkSpec, shortcut_problem
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.settings import Settings
@@ -79,6 +80,7 @@ def problems_with(values: dict[str, Any]) -> dict[str, str]:
     return problems or _misfits(**{name: values[name] for name in _HANG_TOGETHER})
 
 
+NO_CHOICE = "{label} must be one of {choices}, not '{value}'."
 _HANG_TOGETHER = ("arch", "shortcut", "start_from", "early_stopping_patience", "validation_images")
 NOTHING_TO_STOP_BY = (
     "Early stopping goes by held-out images, and this run has none. Set Held-out images above 0, or Early stopping "
@@ -107,32 +109,34 @@ def problem_with(name: str, value: Any) -> str | None:
 
 
 def _problem(f, value) -> str | None:
-    label, limits = f.metadata["label"], f.metadata
+    label, limits = t(f.metadata["label"]), f.metadata
     if isinstance(f.default, float) and type(value) is int:
         value = float(value)
     if type(value) is not type(f.default):
-        return f"{label} must be a {_TYPE_NAMES[type(f.default)]}, not {value!r}."
+        kind = t(_TYPE_NAMES[type(f.default)])
+        return t("{label} must be a {kind}, not {value}.", label=label, kind=kind, value=repr(value))
     if limits["choices"] and value not in limits["choices"]:
-        return f"{label} must be one of {', '.join(limits['choices'])}, not '{value}'."
+        return t(NO_CHOICE, label=label, choices=", ".join(limits["choices"]), value=value)
     if f.name == "data":
         return _data_problem(value)
     if f.name == "start_from":
         return _start_problem(value)
     if f.name == "preset" and value not in PRESETS:
-        return f"{label} must be one of {', '.join(PRESETS)}, not '{value}'."
+        return t(NO_CHOICE, label=label, choices=", ".join(PRESETS), value=value)
     low, high = limits["minimum"], limits["maximum"]
     too_low = low is not None and not value >= low  # 'not >=' also catches NaN
     too_high = high is not None and not value <= high
     if too_low or too_high:
-        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-        return f"{label} must be {bounds}, not {value}."
+        if high is None:
+            return t("{label} must be at least {low}, not {value}.", label=label, low=low, value=value)
+        return t("{label} must be from {low} to {high}, not {value}.", label=label, low=low, high=high, value=value)
     return None
 
 
 def _data_problem(value: str) -> str | None:
     if value in KNOWN or (value.startswith(FOLDER) and len(value) > len(FOLDER)):
         return None
-    return f"Data must be one of {', '.join(SOURCES)}, not '{value}'."
+    return t(NO_CHOICE, label=t("Data"), choices=", ".join(SOURCES), value=value)
 
 
 def _start_problem(value: str) -> str | None:

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from resnet_demo.errors import UserError, disk_advice
 from resnet_demo.files import read_json, replace_json
+from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.fold import RunView
@@ -69,7 +70,7 @@ class Queue:
         planned (any more)."""
         with self._changing() as ids:
             if run.path.name not in ids:
-                raise QueueError(f"'{run.id}' is not in the queue (any more).")
+                raise QueueError(t("'{run}' is not in the queue (any more).", run=run.id))
             ids.remove(run.path.name)
             ids.insert(max(0, place - 1), run.path.name)
 

@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from resnet_demo.errors import disk_advice
 from resnet_demo.files import read_json, replace_file, replace_json
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError
@@ -179,7 +180,7 @@ class RunStore:
         is not planned or is being started, and RunError as `delete` does."""
         queue = Queue(self.folder)
         if run not in queue or run.is_starting():
-            raise QueueError(f"'{run.id}' does not wait in the queue (any more).")
+            raise QueueError(t("'{run}' does not wait in the queue (any more).", run=run.id))
         queue.remove(run)
         if not self._has_begun(run):
             self.delete(run)
@@ -218,7 +219,7 @@ class RunStore:
             with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
                 run.path.rename(aside)
         except Timeout as error:
-            raise RunError(f"'{run.id}' is training. Stop it first, then delete it.") from error
+            raise RunError(t("'{run}' is training. Stop it first, then delete it.", run=run.id)) from error
         except OSError as error:
             raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
         with suppress(OSError):  # no reason to stop in the middle: the run is told as lost then

@@ -65,7 +65,7 @@ class RunsSnapshot:
         """Of the run from whose weights this one started, '' where it started from none."""
         if not (parent := run.config.parent_id):
             return ""
-        return run_name(parent, next((s.title for s in self.runs if s.run.id == parent), ""))
+        return next((s.name for s in self.runs if s.run.id == parent), run_name(parent, ""))
 
     @cached_property
     def _by_id(self) -> dict[str, Snapshot]:

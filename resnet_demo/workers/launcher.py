@@ -13,6 +13,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.event_log import LogError
@@ -61,7 +62,7 @@ class Launcher:
         with self._starting:
             self._refuse_second()
             if not run.can_resume(run.view()):
-                raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
+                raise LaunchError(t("The run '{run}' has ended, so there is nothing to resume.", run=run.id))
             self._spawn(run, moved_to)
 
     def plan(self, configs: Sequence[TrainConfig], start: bool = False) -> list[RunDirectory]:
@@ -155,12 +156,12 @@ class Launcher:
     def _request(self, run: RunDirectory, wanted: str) -> None:
         with self._starting:  # a run that is just being started can be stopped, too
             if not run.is_alive():
-                raise LaunchError(f"'{run.id}' is not training now.")
+                raise LaunchError(t("'{run}' is not training now.", run=run.id))
             run.ask(wanted)
 
     def _refuse_second(self) -> None:
         if active := self.store.active():
-            raise SecondError(f"'{active.id}' is training already. Pause it or let it finish first.")
+            raise SecondError(t("'{run}' is training already. Pause it or let it finish first.", run=active.id))
 
     def _spawn(self, run: RunDirectory, moved_to: str = "", is_planned: bool = False) -> None:
         """Start the command a person may type, and wait until it holds the run's lock. Not `train --run`: that
@@ -173,7 +174,9 @@ class Launcher:
         with shown_as_starting(run):
             self._refuse_second()  # whose start was just over when this one could begin
             if is_planned and run not in Queue(self.store.folder):
-                raise SecondError(f"'{run.id}' does not wait in the queue any more: it has been started, or removed.")
+                raise SecondError(
+                    t("'{run}' does not wait in the queue any more: it has been started, or removed.", run=run.id)
+                )
             with run.log_path.open("ab") as log:
                 child = subprocess.Popen(
                     command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -215,7 +218,7 @@ def shown_as_starting(run: RunDirectory) -> Iterator[None]:
     try:
         lock.acquire(timeout=STARTED_TWICE_S)
     except Timeout as error:
-        raise SecondError(f"'{run.id}' is being started already.") from error
+        raise SecondError(t("'{run}' is being started already.", run=run.id)) from error
     try:
         yield
     finally:

@@ -53,7 +53,7 @@ def row_html(row: BlockRow) -> str:
     if row.removal:
         notes.append(_removal_note(row.removal))
     return (
-        f'<div class="blocks"><div class="blocks-net"><p class="arch-note">{_hint(_is_plain(row))}</p>'
+        f'<div class="blocks"><div><p class="arch-note">{_hint(_is_plain(row))}</p>'
         f'<div class="blocks-stages">{stages}</div><p class="arch-note">{t(" ").join(notes)}</p></div>'
         f"{_answer(row)}</div>"
     )
@@ -205,7 +205,7 @@ def _verdict(row: BlockRow, best: int) -> str:
 
 def problem_html(sentence: str) -> str:
     """Why no image can be sent through."""
-    return f'<p role="alert">✕ {escape(sentence)}</p>'
+    return f'<p role="alert">✕ {escape(t(sentence))}</p>'
 
 
 # --- inside the clicked block ---------------------------------------------------------------------------------------

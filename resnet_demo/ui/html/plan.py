@@ -18,7 +18,7 @@ def plan_placeholder() -> str:
 
 
 def plan_problem(error: Exception) -> str:
-    return f'<p class="plan">{escape(str(error))}</p>'
+    return f'<p class="plan">{escape(t(str(error)))}</p>'
 
 
 def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int], one_trains: bool = False) -> str:

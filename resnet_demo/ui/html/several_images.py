@@ -60,7 +60,7 @@ def progress_html(done: int, total: int) -> str:
 
 def problem_html(sentence: str) -> str:
     """Why none was answered."""
-    return f'<p class="several-state" role="alert">✕ {escape(sentence)}</p>'
+    return f'<p class="several-state" role="alert">✕ {escape(t(sentence))}</p>'
 
 
 def answers_html(answers: Sequence[Answered], run: str, run_id: str, info: ModelInfo, given: int) -> str:

@@ -33,7 +33,7 @@ def two_answers_html(first: "Prediction", name: str, other: "Prediction", other_
 
 def problem_html(sentence: str) -> str:
     """Why there is no second answer."""
-    return f'<section class="two-answers"><p role="alert">✕ {escape(sentence)}</p></section>'
+    return f'<section class="two-answers"><p role="alert">✕ {escape(t(sentence))}</p></section>'
 
 
 def _column(prediction: "Prediction", name: str, order: list[str]) -> str:

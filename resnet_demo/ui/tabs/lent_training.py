@@ -95,5 +95,5 @@ def _to_go_on(backend: Backend, run_id: str) -> RunDirectory:
     """Raises UserError."""
     run = backend.store.get_own(run_id)
     if not run.can_resume(run.view()):
-        raise LaunchError(f"The run '{run.id}' has ended, so there is nothing to resume.")
+        raise LaunchError(t("The run '{run}' has ended, so there is nothing to resume.", run=run.id))
     return run

@@ -122,5 +122,5 @@ class QueuePanel:
     def _move(self, run_id: str, by: int) -> None:
         run, queue = self.backend.store.get_own(run_id), Queue(self.backend.store.folder)
         if run not in queue:
-            raise QueueError(f"'{run.id}' is not in the queue (any more).")
+            raise QueueError(t("'{run}' is not in the queue (any more).", run=run.id))
         queue.move(run, queue.ids().index(run.path.name) + 1 + by)
