@@ -13,13 +13,13 @@ def held_sentence(snapshot: RunsSnapshot, owner: bool = True) -> str:
     last = snapshot.current
     match last.status:
         case RunStatus.PAUSED:
-            return t("Held: “{run}” is paused.", run=last.name)
+            return t("The queue is on hold: “{run}” is paused.", run=last.name)
         case RunStatus.INTERRUPTED if last.exit and not last.exit.began:
-            return t("Held: “{run}” could not be started.", run=last.name)
+            return t("The queue is on hold: “{run}” could not be started.", run=last.name)
         case RunStatus.INTERRUPTED:
-            return t("Held: “{run}” was interrupted.", run=last.name)
+            return t("The queue is on hold: “{run}” was interrupted.", run=last.name)
         case RunStatus.FAILED if owner and last.view.ended:
-            return t("Held: “{run}” failed. {why}", run=last.name, why=t(last.view.ended.message))
+            return t("The queue is on hold: “{run}” failed. {why}", run=last.name, why=t(last.view.ended.message))
         case RunStatus.FAILED:
-            return t("Held: “{run}” failed.", run=last.name)
-    return t("Held: no run is training.")
+            return t("The queue is on hold: “{run}” failed.", run=last.name)
+    return t("The queue is on hold: no run is training.")

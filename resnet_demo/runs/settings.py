@@ -217,7 +217,7 @@ class Settings:
         minimum=0,
         maximum=32,
         absent=0,
-        details="In pixels of the 32 (DeVries and Taylor 2017); the square may reach over the edge. For long runs: a "
+        details="In pixels of the 32 (DeVries and Taylor 2017); the square lies wholly inside. For long runs: a "
         "short one learns less with it. Training images only.",
     )
     flip: bool = setting(

@@ -6,7 +6,7 @@ const TERMS = {
   calibrated: t('Of the answers that are given with a probability of 80 %, four in five should be right. So that they are, the scores of the network are divided by one number, the temperature, before they become probabilities. It is fitted on held-out images, which were never trained on.'),
   epoch: t('One pass through all training images.'),
   heldOut: t('Accuracy on images that were taken out of the training images. The best epoch is chosen by them, so that the test images only report.'),
-  interval: t('So few images show the accuracy only roughly. Of 100 such intervals about 95 hold the accuracy that ever more images would show.'),
+  interval: t('So few images show the accuracy only roughly. About 95 of 100 such intervals contain the true accuracy, the one that endlessly many images would show.'),
   loss: t('How wrong and how unsure the answers are. Training makes it smaller; who guesses among ten classes has 2.3.'),
   step: t('One batch of images: the network answers, and its weights move a little, so that the next answers are better.'),
   testAccuracy: t('The share of the test images that are answered rightly. The network was not trained on them, and nothing is chosen by them.'),

@@ -16,7 +16,7 @@ def test_a_digit_is_drawn_and_answered(shipped_app, open_page):
     page.wait_for_selector("#classify-examples [data-example]")
     assert page.query_selector("#drawing-pad canvas") is None  # the newest knows airplanes and cats
     page.click(".classify-who-answers input")
-    page.get_by_role("option", name="The tour, recorded").click()
+    page.get_by_role("option", name="ResNet-20 on digits").click()
     pad = page.wait_for_selector("#drawing-pad canvas")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()

@@ -49,7 +49,7 @@ def test_the_list_says_the_order_and_why_it_is_held(store, run, planned, tiny_co
     assert head.split() == ["place", "run", "network", "data", "epochs", "title"]
     assert [row.split()[:2] for row in rows] == [[str(place), one.id] for place, one in enumerate(planned, 1)]
     assert rows[1].endswith("handwritten digits  2       The second")
-    assert said.err == "Held: “Before” is paused. Go on with: python -m resnet_demo queue --start\n"
+    assert said.err == "The queue is on hold: “Before” is paused. Go on with: python -m resnet_demo queue --start\n"
     assert queue(store, "--json") == 0
     facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(one["place"], one["run"], one["arch"], one["title"]) for one in facts] == [

@@ -221,10 +221,10 @@ def test_the_queue_goes_on_after_an_ending_alone(run, log, goes_on):
 @pytest.mark.parametrize(
     ("last", "says"),
     [
-        (None, "Held: “First” was interrupted."),
-        (events.RunPaused(**PLACE), "Held: “First” is paused."),
-        (ENDED["failed"], "Held: “First” failed. A <b>reason</b>."),
-        (ENDED["finished"], "Held: no run is training."),
+        (None, "The queue is on hold: “First” was interrupted."),
+        (events.RunPaused(**PLACE), "The queue is on hold: “First” is paused."),
+        (ENDED["failed"], "The queue is on hold: “First” failed. A <b>reason</b>."),
+        (ENDED["finished"], "The queue is on hold: no run is training."),
     ],
 )
 def test_why_it_is_held_is_said(store, run, tiny_config, last, says):

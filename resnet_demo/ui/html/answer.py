@@ -75,9 +75,10 @@ def answer_html(prediction: "Prediction", run: str) -> str:
 def _caution(info: ModelInfo) -> str:
     """It stands there before any answer: who reads one has read it."""
     said = t(
-        "It takes every image for one of its {number} classes, also one that shows none of them, and may be sure of "
-        "it. No score that was tried tells: the best doubts {noticed} of the photographs of other things, and "
-        "{falsely} of the images of its classes (docs/experiments.md).",
+        "It takes every image for one of its {number} classes, also one that shows none of them (out of "
+        "distribution), and may be sure of it. No confidence score that was tried finds those out: the best one flags "
+        "{noticed} of the photographs of other things, and wrongly {falsely} of the images of its classes "
+        "(docs/experiments.md).",
         number=len(info.classes),
         noticed=percent(NOTICED),
         falsely=percent(FALSE_ALARMS),
@@ -116,7 +117,7 @@ def empty_html(info: ModelInfo | None) -> str:
 
 def problem_html(sentence: str, info: ModelInfo | None) -> str:
     """What went wrong, in place of an answer."""
-    verdict = f'<p class="classify-title">✕ {t("No answer")}</p><p role="alert">{escape(sentence)}</p>'
+    verdict = f'<p class="classify-title">✕ {t("No answer")}</p><p role="alert">{escape(t(sentence))}</p>'
     return _card(_no_image(), verdict, _unanswered(info) if info else "")
 
 

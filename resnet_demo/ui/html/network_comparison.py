@@ -23,7 +23,7 @@ def comparison_html(left: "NetworkDescription", right: "NetworkDescription") -> 
     rows += [_row(name, *values) for name, values in _left_of_image(left, right)]
     names = "".join(f'<th scope="col">{escape(_title(one))}</th>' for one in (left, right))
     caption = t(
-        "What differs stands in bold. A place of a map sees so many pixels a side of the image through all layers "
+        "What differs stands in bold. A position of a map sees so many pixels a side of the image through all layers "
         "before it (its receptive field)."
     )
     return (
@@ -70,7 +70,7 @@ def _kind(layer: "LayerDescription") -> str:
 
 
 def _left_of_image(left: "NetworkDescription", right: "NetworkDescription") -> list[tuple[str, list[str]]]:
-    """After the stem and after each stage: places a side of the map, and what one of them sees."""
+    """After the stem and after each stage: positions a side of the map, and what one of them sees."""
     columns = [_after_each(one) for one in (left, right)]
     names = max(columns, key=len)
     return [(t("After {part}", part=name), [column.get(name, "–") for column in columns]) for name in names]

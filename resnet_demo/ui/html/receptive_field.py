@@ -1,5 +1,5 @@
-"""What one place of a feature map sees of the image, by the layers before it: in numbers, and drawn on an image. Pure
-functions to HTML. Imports neither gradio nor torch."""
+"""What one position of a feature map sees of the image, by the layers before it: in numbers, and drawn on an image.
+Pure functions to HTML. Imports neither gradio nor torch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def receptive_field(layers: "Iterable[LayerDescription]") -> ReceptiveField:
 
 
 def fields_of(network: "NetworkDescription") -> list[tuple[int, ReceptiveField]]:
-    """After the stem and after each stage: places a side of the map, and what they see."""
+    """After the stem and after each stage: positions a side of the map, and what they see."""
     passed: list[LayerDescription] = []
     fields = []
     for layers in (
@@ -60,7 +60,7 @@ def fields_of(network: "NetworkDescription") -> list[tuple[int, ReceptiveField]]
 
 
 def seen_text(places: int, field: ReceptiveField) -> str:
-    return t("{side} × {side} places; each sees {pixels} pixels", side=places, pixels=field.pixels)
+    return t("{side} × {side} positions; each sees {pixels} pixels", side=places, pixels=field.pixels)
 
 
 def left_of_image_html(network: "NetworkDescription", image: Image.Image) -> str:
@@ -74,10 +74,10 @@ def left_of_image_html(network: "NetworkDescription", image: Image.Image) -> str
         drawn.append(_figure(kind, name, seen_text(places, field), drawing))
     title = t("What is left of an image")
     note = t(
-        "The image as fine as the map of each part: every <b>place</b> of the map is one square, in the mean colour of "
-        "the pixels that it stands for. The frame shows what the middle place sees through all layers before it (its "
-        "<b>receptive field</b>); a dashed one reaches beyond the image. A place is more than one colour: its channels "
-        "tell what it sees, and what they do not tell is lost to all that follows."
+        "The image as fine as the map of each part: every <b>position</b> of the map is one square, in the mean "
+        "colour of the pixels that it stands for. The frame shows what the middle position sees through all layers "
+        "before it (its <b>receptive field</b>); a dashed one reaches beyond the image. A position is more than one "
+        "colour: its channels tell what it sees, and what they do not tell is lost to all that follows."
     )
     return (
         f'<h2 class="arch-title">{title}</h2><p class="arch-note">{note}</p>'

@@ -69,7 +69,7 @@ def what_the_stem_throws_away(facts: Facts) -> Said:
         t("What the stem throws away"),
         [
             t(
-                "The stem was made for images of 224 pixels ({table}). Of {before} × {before} places it leaves "
+                "The stem was made for images of 224 pixels ({table}). Of {before} × {before} positions it leaves "
                 "{after} × {after}, one of {of}, before the first block. Each sees {sees} pixels a side.",
                 table=in_the_paper(t("He et al. 2015, table 1")),
                 before=before,
@@ -84,8 +84,8 @@ def what_the_stem_throws_away(facts: Facts) -> Said:
                 sees=receptive_field(to_the_end).pixels,
             ),
             t(
-                "The stem “cifar” ({layer}) keeps every place and ends with {side} × {side}, but then each block has "
-                "more of them to work on: {work} multiply-adds in place of {before}, {times} times as many.",
+                "The stem “cifar” ({layer}) keeps every position and ends with {side} × {side}, but then each block "
+                "has more of them to work on: {work} multiply-adds in place of {before}, {times} times as many.",
                 layer=layer_text(keeps.stem[0]),
                 side=keeps.stages[-1].out_shape[1],
                 work=rounded_text(keeps.multiply_adds),

@@ -20,8 +20,8 @@ SIDE = 256  # pixels of a map that is shown
 MARK = (224, 0, 150)  # neither of the colours that have a meaning
 MOST_OPAQUE = 0.75
 READ = (
-    "A place that both maps mark is one that the network goes by. What Grad-CAM alone marks, such as an empty corner, "
-    "changes little when it is covered: trust the covering."
+    "What both maps mark is what the network goes by. What Grad-CAM alone marks, such as an empty corner, changes "
+    "little when it is covered: where they differ, trust occlusion."
 )
 FADED = 0.35  # how far the image behind is faded to grey
 
@@ -58,18 +58,18 @@ def _cam_words(cam: "GradCam") -> str:
     where = {"stage": cam.stage, "stages": cam.stages, "side": cam.side}
     if not cam.map.any():
         return t(
-            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} places): at this depth nothing in the image "
-            "speaks for it.",
+            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): at this depth nothing in the "
+            "image speaks for it.",
             **where,
         )
     if cam.stage < cam.stages:
         return t(
-            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} places): what the network's gradients go by. "
-            "Deeper maps are too small to say where.",
+            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): what the network's gradients go "
+            "by. Deeper maps are too small to say where.",
             **where,
         )
     return t(
-        "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} places): what the network's gradients go by.",
+        "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): what the network's gradients go by.",
         **where,
     )
 
@@ -77,9 +77,9 @@ def _cam_words(cam: "GradCam") -> str:
 def _occlusion_words(occlusion: "Occlusion") -> str:
     points = 100 * occlusion.largest_fall
     if points < 0.5:
-        return t("<b>Covering</b> (the control): no covered square lowers its probability.")
+        return t("<b>Occlusion</b> (the control): no covered square lowers its probability.")
     return t(
-        "<b>Covering</b> (the control): squares of 8 × 8 of the 32 × 32 pixels are covered in turn. Marked is where "
+        "<b>Occlusion</b> (the control): squares of 8 × 8 of the 32 × 32 pixels are covered in turn. Marked is where "
         "its probability falls, by up to {points} points.",
         points=f"{points:.0f}",
     )
@@ -95,14 +95,14 @@ def film_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
         for number, frame in enumerate(frames)
     )
     return (
-        f'<div class="why"><h2>{t("How the network came to look there")}</h2><div class="why-reel">{shown}</div>'
+        f'<div class="why"><h2>{t("How the network came to look there")}</h2><div>{shown}</div>'
         f'<label class="why-slider">{t("Kept checkpoints, from the first to the last")}<input type="range" min="0" '
         f'max="{last}" step="1" value="{last}" aria-label="{t("checkpoint")}"></label></div>'
     )
 
 
 def problem_html(sentence: str) -> str:
-    return f'<p class="hint" role="alert">{escape(sentence)}</p>'
+    return f'<p class="hint" role="alert">{escape(t(sentence))}</p>'
 
 
 def _figure(image: Image.Image, name: str, words: str) -> str:

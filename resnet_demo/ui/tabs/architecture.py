@@ -310,8 +310,8 @@ def _blocks_intro_html() -> str:
 
 def _compare_html() -> str:
     said = t(
-        "What another depth costs, and which kind of layer holds it. Look at the last rows, too: how soon one place "
-        "sees more than the whole image, and how few places are left."
+        "What another depth costs, and which kind of layer holds it. Look at the last rows, too: how soon one "
+        "position sees more than the whole image, and how few positions are left."
     )
     return f'{_title(t("Beside another network"))}<p class="arch-note">{said}</p>'
 

@@ -47,7 +47,7 @@ class RunChanges:
             with gr.Column(visible=False) as self.confirm:
                 self.question = gr.HTML("", elem_id="runs-question")
                 with gr.Row():
-                    self.free = gr.Button("Free the resume states only", elem_id="runs-free")
+                    self.free = gr.Button("Delete only what resuming needs", elem_id="runs-free")
                     self.yes = gr.Button("Delete for good", variant="stop", elem_id="runs-yes")
                     self.no = gr.Button("Keep", elem_id="runs-no")
 
@@ -125,7 +125,8 @@ class RunChanges:
         kept = sum(s.run.resume_state_bytes() for s in runs if s.is_kept)
         if kept:
             question = t(
-                "{question} {size} of it is what stopped runs need to be resumed, and nothing else needs.",
+                "{question} {size} of it is needed only to resume stopped runs; without it their weights and curves "
+                "stay.",
                 question=question,
                 size=size(kept),
             )

@@ -33,7 +33,7 @@ class TakeAlong:
         self.backend = backend
         self.file = gr.DownloadButton(visible="hidden")
         self.kind = gr.Dropdown(
-            FORMATS, value="float32", label="Take the ticked run along as", filterable=False,
+            FORMATS, value="float32", label="Export the ticked run as", filterable=False,
             interactive=False, elem_id="runs-export-kind", min_width=220,
         )  # fmt: skip
         self.export = gr.Button("Download", interactive=False, size="md", min_width=120, elem_id="runs-export")

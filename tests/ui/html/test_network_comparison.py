@@ -14,7 +14,7 @@ def test_the_papers_pair_of_figures():
     html = comparison_html(describe(NetworkSpec("resnet34"), 224), describe(NetworkSpec("resnet50"), 224))
     for known in ("3.66 billion", "4.09 billion", "<b>34</b>", "<b>50</b>", "4 Conv Block, 12 Identity Block"):
         assert known in html
-    assert "7 × 7 places; each sees" in html
+    assert "7 × 7 positions; each sees" in html
 
 
 def test_what_does_not_differ_is_not_bold():

@@ -42,4 +42,4 @@ def test_the_frame_is_where_the_middle_place_sees():
 def test_a_large_image_stays_small_on_its_way():
     html = left_of_image_html(describe(NetworkSpec("resnet18", "cifar"), 224), drawn_example("ship"))
     assert max(map(len, drawn(html))) <= 112 and len(html) < 300_000
-    assert "224 × 224 places" in html
+    assert "224 × 224 positions" in html

@@ -56,7 +56,7 @@ def test_a_network_is_measured_and_drawn(client):
         "resnet50", "imagenet", "B", 32, "layer2.2", api_name="/architecture"
     )
     assert "ResNet-50" in summary and "23.5 million parameters" in summary
-    assert left.count("<figure ") == 6 and "8 × 8 places; each sees 11 pixels" in left
+    assert left.count("<figure ") == 6 and "8 × 8 positions; each sees 11 pixels" in left
     assert network.count("data-block") == 16 and network.count("aria-current") == 1
     assert 'data-block="layer2.2"' in network.partition("aria-current")[0].rpartition("<g")[2]
     assert "layer2.0" in block and "layer2.2" in block

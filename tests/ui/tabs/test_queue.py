@@ -68,7 +68,11 @@ def test_the_form_is_planned_and_a_page_sees_it(serve, tiny_config, starts):
         assert now.json()["data"][0] != versions[0] and len(now.content) < 300
         (shown,) = run_now(url, "queue", [""]).json()["data"]
         assert rows(shown) == [first.id, second.id] and shown.count('data-act="remove"') == 2
-        assert "2 planned runs" in shown and "Held: no run is training." in shown and 'data-act="start"' in shown
+        assert (
+            "2 planned runs" in shown
+            and "The queue is on hold: no run is training." in shown
+            and 'data-act="start"' in shown
+        )
         assert "queued" in run_now(url, "status", [second.id]).json()["data"][0]
         wrong = post(url, "plan", list((tiny_config.to_dict() | {"epochs": 0}).values()))
         assert wrong[0] == "error" and "Epochs must be from 1" in wrong[1] and len(order(backend.store)) == 2

@@ -38,7 +38,7 @@ def test_a_class_is_explained_by_both_maps_at_their_stage(store, panel, upload):
     for run in (NEWEST, "run-1"):
         maps, film = panel.explain(upload, run, True, clicked("dog"))
         assert maps.count("data:image/png;base64,") == 2 and film == ""
-        assert "What speaks for <b>dog</b>" in maps and "stage 2 of 4, 4 × 4 places" in maps
+        assert "What speaks for <b>dog</b>" in maps and "stage 2 of 4, 4 × 4 positions" in maps
         assert "Grad-CAM" in maps and "control" in maps
         assert "data-film" not in maps  # one checkpoint makes no film
 
