@@ -7,7 +7,12 @@ from resnet_demo.runs.worker_files import PAUSE
 
 
 def add_pause(commands) -> None:
-    add_control(commands, "pause", pause_command, "Save a training run and end its process. resume continues it.")
+    add_control(
+        commands,
+        "pause",
+        pause_command,
+        "Save a training run and end its process; the queue waits. resume continues it.",
+    )
 
 
 def pause_command(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from resnet_demo.training.distributed import is_rank_zero
 
 def add_resume(commands) -> None:
     resume = add_control(
-        commands, "resume", resume_command, "Continue a paused, interrupted or failed run in this terminal."
+        commands, "resume", resume_command, "Continue a paused, interrupted, stopped or failed run in this terminal."
     )
     add_foreground_flags(resume)
     resume.add_argument("--data", metavar="folder:PATH", help="where the run's images lie, if they have moved")

@@ -7,7 +7,9 @@ from resnet_demo.runs.worker_files import STOP
 
 
 def add_stop(commands) -> None:
-    add_control(commands, "stop", stop_command, "Save a training run and finish it now.")
+    add_control(
+        commands, "stop", stop_command, "Save a training run and end it; the queue goes on, and resume continues it."
+    )
 
 
 def stop_command(options: argparse.Namespace) -> int:

@@ -77,7 +77,7 @@ class Settings:
     whiten_stem: bool = setting(
         True,
         "Whitened stem initialisation",
-        "Its filters start as the patterns by which patches of the training images vary most, instead of as noise.",
+        "The stem's filters start as whitened principal components of training patches, instead of at random.",
         absent=False,
         details="Computed from 1,000 training images before the first step. No effect where no norm follows the first "
         "convolution (resnet50_article), or where Start from gives the first layer.",
@@ -121,7 +121,7 @@ class Settings:
     learning_rate: float = setting(
         3e-3,
         "Learning rate",
-        "Largest size of a step.",
+        "Peak of the factor that scales each update.",
         minimum=1e-7,
         maximum=10.0,
         details="Per step, unitless. The highest value that Schedule reaches; norms and biases take it times their "
@@ -170,8 +170,9 @@ class Settings:
         "Momentum (beta1 for Adam).",
         minimum=0.0,
         maximum=0.999,
-        details="The share of the last step's direction that is kept; 0 turns it off for sgd. With 0.9 a step is ten "
-        "gradients long in the end, so a lower momentum bears a higher learning rate.",
+        details="The share of the last step's direction that is kept; 0 turns it off for sgd. With sgd 0.9 makes a "
+        "steady step ten gradients long, so a lower momentum tolerates a higher learning rate. For adam and adamw it "
+        "is an average: it smooths, and lengthens nothing.",
     )
     beta2: float = setting(
         0.99,
@@ -185,7 +186,7 @@ class Settings:
     label_smoothing: float = setting(
         0.1,
         "Label smoothing",
-        "Share of the answer spread over all classes.",
+        "Share of the target that is spread evenly over all classes.",
         minimum=0.0,
         maximum=0.5,
         details="Keeps the network from becoming ever surer of what it has right; probabilities come out lower. The "

@@ -75,8 +75,8 @@ def why_1x1(facts: Facts) -> Said:
         t("Why 1×1 convolutions save work"),
         [
             t(
-                "This Identity Block of <b>ResNet-50</b> gets {wide} channels. A 1×1 convolution makes {narrow} of "
-                "them, only these pass the 3×3 convolution, and a second 1×1 makes {wide} again.",
+                "This Identity Block of <b>ResNet-50</b> takes {wide} channels. A 1×1 convolution reduces them to "
+                "{narrow}, the 3×3 convolution works on these alone, and a second 1×1 restores {wide}.",
                 wide=wide,
                 narrow=narrow,
             ),
@@ -110,7 +110,7 @@ def why_no_chain(facts: Facts) -> Said:
         t("Why a Conv Block cannot follow itself"),
         [
             t(
-                "The Conv Block makes {after} of {before}. Its first layer reads {reads} channels and the block gives "
+                "The Conv Block turns {before} into {after}. Its first layer reads {reads} channels and the block gives "
                 "{gives}, so the same block cannot take in what it gives.",
                 after=shape_text(block.out_shape),
                 before=shape_text(block.in_shape),

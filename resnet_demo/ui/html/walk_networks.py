@@ -49,7 +49,7 @@ def why_depth_hurt(facts: Facts) -> Said:
                 "Measured for this page on {images} digits, {steps} steps, three seeds: Plain-18 has a training error "
                 "of {plain18}, Plain-34 of {plain34}; ResNet-18 has {resnet18}, ResNet-34 {resnet34}. Shortcuts take "
                 "most of the difference away; in so few steps depth still does not pay. The curves stand below, under "
-                "Degradation, on your own machine.",
+                "“Degradation, on your own machine”.",
                 images=MEASURED_IMAGES,
                 steps=count_text(MEASURED_STEPS),
                 plain18=plain18,
