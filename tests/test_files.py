@@ -61,14 +61,3 @@ def test_every_file_may_be_read_by_whom_the_umask_lets(tmp_path, umask):
     save_model(tmp_path / "model.safetensors", network(), INFO)
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
     assert modes == {"text": 0o666 & ~umask, "model.safetensors": 0o666 & ~umask}
-
-
-def test_a_write_that_fails_leaves_the_old_file_alone(tmp_path):
-    def fail(path):
-        path.write_text("half")
-        raise OSError("full")
-
-    (tmp_path / "text").write_text("old")
-    with pytest.raises(OSError, match="full"):
-        replace_file(tmp_path / "text", fail)
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]

@@ -99,7 +99,8 @@ def host_of(netloc: str) -> str:
 def is_open(method: str, path: str) -> bool:
     """Whether the page or its API's users ever ask for this."""
     if not path.startswith(API):
-        return method in ("GET", "HEAD") and path.split("/")[1] not in CLOSED_PAGES
+        is_page = not path.startswith("//") and path.split("/")[1] not in CLOSED_PAGES
+        return is_page and method in ("GET", "HEAD")
     name = path.removeprefix(API)
     if method in ("GET", "HEAD"):  # a web address after file= would be fetched for whoever asks
         return name.split("/")[0] in READABLE or (name.startswith("file=") and "://" not in name)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.store import RunStore
 from resnet_demo.workers.launcher import Launcher
 from tests.support import waiting
@@ -96,6 +97,8 @@ class App:
             return False
 
     def stop_training(self) -> None:
+        for planned in Queue(self.store.folder).runs():  # else the next one would be started
+            self.store.unplan(planned)
         if run := self.store.active():
             launcher = Launcher(self.store, self.data)
             launcher.stop(run)

@@ -162,7 +162,8 @@ def test_a_wrong_setting_is_said_beside_its_field(empty_app, open_page):
 @pytest.mark.parametrize("width", [1440, 390])
 def test_no_tab_is_wider_than_the_window(empty_app, open_page, width):
     page = open_planned(open_page, empty_app.url, width)
-    for tab in ("Train", "Runs", "Architecture", "Classify"):
+    stands = {"Train": "#plan", "Runs": "#runs p", "Architecture": ".arch-table", "Classify": "#classify-answer"}
+    for tab, filled in {**stands, "Evaluate": ".evaluate-empty"}.items():
         page.get_by_role("tab", name=tab).click()
-        page.wait_for_timeout(1000)
+        page.wait_for_selector(filled)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import FLAGS, drop, find_chromium
+from tests.browser.conftest import FLAGS, drop, find_chromium, wait_for
 
 RENAME = """async (url) => {
     const data = {data: ["stolen", JSON.stringify(["mine"])], session_hash: "x"};
@@ -70,8 +70,9 @@ def test_another_sites_page_cannot_call_and_cannot_frame_the_app(app, chromium, 
             page.evaluate(RENAME.replace("TYPE", kind), f"{app.url}gradio_api/call/rename")
         page.evaluate(f"document.body.innerHTML = '<iframe src=\"{app.url}\"></iframe>'")
         page.wait_for_function("window.frames.length === 1")
-        page.wait_for_timeout(3000)
         framed = next(frame for frame in page.frames if frame is not page.main_frame)
+        refused = lambda: page.wait_for_timeout(100) or framed.url.startswith("chrome-error:")  # noqa: E731
+        wait_for(refused, "the refusal to be framed")
         assert framed.query_selector("#tour") is None
         page.close()
         assert mine.title() == ""

@@ -12,6 +12,7 @@ def test_the_tour_explains_itself_and_leads_on(app, open_page):
         page.wait_for_selector("#loss-chart .tour-caption")
         page.wait_for_selector("#pinned .tour-caption")
         page.wait_for_function("document.querySelector('#setting-batch_size input').value === '64'")  # its settings
+        page.wait_for_selector(".tour-now", state="attached")
         assert len(page.query_selector_all(".tour-now")) <= 2  # while a turn is passed on
         page.wait_for_selector("#pinned img")
         page.wait_for_selector(".tour-next", timeout=4 * LONG * 1000)

@@ -42,7 +42,7 @@ class KillableWorker:
     def __init__(self, run: RunDirectory, data_dir: Path, save_every_s: float) -> None:
         self.run = run
         self.place = context.RawValue(Place)
-        self._process = context.Process(target=_work, args=(run.path, data_dir, save_every_s, self.place))
+        self._process = context.Process(target=_work, args=(run.path, data_dir, save_every_s, self.place), daemon=True)
         self._process.start()
 
     def wait_inside(self, phase: int, times: int) -> bool:
@@ -71,7 +71,7 @@ class TrainCommand:
     """`python -m resnet_demo train --run RUN --json` as the launcher starts it: what it says goes to worker.log."""
 
     def __init__(self, run: RunDirectory, data_dir: Path, prepare: Callable[[], None] | None = None) -> None:
-        self._process = context.Process(target=_command, args=(run.path, data_dir, prepare))
+        self._process = context.Process(target=_command, args=(run.path, data_dir, prepare), daemon=True)
         self._process.start()
 
     def is_alive(self) -> bool:

@@ -29,7 +29,7 @@ from resnet_demo.training.distributed import SINGLE_PROCESS, torchrun_command
 from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.optimizer import set_learning_rate
 from resnet_demo.training.trainer import Trainer
-from resnet_demo.workers.launcher import Launcher
+from resnet_demo.workers.launcher import Launcher, kill_tree
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +53,15 @@ def config(tiny_config):
         optimizer="sgd",
         learning_rate=0.05,
     )
+
+
+@pytest.fixture(autouse=True)
+def no_process_left(tmp_path):
+    """Also of a test that fails half-way: these train for a thousand epochs."""
+    yield
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(tmp_path) in word for word in process.info["cmdline"] or []):
+            kill_tree(process.pid)
 
 
 def start(run, data_dir, processes=2, restarts=0):

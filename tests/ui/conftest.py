@@ -27,6 +27,7 @@ def serve(tmp_path, monkeypatch):
         try:
             yield url, backend
         finally:
+            backend.evaluations.end()
             if run := store.active():
                 backend.launcher.stop(run)
                 assert backend.launcher.wait_until_idle(60)

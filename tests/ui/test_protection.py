@@ -188,9 +188,9 @@ def test_no_other_site_may_frame_the_page_unless_it_is_on_a_space(client):
     ],
 )  # fmt: skip
 def test_what_the_page_never_asks_for_is_closed(client, method, path):
+    assert not is_open(method, path)
     if path.startswith("//"):
-        assert not is_open(method, "/monitoring/x")
-        return
+        return  # the client would take what follows for a host
     assert client().request(method, path).status_code == 404
     assert client(root_path="/resnet").request(method, f"/resnet{path}").status_code == 404
 

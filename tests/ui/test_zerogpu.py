@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from resnet_demo.runs import events
+from resnet_demo.training.resume_state import load_state
 from resnet_demo.ui import zerogpu
 from resnet_demo.ui.zerogpu import QuotaEnded, make_slice, train_in_slices
-from resnet_demo.workers import slices
+from resnet_demo.workers import saver, slices
 from resnet_demo.workers.worker import Worker
 from tests.support.lent_gpu import LentGpu
 from tests.support.ticks import Clock
+from tests.support.waiting import wait_for
 from tests.support.workers import curves
 
 
@@ -104,13 +106,27 @@ def test_a_visitor_who_leaves_leaves_a_run_that_is_saved(run, tmp_path, monkeypa
 
 
 def test_a_slice_that_is_killed_leaves_its_last_save(run, tmp_path, monkeypatch):
-    """As where the platform is slower than its own clock: nothing was saved in time."""
+    """As where the platform is slower than its own clock: it did not come to pause."""
+
+    class AfterASave(threading.Thread):
+        def __init__(self, seconds, kill):
+            super().__init__(daemon=True)
+            self.kill = kill
+
+        def run(self):
+            wait_for(lambda: (saved := run.view().saved) and saved.step, "the save of a step", 60)
+            self.kill()
+
+        def cancel(self):
+            pass
+
+    monkeypatch.setattr(saver, "SAVE_EVERY_S", 0.0)  # after each step
+    monkeypatch.setattr(threading, "Timer", AfterASave)
     gpu = LentGpu(left_s=100_000)
-    timer = threading.Timer
-    monkeypatch.setattr(threading, "Timer", lambda seconds, kill: timer(0.05, kill))
     with pytest.raises(gr.Error, match="GPU task aborted"):
         list(train_in_slices(make_slice(gpu.GPU, tmp_path), run, tmp_path))
-    assert not run.is_alive() and run.can_resume(run.view())
+    assert not run.is_alive() and run.can_resume(run.view()) and not run.view().paused
+    assert load_state(run.state_path)["step"] >= run.view().saved.step > 0
 
 
 def test_the_images_are_loaded_once_and_outside(run, tmp_path, monkeypatch):

@@ -110,8 +110,8 @@ def why_no_chain(facts: Facts) -> Said:
         t("Why a Conv Block cannot follow itself"),
         [
             t(
-                "The Conv Block turns {before} into {after}. Its first layer reads {reads} channels and the block gives "
-                "{gives}, so the same block cannot take in what it gives.",
+                "The Conv Block turns {before} into {after}. Its first layer reads {reads} channels and the block "
+                "gives {gives}, so the same block cannot take in what it gives.",
                 after=shape_text(block.out_shape),
                 before=shape_text(block.in_shape),
                 reads=block.in_shape[0],

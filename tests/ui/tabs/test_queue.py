@@ -163,7 +163,7 @@ def test_where_a_gpu_is_lent_there_is_no_queue(store, tmp_path):
 
 def test_a_planned_run_waits_for_its_turn_or_is_started_now(serve, tiny_config):
     with serve() as (url, backend):
-        (run,) = plan_runs(backend.store, [tiny_config])
+        (run,) = plan_runs(backend.store, [replace(tiny_config, epochs=50)])
         (card,) = run_now(url, "status", [run.id]).json()["data"]
         assert "≡ queued" in card and "Planned: 1 of 1 in the queue. Press Resume to train it now." in card
         assert post(url, "resume", [run.id, ""])[0] == "complete"

@@ -69,11 +69,12 @@ def test_without_the_token_nothing_changes(serve, handler, token):
 
 
 def test_with_the_token_a_run_starts_and_stops(serve, tiny_config):
+    long_config = replace(tiny_config, epochs=50)
     with serve(Access("secret")) as (url, backend):
-        kind, answer = post(url, "start", list(tiny_config.to_dict().values()), "secret")
-        assert kind == "complete" and "newest" in answer and "starting" in status(url)
+        kind, answer = post(url, "start", list(long_config.to_dict().values()), "secret")
+        assert kind == "complete" and "newest" in answer and re.search("starting|preparing|training", status(url))
         (run,) = backend.store.runs()
-        assert run.config() == tiny_config and backend.store.active() == run
+        assert run.config() == long_config and backend.store.active() == run
         assert post(url, "start", form_values(), "secret")[0] == "error"  # one at a time
         assert post(url, "stop", [run.id], "secret")[0] == "complete"
         assert backend.launcher.wait_until_idle(60)
@@ -406,7 +407,7 @@ def test_an_image_that_waits_in_the_page_goes_to_the_run_that_starts(serve, tiny
 
 def test_a_pinned_image_is_seen_by_everyone_and_changed_by_the_owner_alone(serve, tiny_config, image):
     with serve(Access("secret")) as (url, backend):
-        run = backend.store.create(tiny_config)
+        run = backend.store.create(replace(tiny_config, epochs=50))
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
         dropped = upload(url, image)
         assert post(url, "resume", [run.id, ""], "secret")[0] == "complete"
