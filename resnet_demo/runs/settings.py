@@ -121,7 +121,7 @@ class Settings:
     learning_rate: float = setting(
         3e-3,
         "Learning rate",
-        "Peak of the factor that scales each update.",
+        "Scales each update: its peak.",
         minimum=1e-7,
         maximum=10.0,
         details="Per step, unitless. The highest value that Schedule reaches; norms and biases take it times their "

@@ -64,7 +64,7 @@ class DrawingPad:
 
 
 def pad_html() -> str:
-    said = t("Draw a digit. It is reduced to 8 × 8 places, as the digits were that the network learned.")
+    said = t("Draw a digit. It is reduced to 8 × 8 pixels, as the digits were that the network learned.")
     return (
         f'<div class="drawing-pad"><p>{said}</p><canvas width="280" height="280" role="img" '
         f'aria-label="{t("Draw a digit here with the mouse or a finger")}">'
