@@ -46,8 +46,9 @@ def playing(chromium, html):
 
 
 def test_it_begins_at_the_beginning_and_comes_to_the_end(playing):
-    begun = playing(60).evaluate(STATE)  # its first moment lasts
-    page = playing(3)
+    slow = playing(60)  # whose first moment lasts
+    slow.wait_for_function("document.querySelector('[data-right]').innerText === '0'")
+    begun, page = slow.evaluate(STATE), playing(3)
     assert begun["shown"][0] == "–" and begun["curve"] < page.end["curve"] and begun["button"] == "Pause"
     page.wait_for_function("document.querySelector('[data-right]').innerText === '10'")
     page.wait_for_function("document.querySelector('[data-epoch]').innerText === '4'")
