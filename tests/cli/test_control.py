@@ -65,8 +65,9 @@ def test_discard_ends_another_process_and_deletes_the_run(store, tiny_config, tr
     run = store.create(replace(tiny_config, epochs=50))
     worker = train(run)
     assert control("discard", run.path, "--yes") == 0
-    assert not run.path.exists() and f"'{run.id}' is deleted." in capsys.readouterr().err
+    assert not run.exists() and f"'{run.id}' is deleted." in capsys.readouterr().err
     assert "discarded. Ended without saving" in worker.communicate(timeout=LONG)[1] and worker.returncode == 0
+    assert not run.path.exists()  # file by file, by its worker
 
 
 def test_a_run_at_rest_is_discarded_at_once(store, tiny_config, capsys):

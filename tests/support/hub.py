@@ -133,6 +133,8 @@ class _GpuTimeAnswer(BaseHTTPRequestHandler):
         if self.path == "/.well-known/openid-configuration":
             url = self.server.url
             status, said = 200, json.dumps({"issuer": url, "authorization_endpoint": f"{url}/oauth/authorize"})
+        elif self.headers["authorization"] is None:  # the client asks for things of its own
+            status, said = 404, "{}"
         else:
             self.server.asked.append((self.path, self.headers["authorization"]))
             status, said = self.server.said

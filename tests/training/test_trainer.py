@@ -163,10 +163,10 @@ def test_an_earlier_versions_state_goes_on_bit_for_bit(make_trainer):
 
 
 def test_what_goes_on_on_another_machine_says_so_and_on_the_same_one_nothing(make_trainer):
-    state = make_trainer().state_dict()
+    state = make_trainer(precision="float32").state_dict()
     moved = {**state["machine"], "device": "NVIDIA H100", "kind": "cuda", "precision": "bfloat16"}
     for machine, said in ((state["machine"], 0), (moved, 1)):
-        trainer = make_trainer()
+        trainer = make_trainer(precision="float32")
         trainer.load_state_dict({**state, "machine": machine})
         resumed = next(trainer.run())
         assert isinstance(resumed, events.RunResumed) and len(resumed.warnings) == said
@@ -326,7 +326,8 @@ def test_where_nothing_is_held_out_nothing_is_claimed(make_trainer):
 
 def test_each_epoch_is_calibrated_on_the_held_out_images(make_trainer):
     """As the averaged network answers then; a resumed trainer has it before its next epoch ends."""
-    trainer, found = make_trainer(learning_rate=1e-6), []
+    settings = {"learning_rate": 1e-6, "precision": "float32"}
+    trainer, found = make_trainer(**settings), []
     for event in trainer.run():
         if isinstance(event, events.EpochEnded):
             with torch.no_grad():
@@ -334,7 +335,7 @@ def test_each_epoch_is_calibrated_on_the_held_out_images(make_trainer):
             wanted = calibrate(logits, trainer.data.validation.labels)
             assert trainer.calibration.images == len(trainer.data.validation) == 18
             assert trainer.calibration.temperature == pytest.approx(wanted.temperature, rel=1e-3)
-            resumed = make_trainer(learning_rate=1e-6)
+            resumed = make_trainer(**settings)
             resumed.load_state_dict(copy.deepcopy(trainer.state_dict()))
             assert resumed.calibration == trainer.calibration
             found.append(trainer.calibration)
@@ -350,7 +351,7 @@ def test_bfloat16_on_the_cpu_learns_too(make_trainer, colours_config, tiny_datas
 def test_compiled_it_trains_the_same_network(make_trainer, monkeypatch):
     """By the compiler's front end and its gradients, without the minutes of machine code."""
     eager, compile = make_trainer(log_every_steps=1, precision="float32"), torch.compile
-    monkeypatch.setattr(torch, "compile", lambda model: compile(model, backend="aot_eager"))
+    monkeypatch.setattr(torch, "compile", lambda model, **how: compile(model, backend="aot_eager", **how))
     compiled = make_trainer(log_every_steps=1, precision="float32", compile=True)
     assert compiled.network is not compiled.model
     first, second = (
