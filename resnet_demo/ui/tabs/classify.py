@@ -24,7 +24,7 @@ from resnet_demo.ui.tabs.drawing_pad import DrawingPad
 from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.tabs.several_images import SeveralImages
 from resnet_demo.ui.tabs.two_answers import TwoAnswers
-from resnet_demo.ui.tabs.why import WhyPanel
+from resnet_demo.ui.tabs.why import WhyPanel, asked_by
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, html_of
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class ClassifyTab:
         try:
             prediction = self._ask(image, chosen, trim, request)
             run = self.backend.of(request).store.get(prediction.run_id or "")
-            return answer.answer_html(prediction, name_of(run))
+            return asked_by(image, chosen, trim, answer.answer_html(prediction, name_of(run)))
         except UserError as error:
             return answer.problem_html(str(error), self._info(chosen, request))
 

@@ -7,6 +7,7 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.snapshot import checksum
 from resnet_demo.runs.store import NO_CHECKPOINT, NO_SUCH_RUN
 from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
@@ -21,6 +22,18 @@ element.addEventListener('click', (event) => {
   if (button) trigger('select', {label: button.dataset.film});
 });
 """
+# Maps take seconds, and cancelling them may come too late: what is of another question than the answer that stands
+# beside it goes.
+OF_THE_ANSWER = """
+const drop = () => {
+  const mine = element.querySelector('[data-question]');
+  const answer = document.querySelector('#classify-answer [data-question]');
+  if (mine && mine.dataset.question !== answer?.dataset.question) mine.remove();
+};
+watch('value', () => requestAnimationFrame(drop));
+new MutationObserver(drop).observe(document.getElementById('classify-answer') ?? document.body,
+  {childList: true, subtree: true});
+"""
 SLIDE = """
 element.addEventListener('input', (event) => {
   element.querySelectorAll('.why-frame').forEach((frame, place) => { frame.hidden = place != event.target.value; });
@@ -33,8 +46,10 @@ class WhyPanel:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.why = gr.HTML("", elem_id="classify-why", elem_classes="classify-html", js_on_load=ASK_FOR_FILM)
-        self.film = gr.HTML("", elem_id="classify-film", elem_classes="classify-html", js_on_load=SLIDE)
+        self.why = gr.HTML(
+            "", elem_id="classify-why", elem_classes="classify-html", js_on_load=ASK_FOR_FILM + OF_THE_ANSWER
+        )
+        self.film = gr.HTML("", elem_id="classify-film", elem_classes="classify-html", js_on_load=SLIDE + OF_THE_ANSWER)
 
     def wire(self, answer: gr.HTML, question: list, asked: list, limits: dict[str, Any]) -> None:
         """`answer` is triggered with the class in question, `question` is image, run and trim, and `asked` are the
@@ -43,7 +58,7 @@ class WhyPanel:
         shown = [self.why, self.film]
         # "multiple", since "always_last" asks with the first click's class again.
         quiet = {
-            "show_progress": "minimal",
+            "show_progress": "hidden",  # the pressed button says so; a cancelled one would stand there as an error
             "api_visibility": "undocumented",
             "trigger_mode": "multiple",
             **limits,
@@ -66,7 +81,7 @@ class WhyPanel:
 
             explainer, label = Explainer.from_file(run.model_path), _label(event)
             maps = explainer.grad_cam(decoded, label), explainer.occlusion(decoded, label)
-            return [why.why_html(decoded, *maps, len(_kept(run))), ""]
+            return [asked_by(image, chosen, trim, why.why_html(decoded, *maps, len(_kept(run)))), ""]
         except UserError as error:
             return [why.problem_html(str(error)), ""]
 
@@ -80,7 +95,7 @@ class WhyPanel:
             import_torch()
             from resnet_demo.inference.explain import film
 
-            return why.film_html(decoded, film(_kept(run), decoded, _label(event)))
+            return asked_by(image, chosen, trim, why.film_html(decoded, film(_kept(run), decoded, _label(event))))
         except UserError as error:
             return why.problem_html(str(error))
 
@@ -93,6 +108,12 @@ class WhyPanel:
         if run is None:
             raise RunError(NO_CHECKPOINT)
         return run
+
+
+def asked_by(image: Any, chosen: Any, trim: Any, html: str) -> str:
+    """What is answered to this question, marked as such."""
+    path = image.get("path") if isinstance(image, dict) else image
+    return f'<div class="question" data-question="{checksum(path, chosen, trim)}">{html}</div>'
 
 
 def _kept(run: RunDirectory) -> list[Path]:
