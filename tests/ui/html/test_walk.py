@@ -117,7 +117,7 @@ def test_the_numbers_of_chaining():
     # A biased 1×1 convolution and its norm, once in stage 2, three times in stage 3, twice in stage 4.
     needless = sum(times * (c * c + 3 * c) for times, c in ((1, 512), (3, 1024), (2, 2048)))
     assert numbers(4) == [
-        *map(str, (gives, 4, 4, gets, 8, 8, gets, gives)),
+        *map(str, (gets, 8, 8, gives, 4, 4, gets, gives)),
         *map(str, (gives, 4, 4, len(others), len(resnet50.layer3) - 1, len(resnet152.layer3) - 1)),
         *("6", f"{needless:,}"),
     ]

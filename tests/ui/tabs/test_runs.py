@@ -139,7 +139,7 @@ def test_the_owner_frees_the_resume_states_of_stopped_runs_and_of_no_others(serv
         stopped.append(replace(ENDED, outcome="stopped"))
         both = '["first", "second"]'
         _, _, question, free = run_now(url, "ask_delete", [both]).json()["data"]
-        assert "5 MB of it is what stopped runs need to be resumed" in question and free["visible"] is True
+        assert "5 MB of it is needed only to resume stopped runs" in question and free["visible"] is True
         assert post(url, "free_resume_states", [both])[0] == "complete"
         assert not stopped.state_path.exists() and paused.state_path.exists() and len(backend.store.runs()) == 2
         (shown,) = [s for s in backend.watcher.snapshot(now=True).runs if s.run == stopped]
