@@ -22,8 +22,8 @@ element.addEventListener('click', (event) => {
   if (button) trigger('select', {label: button.dataset.film});
 });
 """
-# Maps take seconds, and cancelling them may come too late: what is of another question than the answer that stands
-# beside it goes.
+# Maps take seconds, and by then another image may have been answered: what is of another question than the answer that
+# stands beside it goes. (Cancelling the call does not do: it may come too late, and then stands there as an error.)
 OF_THE_ANSWER = """
 const drop = () => {
   const mine = element.querySelector('[data-question]');
@@ -58,16 +58,14 @@ class WhyPanel:
         shown = [self.why, self.film]
         # "multiple", since "always_last" asks with the first click's class again.
         quiet = {
-            "show_progress": "hidden",  # the pressed button says so; a cancelled one would stand there as an error
+            "show_progress": "minimal",
             "api_visibility": "undocumented",
             "trigger_mode": "multiple",
             **limits,
         }
-        explained = answer.select(self.explain, question, shown, api_name="explain", **quiet)
-        filmed = self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
-        # With it the maps that are still being made: they are of the image before.
-        late: Any = [explained, filmed]
-        gr.on(asked, lambda: ["", ""], None, shown, cancels=late, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
+        answer.select(self.explain, question, shown, api_name="explain", **quiet)
+        self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
+        gr.on(asked, lambda: ["", ""], None, shown, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
 
     def explain(
         self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
