@@ -19,8 +19,6 @@ NEEDED = {  # by the name that it is imported by
     "sklearn": "scikit-learn",
 }
 PACKING_S = 12.0  # at the end, for what comes back
-
-
 LEAST_S = 10.0  # a part is not begun with less: it would be ended while torch is imported
 
 

@@ -46,14 +46,9 @@ class Setting:
         print(line, flush=True)
         self.note(line)
 
-    def note(self, line: str) -> None:
-        """The same without printing it."""
-        with _table(self.work, self.part).open("a", encoding="utf-8") as table:
-            table.write(line + "\n")
-
-    def report_below(self, line: str = "") -> None:
-        """Add a line that stands under all those that are reported, also of a part that is ended before it is done."""
-        with _table(self.work, self.part, below=True).open("a", encoding="utf-8") as table:
+    def note(self, line: str, below: bool = False) -> None:
+        """The same without printing it; `below` under all lines that are not, whenever it comes."""
+        with _table(self.work, self.part, below).open("a", encoding="utf-8") as table:
             table.write(line + "\n")
 
     def keep(self, **values: Any) -> None:

@@ -40,7 +40,7 @@ def run(setting: Setting) -> None:
         needed = COMPILING_S if modes == SLOW else MEASURING_S
         if setting.remaining_s < needed and not setting.tiny:
             left_out = f"{name_of(spec)} at {batch} ({', '.join(modes)})"
-            setting.report_below(f"Not measured, for want of time: {left_out}.\n")
+            setting.note(f"Not measured, for want of time: {left_out}.\n", below=True)
             continue
         grid.measure(spec, batch, modes, is_profiled)
 
@@ -156,13 +156,13 @@ class Grid:
         try:
             profiled = kernels.profile_step(loop, self.setting.device)
         except RuntimeError as error:
-            self.setting.report_below(f"{title}: {one_line(error)}\n")
+            self.setting.note(f"{title}: {one_line(error)}\n", below=True)
             return
         print(title)
         kernels.log(profiled)
         idle = f"{profiled.count:.0f} kernels a step, the device stands idle for {1 - profiled.busy:.1%} of it"
         for line in (f"**{title}**: {idle}.", "", *kernels.table(profiled), ""):
-            self.setting.report_below(line)
+            self.setting.note(line, below=True)
 
 
 def _forget() -> None:
