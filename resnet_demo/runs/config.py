@@ -158,7 +158,8 @@ _TYPE_NAMES = {int: "whole number", float: "number", str: "text", bool: "yes or 
 def preset_config(preset: str, **changes: Any) -> TrainConfig:
     """The preset's settings with `changes` over them; raises ConfigError."""
     if preset not in PRESETS:
-        raise ConfigError({"preset": f"Preset must be one of {', '.join(PRESETS)}, not '{preset}'."})
+        problem = t(NO_CHOICE, label=t("Preset"), choices=", ".join(PRESETS), value=preset)
+        raise ConfigError({"preset": problem})
     return replace(TrainConfig(), preset=preset, **{**PRESETS[preset].changes, **changes})
 
 

@@ -71,8 +71,9 @@ def test_another_sites_page_cannot_call_and_cannot_frame_the_app(app, chromium, 
         page.evaluate(f"document.body.innerHTML = '<iframe src=\"{app.url}\"></iframe>'")
         page.wait_for_function("window.frames.length === 1")
         framed = next(frame for frame in page.frames if frame is not page.main_frame)
-        refused = lambda: page.wait_for_timeout(100) or framed.url.startswith("chrome-error:")  # noqa: E731
-        wait_for(refused, "the refusal to be framed")
+        wait_for(
+            lambda: page.wait_for_timeout(100) or framed.url.startswith("chrome-error:"), "the refusal to be framed"
+        )
         assert framed.query_selector("#tour") is None
         page.close()
         assert mine.title() == ""

@@ -12,9 +12,13 @@ def post(url, handler, data, token=None, language="en"):
     posted = CLIENT.post(address, json={"data": data}, params=params, headers={"accept-language": language})
     if posted.status_code != 200:  # refused before it was queued
         return "error", posted.text
-    event_id = posted.json()["event_id"]
+    return last_event(CLIENT, f"{address}/{posted.json()['event_id']}")
+
+
+def last_event(client, address):
+    """Kind and data of the last event that a queued call's address sends."""
     kind, answer = "", ""
-    with CLIENT.stream("GET", f"{address}/{event_id}") as lines:
+    with client.stream("GET", address) as lines:
         for line in lines.iter_lines():
             if line.startswith("event:"):
                 kind = line.removeprefix("event:").strip()

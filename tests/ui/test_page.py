@@ -13,7 +13,7 @@ from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.page import MAX_TEXT, NO_WEB_ADDRESS, checked
 from resnet_demo.ui.protection import FAILED, NOT_UNDERSTOOD
-from tests.support.asking import post, run_now
+from tests.support.asking import last_event, post, run_now
 
 URL = "http://127.0.0.1:1/image.png"
 FILE = {"path": URL, "meta": {"_type": "gradio.FileData"}}
@@ -34,12 +34,9 @@ def refusal(client, url, name, is_queued, content) -> str:
         return said.get("detail") or said["error"]
     if not is_queued:
         return ""
-    lines = client.get(f"{url}gradio_api/call/{name}/{said['event_id']}").text.splitlines()
-    kind, data = lines[-3 if not lines[-1] else -2], lines[-2 if not lines[-1] else -1]
-    if kind == "event: complete":
-        return ""
-    assert kind == "event: error", (name, lines)
-    return json.loads(data.removeprefix("data: "))["error"]
+    kind, data = last_event(client, f"{url}gradio_api/call/{name}/{said['event_id']}")
+    assert kind in ("complete", "error"), (name, data)
+    return "" if kind == "complete" else json.loads(data)["error"]
 
 
 ODD = [
