@@ -63,7 +63,7 @@ def test_what_is_wrong_with_a_number_moves_nothing(empty_app, open_page, width):
         page.fill(f"#setting-{name} input", wrong)
         page.wait_for_function(said.format(name))
         page.wait_for_selector("#plan:not(.planning):has-text('must be')")
-        assert page.evaluate(places) == before
+        assert page.evaluate(places) == pytest.approx(before, abs=0.5)  # a browser rounds what it lays out anew
         below = page.locator(f"#setting-{name}").evaluate(
             "one => { const at = one.getBoundingClientRect();"
             " return document.elementFromPoint(at.left + 20, at.bottom + 12) === one; }"
