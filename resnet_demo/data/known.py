@@ -43,8 +43,13 @@ DIGITS = KnownData("handwritten digits", tuple("0123456789"), train_images=1_500
 KNOWN = {"cifar10": CIFAR10, "digits": DIGITS}
 
 
+# Image folders that shipped runs were trained on, by their name: a stranger cannot know what these hold.
+FOLDER_LABELS = {"cifar10-jpeg": "CIFAR-10 (JPEG copies)"}
+
+
 def data_label(source: str) -> str:
     """'folder:/a/b' -> 'b': a visitor is not shown where the server keeps its files."""
     if known := KNOWN.get(source):
         return t(known.label)
-    return printable(source.removeprefix(FOLDER).rstrip("/").rpartition("/")[2])
+    name = printable(source.removeprefix(FOLDER).rstrip("/").rpartition("/")[2])
+    return t(FOLDER_LABELS[name]) if name in FOLDER_LABELS else name

@@ -142,7 +142,7 @@ def _measured(
     if total:
         low, high = wilson_interval(round(accuracy * total), total)
         interval = f"{percent(low)} to {percent(high)}"
-    yield "| test images | accuracy | 95 % interval (Wilson) |"
+    yield "| test images | accuracy | 95 % confidence interval (Wilson) |"
     yield "|---|---|---|"
     yield f"| {f'{total:,}' if total else '–'} | {percent(accuracy)} | {interval} |"
     yield ""

@@ -21,6 +21,7 @@ from resnet_demo.data.colours import to_rgb
 from resnet_demo.data.decoder import load_image
 from resnet_demo.data.framing import prepare
 from resnet_demo.inference.folding import fold_norms
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.resnet import ResNet
@@ -220,6 +221,10 @@ def _version(path: Path, run_id: str) -> tuple[int, int]:
         status = path.stat()
     except OSError as error:
         raise CheckpointError(
-            f"The run '{run_id}' has no checkpoint. A training saves its first within a minute."
+            t(
+                "The run '{run}' has no checkpoint yet. A training saves its first after a minute, or at the end of "
+                "the first epoch if that comes sooner.",
+                run=run_id,
+            )
         ) from error
     return status.st_mtime_ns, status.st_size

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from resnet_demo.language import t
+
 
 @dataclass(frozen=True)
 class Stem:
@@ -128,6 +130,13 @@ def shortcut_problem(arch: str, shortcut: str) -> str | None:
     if shortcut in (AUTO, *architecture.shortcuts):
         return None
     if shortcut not in OFFERED_SHORTCUTS:
-        return f"There are no shortcuts '{shortcut}' here. Choose one of {', '.join(OFFERED_SHORTCUTS)}."
-    has = "no shortcuts" if architecture.is_plain else "shortcuts of its own"
-    return f"{architecture.label} has {has}, so they cannot be '{shortcut}'. Choose {AUTO}."
+        offered = ", ".join(OFFERED_SHORTCUTS)
+        return t(
+            "There are no shortcuts '{shortcut}' here. Choose one of {offered}.", shortcut=shortcut, offered=offered
+        )
+    why = (
+        t("{network} has no shortcuts, so they cannot be '{shortcut}'. Choose {auto}.")
+        if architecture.is_plain
+        else t("{network} has shortcuts of its own, so they cannot be '{shortcut}'. Choose {auto}.")
+    )
+    return why.format(network=architecture.label, shortcut=shortcut, auto=AUTO)

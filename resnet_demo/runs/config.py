@@ -97,8 +97,11 @@ def _misfits(
         return {"shortcut": problem}
     if start_from == TORCHVISION and not (arch in TORCHVISION_HAS and shortcut in (AUTO, "B")):
         return {
-            "start_from": f"torchvision has weights for {', '.join(TORCHVISION_HAS)} with the shortcuts B alone. "
-            "Choose one of these, or start from other weights."
+            "start_from": t(
+                "torchvision has weights for {networks} with the shortcuts B alone. Choose one of these, or start "
+                "from other weights.",
+                networks=", ".join(TORCHVISION_HAS),
+            )
         }
     return {}
 
@@ -142,7 +145,12 @@ def _data_problem(value: str) -> str | None:
 def _start_problem(value: str) -> str | None:
     if value in ("", TORCHVISION, FROM_FILE) or (value.startswith(PARENT) and len(value) > len(PARENT)):
         return None
-    return f"Start from must be empty (random weights), run:ID or {TORCHVISION}, not '{value}'."
+    return t(
+        "Start from must be empty (random weights), run:ID, {torchvision} or, on the command line, file:PATH; not "
+        "'{value}'.",
+        torchvision=TORCHVISION,
+        value=value,
+    )
 
 
 def absolute_source(source: str) -> str:

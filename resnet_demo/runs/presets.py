@@ -22,7 +22,7 @@ PRESETS = {
     ),
     "accurate": Preset(
         "Best, for a GPU: ResNet-50",
-        "For a GPU: the stem that keeps all 32 pixels, bfloat16, long.",
+        "For a GPU: the stem that keeps all 32 × 32 positions, 60 epochs.",
         {
             "stem": "cifar",
             "epochs": 60,

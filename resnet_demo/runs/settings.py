@@ -36,14 +36,15 @@ class Settings:
         "fast",
         "Preset",
         "The recipe that these settings started from.",
-        details="Choosing one fills in all other settings but the data and the processes; what you change afterwards "
-        "counts. Stored with the run as a label, and read by nothing.",
+        details="Choosing one fills in all other settings except the processes, and except the data unless the "
+        "preset has its own (tour). What you change afterwards counts. Stored with the run as a label: "
+        "training does not depend on it.",
     )
     arch: str = setting(
         "resnet50",
         "Network",
-        "Deeper networks see more and cost more. ResNet-20, 32, 44, 56 and 110 and their plain twins are narrow; plain "
-        "ones have no shortcuts.",
+        "More layers cost more time and memory; without shortcuts (plain) they can also mean more errors. ResNet-20, "
+        "32, 44, 56 and 110 and their plain twins are narrow.",
         choices=tuple(ARCHITECTURES),
         details="Decides time and memory more than any other setting. docs/settings.md lists which stem and shortcuts "
         "each has. A run's weights can start another run on the same network only.",
@@ -70,7 +71,7 @@ class Settings:
     zero_init_residual: bool = setting(
         True,
         "Zero-init residual",
-        "The last norm of each residual branch starts at zero. A plain network has none.",
+        "The scale (γ) of the last batch norm in each residual branch starts at zero. No effect in plain networks.",
         details="Every block starts as its shortcut, so that a deep network bears a high learning rate from the first "
         "steps on (Goyal et al. 2017, section 5.1). No effect where Start from gives the weights.",
     )
@@ -124,13 +125,13 @@ class Settings:
         "Scales each update: its peak.",
         minimum=1e-7,
         maximum=10.0,
-        details="Per step, unitless. The highest value that Schedule reaches; norms and biases take it times their "
-        "multiplier. If the loss is no longer a number, halve it.",
+        details="Per step, unitless. The highest value that Schedule reaches; batch norms and biases take it times "
+        "their multiplier. If the loss is no longer a number, halve it.",
     )
     norm_bias_lr_mult: float = setting(
         8.0,
-        "LR multiplier for norms and biases",
-        "Norms and biases take so many times the learning rate.",
+        "LR multiplier for batch norms and biases",
+        "Multiplies the learning rate of batch norms and biases.",
         minimum=0.0,
         maximum=1000.0,
         absent=1.0,

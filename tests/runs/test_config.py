@@ -90,8 +90,8 @@ def test_paper_is_the_papers_recipe_for_small_networks():
         ("seed", -1, "from 0"),
         ("shortcut", "option_a", "auto, A, B, C"),
         ("shortcut", "none", "auto, A, B, C"),
-        ("start_from", "run:", "run:ID or torchvision"),
-        ("start_from", "/srv/model.safetensors", "run:ID or torchvision"),
+        ("start_from", "run:", "run:ID, torchvision or, on the command line, file:PATH"),
+        ("start_from", "/srv/model.safetensors", "run:ID, torchvision or, on the command line, file:PATH"),
     ],
 )
 def test_a_wrong_value_is_named(name, value, words):

@@ -87,9 +87,9 @@ def _is_plain(row: BlockRow) -> bool:
 def _what_to_look_for(row: BlockRow) -> str:
     if _is_plain(row):
         return t(
-            "A plain block has no shortcut, so there is nothing to compare F(x) with. Switch any one off: nothing gets "
-            "through, and the answer is the same for every image. A plain network needs each of its blocks, useful or "
-            "not."
+            "A plain block has no shortcut, so its output H(x) has no x to be compared with. Switch any one off: "
+            "nothing gets through, and the answer is the same for every image. A plain network needs each of its "
+            "blocks, useful or not."
         )
     return t(
         'The <span class="arch-orange">orange bar</span> is ‖F(x)‖ / ‖shortcut(x)‖ for this image: how much the block '

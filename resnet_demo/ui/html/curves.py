@@ -22,18 +22,18 @@ X_AXES = ("epoch", "step", "time")
 SCHEDULE_HEIGHT = 130
 REMEMBERED = 8  # drawings: a few ways to look at the run in front
 CURVES_HINT = (
-    "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is measured "
-    "while the weights move, on shifted and mirrored images and with label smoothing; test on images never trained "
-    "on, with averaged weights. So test may well look better.\n\n"
-    "Point at a curve to read it, or use the arrow keys. Drag to zoom in, double-click to zoom out."
+    "**Loss** is how wrong and how unsure the answers are; **accuracy** is the share that is right. Train is "
+    "measured while the weights change, on augmented images and with label smoothing where the run's settings have "
+    "these; test on images never trained on, with the average of the weights (EMA) where that is on. So test may "
+    "look better than train.\n\nPoint at a curve to read it, or use the arrow keys. Drag to zoom in, double-click to "
+    "zoom out."
 )
 
 MORE_CURVES_HINT = (
-    "The **learning rate** is the size of a step; the dashed line is what is planned for the whole run.\n\n"
-    "The **gradient norm** is how strongly the loss pulls at the weights. A sudden leap often means that the learning "
-    "rate is too high.\n\n"
-    "**Smoothing** draws the running mean of what jumps from step to step, here and in the two curves above; what was "
-    "measured stays faint behind it. **Time** is that of work, without pauses."
+    "The **learning rate** scales each update of the weights; the dashed line is what is planned for the whole "
+    "run.\n\nThe **gradient norm** is how strongly the loss pulls at the weights. A sudden leap often means that the "
+    "learning rate is too high.\n\n**Smoothing** draws the running mean of what jumps from step to step, here and in "
+    "the two curves above; what was measured stays faint behind it. **Time** is that of work, without pauses."
 )
 
 

@@ -84,7 +84,7 @@ def _headline(evaluation: Evaluation, step: int | None) -> str:
     low, high = wilson_interval(int(evaluation.correct.sum()), evaluation.images)
     right = t(
         "{share} of {images} test images of {data} are right ({interval} {low} to {high}), at step {step}.",
-        interval=term("interval", t("95 % interval")),
+        interval=term("interval", t("95 % confidence interval")),
         share=f"<strong>{percent(evaluation.accuracy)}</strong>",
         images=f"{evaluation.images:,}",
         data=escape(data_label(evaluation.data)),
@@ -114,7 +114,7 @@ def _confidence(evaluation: Evaluation) -> str:
         "points": _points(expected_calibration_error(evaluation.confidences, evaluation.correct)),
         "sure": percent(sure),
         "right": percent(evaluation.accuracy),
-        "leaning": t("surer than it should be") if sure > evaluation.accuracy else t("less sure than it could be"),
+        "leaning": t("overconfident") if sure > evaluation.accuracy else t("underconfident"),
     }
     if evaluation.uncalibrated_error is None:
         return t(
@@ -211,11 +211,11 @@ def _confused_pairs(evaluation: Evaluation) -> str:
 
 def _reliability(evaluation: Evaluation) -> str:
     bins = reliability(evaluation.confidences, evaluation.correct)
-    ideal = Series(t("as sure as right"), "planned", [(0.0, 0.0), (1.0, 1.0)])
+    ideal = Series(t("perfect calibration"), "planned", [(0.0, 0.0), (1.0, 1.0)])
     measured = Series(t("measured"), "train", [(one.confidence, one.accuracy) for one in bins], dotted=True)
     axes = Axis.share(t("confidence")), Axis.share(t("accuracy"))
     chart = line_chart(t("Reliability"), *axes, [ideal, measured])
-    return f'{chart}<p class="hint">{t("Below the dashed line the network is surer than it should be.")}</p>'
+    return f'{chart}<p class="hint">{t("Below the dashed line the network is overconfident.")}</p>'
 
 
 def _classes(evaluation: Evaluation) -> str:

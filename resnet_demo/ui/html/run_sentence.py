@@ -26,7 +26,7 @@ def run_sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> 
         case "queued":
             return _turn(snapshot, owner, busy)
         case "paused":
-            rest = t("Saved and at rest.") if view.saved else t("At rest, before anything was saved.")
+            rest = t("Paused and saved.") if view.saved else t("Paused before anything was saved.")
             return sentences(rest, _how_to_go_on(snapshot, owner, busy))
         case "interrupted":
             return sentences(*_end(snapshot, owner), _how_to_go_on(snapshot, owner, busy))

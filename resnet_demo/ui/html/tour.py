@@ -7,10 +7,11 @@ from resnet_demo.text import percent
 from resnet_demo.ui.html.status_card import share_done
 
 CAPTIONS = {  # in turn, each a quarter of the run
-    "status": "At each step the network sees 64 digits and moves its weights a little, so that the next answers are "
-    "better. An epoch is once through all of them.",
+    "status": "At each step the network sees 64 digits and changes its weights a little, so that the next answers "
+    "are better. An epoch is once through all of them.",
     "loss": "The loss says how wrong and how unsure the answers are. It falls from step to step, though not at each.",
-    "accuracy": "Accuracy is the share of right answers. The dots are digits that it was never trained on: they count.",
+    "accuracy": "Accuracy is the share of right answers. The dots are measured on digits that it was never trained "
+    "on: the accuracy that matters.",
     "pinned": "Nobody has shown it this digit, either. The curves are what the network takes it for, as it learns.",
 }
 

@@ -41,8 +41,8 @@ def why_depth_hurt(facts: Facts) -> Said:
                 parameters=count_text(deep.parameters),
             ),
             t(
-                "Yet it makes more errors on CIFAR-10, even on the images that it was trained on ({figure}). So it has "
-                "not learned these by heart: it is harder to train.",
+                "Yet it makes more errors on CIFAR-10, even on the images that it was trained on ({figure}). So this "
+                "is not overfitting: it is harder to optimise.",
                 figure=in_the_paper(t("He et al. 2015, figure 1")),
             ),
             t(

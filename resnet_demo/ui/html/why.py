@@ -64,12 +64,13 @@ def _cam_words(cam: "GradCam") -> str:
         )
     if cam.stage < cam.stages:
         return t(
-            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): what the network's gradients go "
-            "by. Deeper maps are too small to say where.",
+            "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): where the feature map raises "
+            "this class's score most, judged by the gradient. Deeper maps are too small to say where.",
             **where,
         )
     return t(
-        "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): what the network's gradients go by.",
+        "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): where the feature map raises this "
+        "class's score most, judged by the gradient.",
         **where,
     )
 

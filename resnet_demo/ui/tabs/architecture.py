@@ -266,8 +266,8 @@ def why_html() -> str:
     )
     problem = t(
         "Deeper should be better, but a plain stack of layers gets worse: on CIFAR-10, 56 plain layers make more "
-        "errors than 20, even on the images they were trained on. They have not learned these by heart; they are "
-        "harder to train. This is called <b>degradation</b>."
+        "errors than 20, even on the images they were trained on. So this is not overfitting: they are harder to "
+        "optimise. This is called <b>degradation</b>."
     )
     idea = t(
         "A <b>residual block</b> does not learn what should come out, H(x), but what must be added to what came in: "
@@ -297,13 +297,13 @@ def _networks_html() -> str:
 
 def _blocks_intro_html() -> str:
     said = t(
-        'Follow <b>x</b> from the top: it takes two ways, the <span class="arch-orange">residual branch</span> and the '
-        '<span class="arch-blue">shortcut</span>, which must end in the same shape to be added. A <b>convolution</b> '
-        "slides small learned filters over the map; <b>batch norm</b> keeps its numbers in a steady range; <b>ReLU</b> "
-        "sets negative numbers to zero. A 1×1 convolution on the shortcut is called a <b>projection</b>, written "
-        "W<sub>s</sub>. What leaves a Conv Block has another shape than what came in, so the same one cannot follow "
-        "it; Identity Blocks can, as often as one likes. A <b>plain</b> block has no shortcut: <b>x</b> takes one way. "
-        "Shapes are channels × height × width."
+        'Follow <b>x</b> from the top: it takes two ways, the <span class="arch-orange">residual branch</span> and '
+        'the <span class="arch-blue">shortcut</span>, which must end in the same shape to be added. A '
+        "<b>convolution</b> slides small learned filters over the map; <b>batch norm</b> keeps its numbers in a "
+        "steady range; <b>ReLU</b> sets negative numbers to zero. A 1×1 convolution on the shortcut is called a "
+        "<b>projection</b>, written W<sub>s</sub>. Where a Conv Block changes the shape, the same block cannot "
+        "follow it; Identity Blocks can be repeated any number of times. A <b>plain</b> block has no shortcut: "
+        "<b>x</b> takes one way. Shapes are channels × height × width."
     )
     return f'{_title(t("Inside the blocks"))}<p class="arch-note">{said}</p>'
 

@@ -69,7 +69,8 @@ class TrainTab:
         with front:
             self.planning = Planning(self.backend, self.form)
             gr.Markdown(
-                "The tour trains the same network on handwritten digits: everything moves, nothing is downloaded.",
+                "The tour trains a ResNet-50 on small handwritten digits in a minute or two and explains each part. "
+                "Nothing is downloaded.",
                 elem_classes="hint",
             )
         return start, plan, start_tour
