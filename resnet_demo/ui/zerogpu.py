@@ -139,7 +139,8 @@ def train_in_slices(
                 return
             asked, is_last = fits, True
             continue
-        if not run.exists() or run.view().is_over or run.wanted() != RUN:
+        # A failed run can go on once its cause is mended; another slice would fail the same way and be paid for.
+        if not run.exists() or run.view().ended or run.wanted() != RUN:
             return
 
 

@@ -81,6 +81,14 @@ def test_what_is_too_little_to_save_within_is_not_asked_for(run, tmp_path):
     assert asked == [60]
 
 
+def test_a_run_that_fails_pays_for_one_slice(store, config, run, tmp_path):
+    run = store.create(replace(config, batch_size=1024))  # more than there are images
+    gpu = LentGpu(left_s=200)
+    list(train_in_slices(make_slice(gpu.GPU, tmp_path), run, tmp_path))
+    assert len(gpu.asked) == 1
+    assert run.view().ended.outcome == "failed" and run.can_resume(run.view())
+
+
 @pytest.mark.parametrize("said", ["No GPU was available after 60s", "GPU task aborted", "Expired ZeroGPU proxy token"])
 def test_other_refusals_are_the_platforms_own_sentence(run, tmp_path, said):
     train_slice, _ = refusing(said)
