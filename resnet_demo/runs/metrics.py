@@ -10,8 +10,8 @@ BINS = 10
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
-    """The 95 % confidence interval of a share, 0..1 (Wilson, 'Probable inference, the law of succession, and statistical
-    inference', 1927): of accuracies near 0 or 1 and of few images it stays within them."""
+    """The 95 % confidence interval of a share, 0..1 (Wilson, 'Probable inference, the law of succession, and
+    statistical inference', 1927): of accuracies near 0 or 1 and of few images it stays within them."""
     share, z2 = correct / total, Z_95**2
     middle = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = Z_95 / (1 + z2 / total) * sqrt(share * (1 - share) / total + z2 / (4 * total**2))

@@ -30,6 +30,8 @@ from resnet_demo.ui.images import data_url
 MOST_CLASSES = 24  # whose confusion matrix can still be read
 SHOWN = 24  # images of a gallery
 CALIBRATED = re.compile(r"calibrated on ([\d,]+) held-out images? \(temperature ([\d.]+)\)")  # as a file says it
+OPENS = "Click a cell, or go there by arrow keys and press Enter, to see its images."
+NOT_HERE = "Its test images are not shipped with the project, so they cannot be shown here."
 CONFIDENT_MISTAKES, UNSURE_RIGHT = "mistakes", "unsure"  # galleries that have a button of their own
 
 
@@ -58,12 +60,12 @@ def _bar(progress: Progress | LoadProgress | None) -> str:
     return f'<div class="run-bar"><div style="width:{100 * share:.1f}%"></div></div>'
 
 
-def report_html(evaluation: Evaluation | None, step: int | None) -> str:
+def report_html(evaluation: Evaluation | None, step: int | None, has_images: bool = True) -> str:
     """Headline, confusion matrix, reliability and the table of classes. `step` is the checkpoint's now: an evaluation
-    of an earlier one says so."""
+    of an earlier one says so. Without images a cell of the matrix has nothing to open, and says so."""
     if evaluation is None:
         return nothing_html()
-    confusion = _confusion(evaluation) if len(evaluation.classes) <= MOST_CLASSES else _too_many(evaluation)
+    confusion = _confusion(evaluation, has_images) if len(evaluation.classes) <= MOST_CLASSES else _too_many(evaluation)
     return (
         f'<div class="evaluate-report">{_headline(evaluation, step)}{warnings_html(evaluation.warnings)}'
         f'<div class="evaluate-columns"><div>{confusion}{_confused_pairs(evaluation)}</div>'
@@ -148,7 +150,7 @@ def _points(error: float) -> str:
 # --- the confusion matrix -------------------------------------------------------------------------------------
 
 
-def _confusion(evaluation: Evaluation) -> str:
+def _confusion(evaluation: Evaluation, has_images: bool) -> str:
     heads = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in evaluation.classes)
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th>'
@@ -157,7 +159,7 @@ def _confusion(evaluation: Evaluation) -> str:
         for true, name in enumerate(evaluation.classes)
     )
     caption = t("<b>Confusion matrix</b>: a row for each true class, a column for each answer.")
-    hint = t("Click a cell, or go there by arrow keys and press Enter, to see its images.")
+    hint = t(OPENS) if has_images else t(NOT_HERE)
     caption += f' <span class="only-live">{hint}</span>'  # not in a report
     return (
         f'<p class="evaluate-caption">{caption}</p><div class="evaluate-scroll" tabindex="0">'

@@ -1,5 +1,6 @@
 """The Evaluate tab: what a checkpoint gets right and wrong on the test images of its data."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -14,7 +15,7 @@ from resnet_demo.runs.evaluation import Evaluation, load_evaluation
 from resnet_demo.runs.metrics import wilson_interval
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
-from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, SHOWN, UNSURE_RIGHT
+from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, NOT_HERE, SHOWN, UNSURE_RIGHT
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, sent_with
 
@@ -122,10 +123,12 @@ class EvaluateTab:
         found = load_evaluation(run) if run else None
         info = run.model_info() if run else None
         owner = self.backend.access.is_owner(request)
+        told = found if owner or found is None else found.for_anyone()
+        has_images = found is not None and run is not None and _has_images(run, found)
         return [
             report.job_html(state, run.id if run else "", owner=owner),
-            report.report_html(found if owner or found is None else found.for_anyone(), info.step if info else None),
-            gr.Row(visible=found is not None),
+            report.report_html(told, info.step if info else None, has_images),
+            gr.Row(visible=has_images),
             gr.Button(
                 interactive=owner and run is not None and info is not None and not run.is_shipped and not state.running
             ),
@@ -159,8 +162,10 @@ class EvaluateTab:
         """The surest mistakes, the unsure right answers, or a cell 'true,answered' of the confusion matrix."""
         run = self._run(chosen)
         found = load_evaluation(run) if run else None
-        if found is None:
+        if run is None or found is None:
             return ""
+        if not _has_images(run, found):
+            return report.gallery_problem_html(NOT_HERE)
         owner = self.backend.access.is_owner(request)
         if found.data.startswith(FOLDER) and not owner:
             return report.gallery_problem_html("The images of a folder are shown to their owner alone.")
@@ -202,10 +207,16 @@ class EvaluateTab:
         return self.show(chosen, request)
 
 
+def _has_images(run: RunDirectory, found: Evaluation) -> bool:
+    """Not those of a shipped run that learned from a folder of the machine where it was trained."""
+    folder = Path(found.data.removeprefix(FOLDER))
+    return not (run.is_shipped and found.data.startswith(FOLDER)) or folder.is_dir()
+
+
 def _chosen_images(found: Evaluation, kind: str) -> tuple[str, list[int]]:
     """Title and places of a gallery. Raises EvaluationError for what is no gallery."""
     if kind == CONFIDENT_MISTAKES:
-        return t("Surest mistakes"), found.confident_mistakes()[:SHOWN].tolist()
+        return t("Most confident mistakes"), found.confident_mistakes()[:SHOWN].tolist()
     if kind == UNSURE_RIGHT:
         return t("Unsure right answers"), found.unsure_right_answers()[:SHOWN].tolist()
     pair = [int(number) for number in kind.split(",") if number.isdecimal()]

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from resnet_demo.runs.evaluation import Evaluation, load_evaluation, save_evaluation
+from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.access import Access
+from resnet_demo.ui.html.evaluation import NOT_HERE
 from tests.support.asking import post
 from tests.support.checkpoints import DIGITS, INFO, make_run
 from tests.support.waiting import wait_for
@@ -73,6 +75,19 @@ def test_the_images_of_a_folder_are_shown_to_their_owner_alone(serve):
         assert "to their owner alone" in answer
         _, answer = post(url, "evaluation_mistakes", [run.id], token=TOKEN)
         assert "There is no folder" in answer
+
+
+def test_a_shipped_run_says_that_its_images_did_not_come_with_it(serve, tmp_path):
+    run = make_run(RunStore(tmp_path / "shipped"), "theirs", INFO)
+    save_evaluation(run, few(INFO.classes, data=f"folder:{tmp_path / 'elsewhere'}"))
+    with serve(Access(TOKEN)) as (url, backend):
+        backend.store.shipped = tmp_path / "shipped"
+        for token in ("", TOKEN):
+            _, html, galleries, *_ = json.loads(post(url, "show_evaluation", [run.id], token=token)[1])
+            assert NOT_HERE in html and "Click a cell" not in html and galleries["visible"] is False
+            for handler in ("evaluation_mistakes", "evaluation_unsure"):
+                _, answer = post(url, handler, [run.id], token=token)
+                assert NOT_HERE in answer and "elsewhere" not in answer
 
 
 def test_what_is_no_run_and_no_cell_is_nothing(serve):
