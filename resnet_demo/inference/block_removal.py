@@ -34,7 +34,18 @@ def remove_each_block(classifier: Classifier, dataset: Dataset) -> Generator[Pro
 
 
 def _each_removed(classifier: Classifier, images: torch.Tensor):
-    """(block's name, logits (N, classes)) without each block, and ('', logits) of the whole network."""
+    """(block's name, logits (N, classes)) without each block, and ('', logits) of the whole network: those by which the
+    checkpoint answers."""
+    alone = _each_removed_alone(classifier, images)
+    if not classifier.info.flip_averaging:
+        yield from alone
+        return
+    for (name, logits), (_, mirrored) in zip(alone, _each_removed_alone(classifier, images.flip(-1)), strict=True):
+        yield name, (logits + mirrored) / 2
+
+
+def _each_removed_alone(classifier: Classifier, images: torch.Tensor):
+    """The same of the images alone."""
     model = classifier.model
     blocks = list(named_blocks(model).items())
     x = model.stem(classifier.normalise(images))

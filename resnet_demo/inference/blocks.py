@@ -71,12 +71,14 @@ def pass_through(classifier: Classifier, image: Tensor, off: Collection[str], op
     with torch.inference_mode():
         x = classifier.normalise(image)
         logits, blocks, shown = _walk(classifier.model, x, off, opened)
-        intact = classifier.model(x) if any(block.is_off for block in blocks) else logits
+        if classifier.info.flip_averaging:
+            logits = (logits + _walk(classifier.model, x.flip(-1), off)[0]) / 2
+        intact = classifier.answers(classifier.model(x), image) if any(block.is_off for block in blocks) else logits
         answer, whole = (tuple(classifier.calibrated(found)[0].tolist()) for found in (logits, intact))
         return Pass(tuple(blocks), answer, whole, shown)
 
 
-def _walk(model: ResNet, x: Tensor, off: Collection[str], opened: str | None):
+def _walk(model: ResNet, x: Tensor, off: Collection[str], opened: str | None = None):
     x, passes, shown = model.stem(x), [], None
     for name, block in named_blocks(model).items():
         branch = block.residual(x)

@@ -78,7 +78,11 @@ class Explainer:
         return self.normalise(to_tensor([prepare(image, self.info.light_on_dark)[0]]))
 
     def _probabilities(self, images: Tensor) -> Tensor:
-        return (self.model(images) / self.info.temperature).softmax(1)
+        """As Classify's are."""
+        logits = self.model(images)
+        if self.info.flip_averaging:
+            logits = (logits + self.model(images.flip(-1))) / 2
+        return (logits / self.info.temperature).softmax(1)
 
     def _grad_cam(self, image: Image.Image, place: int) -> GradCam:
         from captum.attr import LayerAttribution, LayerGradCam

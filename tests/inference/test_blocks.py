@@ -13,7 +13,7 @@ from resnet_demo.inference.block_removal import MOST_IMAGES, remove_each_block
 from resnet_demo.inference.blocks import named_blocks, pass_through, untrained_ratios
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.models.checkpoint_info import Calibration
+from resnet_demo.models.checkpoint_info import Calibration, ModelInfo
 from resnet_demo.models.resnet import NetworkSpec, ResNet
 from tests.support.checkpoints import DIGITS
 
@@ -27,22 +27,22 @@ def network(arch: str, shortcut: str = "auto") -> ResNet:
     return model.eval()
 
 
-def classifier_of(model: ResNet) -> Classifier:
-    return Classifier(fold_norms(copy.deepcopy(model)), DIGITS)
+def classifier_of(model: ResNet, info: ModelInfo = DIGITS) -> Classifier:
+    return Classifier(fold_norms(copy.deepcopy(model)), info)
 
 
 def image(seed: int = 1) -> torch.Tensor:
     return torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
-def with_f_of_zero(model: ResNet, names: set[str]) -> Classifier:
+def with_f_of_zero(model: ResNet, names: set[str], info: ModelInfo = DIGITS) -> Classifier:
     """The network whose blocks `names` end in a norm that gives zero whatever comes."""
     model = copy.deepcopy(model)
     with torch.no_grad():
         for name in names:
             named_blocks(model)[name].last_norm.weight.zero_()
             named_blocks(model)[name].last_norm.bias.zero_()
-    return Classifier(model, DIGITS)
+    return Classifier(model, info)
 
 
 @pytest.mark.parametrize(("arch", "shortcut"), [("resnet20", "A"), ("resnet20", "B"), ("resnet50", "B")])
@@ -65,6 +65,17 @@ def test_with_every_block_on_the_answer_is_the_checkpoints():
     assert found.probabilities != pytest.approx(plain.probabilities(image())[0].tolist(), abs=1e-3)
     assert found.intact == found.probabilities
     assert pass_through(classifier, image(), {"layer1.1"}).intact == pytest.approx(found.intact, abs=1e-6)
+
+
+def test_with_flip_averaging_it_is_the_answer_to_an_image_and_its_mirror_image():
+    model, off = network("resnet20"), {"layer2.1"}
+    averaging = replace(DIGITS, flip_averaging=True)
+    found = pass_through(classifier_of(model, averaging), image(), off)
+    for answer, without in ((found.intact, set()), (found.probabilities, off)):
+        expected = with_f_of_zero(model, without, averaging).probabilities(image())[0].tolist()
+        assert answer == pytest.approx(expected, abs=1e-5)
+        alone = with_f_of_zero(model, without).probabilities(image())[0].tolist()
+        assert answer != pytest.approx(alone, abs=1e-3)
 
 
 def test_the_ratio_is_of_what_the_modules_really_give():
@@ -113,13 +124,15 @@ def test_an_untrained_network_has_ratios_and_asking_draws_no_number():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_accuracy_without_each_block_is_that_of_networks_with_f_of_zero():
+@pytest.mark.parametrize("info", [DIGITS, replace(DIGITS, flip_averaging=True)])
+def test_accuracy_without_each_block_is_that_of_networks_with_f_of_zero(info):
     model, dataset = network("resnet20", "A"), drain(load_digits())
-    found = _result(remove_each_block(classifier_of(model), dataset))
+    found = _result(remove_each_block(classifier_of(model, info), dataset))
     images, labels = dataset.test_images[:MOST_IMAGES], dataset.test_labels[:MOST_IMAGES]
 
     def accuracy(off: set[str]) -> float:
-        return (with_f_of_zero(model, off).logits(images).argmax(1) == labels).double().mean().item()
+        answers = with_f_of_zero(model, off, info).probabilities(images).argmax(1)
+        return (answers == labels).double().mean().item()
 
     assert found.images == 297 and found.accuracy == pytest.approx(accuracy(set()), abs=0.004)  # an image at a tie
     assert list(found.without) == list(named_blocks(model))

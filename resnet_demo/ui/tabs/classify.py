@@ -24,7 +24,7 @@ from resnet_demo.ui.tabs.drawing_pad import DrawingPad
 from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.tabs.several_images import SeveralImages
 from resnet_demo.ui.tabs.two_answers import TwoAnswers
-from resnet_demo.ui.tabs.why import WhyPanel, asked_by
+from resnet_demo.ui.tabs.why import WhyPanel, answered_by, asked_by
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, html_of
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ ON_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('[data-to-train]')) trigger('click');
   const button = event.target.closest('[data-why]');
-  if (button) trigger('select', {label: button.dataset.why});
+  const {answered} = button?.closest('[data-answered]').dataset ?? {};
+  if (button) trigger('select', {label: button.dataset.why, answered});
 });
 """
 
@@ -215,7 +216,8 @@ class ClassifyTab:
         try:
             prediction = self._ask(image, chosen, trim, request)
             run = self.backend.of(request).store.get(prediction.run_id or "")
-            return asked_by(image, chosen, trim, answer.answer_html(prediction, name_of(run)))
+            answered = answered_by(run.id, prediction.info.step)
+            return asked_by(image, chosen, trim, answer.answer_html(prediction, name_of(run)), answered)
         except UserError as error:
             return answer.problem_html(str(error), self._info(chosen, request))
 

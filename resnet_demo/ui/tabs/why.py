@@ -1,5 +1,6 @@
 """The part of the Classify tab that says why: on demand, for one class of the answer that is shown."""
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,19 @@ from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_wit
 ASK_FOR_FILM = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-film]');
-  if (button) trigger('select', {label: button.dataset.film});
+  const {answered} = button?.closest('[data-answered]').dataset ?? {};
+  if (button) trigger('select', {label: button.dataset.film, answered});
 });
 """
-# Maps take seconds, and by then another image may have been answered: what is of another question than the answer that
-# stands beside it goes. (Cancelling the call does not do: it may come too late, and then stands there as an error.)
+# Maps take seconds, and by then another image may have been answered, or another checkpoint have answered: what is of
+# another question or checkpoint than the answer that stands beside it goes. (Cancelling the call does not do: it may
+# come too late, and then stands there as an error.)
 OF_THE_ANSWER = """
 const drop = () => {
   const mine = element.querySelector('[data-question]');
   const answer = document.querySelector('#classify-answer [data-question]');
-  if (mine && mine.dataset.question !== answer?.dataset.question) mine.remove();
+  const same = (name) => mine.dataset[name] === answer?.dataset[name];
+  if (mine && !(same('question') && same('answered'))) mine.remove();
 };
 watch('value', () => requestAnimationFrame(drop));
 new MutationObserver(drop).observe(document.getElementById('classify-answer') ?? document.body,
@@ -39,6 +43,9 @@ element.addEventListener('input', (event) => {
   element.querySelectorAll('.why-frame').forEach((frame, place) => { frame.hidden = place != event.target.value; });
 });
 """
+
+
+NEWER = "The run has saved a newer checkpoint since this answer. Click Classify again, then ask why."
 
 
 class WhyPanel:
@@ -70,16 +77,19 @@ class WhyPanel:
     def explain(
         self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
     ) -> list[str]:
-        """Two maps for the class that was clicked; a raw request may name anything."""
+        """Two maps for the class that was clicked, by the checkpoint that answered; a raw request may name anything."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run = self._run(chosen, request)
+            run, step = self._answered(chosen, event, request)
             import_torch()
             from resnet_demo.inference.explain import Explainer
 
             explainer, label = Explainer.from_file(run.model_path), _label(event)
+            if step not in ("", str(explainer.info.step)):
+                raise RunError(NEWER)
             maps = explainer.grad_cam(decoded, label), explainer.occlusion(decoded, label)
-            return [asked_by(image, chosen, trim, why.why_html(decoded, *maps, len(_kept(run)))), ""]
+            html = why.why_html(decoded, *maps, len(_kept(run)))
+            return [asked_by(image, chosen, trim, html, answered_by(run.id, explainer.info.step)), ""]
         except UserError as error:
             return [why.problem_html(str(error)), ""]
 
@@ -89,13 +99,20 @@ class WhyPanel:
         """One map for each checkpoint that the run has kept."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run = self._run(chosen, request)
+            run, step = self._answered(chosen, event, request)
             import_torch()
             from resnet_demo.inference.explain import film
 
-            return asked_by(image, chosen, trim, why.film_html(decoded, film(_kept(run), decoded, _label(event))))
+            html = why.film_html(decoded, film(_kept(run), decoded, _label(event)))
+            return asked_by(image, chosen, trim, html, answered_by(run.id, step))
         except UserError as error:
             return why.problem_html(str(error))
+
+    def _answered(self, chosen: Any, event: gr.EventData, request: gr.Request | None) -> tuple[RunDirectory, str]:
+        """The run whose checkpoint has answered, and at which step: by now another may be the newest. Of a raw request
+        that does not say, the chosen run and ''. Raises RunError."""
+        run_id, _, step = str(sent_with(event).get("answered") or "").rpartition(" ")
+        return self._run(run_id or chosen, request), step
 
     def _run(self, chosen: Any, request: gr.Request | None = None) -> RunDirectory:
         """Raises RunError."""
@@ -108,10 +125,16 @@ class WhyPanel:
         return run
 
 
-def asked_by(image: Any, chosen: Any, trim: Any, html: str) -> str:
-    """What is answered to this question, marked as such."""
+def asked_by(image: Any, chosen: Any, trim: Any, html: str, answered: str) -> str:
+    """What is answered to this question, marked as such, and with the checkpoint that has answered."""
     path = image.get("path") if isinstance(image, dict) else image
-    return f'<div class="question" data-question="{checksum(path, chosen, trim)}">{html}</div>'
+    question = checksum(path, chosen, trim)
+    return f'<div class="question" data-question="{question}" data-answered="{escape(answered)}">{html}</div>'
+
+
+def answered_by(run_id: str, step: int | str) -> str:
+    """A checkpoint, as the page sends it back."""
+    return f"{run_id} {step}"
 
 
 def _kept(run: RunDirectory) -> list[Path]:

@@ -6,9 +6,12 @@ from dataclasses import replace
 import gradio as gr
 import pytest
 
+from resnet_demo import load
 from resnet_demo.models.checkpoint import save_model
+from resnet_demo.text import percent
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.tabs.classify import NEWEST, ClassifyTab
+from resnet_demo.ui.tabs.why import NEWER, answered_by
 from tests.support.checkpoints import INFO, make_run, network
 from tests.support.image_folders import noise_image
 
@@ -27,9 +30,9 @@ def upload(panel, tmp_path):
     return {"path": str(tmp_path / "cache" / "image.png")}
 
 
-def clicked(label) -> gr.EventData:
+def clicked(label, answered=None) -> gr.EventData:
     event = gr.EventData(None, None)
-    event._data = label if label is None else {"label": label}
+    event._data = label if label is None else {"label": label, "answered": answered}
     return event
 
 
@@ -55,6 +58,28 @@ def test_the_film_has_a_frame_for_each_kept_checkpoint(store, panel, upload):
     film = panel.show_film(upload, "run-1", True, clicked("dog"))
     assert film.count('class="why-frame"') == 3 and film.count("hidden") == 2 and 'max="2"' in film
     assert [f"After epoch {epoch}" in film for epoch in (1, 2, 3, 4)] == [True, True, True, False]
+
+
+def test_the_checkpoint_that_answered_is_explained_and_no_newer_one(store, panel, upload):
+    make_run(store, "run-1")
+    make_run(store, "run-2", replace(INFO, step=50))  # the newest by now
+    maps, _ = panel.explain(upload, NEWEST, True, clicked("dog", answered_by("run-1", 34)))
+    assert 'data-answered="run-1 34"' in maps
+    film = panel.show_film(upload, NEWEST, True, clicked("dog", answered_by("run-1", 34)))
+    assert 'data-answered="run-1 34"' in film
+    said, _ = panel.explain(upload, NEWEST, True, clicked("dog", answered_by("run-2", 34)))
+    assert NEWER in said and "data:image" not in said
+    said, _ = panel.explain(upload, NEWEST, True, clicked("dog", answered_by("../run-1", 34)))
+    assert "There is no such run" in said
+
+
+def test_with_flip_averaging_it_is_the_probability_that_was_answered(store, panel, upload):
+    run = make_run(store, "run-1", replace(INFO, flip_averaging=True))
+    answer = load(run.path).classify(upload["path"]).ranked
+    plain = load(make_run(store, "run-0").path).classify(upload["path"]).ranked
+    assert dict(answer)["dog"] != pytest.approx(dict(plain)["dog"], abs=1e-3)
+    maps, _ = panel.explain(upload, "run-1", True, clicked("dog"))
+    assert f"<b>dog</b>, {percent(dict(answer)['dog'])}" in maps.replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.mark.parametrize("label", [None, "", "okapi", "<b>x</b>", ["dog"], 7])
