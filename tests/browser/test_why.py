@@ -20,6 +20,7 @@ def test_maps_that_come_late_are_not_shown_under_another_image(shipped_app, open
     )
     page.wait_for_selector("#classify-answer >> text=frog with")
     page.wait_for_timeout(5000)
+    page.wait_for_selector("#classify-why .pending", state="detached")  # Gradio's own mark, until the ship's maps came
     assert page.inner_text("#classify-why").strip() == ""
     page.click("#classify-answer [data-why=frog]")
     page.wait_for_selector("[data-why=frog][aria-busy=true]")  # from the press to its answer
