@@ -75,6 +75,14 @@ window.fetch = async (...call) => {
   }
 };
 
+document.addEventListener('obeyed', () => { // the press has been obeyed, though its call goes on
+  for (const [id, one] of joined) {
+    if (!one || one !== press) continue;
+    joined.set(id, null);
+    answered(one);
+  }
+});
+
 function followed(answer) { // what tells of the queued calls
   if (!answer.body) return answer;
   const [theirs, ours] = answer.body.tee();

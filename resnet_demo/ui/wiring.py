@@ -2,6 +2,7 @@
 
 import math
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +12,7 @@ import gradio as gr
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
 from resnet_demo.models.catalog import NetworkSpec
+from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.html.curves import ChartChoice
 from resnet_demo.ui.page import Page
 
@@ -78,6 +80,11 @@ def _send_at_first(part: gr.components.Component, make: Callable[[], Any], prop:
     page = gr.context.Context.root_block
     if isinstance(page, Page):
         page.send_at_first(part, make, prop)
+
+
+def begun_run() -> list[str]:
+    """For the choice of the run in front and for `RunControls.begun`: the newest, which has begun now."""
+    return [NEWEST, str(time.time_ns())]
 
 
 def sent_with(event: gr.EventData) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from resnet_demo.runs.store import RunStore
-from tests.browser.conftest import ROOT, choose_tour, wait_for
+from tests.browser.conftest import ROOT, choose_tour, drop, wait_for
 
 LENT = ROOT / "tests" / "support" / "lent"
 SLICE = 90  # 60 s at the platform's factor
@@ -47,6 +48,21 @@ def start(page) -> None:
     choose_tour(page)
     page.fill("#setting-epochs input", "30")
     page.click("#start")
+
+
+def test_an_image_that_waits_is_pinned_as_soon_as_the_run_has_begun(on_zerogpu, open_page, tmp_path):
+    """Start is one call that lasts as long as the run does: what follows the press does not wait for its end."""
+    Image.effect_noise((32, 32), 90).convert("RGB").save(tmp_path / "noise.png")
+    page = open_page(on_zerogpu.url)
+    page.wait_for_selector("#status:has-text('You can train one run of your own here')")
+    drop(page, "#image", tmp_path / "noise.png")
+    page.wait_for_selector("#image img")
+    start(page)
+    page.wait_for_selector("#pinned img.pinned-image")
+    page.wait_for_selector("#start:not([aria-busy])")
+    (run,) = visitors_runs(on_zerogpu)
+    assert run.view().ended is None and not run.view().paused
+    wait_for(lambda: page.evaluate("document.querySelector('#status').getBoundingClientRect().top < innerHeight"), "it")
 
 
 def test_who_comes_for_the_first_time_reads_what_visitors_can_do(app, environment, open_page):

@@ -176,7 +176,7 @@ def test_a_visitor_changes_nothing_of_the_spaces(backend, tab, lent, tiny_config
 def test_the_run_is_shown_as_starting_until_a_slice_has_it(backend, lent, tiny_config):
     values = list({**tiny_config.to_dict(), "data": "digits"}.values())
     told = lent.start(asks(ANNA), *values)
-    assert next(told) == "newest"
+    assert next(told)[0] == "newest"
     visitors = backend.of(asks(ANNA))
     assert visitors.watcher.snapshot(now=True).current.status == "starting"
     with pytest.raises(gr.Error, match="training already"):

@@ -13,11 +13,10 @@ from resnet_demo.language import t
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.pinned import pin
-from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.tabs.form import TrainForm
 from resnet_demo.ui.visitors import Visitors
-from resnet_demo.ui.wiring import import_torch
+from resnet_demo.ui.wiring import begun_run, import_torch
 from resnet_demo.ui.zerogpu import QuotaEnded, dataset_of, forget_quota, quota_sentence, train_in_slices
 from resnet_demo.workers.launcher import LaunchError, shown_as_starting
 
@@ -34,11 +33,11 @@ class LentTraining:
 
     def start(self, request: gr.Request, *values) -> Iterator[Any]:
         backend = self._backend(request)
-        yield from self._train(backend, lambda: backend.store.create(self.form.config(values)), NEWEST)
+        yield from self._train(backend, lambda: backend.store.create(self.form.config(values)))
 
     def resume(self, run_id: str, moved: str, request: gr.Request) -> Iterator[Any]:
         backend = self._backend(request)
-        yield from self._train(backend, lambda: _to_go_on(backend, run_id), NEWEST)
+        yield from self._train(backend, lambda: _to_go_on(backend, run_id))
 
     def tour(self, request: gr.Request) -> Iterator[Any]:
         """See `Tour.start`."""
@@ -51,24 +50,26 @@ class LentTraining:
             pin(run, digit)
             return run
 
-        yield from self._train(backend, make, [NEWEST, *self.form.show(config)])
+        yield from self._train(backend, make, *self.form.show(config))
 
     def _backend(self, request: gr.Request) -> Backend:
         backend = self.backend.of(request)
         backend.access.require_owner(request)
         return backend
 
-    def _train(self, backend: Backend, choose: Callable[[], RunDirectory], first: Any) -> Iterator[Any]:
-        """Yields `first` once the run has begun, then nothing new as long as it trains."""
+    def _train(self, backend: Backend, choose: Callable[[], RunDirectory], *filled: Any) -> Iterator[list]:
+        """Brings the run to the front and `filled` into the form once it has begun; then nothing new comes for as long
+        as it trains."""
         with ExitStack() as held:
             run = backend.act(lambda: self._begin(backend, choose, held))
+            first = [*begun_run(), *filled]
             yield first
             backend.act(lambda: self._prepare(backend, run))
             for told in train_in_slices(self._train_slice, run, backend.data_dir):
                 if isinstance(told, QuotaEnded):
                     told.keep(backend.store)  # before the run is seen paused, and its page asks why
                     gr.Warning(quota_sentence(backend.store), title=t("Paused"))
-                yield gr.skip()
+                yield [gr.skip()] * len(first)
 
     def _begin(self, backend: Backend, choose: Callable[[], RunDirectory], held: ExitStack) -> RunDirectory:
         """Raises UserError. Until `held` is left, whoever looks sees that the run is not at rest."""

@@ -42,17 +42,12 @@ class PinnedImagePanel:
             with gr.Column(min_width=300):
                 self.chart = html_of(lambda: probability_chart(None), elem_id="probability-chart")
 
-    def wire(self, start_events: list[gr.events.Dependency], chosen: gr.Dropdown) -> list[gr.events.Dependency]:
-        """`start_events` are the buttons' events after which a run trains, `chosen` says which run the page
-        shows. Returns the events after which it has something new to show."""
-        self._chosen = chosen
+    def wire(self, begun: gr.Textbox, chosen: gr.Dropdown) -> list[gr.events.Dependency]:
+        """`begun` changes when a press on the page has begun a run, to which an image that waits is then pinned;
+        `chosen` says which run the page shows. Returns the events after which it has something new to show."""
         dropped = self.image.change(self.pin_image, [self.image, chosen], self.image, api_name="pin", **_ACTING)
         removed = self.card.click(self.unpin_image, chosen, None, api_name="unpin", **_ACTING)
-        return [dropped, *map(self.hand_over_after, start_events), removed]
-
-    def hand_over_after(self, start_event: gr.events.Dependency) -> gr.events.Dependency:
-        """Pin an image that waits to the run that has begun."""
-        return start_event.success(self.pin_image, [self.image, self._chosen], self.image, **_ACTING)
+        return [dropped, begun.change(self.pin_image, [self.image, chosen], self.image, **_ACTING), removed]
 
     def pin_image(self, upload: Any, chosen: str, request: gr.Request) -> Any:
         """Pin it to the run that the page shows, where that trains: then it leaves the place where it was dropped."""

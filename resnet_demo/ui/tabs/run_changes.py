@@ -12,12 +12,12 @@ from resnet_demo.language import t
 from resnet_demo.runs.config import continued
 from resnet_demo.runs.directory import TITLE_MAX, RunDirectory
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.runs.watcher import NEWEST, Watcher
+from resnet_demo.runs.watcher import Watcher
 from resnet_demo.text import listed, size
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import Picked, picked_runs
 from resnet_demo.ui.tabs.train import TrainTab
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, begun_run
 
 _FURTHER_EPOCHS = 8
 _BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 120}
@@ -59,7 +59,11 @@ class RunChanges:
         self.delete.click(self.ask, self.picked, asked, api_name="ask_delete", **quiet)
         self.no.click(self.keep, None, answered, api_name="keep", **quiet)
         going_on = self.go_on.click(
-            self.continue_run, [self.more, self.picked], [tabs, train.chosen], api_name="continue", **acting
+            self.continue_run,
+            [self.more, self.picked],
+            [tabs, train.chosen, train.controls.begun],
+            api_name="continue",
+            **acting,
         )
         return [
             gr.on(
@@ -71,7 +75,6 @@ class RunChanges:
                 **acting,
             ),
             going_on,
-            train.pinned.hand_over_after(going_on),
             self.yes.click(self.delete_runs, self.doomed, answered, api_name="delete", **acting),
             self.free.click(self.free_states, self.doomed, answered, api_name="free_resume_states", **acting),
         ]
@@ -108,8 +111,8 @@ class RunChanges:
         """Train on from this run's weights in a new run that names it, and show that in the Train tab."""
         self.backend.access.require_owner(request)
         parent = one_picked(self.backend.watcher, picked)
-        self.backend.act(lambda: self.backend.launcher.start(continued(parent.config, parent.run.id, epochs)))
-        return [gr.Tabs(selected="train"), gr.Dropdown(value=NEWEST)]
+        self.backend.act(lambda: self.backend.launcher.start(continued(parent.run.config(), parent.run.id, epochs)))
+        return [gr.Tabs(selected="train"), *begun_run()]
 
     def ask(self, picked: str, request: gr.Request) -> list:
         """What would be deleted, to be confirmed: these runs, whatever is ticked by then."""

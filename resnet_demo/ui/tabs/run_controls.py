@@ -9,21 +9,23 @@ import gradio as gr
 
 from resnet_demo.data.known import FOLDER
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.run_buttons import controls
 from resnet_demo.ui.tabs.discarding import Discarding
 from resnet_demo.ui.tabs.form import TrainForm
 from resnet_demo.ui.tabs.lent_training import LENT_EVENT, LentTraining
 from resnet_demo.ui.tabs.tour import Tour
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, choices_of
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, begun_run, choices_of
 
 # What acts on a run acts on the one that this page shows: what is newest may have changed since.
 SHOWN_RUN = """() => document.querySelector("#status .run-card").dataset.run || "" """
 RESUMED_RUN = """(chosen, moved) => [document.querySelector("#status .run-card").dataset.run || "", moved]"""
 _RUN_BUTTON: dict[str, Any] = {"interactive": False, "size": "md", "min_width": 130}  # on a phone two in a row
-_TO_THE_RUN = """() => document.querySelector("#status").scrollIntoView({
-    block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" })"""
+_TO_THE_RUN = """() => {
+    document.dispatchEvent(new Event("obeyed")); // `busy.js`: where a GPU is lent the call lasts as long as the run
+    document.querySelector("#status").scrollIntoView({
+        block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}"""
 
 
 class RunControls:
@@ -36,6 +38,7 @@ class RunControls:
         self.start, self.plan, self.start_tour = start, plan, start_tour
         self.tour = Tour(backend, form)
         self.answered = gr.Textbox("", visible="hidden")  # when a start was last obeyed or refused
+        self.begun = gr.Textbox("", visible="hidden")  # changes when a press on this page has begun a run
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
@@ -67,17 +70,18 @@ class RunControls:
         for event in start_events:
             for came in (event.success, event.failure):  # Gradio's `then` is not run after a failure
                 came(None, None, self.answered, js="() => String(Date.now())")
-            event.success(None, js=_TO_THE_RUN)
+        self.begun.change(None, js=_TO_THE_RUN)
         return start_events, stop_events
 
     def _wire_starters(self, chosen: gr.Dropdown) -> list[gr.events.Dependency]:
         start, tour, resume, queued = self._starters()
         starting: dict[str, Any] = {**ACTION_EVENT, **queued}
+        begun = [chosen, self.begun]
         return [
-            self.start.click(start, self.form.widgets, chosen, api_name="start", **starting),
-            self.start_tour.click(tour, None, [chosen, *self.form.shown], api_name="tour", **starting),
+            self.start.click(start, self.form.widgets, begun, api_name="start", **starting),
+            self.start_tour.click(tour, None, [*begun, *self.form.shown], api_name="tour", **starting),
             self.resume.click(
-                resume, [chosen, self.moved], chosen, api_name="resume", js=RESUMED_RUN, **starting, **RAW_INPUTS
+                resume, [chosen, self.moved], begun, api_name="resume", js=RESUMED_RUN, **starting, **RAW_INPUTS
             ),
         ]
 
@@ -115,7 +119,7 @@ class RunControls:
 
     # --- acting -----------------------------------------------------------------------------------------------
 
-    def start_run(self, request: gr.Request, *values) -> str:
+    def start_run(self, request: gr.Request, *values) -> list[str]:
         self.backend.access.require_owner(request)
         return self._act(lambda: self.backend.launcher.start(self.form.config(values)))
 
@@ -130,13 +134,13 @@ class RunControls:
         backend.access.require_owner(request)
         backend.act(lambda: backend.launcher.stop(backend.store.get_own(run_id)))
 
-    def resume_run(self, run_id: str, moved: str, request: gr.Request) -> str:
+    def resume_run(self, run_id: str, moved: str, request: gr.Request) -> list[str]:
         """`moved` is what the page calls the folder in which the run's images are by now, '' for where they were."""
         self.backend.access.require_owner(request)
         moved_to = self.form.source(moved) if moved else ""
         return self._act(lambda: self.backend.launcher.resume(self.backend.store.get_own(run_id), moved_to))
 
-    def _act(self, action) -> str:
+    def _act(self, action) -> list[str]:
         """Do it and choose the run in front; what goes wrong becomes one sentence."""
         self.backend.act(action)
-        return NEWEST
+        return begun_run()

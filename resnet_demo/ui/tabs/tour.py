@@ -7,10 +7,9 @@ import gradio as gr
 from resnet_demo.data.examples import tour_digit
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.pinned import pin
-from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.tabs.form import TrainForm
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, begun_run, import_torch, sent_with
 
 ON_TO_WHAT_IS_NEXT = """
 element.addEventListener('click', (event) => {
@@ -40,7 +39,7 @@ class Tour:
             pin(self.backend.launcher.start(config), digit)
 
         self.backend.act(begin)
-        return [NEWEST, *self.form.show(config)]
+        return [*begun_run(), *self.form.show(config)]
 
     def wire(self, status: gr.HTML, tabs: gr.Tabs) -> None:
         """`status` holds the buttons that stand there after the tour."""

@@ -110,7 +110,7 @@ class TrainTab:
         self.planning.wire(self.seen_training)
         start_events, stop_events = self.controls.wire(self.chosen)
         planned = self.queue.wire(self.version.states, self.planning.prepared)
-        self.mutations = [*start_events, *stop_events, *planned, *self.pinned.wire(start_events, self.chosen)]
+        self.mutations = [*start_events, *stop_events, *planned, *self.pinned.wire(self.controls.begun, self.chosen)]
         self._wire_looking()
 
     def _wire_looking(self) -> None:
