@@ -88,6 +88,10 @@ def end(process) -> int:
         raise
 
 
+def processes_of(run) -> list[psutil.Process]:
+    return [p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or [])]
+
+
 def finish(process, run) -> None:
     """The process ends, and well; else the test says what it has said."""
     assert end(process) == 0, run.log_path.read_text()
@@ -168,7 +172,7 @@ def test_the_first_process_alone_is_asked_about_the_pinned_image(store, config, 
     run = store.create(replace(config, epochs=2))
     pin(run, Image.linear_gradient("L").resize((32, 32)).convert("RGB"))
     finish(start(run, tmp_path), run)
-    assert told(run).replace("a", "") == "SmmmmEcmmmmEc."
+    assert re.fullmatch(r"S(mc?){4}Ec?(mc?){4}Ec\.", told(run).replace("a", "")), told(run)  # saves go by the clock
     answers = {answer.step: answer for answer in run.view().predictions}
     assert {0, 4, 8} <= answers.keys() and len(answers) == len(run.view().predictions)
     last, earlier = Classifier.from_file(run.model_path), Classifier.from_file(run.epoch_path(1))
@@ -222,12 +226,14 @@ def test_the_page_starts_and_pauses_all_of_them(store, config, tmp_path):
     launcher = Launcher(store, tmp_path)
     run = launcher.start(replace(config, epochs=1000, processes=2))
     wait_for(lambda: run.view().metrics, "the first point", LONG)
-    workers = [p for p in psutil.process_iter(["cmdline"]) if str(run.path) in (p.info["cmdline"] or [])]
-    assert len(workers) == 4  # the one that was started, torchrun and its two
+    # The one that was started, torchrun and its two; for a moment more, where one asks git for the commit.
+    wait_for(lambda: len(processes_of(run)) == 4, "four processes", LONG)
+    workers = processes_of(run)
     launcher.pause(run)
     assert launcher.wait_until_idle(LONG)
     assert psutil.wait_procs(workers, LONG)[1] == []
-    assert told(run).endswith("cp") and run.view().paused and "Traceback" not in run.log_path.read_text()
+    assert told(run).endswith("cp") and run.view().paused, (told(run), run.log_path.read_text())
+    assert "Traceback" not in run.log_path.read_text(), run.log_path.read_text()
     assert run.view().saved.step == run.view().last.step
 
 
