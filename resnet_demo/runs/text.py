@@ -11,6 +11,7 @@ from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.early_stopping import ending_text
 from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import duration, listed, loss, percent, plural, rate, size
 
@@ -123,7 +124,7 @@ def event_line(event: events.Event) -> str | None:
         case events.RunResumed():
             return "\n".join([t("resumed at step {step}", step=f"{event.step:,}"), *event.warnings])
         case events.RunEnded():
-            return t("{outcome}. {message}", outcome=t(event.outcome), message=t(event.message)).strip()
+            return t("{outcome}. {message}", outcome=t(event.outcome), message=ending_text(event.message)).strip()
     return None
 
 

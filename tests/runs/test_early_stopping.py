@@ -2,8 +2,9 @@
 
 import pytest
 
+from resnet_demo.language import CHINESE, in_language
 from resnet_demo.runs.config import ConfigError, TrainConfig, preset_config
-from resnet_demo.runs.early_stopping import reason_to_stop
+from resnet_demo.runs.early_stopping import ending_text, reason_to_stop
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,16 @@ def test_the_reason_names_the_best_epoch():
         "Stopped early: no gain in held-out accuracy for 2 epochs. The best was 81.2 % after epoch 2, "
         "whose weights are kept."
     )
+
+
+@pytest.mark.parametrize("patience", [1, 2])
+def test_who_reads_it_reads_it_in_their_language(patience):
+    message = reason_to_stop([0.5, 0.812, 0.8, 0.7], patience)
+    assert ending_text(message) == message and ending_text("Stopped on request.") == "Stopped on request."
+    with in_language(CHINESE):
+        assert ending_text(message) == (
+            f"提前停止：留出准确率连续 {patience} 轮没有提高。最好的是第 2 轮后的 81.2 %，该轮的权重已保留。"
+        )
 
 
 def test_without_held_out_images_it_is_refused_with_the_reason():

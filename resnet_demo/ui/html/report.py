@@ -7,6 +7,7 @@ from typing import Any
 
 from resnet_demo import __version__
 from resnet_demo.language import HTML_LANGUAGES, current_language, t
+from resnet_demo.runs.early_stopping import ending_text
 from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.ui.html.changes import configuration_html
@@ -57,7 +58,7 @@ def report_page(snapshot: Snapshot, evaluation: Evaluation | None) -> str:
 def _standing(snapshot: Snapshot) -> str:
     """In a word, and why it stopped early; why one has failed may name files."""
     ended, status = snapshot.view.ended, t(snapshot.status)
-    told = f": {t(ended.message)}" if ended and ended.message and ended.outcome == "finished" else ""
+    told = f": {ending_text(ended.message)}" if ended and ended.message and ended.outcome == "finished" else ""
     return f"<b>{MARKS[snapshot.status]} {status}</b>{escape(told)}"
 
 

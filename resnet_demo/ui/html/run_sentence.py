@@ -5,6 +5,7 @@ from html import escape
 
 from resnet_demo.data.known import data_label
 from resnet_demo.language import t
+from resnet_demo.runs.early_stopping import ending_text
 from resnet_demo.runs.exit_reason import exit_words
 from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.snapshot import Snapshot
@@ -56,7 +57,7 @@ def sentences(*parts: str) -> str:
 
 
 def _message(view: RunView) -> str:
-    return t(view.ended.message) if view.ended else ""
+    return ending_text(view.ended.message) if view.ended else ""
 
 
 def _end(snapshot: Snapshot, owner: bool) -> tuple[str, ...]:
