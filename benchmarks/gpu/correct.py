@@ -28,14 +28,15 @@ TIMES_THE_CPUS = 2.0  # of the CPU's own error in bfloat16: the network's depth 
 
 def run(setting: Setting) -> None:
     setting.report("## Is it right?\n")
-    specs = TINY if setting.tiny else RESNET50
+    specs, on_cuda = TINY if setting.tiny else RESNET50, setting.device == "cuda"
     numbers = [check for spec in specs for check in (float32(spec), bfloat16(spec))]
     run_checks(
         setting,
         [
+            *[replays] * on_cuda,  # later parts use CUDA graphs only where this holds
             *numbers,
             augments_alike,
-            *[replays, scales] * (setting.device == "cuda"),
+            *[scales] * on_cuda,
             continues,
             *[is_deterministic(spec) for spec in specs],
             continues_alike_enough,

@@ -15,8 +15,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import join, kernels, modes, packing, supervision
+from benchmarks.gpu import correct, join, kernels, modes, packing, supervision
 from benchmarks.gpu.accurate import epochs_within
+from benchmarks.gpu.checks import run_checks
 from benchmarks.gpu.setting import Setting
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.runs.config import preset_config
@@ -236,6 +237,34 @@ def test_a_run_takes_the_mode_that_pays_within_its_time_and_is_right(tmp_path, f
     assert modes.rate_of(setting, replace(config, **{**mode})) == {"compile": 8000, "cuda_graph": 6000}.get(
         next(iter(mode), ""), 5000
     )
+
+
+def test_a_check_that_has_held_is_kept_before_the_next_begins(tmp_path):
+    """The process may be killed in any of them."""
+    setting = Setting("correct", "cuda", False, tmp_path, tmp_path, time.time() + 60)
+    kept = []
+
+    def replays(setting):
+        return "every bit"
+
+    def fails(setting):
+        kept.append((setting.found("correct")["failed"], modes.graph_is_right(setting)))
+        raise AssertionError("apart")
+
+    def last(setting):
+        kept.append((setting.found("correct")["failed"], modes.graph_is_right(setting)))
+        return "well"
+
+    with pytest.raises(SystemExit):
+        run_checks(setting, [replays, fails, last])
+    assert kept == [(["fails", "last"], True)] * 2 and setting.found("correct")["failed"] == ["fails"]
+
+
+def test_what_later_parts_depend_on_is_checked_first(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(correct, "run_checks", lambda setting, checks: begun.extend(checks))
+    correct.run(Setting("correct", "cuda", False, tmp_path, tmp_path, time.time() + 60))
+    assert begun[0] is correct.replays
 
 
 def test_flags_are_the_settings(tmp_path):
