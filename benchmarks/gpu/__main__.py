@@ -37,8 +37,8 @@ PARTS = {
     "data": Part(25, 90, is_needed=True),
     "correct": Part(95, 200),
     "speed": Part(110, 420),
-    "minute": Part(65, 90),
-    "accurate": Part(263, 420),
+    "minute": Part(100, 110),  # two starts of PyTorch and CUDA, a minute, and a save
+    "accurate": Part(228, 420),
     "small": Part(0, 1200),
 }
 NEED_DATA = ("speed", "minute", "accurate", "small")

@@ -5,11 +5,17 @@ import time
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from benchmarks.gpu.modes import COMPILING_S, rate_of
 from benchmarks.gpu.setting import Setting, project_root, python_environment, python_module
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.workers.estimate import FORWARD_AND_BACKWARD
 
 SAVING_S = 8.0  # kept free at the end, for a run that must be paused
+TRAINED, EVALUATED = 48_000, 12_000  # images of an epoch
+STARTING_S = 15.0  # until the first step, and for the choice of kernels
+SAVING_AN_EPOCH_S = 0.5
+MARGIN = 0.93  # of the time that is left: a rate in a run is a little below the measured one
 
 
 @dataclass
@@ -31,6 +37,18 @@ def start(setting: Setting, name: str, config: TrainConfig) -> Training:
     began = time.time()
     process = subprocess.Popen(command, cwd=project_root(), env=python_environment(setting.work))
     return Training(RunDirectory(Path(run)), process, began)
+
+
+def epochs_in_time(setting: Setting, config: TrainConfig) -> int:
+    """The config's, or as many of them as the part has time for, so that the learning rate falls to zero at the end."""
+    starting_s, rate = STARTING_S + COMPILING_S * config.compile, rate_of(setting, config)
+    return min(config.epochs, epochs_within(setting.remaining_s - starting_s, rate))
+
+
+def epochs_within(seconds: float, images_per_s: float) -> int:
+    """Whole epochs, each with its evaluation and a save; at least one."""
+    epoch_s = (TRAINED + EVALUATED / FORWARD_AND_BACKWARD) / images_per_s + SAVING_AN_EPOCH_S
+    return max(1, int(MARGIN * (seconds - SAVING_S) / epoch_s))
 
 
 def flags(config: TrainConfig) -> list[str]:

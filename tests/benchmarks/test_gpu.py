@@ -15,8 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import correct, join, kernels, modes, packing, supervision
-from benchmarks.gpu.accurate import epochs_within
+from benchmarks.gpu import correct, join, kernels, minute, modes, packing, supervision, training_runs
 from benchmarks.gpu.checks import run_checks
 from benchmarks.gpu.setting import Setting
 from resnet_demo.models.checkpoint import load_model
@@ -102,7 +101,7 @@ def test_without_a_gpu_the_rehearsal_is_named(images, tmp_path, monkeypatch, cap
     assert "--device cpu --tiny" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("used", "images_s", "accurate_s"), [(0.3, 25, 255), (1.0, 25, 255), (1.0, 90, 230)])
+@pytest.mark.parametrize(("used", "images_s", "accurate_s"), [(0.3, 25, 230), (1.0, 25, 230), (1.0, 90, 205)])
 def test_the_parts_time_limits_never_exceed_the_minutes(used, images_s, accurate_s):
     """Whether a part takes all of its time or leaves some to those behind it."""
     remaining, limits = 600.0, []
@@ -111,6 +110,7 @@ def test_the_parts_time_limits_never_exceed_the_minutes(used, images_s, accurate
         remaining -= images_s if PARTS[place] == "data" else used * limits[-1]
     assert remaining >= -1e-6 and min(limits[:-1]) >= 25
     assert limits[PARTS.index("accurate")] >= accurate_s
+    assert limits[PARTS.index("minute")] >= 60 + 2 * 10 + training_runs.SAVING_S  # it starts PyTorch twice
     assert command._limit(["accurate"], 300) == 300 and command._limit(["smoke"], 600) == 100
 
 
@@ -214,7 +214,17 @@ def test_busy_is_the_share_of_time_in_which_something_runs():
 
 
 def test_the_epochs_of_accurate_fit_the_time():
-    assert epochs_within(285, 9000) == 41 and epochs_within(285, 1e9) > 100 and epochs_within(5, 9000) == 1
+    within = training_runs.epochs_within
+    assert within(285, 9000) == 41 and within(285, 1e9) > 100 and within(5, 9000) == 1
+
+
+@pytest.mark.parametrize(("images_per_s", "epochs"), [(1e6, 24), (12_000, 14)])
+def test_the_preset_minute_has_the_epochs_that_there_is_time_for(tmp_path, images_per_s, epochs):
+    config = preset_config("minute")
+    setting = Setting("minute", "cuda", False, tmp_path, tmp_path, time.time() + 100)
+    replace(setting, part="data").keep(source="folder:images")
+    replace(setting, part="speed").keep(rates={modes.key(config, "eager"): images_per_s})
+    assert minute.config_of(setting).epochs == epochs
 
 
 @pytest.mark.parametrize(
