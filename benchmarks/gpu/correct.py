@@ -34,13 +34,12 @@ def run(setting: Setting) -> None:
         setting,
         [
             *[replays] * on_cuda,  # later parts use CUDA graphs only where this holds
+            continues,
+            *[continues_alike_enough, repeats],  # before others choose kernels by another rule, which cuDNN would keep
             *numbers,
             augments_alike,
-            *[scales] * on_cuda,
-            continues,
             *[is_deterministic(spec) for spec in specs],
-            continues_alike_enough,
-            repeats,
+            *[scales] * on_cuda,
             *processes.checks(setting),
         ],
     )

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import correct, join, kernels, minute, modes, packing, supervision, training_runs
+from benchmarks.gpu import correct, join, kernels, minute, modes, packing, speed, supervision, training_runs
 from benchmarks.gpu.checks import run_checks
 from benchmarks.gpu.setting import Setting
 from resnet_demo.models.checkpoint import load_model
@@ -275,6 +275,23 @@ def test_what_later_parts_depend_on_is_checked_first(tmp_path, monkeypatch):
     monkeypatch.setattr(correct, "run_checks", lambda setting, checks: begun.extend(checks))
     correct.run(Setting("correct", "cuda", False, tmp_path, tmp_path, time.time() + 60))
     assert begun[0] is correct.replays
+
+
+def test_the_fastest_kernels_are_chosen_before_others_are(tmp_path, monkeypatch):
+    """cuDNN keeps, as long as the process lives, what it has chosen for a convolution first."""
+    begun = []
+    monkeypatch.setattr(correct, "run_checks", lambda setting, checks: begun.extend(checks))
+    correct.run(setting := Setting("speed", "cuda", True, tmp_path, tmp_path, time.time() + 60))
+    names = [check.__name__ for check in begun]
+    first_other = min(place for place, name in enumerate(names) if name == "scales" or "bfloat16" in name)
+    assert max(names.index("continues_alike_enough"), names.index("repeats")) < first_other
+    seen = []
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    monkeypatch.setattr(speed, "_ceilings", lambda setting: (1.0, 1.0))
+    monkeypatch.setattr(speed, "_three_loops", lambda setting: seen.append(torch.backends.cudnn.benchmark))
+    monkeypatch.setattr(speed, "plan", lambda setting: [])
+    speed.run(setting)
+    assert seen == [True]
 
 
 def test_flags_are_the_settings(tmp_path):
