@@ -18,6 +18,7 @@ from resnet_demo.data.batches import Augment, LabelledImages, Normalise, draw_ep
 from resnet_demo.models.resnet import NetworkSpec
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.training.cuda_graph import WARM_UP_STEPS
 from resnet_demo.training.device import choose_device, prepare
 from resnet_demo.training.trainer import Trainer
 
@@ -203,7 +204,8 @@ def replays(setting: Setting) -> str:
     with deterministic(True):
         config = _config(setting)
         eager, graph = _trained(config), replace(config, cuda_graph=True)
-        apart = {name: _apart(eager, _trained(graph, stop_at)) for name, stop_at in (("whole", None), ("resumed", 7))}
+        stops = {"whole": None, "resumed": WARM_UP_STEPS + 2}  # replays before it, and from the ninth step on
+        apart = {name: _apart(eager, _trained(graph, stop_at)) for name, stop_at in stops.items()}
         adam = replace(config, optimizer="adamw", learning_rate=0.003)
         apart["AdamW"] = _apart(_trained(adam), _trained(replace(adam, cuda_graph=True)))
     assert max(apart.values()) == 0.0, f"the weights are apart: {apart}"

@@ -21,6 +21,7 @@ from benchmarks.gpu.setting import Setting
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.training.cuda_graph import WARM_UP_STEPS
 from resnet_demo.workers.launcher import kill_tree
 from tests.support.checkpoints import make_run
 
@@ -275,6 +276,15 @@ def test_what_later_parts_depend_on_is_checked_first(tmp_path, monkeypatch):
     monkeypatch.setattr(correct, "run_checks", lambda setting, checks: begun.extend(checks))
     correct.run(Setting("correct", "cuda", False, tmp_path, tmp_path, time.time() + 60))
     assert begun[0] is correct.replays
+
+
+def test_a_run_replays_before_it_is_stopped_and_after_it_is_resumed(tmp_path, monkeypatch):
+    stops = []
+    monkeypatch.setattr(correct, "_trained", lambda config, stop_at=None: stops.append(stop_at))
+    monkeypatch.setattr(correct, "_apart", lambda first, second: 0.0)
+    found = correct.replays(Setting("correct", "cuda", True, tmp_path, tmp_path, time.time() + 60))
+    (stop_at,) = filter(None, stops)
+    assert WARM_UP_STEPS < stop_at < 10 - WARM_UP_STEPS and "after 10 steps" in found
 
 
 def test_the_fastest_kernels_are_chosen_before_others_are(tmp_path, monkeypatch):
