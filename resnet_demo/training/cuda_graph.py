@@ -58,13 +58,16 @@ class CapturedStep:
 
     def _record(self, drawn: Drawn) -> torch.cuda.CUDAGraph:
         self._drawn = Drawn(*(numbers.clone() for numbers in drawn))
-        graph = torch.cuda.CUDAGraph()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 self._result = self._step(self._drawn, True)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
-            raise CudaGraphError(str(error).partition("\n")[0]) from error
+            # Where the step fails, ending the recording fails, too: that error hides the step's, and its stream stays.
+            torch.cuda.set_stream(stream)
+            cause = error.__context__ or error
+            if isinstance(cause, torch.OutOfMemoryError):
+                raise cause from None
+            raise CudaGraphError(str(cause).partition("\n")[0]) from cause
         self._graph = graph
         return graph

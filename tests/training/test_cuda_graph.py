@@ -12,9 +12,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from resnet_demo.data.batches import Drawn
 from resnet_demo.runs import events
 from resnet_demo.training import optimizer
-from resnet_demo.training.cuda_graph import WARM_UP_STEPS, CapturedStep
+from resnet_demo.training.cuda_graph import WARM_UP_STEPS, CapturedStep, CudaGraphError
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.trainer import Trainer
@@ -70,6 +71,7 @@ def on_a_stand_in(monkeypatch):
     stream = SimpleNamespace(wait_stream=lambda other: None)
     monkeypatch.setattr(torch.cuda, "Stream", lambda: stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: None)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Recording)
     monkeypatch.setattr(torch.cuda, "graph", lambda recording, stream: recording)
@@ -139,3 +141,35 @@ def test_too_little_memory_for_a_recording_stays_what_it_is(make_trainer, on_a_s
     monkeypatch.setattr(torch.cuda, "graph", full)
     with pytest.raises(torch.OutOfMemoryError):
         logged(make_trainer(True))
+
+
+class Invalidated(contextlib.AbstractContextManager):
+    """Stands for torch.cuda.graph around what fails: to end the recording fails, too."""
+
+    def __exit__(self, *error):
+        raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+
+@pytest.mark.parametrize(
+    ("cause", "raised"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), torch.OutOfMemoryError),
+        (RuntimeError("CUDA error: operation not permitted when stream is capturing\n…"), CudaGraphError),
+    ],
+)
+def test_what_failed_first_in_a_recording_is_told_and_the_stream_is_as_before(
+    on_a_stand_in, monkeypatch, cause, raised
+):
+    def step(drawn, is_logged):
+        if recording:
+            raise cause
+
+    recording, streams = [], []
+    monkeypatch.setattr(torch.cuda, "graph", lambda graph, stream: recording.append(graph) or Invalidated())
+    monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
+    captured, drawn = CapturedStep(step), Drawn(*[torch.zeros(2)] * len(Drawn._fields))
+    for _ in range(WARM_UP_STEPS):
+        captured(drawn, False)
+    with pytest.raises(raised, match=str(cause).partition("\n")[0]):
+        captured(drawn, False)
+    assert streams == [torch.cuda.current_stream()]
