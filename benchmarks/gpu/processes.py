@@ -16,7 +16,7 @@ from resnet_demo.runs.directory import RunDirectory
 
 DIGITS = "--data digits --preset tour --arch resnet18 --epochs 4 --batch-size 32"
 TOO_MUCH = "--data digits --preset tour --arch resnet50 --stem cifar --epochs 1 --batch-size 1024"
-NO_MEMORY = "memory is not enough"
+NO_MEMORY = ("memory is not enough", "memory is full")  # by PyTorch, by cuDNN
 MEMORY = 2**28  # bytes of the GPU's that the process which is to run out of them gets
 
 
@@ -109,5 +109,5 @@ def out_of_memory(setting: Setting) -> str:
         command, cwd=project_root(), env=python_environment(setting.work), capture_output=True, text=True
     )
     ended = RunDirectory(run).view().ended
-    assert ended and NO_MEMORY in ended.message, f"it ended so: {ended}; {done.stderr[-500:]}"
+    assert ended and any(words in ended.message for words in NO_MEMORY), f"it ended so: {ended}; {done.stderr[-500:]}"
     return f"'{ended.message}'"

@@ -15,6 +15,11 @@ def failure_sentence(error: Exception) -> str | None:
         return sentence
     if lacks_memory(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
+    if "unable to find an engine" in str(error):  # cuDNN, which passes over what it has no memory for
+        return (
+            "cuDNN found no way to compute a convolution, most often because the GPU's memory is full. Choose a "
+            "smaller batch size, or end what else runs on the GPU."
+        )
     if "deterministic" in str(error):  # PyTorch refuses, and names the operation
         why = str(error).partition(".")[0]
         return f"PyTorch has no deterministic kernel here ({why}). Turn Deterministic off in a new run."

@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 
+from resnet_demo.language import chinese
 from resnet_demo.workers.failures import disk_sentence, failure_sentence
 
 
@@ -22,6 +23,14 @@ from resnet_demo.workers.failures import disk_sentence, failure_sentence
 )
 def test_too_little_memory_advises_a_smaller_batch(error, words):
     assert words in failure_sentence(error)
+
+
+@pytest.mark.parametrize("how", ["FIND", "GET"])
+def test_memory_that_cudnn_lacks_is_told_as_the_likely_cause(how):
+    error = RuntimeError(f"{how} was unable to find an engine to execute this computation after trying 13 plans")
+    sentence = failure_sentence(error)
+    assert "most often because the GPU's memory is full. Choose a smaller batch size" in sentence
+    assert sentence in chinese()
 
 
 def test_a_torch_that_cannot_be_imported_is_a_sentence_without_it(monkeypatch):
