@@ -52,10 +52,10 @@ class Evaluation:
         return replace(self, warnings=flattering(self.warnings))
 
     def __post_init__(self) -> None:
-        n, classes = len(self.labels), len(self.classes)
-        sizes = {len(self.labels), len(self.answers), len(self.confidences)}
+        n, classes = self.labels.size, len(self.classes)
+        shapes = {values.shape for values in (self.labels, self.answers, self.confidences)}
         places = np.concatenate([self.labels, self.answers])
-        if not n or sizes != {n} or places.min() < 0 or places.max() >= classes:
+        if not n or shapes != {(n,)} or places.min() < 0 or places.max() >= classes:
             raise ValueError("An evaluation needs one label, answer and confidence for each of its images.")
 
     @property

@@ -55,6 +55,7 @@ def test_what_is_saved_is_read_again(run, evaluation):
         {"classes": 5},
         {"step": None},
         {"labels": [], "answers": [], "confidences": []},
+        {"labels": [[0], [0]], "answers": [[0], [1]], "confidences": [[0.9], [0.6]]},
         {"labels": [0, 0, 1, 1, 10**30]},
     ],
 )
