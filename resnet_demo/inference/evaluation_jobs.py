@@ -6,6 +6,7 @@ leave Python's interpreter to the page. Torch is imported in the thread.
 """
 
 import threading
+import traceback
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from resnet_demo.data.dataset import LoadProgress, drain
 from resnet_demo.errors import UserError, lacks_memory
+from resnet_demo.language import ENGLISH, current_language, in_language, t
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.evaluation import Evaluation, save_evaluation
 from resnet_demo.runs.worker_files import Progress
@@ -52,6 +54,7 @@ class EvaluationJobs:
         self._state = JobState()
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
+        self._language = ENGLISH  # of whoever started the job; what it writes is English, as all files are
         self._images: tuple[tuple[str, str], Tensor] | None = None  # of the last job's source and split
 
     @property
@@ -66,6 +69,7 @@ class EvaluationJobs:
                 raise EvaluationError("An evaluation is under way. Wait for it, or cancel it.")
             self._state = JobState(run.id, None, running=True, kind=kind)
             self._cancelled.clear()
+        self._language = current_language()
         self._thread = threading.Thread(target=self._work, args=(run, kind), name="evaluation", daemon=True)
         self._thread.start()
 
@@ -112,10 +116,14 @@ class EvaluationJobs:
             problem = str(error)
         except OSError as error:
             problem = f"The evaluation could not be kept in the run ({error.strerror}). Check the disk, then try again."
-        except (MemoryError, RuntimeError) as error:
-            if not lacks_memory(error):
-                raise
-            problem = "The memory is not enough for the test images. Close other programs, then try again."
+        except Exception as error:  # noqa: BLE001 - the last word of a thread: said on the page, traced in the log
+            if lacks_memory(error):
+                problem = "The memory is not enough for the test images. Close other programs, then try again."
+            else:
+                traceback.print_exc()
+                what = f"{type(error).__name__}: {error}"
+                with in_language(self._language):
+                    problem = t("The evaluation stopped by an unexpected error ({what}).", what=what)
         finally:
             with self._guard:
                 self._state = JobState(run.id, None, running=False, problem=problem, kind=kind)

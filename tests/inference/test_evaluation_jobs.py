@@ -8,6 +8,7 @@ import pytest
 from resnet_demo.inference import block_removal, evaluate
 from resnet_demo.inference.evaluation_jobs import BLOCKS, EvaluationError, EvaluationJobs
 from resnet_demo.inference.predictor import Classifier
+from resnet_demo.language import CHINESE, in_language
 from resnet_demo.runs.evaluation import load_evaluation
 from resnet_demo.runs.measured import BlockRemoval
 from tests.support.checkpoints import DIGITS, INFO, make_run
@@ -88,6 +89,21 @@ def test_too_little_memory_is_a_sentence(store, jobs, monkeypatch, error):
     monkeypatch.setattr(EvaluationJobs, "_evaluate", fails)
     jobs.start(make_run(store, "digits", DIGITS))
     assert "memory is not enough" in wait_until_done(jobs).problem
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("mat1 and mat2"), ValueError("mat1 and mat2"), KeyError("mat1 and mat2")]
+)
+def test_what_nobody_has_foreseen_is_told_in_the_language_of_who_started_it(store, jobs, monkeypatch, capsys, error):
+    def fails(self, run, kind):
+        raise error
+
+    monkeypatch.setattr(EvaluationJobs, "_evaluate", fails)
+    with in_language(CHINESE):
+        jobs.start(make_run(store, "digits", DIGITS))
+    problem = wait_until_done(jobs).problem
+    assert "意外错误" in problem and f"{type(error).__name__}: {error}" in problem
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_after_a_restart_the_images_are_read_again_but_never_downloaded(store, jobs):
