@@ -68,6 +68,7 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         calibration=calibration_text(classifier.info),
         plain_accuracy=plain_accuracy if classifier.info.flip_averaging else None,
         warnings=(*dataset.warnings, *_other_images(classifier.info, dataset)),
+        test_digest=dataset.test_digest(),
     )
 
 

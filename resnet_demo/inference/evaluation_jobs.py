@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from resnet_demo.data.dataset import LoadProgress, drain
 from resnet_demo.errors import UserError, lacks_memory
@@ -32,6 +32,22 @@ if TYPE_CHECKING:  # brings torch
 
 class EvaluationError(UserError):
     """Why nothing is evaluated, or no image can be shown."""
+
+
+class TestImages(NamedTuple):
+    """Of the last job's data, for the galleries of its evaluation."""
+
+    of: tuple[str, str]  # source and split
+    images: "Tensor"  # uint8 (N, 3, 32, 32)
+    digest: str
+
+    @classmethod
+    def from_dataset(cls, dataset: "Dataset", split: str) -> "TestImages":
+        return cls((dataset.source, split), dataset.test_images, dataset.test_digest())
+
+    def are_of(self, evaluation: Evaluation) -> bool:
+        """Whether it evaluated these; by their number alone where an earlier version kept no digest."""
+        return len(self.images) == evaluation.images and evaluation.test_digest in ("", self.digest)
 
 
 @dataclass(frozen=True)
@@ -55,7 +71,7 @@ class EvaluationJobs:
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
         self._language = ENGLISH  # of whoever started the job; what it writes is English, as all files are
-        self._images: tuple[tuple[str, str], Tensor] | None = None  # of the last job's source and split
+        self._images: TestImages | None = None
 
     @property
     def state(self) -> JobState:
@@ -88,16 +104,15 @@ class EvaluationJobs:
         cannot be read any more, and EvaluationError where they would have to be downloaded or are others by now."""
         with self._guard:
             kept = self._images
-        source = evaluation.data, evaluation.split
-        if kept is None or kept[0] != source:
-            kept = (source, self._test_images(*source))
+        if kept is None or kept.of != (evaluation.data, evaluation.split):
+            kept = self._test_images(evaluation.data, evaluation.split)
             with self._guard:
                 self._images = kept
-        if len(kept[1]) != evaluation.images:
+        if not kept.are_of(evaluation):
             raise EvaluationError("The test images are others than those it was evaluated on. Evaluate again.")
-        return kept[1][list(places)]
+        return kept.images[list(places)]
 
-    def _test_images(self, source: str, split: str) -> "Tensor":
+    def _test_images(self, source: str, split: str) -> TestImages:
         from resnet_demo.data.sources import load_dataset
 
         def refuse_download(progress: LoadProgress) -> None:
@@ -105,7 +120,7 @@ class EvaluationJobs:
                 raise EvaluationError("The test images are not on this machine. Evaluate again to fetch them.")
 
         with closing(load_dataset(source, self.data_dir, split)) as loading:
-            return drain(loading, refuse_download).test_images
+            return TestImages.from_dataset(drain(loading, refuse_download), split)
 
     def _work(self, run: RunDirectory, kind: str) -> None:
         problem = ""
@@ -143,7 +158,7 @@ class EvaluationJobs:
             return None
         check_classes(classifier, dataset)
         with self._guard:
-            self._images = ((dataset.source, info.split), dataset.test_images)
+            self._images = TestImages.from_dataset(dataset, info.split)
         ask = {ANSWERS: evaluate_dataset, BLOCKS: remove_each_block, SLICE: loss_slice}[kind]
         return self._to_the_end(run, kind, ask(classifier, dataset))
 

@@ -31,7 +31,8 @@ class Evaluation:
     shared out. `calibration` says which temperature the checkpoint has, or why none ('' in earlier versions' files);
     `uncalibrated_error` is the expected calibration error without it, None where it has none. `warnings` say what was
     left out, and whether it was tested on other images while it learned. `plain_accuracy` is that of the images alone,
-    where the answers are means with their mirror images; None where they are not.
+    where the answers are means with their mirror images; None where they are not. `test_digest` is the digest of these
+    images and labels ('' in earlier versions' files).
     """
 
     classes: tuple[str, ...]
@@ -46,6 +47,7 @@ class Evaluation:
     calibration: str = ""
     warnings: tuple[str, ...] = ()
     plain_accuracy: float | None = None
+    test_digest: str = ""
 
     def for_anyone(self) -> Evaluation:
         """Without the warnings that name files and folders of this machine."""
@@ -130,6 +132,7 @@ def save_evaluation(run: RunDirectory, evaluation: Evaluation) -> None:
         "calibration": evaluation.calibration,
         "warnings": list(evaluation.warnings),
         "plain_accuracy": evaluation.plain_accuracy,
+        "test_digest": evaluation.test_digest,
         "classes": list(evaluation.classes),
         "labels": evaluation.labels.tolist(),
         "answers": evaluation.answers.tolist(),
@@ -157,6 +160,7 @@ def load_evaluation(run: RunDirectory) -> Evaluation | None:
             calibration=str(stored.get("calibration", "")),
             warnings=tuple(str(warning) for warning in stored.get("warnings", ())),
             plain_accuracy=None if (plain := stored.get("plain_accuracy")) is None else float(plain),
+            test_digest=str(stored.get("test_digest", "")),
         )
     except (LookupError, TypeError, ValueError, OverflowError):
         return None

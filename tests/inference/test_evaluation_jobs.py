@@ -117,6 +117,16 @@ def test_after_a_restart_the_images_are_read_again_but_never_downloaded(store, j
         restarted.images(replace(found, data="cifar10"), [0])
 
 
+def test_as_many_other_images_are_refused(store, jobs):
+    run = make_run(store, "digits", DIGITS)
+    jobs.start(run)
+    wait_until_done(jobs)
+    with pytest.raises(EvaluationError, match="are others"):
+        jobs.images(replace(load_evaluation(run), test_digest="of other images"), [0])
+    earlier = replace(load_evaluation(run), test_digest="")  # they are counted
+    assert jobs.images(earlier, [0]).shape == (1, 3, 32, 32)
+
+
 def test_images_of_another_number_are_refused(store, jobs):
     run = make_run(store, "digits", DIGITS)
     jobs.start(run)
