@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from resnet_demo.cli.checkpoint import add_checkpoint_flags, open_checkpoint, print_checkpoint
-from resnet_demo.cli.command import DATA_DIR, add_command
+from resnet_demo.cli.command import DATA_DIR, CommandError, add_command
 from resnet_demo.cli.progress_line import ProgressLine
 from resnet_demo.data.dataset import drain
 
@@ -24,13 +24,16 @@ def add_evaluate(commands) -> None:
 
 
 def evaluate_command(options: argparse.Namespace) -> int:
-    from resnet_demo.inference.evaluate import evaluate
+    from resnet_demo.inference.evaluate import OtherClassesError, evaluate
     from resnet_demo.text import columns, percent, printable
 
     classifier = open_checkpoint(options)
     print_checkpoint(options, classifier)
-    with ProgressLine(wanted=not options.json) as line:
-        evaluation = drain(evaluate(classifier, options.data_dir, options.data), line.show)
+    try:
+        with ProgressLine(wanted=not options.json) as line:
+            evaluation = drain(evaluate(classifier, options.data_dir, options.data), line.show)
+    except OtherClassesError as error:
+        raise CommandError(f"{error} Name it with --data.") from error
     for warning in evaluation.warnings:
         print(f"resnet_demo: {warning}", file=sys.stderr)
     if options.json:

@@ -8,6 +8,7 @@ import torch
 from resnet_demo.data.known import FOLDER
 from resnet_demo.data.sources import Dataset, LoadProgress, load_dataset
 from resnet_demo.inference.predictor import BATCH, Classifier
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.runs.evaluation import Evaluation
 from resnet_demo.runs.metrics import expected_calibration_error
@@ -16,12 +17,16 @@ from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import printable
 
 
+class OtherClassesError(CheckpointError):
+    """The data's classes are not the checkpoint's."""
+
+
 def evaluate(
     classifier: Classifier, data_dir: Path, data: str | None = None
 ) -> Generator[LoadProgress | Progress, None, Evaluation]:
     """`evaluation = yield from evaluate(…)` on the test images of `data`; None means what it learned from.
 
-    Raises DataError where there are no data, CheckpointError where their classes are not the checkpoint's.
+    Raises DataError where there are no data, OtherClassesError where their classes are not the checkpoint's.
     """
     source = data or classifier.info.data
     dataset = yield from load_dataset(source, data_dir, classifier.info.split)
@@ -30,11 +35,13 @@ def evaluate(
 
 
 def check_classes(classifier: Classifier, dataset: Dataset) -> None:
-    """Raises CheckpointError where the data's classes are not the checkpoint's."""
+    """Raises OtherClassesError where the data's classes are not the checkpoint's."""
     if dataset.classes != classifier.info.classes:
-        source = printable(dataset.source)
-        raise CheckpointError(
-            f"This checkpoint knows other classes than '{source}' has. Choose the data it was trained on with --data."
+        raise OtherClassesError(
+            t(
+                "This checkpoint knows other classes than '{source}' has. Evaluate it on the data it was trained on.",
+                source=printable(dataset.source),
+            )
         )
 
 

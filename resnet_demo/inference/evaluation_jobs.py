@@ -156,7 +156,8 @@ class EvaluationJobs:
         dataset: Dataset | None = self._to_the_end(run, kind, load_dataset(info.data, self.data_dir, info.split))
         if dataset is None:
             return None
-        check_classes(classifier, dataset)
+        with in_language(self._language):
+            check_classes(classifier, dataset)
         with self._guard:
             self._images = TestImages.from_dataset(dataset, info.split)
         ask = {ANSWERS: evaluate_dataset, BLOCKS: remove_each_block, SLICE: loss_slice}[kind]

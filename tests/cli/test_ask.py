@@ -213,7 +213,7 @@ def test_evaluate_measures_on_the_data_it_learned_from(tmp_path, capsys):
 def test_evaluate_on_other_classes_is_one_line_and_exit_1(runs, tmp_path, capsys):
     assert run("evaluate", "--runs", runs, "--data", "digits", "--data-dir", tmp_path) == 1
     out, err = capsys.readouterr()
-    assert out == "" and "knows other classes than 'digits' has" in err
+    assert out == "" and "knows other classes than 'digits' has" in err and "--data" in err
 
 
 def test_evaluate_without_its_data_is_one_line_and_exit_1(tmp_path, capsys):

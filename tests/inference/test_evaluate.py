@@ -85,8 +85,9 @@ def test_the_data_it_learned_from_are_found_by_name(tmp_path):
 
 
 def test_other_classes_are_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="other classes than 'digits' has"):
+    with pytest.raises(CheckpointError, match="other classes than 'digits' has") as caught:
         drain(evaluate(Classifier(network(), INFO), tmp_path, "digits"))
+    assert "--data" not in str(caught.value)  # the page says it, too
 
 
 def test_data_that_are_gone_are_a_sentence(tmp_path):
