@@ -43,6 +43,8 @@ def end_training(run: RunDirectory, wanted: str) -> int:
     run.ask(wanted)
     while run.is_alive():
         wait_a_moment(run, deadline)
+    if not run.exists():
+        raise CommandError(f"'{run.id}' was deleted meanwhile.")
     view = run.view()
     match view.last:
         case events.RunPaused(step=step):

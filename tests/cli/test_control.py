@@ -1,6 +1,7 @@
 """pause, resume, stop and discard act on a training of any process, and say what came of it."""
 
 import io
+import shutil
 import subprocess
 import sys
 import threading
@@ -189,3 +190,12 @@ def test_how_it_ended_instead_is_said(store, tiny_config, capsys, last, code, wo
     assert control("pause", run.path) == code
     assert words in capsys.readouterr().err and may_end.is_set()
     thread.join()
+
+
+def test_a_run_that_is_discarded_while_it_is_waited_for_is_said_to_be_deleted(store, tiny_config, capsys, monkeypatch):
+    run = store.create(tiny_config)
+    monkeypatch.setattr("resnet_demo.cli.control.wait_a_moment", lambda run, _: shutil.rmtree(run.path))
+    with store.training(run):
+        assert control("pause", run.path) == 1
+    said = capsys.readouterr().err
+    assert f"'{run.id}' was deleted meanwhile." in said and said.count("\n") == 1
