@@ -75,9 +75,11 @@ def logging_on(run: RunDirectory, steps: Iterator[int]) -> Iterator[None]:
 
     thread = threading.Thread(target=log)
     thread.start()
-    yield
-    over.set()
-    thread.join()
+    try:
+        yield
+    finally:  # or the thread, and with it this process, would never end
+        over.set()
+        thread.join()
 
 
 def _browsers_cpu_s() -> float:
