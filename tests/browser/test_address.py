@@ -56,6 +56,32 @@ def test_a_network_is_shared_and_left_by_back(empty_app, open_page):
     assert named(page) == {}
 
 
+def test_a_network_chosen_before_the_first_drawing_stays_chosen(empty_app, open_page):
+    """The first drawing waits for torch."""
+    page = open_page(empty_app.url)
+    names = dict(page.evaluate("gradio_config.dependencies.map(({id, api_name}) => [id, api_name])"))
+    held = {"architecture_load": None, "architecture_another": None}
+
+    def hold(route):
+        name = names[route.request.post_data_json["fn_index"]]
+        if name in held:
+            held[name] = route
+        else:
+            route.continue_()
+
+    page.route("**/gradio_api/run/*", hold)
+    page.reload()
+    page.get_by_role("tab", name="Architecture").click()
+    page.get_by_role("combobox", name="Network").click()
+    page.get_by_role("option", name="ResNet-18").click()
+    for name in held:
+        wait_for(lambda name=name: page.wait_for_timeout(50) or held[name], f"the call of {name}")
+        held[name].continue_()
+    page.wait_for_selector(".arch-title:has-text('ResNet-18')")
+    wait_for_address(page, tab="architecture", network="resnet18")
+    assert page.get_by_role("combobox", name="Network").input_value() == "ResNet-18"
+
+
 def test_an_opened_block_is_shared_and_left_by_back(empty_app, open_page):
     page = open_page(f"{empty_app.url}?tab=architecture&network=resnet34&block=layer9.0")
     page.wait_for_selector(".explorer [data-block='layer1.0'][aria-current]")

@@ -33,9 +33,11 @@ FIRST_BLOCK = "layer1.0"  # every network has it
 OTHER = "resnet34"  # and beside it
 SEEN = "horse"  # the example image that is shown to the drawn network
 
-# The first drawing is already of what the address names: one of what is shown else could come later, and stay.
+# The first drawing is already of what the address names: one of what is shown else could come later, and stay. The
+# address chooses, too (`ui/address.py`), where it names this tab: only then is its network read here.
 NAMED_BY_ADDRESS = """(network, stem, shortcut, size, block, step) => {
   const given = Object.fromEntries(new URLSearchParams(location.search));
+  if (given.tab !== 'architecture') return [network, stem, shortcut, size, block, step];
   return [given.network ?? network, given.stem ?? stem, given.shortcut ?? shortcut, Number(given.size ?? size) || 0,
           given.block ?? block, given.step ?? step];
 }"""
@@ -66,10 +68,11 @@ class ArchitectureTab:
 
     def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
+        # The drawings alone: by the time that torch is there somebody may have chosen another network.
         demo.load(
-            draw_named,
+            lambda *asked: draw_named(*asked)[-len(self.drawings) :],
             [*self.choices, self.walk.step],
-            self.named,
+            self.drawings,
             js=NAMED_BY_ADDRESS,
             api_name="architecture_load",
             **HANDLER,

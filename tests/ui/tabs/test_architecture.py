@@ -12,7 +12,7 @@ from gradio_client.exceptions import AppError
 from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.tabs.architecture import INPUT_SIZES, build_architecture_tab
+from resnet_demo.ui.tabs.architecture import INPUT_SIZES, build_architecture_tab, draw_named
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,10 +72,12 @@ def test_a_network_is_measured_and_drawn(client):
     ],
 )
 def test_what_an_address_names_is_chosen_and_drawn(client, named, shown):
-    """What it names wrongly is what is shown first."""
-    *chosen, summary, _, _, _, _ = client.predict(*named, "", api_name="/architecture_load")
+    """What it names wrongly is what is shown first. The page's first drawing is of the same, and chooses nothing."""
+    *chosen, summary, network, block, left, table = draw_named(*named)
     assert [one["value"] if isinstance(one, dict) else one for one in chosen] == shown
     assert ARCHITECTURES[shown[0]].label in summary
+    drawn = client.predict(*named, "", api_name="/architecture_load")
+    assert drawn == (summary, network, block, left, table)
 
 
 def test_another_block_is_opened_alone(client):
