@@ -51,11 +51,13 @@ function modelOf(figure) {
   return model;
 }
 
-function frameOf({ svg, plot }) {
+function frameOf({ figure, svg, plot }) {
   const [left, top, width, height] = numbers(plot.getAttribute('viewBox')); // in units of the data
   const [x, y, across, down] = ['x', 'y', 'width', 'height'].map((name) => plot[name].baseVal.value); // of the drawing
-  const [, , whole, high] = numbers(svg.getAttribute('viewBox')), box = svg.getBoundingClientRect();
-  return { left, top, width, height, x, y, across, down, whole, high, box, scale: box.width / whole };
+  const [, , whole, high] = numbers(svg.getAttribute('viewBox')), box = figure.getBoundingClientRect();
+  const { a: scale, e, f } = svg.getScreenCTM(); // in full size the drawing is in the middle of a wider or higher box
+  const from = [e - box.left, f - box.top]; // in pixels within the figure
+  return { left, top, width, height, x, y, across, down, whole, high, box, scale, from };
 }
 
 const plotsOf = ({ panel }) => [...panel.querySelectorAll('.chart')]
@@ -102,7 +104,7 @@ function show(view) {
 }
 
 function showIn(model, at) {
-  const { left, top, width, height, x, y, across, down, box, scale } = frameOf(model), lines = shown(model);
+  const { left, top, width, height, x, y, across, down, box, scale, from } = frameOf(model), lines = shown(model);
   if (!lines.length || at < left || at > left + width) return;
   draw(model.plot, 'line', { class: 'cross', x1: at, x2: at, y1: top, y2: top + height });
   const values = model.figure.appendChild(make('div', 'chart-values'));
@@ -118,19 +120,20 @@ function showIn(model, at) {
     draw(model.plot, 'path', { class: `cross point ${line.kind}`, d: `M${place},${-model.up(value)}h0` });
     return (-model.up(value) - top) / height;
   });
-  const line = (x + ((at - left) / width) * across) * scale; // beside it, on the wider side, away from the curves
+  // Beside the line, on the wider side, away from the curves.
+  const line = from[0] + (x + ((at - left) / width) * across) * scale;
   const side = line < box.width / 2 ? line + 12 : line - 12 - values.offsetWidth;
   values.style.left = `${clamp(side, -8, Math.max(0, box.width - values.offsetWidth + 8))}px`;
   const mean = heights.reduce((a, b) => a + b) / heights.length;
   const up = mean > 0.5 ? y * scale + 4 : (y + down) * scale - values.offsetHeight - 4;
-  values.style.top = `${box.top - model.figure.getBoundingClientRect().top + up}px`;
+  values.style.top = `${from[1] + up}px`;
 }
 
 // --- by mouse and touch ---------------------------------------------------------------------------------------------
 
 function xUnder(model, { clientX }) {
-  const { left, width, x, across, box, scale } = frameOf(model);
-  return left + (((clientX - box.left) / scale - x) / across) * width;
+  const { left, width, x, across, box, scale, from } = frameOf(model);
+  return left + (((clientX - box.left - from[0]) / scale - x) / across) * width;
 }
 
 const figureUnder = ({ target }) => target.closest?.('.chart > svg')?.parentNode;

@@ -110,9 +110,9 @@ def spot(page, chart, share, up=0.5):
     return page.evaluate(
         """([chart, share, up]) => {
             const svg = document.querySelector(`#${chart} .chart > svg`), plot = svg.querySelector('.plot');
-            const box = svg.getBoundingClientRect(), scale = box.width / svg.viewBox.baseVal.width;
             const [x, y, width, height] = ['x', 'y', 'width', 'height'].map((name) => plot[name].baseVal.value);
-            return [box.left + (x + share * width) * scale, box.top + (y + up * height) * scale];
+            const at = new DOMPoint(x + share * width, y + up * height).matrixTransform(svg.getScreenCTM());
+            return [at.x, at.y];
         }""",
         [chart, share, up],
     )
@@ -273,14 +273,20 @@ def test_a_series_is_never_a_formula(plots, run):
 
 
 def test_full_size_and_back(plots, run):
+    for step in range(42, 80, 2):
+        run.append(point(step))
     page = plots(html_of(run))
     before = page.locator("#loss .chart > svg").bounding_box()["width"]
     page.click("#loss .chart-more")
     page.click("text=Full size")
     page.wait_for_function("document.fullscreenElement?.matches('#loss .chart')")
     assert page.locator("#loss .chart > svg").bounding_box()["width"] > 1.5 * before
-    page.mouse.move(*spot(page, "loss", 14 / (8 * STEPS)))
-    assert_values_at(page, run, 14)
+    for step in (2, 14, 76):  # near both ends: the drawing is in the middle of a wider place
+        page.mouse.move(*spot(page, "loss", step / (8 * STEPS)))
+        assert_values_at(page, run, step)
+        line, values = (page.locator(f"#loss {part}").bounding_box() for part in (".cross >> nth=0", ".chart-values"))
+        beside = values["x"] - line["x"] if step < 76 else line["x"] - values["x"] - values["width"]
+        assert beside == pytest.approx(12, abs=2)
     page.click("#loss .chart-more")
     page.click("text=Usual size")
     page.wait_for_function("document.fullscreenElement === null")
