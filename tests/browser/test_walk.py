@@ -46,6 +46,7 @@ def test_every_step_draws_and_points_at_what_it_speaks_of(shipped_app, open_page
             page.focus("#walk [data-go=next]")
         if number < len(STEPS):
             page.keyboard.press("Enter")  # the button keeps the focus from step to step
+    page.wait_for_selector("#blocks-row [aria-pressed=true]")
     assert len(page.query_selector_all("#blocks-row [aria-pressed=true]")) == 1
     assert page.is_disabled("#walk [data-go=next]")
 

@@ -3,6 +3,8 @@
 Torch is imported by the first image, never by this module.
 """
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
@@ -28,14 +30,13 @@ if TYPE_CHECKING:  # brings torch
 
 TICK_S = 1.0  # while the blocks are measured
 SEPARATOR = ","
-# The page shows the press at once; what is off is kept whole, so that no click is lost while an answer is on its way.
+# The page shows the press at once.
 SWITCH = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-block]');
   if (!button) return;
   button.setAttribute('aria-pressed', button.getAttribute('aria-pressed') !== 'true');
-  const off = [...element.querySelectorAll('[data-block][aria-pressed=true]')].map((one) => one.dataset.block);
-  window.blocksSwitched = [off.join(','), button.dataset.block];
+  window.blocksPressed = button.dataset.block;
   trigger('click');
 });
 """
@@ -47,10 +48,16 @@ element.addEventListener('click', (event) => {
   trigger('click');
 });
 """
-_SWITCHED = "() => [...window.blocksSwitched, String(Date.now())]"
+# What is off is held beside the drawing, which an answer to an earlier press may have drawn anew by now.
+_SWITCHED = """(held) => {
+  const pressed = window.blocksPressed, off = held.split(',').filter((name) => name && name !== pressed);
+  if (!held.split(',').includes(pressed)) off.push(pressed);
+  return [off.join(','), pressed, String(Date.now())];
+}"""
 _ALL_ON = "() => ['', String(Date.now())]"
+_OTHER_RUN = "() => ['', '', String(Date.now())]"
 _CHOSEN = "(upload, before) => [window.blocksExample, null, upload ? before : String(Date.now())]"  # that asks, too
-_QUIET = {**POLL_EVENT, **RAW_INPUTS, "trigger_mode": "always_last"}
+_QUIET = {**POLL_EVENT, **RAW_INPUTS}
 _ACTING = {**ACTION_EVENT, **RAW_INPUTS}
 
 
@@ -95,8 +102,8 @@ class BlocksPanel:
         self.job = gr.HTML("", elem_id="blocks-job")
         self.maps = gr.HTML("", elem_id="blocks-maps", elem_classes="arch-html")
         self.example, self.off, self.opened = (gr.Textbox("", visible="hidden") for _ in range(3))
-        # These change with a press alone: what a handler fills would ask for the row that has come with it once more.
-        self.switching, self.choosing = (gr.Textbox("", visible="hidden") for _ in range(2))
+        # These change when the row is to be asked for: what comes with it would ask for it once more.
+        self.switching, self.choosing, self.measured = (gr.Textbox("", visible="hidden") for _ in range(3))
         self.timer = gr.Timer(TICK_S, active=False)
 
     @property
@@ -107,22 +114,27 @@ class BlocksPanel:
     @property
     def switched(self) -> list[Any]:
         """What `show_without` fills."""
-        return [self.off, self.opened, self.example, self.examples, self.row, self.maps]
+        return [self.off, self.opened, self.example, self.switching]
 
     def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
-        asked, drawn = self.asked, [self.row, self.maps]
         jobs = [self.job, self.measure, self.cancel, self.timer]
-        anew = [self.examples, self.off, self.opened, *drawn, *jobs]
-        gr.on([page.load, self.run.change], self.show_run, asked, anew, api_name="blocks_of_run", **_QUIET)
-        self.row.click(None, None, [self.off, self.opened, self.switching], js=_SWITCHED)
+        self.run.change(None, None, [self.off, self.opened, self.switching], js=_OTHER_RUN)
+        self.row.click(None, self.off, [self.off, self.opened, self.switching], js=_SWITCHED)
         self.all_on.click(None, None, [self.off, self.switching], js=_ALL_ON)
         self.examples.click(None, [self.upload, self.choosing], [self.example, self.upload, self.choosing], js=_CHOSEN)
-        self.switching.change(self.show, asked, drawn, api_name="blocks_of_image", **_QUIET)
-        chosen = [self.upload.change, self.choosing.change]
-        gr.on(chosen, self.choose, asked, [self.examples, *drawn], api_name="blocks_example", **_QUIET)
-        checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_blocks", **POLL_EVENT, **RAW_INPUTS)
-        self.timer.tick(self.follow, asked, [self.row, *jobs], api_name="blocks_progress", **POLL_EVENT, **RAW_INPUTS)
+        # One event for all, so that no answer about an earlier checkpoint or image comes after a later one's.
+        gr.on(
+            [page.load, *(one.change for one in (self.switching, self.choosing, self.upload, self.measured))],
+            self.show,
+            self.asked,
+            [self.examples, self.row, self.maps, *jobs],
+            api_name="blocks",
+            trigger_mode="always_last",
+            **_QUIET,
+        )
+        checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_blocks", **_QUIET)
+        self.timer.tick(self.follow, self.run, [self.measured, *jobs], api_name="blocks_progress", **_QUIET)
         self.measure.click(self.start, self.run, jobs, api_name="measure_blocks", **_ACTING)
         self.cancel.click(self.stop, self.run, jobs, api_name="cancel_blocks", **_ACTING)
 
@@ -132,16 +144,16 @@ class BlocksPanel:
         """The list of checkpoints as it is now."""
         return refreshed(self.backend.store, chosen)
 
-    def show_run(self, request: gr.Request, *sent: Any) -> list:
-        """Another checkpoint, all of its blocks on."""
-        asked = Asked(*sent)._replace(off="", opened="")
-        examples = self._examples(self._info(asked.run))
-        chosen = self._example_name(asked, examples)
-        return [block_row.choices_html(examples, chosen), "", "", *self.show(*asked), *self._jobs(asked.run, request)]
-
-    def show(self, *sent: Any) -> list[str]:
-        """The row of blocks and the maps of the opened one; what goes wrong is said in their place."""
+    def show(self, request: gr.Request, *sent: Any) -> list:
+        """The examples, the row of blocks, the maps of the opened one, and how far a job is. An example takes the place
+        of an image that was dropped."""
         asked = Asked(*sent)
+        examples = self._examples(self._info(asked.run))
+        choices = block_row.choices_html(examples, self._example_name(asked, examples))
+        return [choices, *self.draw(asked), *self._jobs(asked.run, request)]
+
+    def draw(self, asked: Asked) -> list[str]:
+        """The row of blocks and the maps of the opened one; what goes wrong is said in their place."""
         run, info = self._run(asked.run), self._info(asked.run)
         if run is None or info is None:
             return [block_row.no_checkpoint_html(), ""]
@@ -151,37 +163,27 @@ class BlocksPanel:
             return [block_row.problem_html(str(error)), ""]
         return [block_row.row_html(row), block_row.maps_html(row.passed.opened)]
 
-    def choose(self, *sent: Any) -> list:
-        """Send the example through that was clicked; it takes the place of an image that was dropped."""
-        asked = Asked(*sent)
-        examples = self._examples(self._info(asked.run))
-        return [block_row.choices_html(examples, self._example_name(asked, examples)), *self.show(*asked)]
-
     def show_without(self, off: str, *sent: Any) -> list:
         """That block off, all others on, and the example sent through whose answer loses most by it; an image of the
-        visitor's own stays."""
+        visitor's own stays. Why nothing can be sent through, the row says."""
         asked = Asked(*sent)._replace(off=off, opened="")
         run, info = self._run(asked.run), self._info(asked.run)
-        examples = self._examples(info) if asked.upload is None else []
-        try:
-            lost = {one.name: _lost(self._row(run, asked._replace(example=one.name)).passed) for one in examples if run}
-        except UserError as error:
-            return [off, "", gr.skip(), gr.skip(), block_row.problem_html(str(error)), ""]
-        if lost:
-            asked = asked._replace(example=max(lost, key=lost.__getitem__))
-        choices = block_row.choices_html(self._examples(info), self._example_name(asked, examples))
-        return [off, "", asked.example, choices, *self.show(*asked)]
+        examples = self._examples(info) if asked.upload is None and run else []
+        lost = {}
+        with suppress(UserError):
+            lost = {one.name: _lost(self._row(run, asked._replace(example=one.name)).passed) for one in examples}
+        example = max(lost, key=lost.__getitem__) if lost else asked.example
+        return [off, "", example, _now()]
 
     def known_of(self, chosen: Any) -> tuple[ModelInfo, BlockRemoval | None] | None:
         """What a run's checkpoint is, and what was measured of its blocks; None where there is none."""
         run, info = self._run(chosen), self._info(chosen)
         return (info, BlockRemoval.of(run, info)) if run and info else None
 
-    def follow(self, request: gr.Request, *sent: Any) -> list:
+    def follow(self, chosen: Any, request: gr.Request) -> list:
         """How far the measurement is; what it has found is drawn once it is there."""
         running = self.backend.evaluations.state.running
-        row = gr.skip() if running else self.show(*sent)[0]
-        return [row, *self._jobs(sent[0], request)]
+        return [gr.skip() if running else _now(), *self._jobs(chosen, request)]
 
     def _row(self, run: RunDirectory, asked: Asked) -> block_row.BlockRow:
         """Raises UserError."""
@@ -261,6 +263,11 @@ class BlocksPanel:
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
+
+
+def _now() -> str:
+    """Another value each time."""
+    return str(time.time_ns())
 
 
 def _lost(passed: "Pass") -> float:

@@ -5,7 +5,7 @@ import gradio as gr
 from resnet_demo.runs.measured import BlockRemoval
 from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.tabs.blocks import BlocksPanel
+from resnet_demo.ui.tabs.blocks import Asked, BlocksPanel
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
 from tests.support.asking import post, run_now
 from tests.support.checkpoints import DIGITS, INFO, make_run
@@ -15,18 +15,21 @@ TOKEN = "a-token-for-the-owner"
 NOTHING = [None, "", "", ""]  # upload, example, off, opened
 
 
+def drawn(url, asked):
+    """The row of blocks and the maps of the opened one."""
+    return run_now(url, "blocks", asked).json()["data"][1:3]
+
+
 def test_an_example_passes_the_checkpoints_blocks(serve):
     with serve() as (url, backend):
         run = make_run(backend.store, "digits", DIGITS)
-        answer = run_now(url, "blocks_of_run", [run.id, *NOTHING])
+        answer = run_now(url, "blocks", [run.id, *NOTHING])
         assert answer.status_code == 200
-        examples, off, opened, row, maps = answer.json()["data"][:5]
+        examples, row, maps = answer.json()["data"][:3]
         assert examples.count("data-example=") == 10 and examples.count('aria-pressed="true"') == 1
-        assert (off, opened, maps) == ("", "", "")
+        assert maps == ""
         assert row.count("data-block=") == 8 and "all 8 blocks are on" in row
-        row, maps = run_now(url, "blocks_of_image", [run.id, None, "digit-3", "layer1.1,layer3.0", "layer2.0"]).json()[
-            "data"
-        ]
+        row, maps = drawn(url, [run.id, None, "digit-3", "layer1.1,layer3.0", "layer2.0"])
         assert row.count('aria-pressed="true"') == 2 and "without 2 of 8 blocks" in row
         assert maps.count("<img") == 24
 
@@ -36,12 +39,10 @@ def test_the_row_has_those_off_that_are_named(serve):
         run = make_run(backend.store, "digits", DIGITS)
         with gr.Blocks():
             panel = BlocksPanel(backend)
-        row, maps = panel.show(run.id, None, "", "layer1.0", "layer1.0")
+        row, maps = panel.draw(Asked(run.id, None, "", "layer1.0", "layer1.0"))
         assert 'data-block="layer1.0" aria-pressed="true"' in row and "layer1.0" in maps
-        row, maps = panel.show(run.id, None, "", "", "layer1.0")
+        row, maps = panel.draw(Asked(run.id, None, "", "", "layer1.0"))
         assert 'aria-pressed="true"' not in row and "layer1.0" in maps
-        examples, row, _ = panel.choose(run.id, None, "digit-3", "", "")
-        assert examples.count('aria-pressed="true"') == 1 and 'data-block="layer1.0"' in row
 
 
 def test_only_the_owner_measures_and_the_row_then_tells(serve):
@@ -53,7 +54,7 @@ def test_only_the_owner_measures_and_the_row_then_tells(serve):
         assert post(url, "measure_blocks", [run.id], token=TOKEN)[0] == "complete"
         wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
         assert BlockRemoval.load(run).images == 297
-        row, _ = run_now(url, "blocks_of_image", [run.id, *NOTHING]).json()["data"]
+        row, _ = drawn(url, [run.id, *NOTHING])
         assert row.count('class="blocks-loss"') == 8
 
 
@@ -65,7 +66,7 @@ def test_a_measurement_of_other_weights_is_not_shown(serve):
         found = BlockRemoval.load(run)
         make_other_weights(run)
         assert BlockRemoval.load(run) == found
-        row, _ = run_now(url, "blocks_of_image", [run.id, *NOTHING]).json()["data"]
+        row, _ = drawn(url, [run.id, *NOTHING])
         assert "blocks-loss" not in row
 
 
@@ -79,12 +80,12 @@ def make_other_weights(run):
 def test_what_is_no_run_and_no_image_is_a_sentence(serve):
     with serve() as (url, backend):
         for chosen in (None, "../x"):
-            row, maps = run_now(url, "blocks_of_image", [chosen, *NOTHING]).json()["data"]
+            row, maps = drawn(url, [chosen, *NOTHING])
             assert "No run has a checkpoint" in row and maps == ""
         run = make_run(backend.store, "animals", INFO)
-        row, _ = run_now(url, "blocks_of_image", [run.id, {"path": "/etc/passwd"}, "", "", ""]).json()["data"]
+        row, _ = drawn(url, [run.id, {"path": "/etc/passwd"}, "", "", ""])
         assert "not uploaded here" in row
-        row, _ = run_now(url, "blocks_of_image", [run.id, None, "no such example", "no,such,block", "x"]).json()["data"]
+        row, _ = drawn(url, [run.id, None, "no such example", "no,such,block", "x"])
         assert "all 8 blocks are on" in row
 
 
