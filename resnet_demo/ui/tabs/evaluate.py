@@ -1,5 +1,6 @@
 """The Evaluate tab: what a checkpoint gets right and wrong on the test images of its data."""
 
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,16 @@ element.addEventListener('keydown', (event) => {
   cellAt(row, column)?.focus();
 });
 """.replace("CALM", _CALM)
+# Images may come late, when the report of another checkpoint stands above: then they go.
 SHOW_IMAGES = """
+const drop = () => {
+  const mine = element.querySelector('[data-of]'), report = document.querySelector('#evaluate-report [data-of]');
+  if (mine && mine.dataset.of !== report?.dataset.of) mine.remove();
+};
+new MutationObserver(drop).observe(document.getElementById('evaluate-report') ?? document.body,
+  {childList: true, subtree: true});
 watch('value', () => requestAnimationFrame(() => {
+  drop();
   if (element.querySelector('figure, p')) element.scrollIntoView({behavior: CALM, block: 'start'});
 }));
 """.replace("CALM", _CALM)
@@ -74,8 +83,9 @@ class EvaluateTab:
     def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
         """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
         shown = [self.job, self.report, self.galleries, self.start, self.cancel, self.timer]
+        # One event for all, so that no answer about an earlier checkpoint comes after a later one's.
         gr.on(
-            [page.load, self.run.change],
+            [page.load, self.run.change, self.timer.tick],
             self.show,
             self.run,
             shown,
@@ -92,7 +102,6 @@ class EvaluateTab:
             trigger_mode="always_last",
             **_QUIET,
         )
-        self.timer.tick(self.show, self.run, shown, api_name="evaluation_progress", **_QUIET)
         checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
         self.start.click(self.begin, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACTION_EVENT, **RAW_INPUTS)
@@ -127,7 +136,7 @@ class EvaluateTab:
         has_images = found is not None and run is not None and _has_images(run, found)
         return [
             report.job_html(state, run.id if run else "", owner=owner),
-            report.report_html(told, info.step if info else None, has_images),
+            _of(run, found, report.report_html(told, info.step if info else None, has_images)),
             gr.Row(visible=has_images),
             gr.Button(
                 interactive=owner and run is not None and info is not None and not run.is_shipped and not state.running
@@ -164,6 +173,9 @@ class EvaluateTab:
         found = load_evaluation(run) if run else None
         if run is None or found is None:
             return ""
+        return _of(run, found, self._gallery(run, found, request, kind))
+
+    def _gallery(self, run: RunDirectory, found: Evaluation, request: gr.Request, kind: str) -> str:
         if not _has_images(run, found):
             return report.gallery_problem_html(NOT_HERE)
         owner = self.backend.access.is_owner(request)
@@ -211,6 +223,12 @@ def _has_images(run: RunDirectory, found: Evaluation) -> bool:
     """Not those of a shipped run that learned from a folder of the machine where it was trained."""
     folder = Path(found.data.removeprefix(FOLDER))
     return not (run.is_shipped and found.data.startswith(FOLDER)) or folder.is_dir()
+
+
+def _of(run: RunDirectory | None, found: Evaluation | None, html: str) -> str:
+    """A report or its images, marked with the evaluation that they are of."""
+    mark = f"{run.id} {found.step}" if run and found else ""
+    return f'<div data-of="{escape(mark)}">{html}</div>'
 
 
 def _chosen_images(found: Evaluation, kind: str) -> tuple[str, list[int]]:
