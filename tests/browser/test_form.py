@@ -94,3 +94,26 @@ def test_what_was_typed_outlives_a_reload_and_stays_in_its_tab(empty_app, open_p
     other.wait_for_selector("#plan:has-text('Trains on')")
     other.click("text=Advanced settings")
     assert other.input_value("#setting-momentum input") == "0.8"
+
+
+def test_the_form_works_where_the_browser_keeps_nothing_of_this_site(empty_app, open_page):
+    blocked = """Object.defineProperty(window, 'sessionStorage', {
+        get() { throw new DOMException('blocked', 'SecurityError'); }
+    });"""
+    page = open_page(empty_app.url, script=blocked)
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    page.fill("#setting-epochs input", "20")
+    page.wait_for_selector("#form-changes [data-field=epochs]")
+
+
+def test_a_choice_that_the_form_began_with_is_kept_as_well(empty_app, open_page):
+    """Only what has been changed is kept: a machine with a GPU begins with another choice where nothing is."""
+    page = open_page(empty_app.url)
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    assert page.evaluate("sessionStorage.length") == 0
+    for epochs in ("20", "5"):
+        page.fill("#setting-epochs input", epochs)
+        page.wait_for_function(f"Object.values(sessionStorage)[0]?.includes(',{epochs},')")
+    page.reload()
+    page.wait_for_selector("#plan:has-text('Trains on')")
+    assert page.evaluate("window.formKept")

@@ -10,13 +10,24 @@ from resnet_demo.runs.snapshot import checksum
 from resnet_demo.ui.tabs.form import FIELDS, TrainForm
 from resnet_demo.ui.wiring import POLL_EVENT
 
-# Not before the form has been restored: on their way to it the widgets say that they have changed.
-_KEEP = "(...values) => {{ if (window.formRestored) sessionStorage.setItem({key}, JSON.stringify(values)); }}"
+# Not before the form has been restored: on their way to it the widgets say that they have changed; nor what the page
+# came with. Where a browser keeps no data of this site, `sessionStorage` throws.
+_KEEP = """(...values) => {{
+  const text = JSON.stringify(values);
+  if (!window.formFirst || (text === window.formFirst && !window.formKept)) return;
+  try {{
+    sessionStorage.setItem({key}, text);
+    window.formKept = true;
+  }} catch {{}}
+}}"""
 _RESTORE = """(...values) => {{
-  const kept = JSON.parse(sessionStorage.getItem({key}));
-  window.formRestored = true;
+  let kept = null;
+  try {{ kept = JSON.parse(sessionStorage.getItem({key})); }} catch {{}}
+  window.formKept = kept !== null;
+  window.formFirst = JSON.stringify(values);
   return kept ?? values;
 }}"""
+IS_KEPT = "(...values) => [...values.slice(0, -1), window.formKept ? 'yes' : '']"  # in place of the last
 
 
 def remember(form: TrainForm, page: gr.Blocks) -> Dependency:

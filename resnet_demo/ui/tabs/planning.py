@@ -12,6 +12,7 @@ from resnet_demo.ui.html.curves import schedule_chart
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
 from resnet_demo.ui.html.visitors import lent_plan
 from resnet_demo.ui.tabs.form import TrainForm, device_choices
+from resnet_demo.ui.tabs.form_memory import IS_KEPT
 from resnet_demo.ui.wiring import POLL_EVENT, html_of, import_torch
 
 PLANNED_BY = (  # settings that the plan depends on
@@ -48,7 +49,13 @@ class Planning:
     def prepare_after(self, restored: gr.events.Dependency) -> None:
         """Once the form holds what a reload has left in it."""
         prepared = restored.then(self.prepare, None, self.form["device"], **POLL_EVENT)
-        prepared.then(self.fill_untouched, self.form.widgets, [*self.form.shown, self.prepared], **POLL_EVENT)
+        prepared.then(
+            self.fill_untouched,
+            [*self.form.widgets, self.prepared],
+            [*self.form.shown, self.prepared],
+            js=IS_KEPT,
+            **POLL_EVENT,
+        )
 
     def prepare(self) -> gr.Dropdown:
         """The devices that a run can have here."""
@@ -59,11 +66,13 @@ class Planning:
 
         return gr.Dropdown(choices=device_choices(available_devices()))
 
-    def fill_untouched(self, *values) -> list[Any]:
-        """Where nobody has touched the form until now and there is a GPU, it becomes that machine's first choice.
-        Whichever it is, it can be planned from now on."""
+    def fill_untouched(self, *sent) -> list[Any]:
+        """Where nobody has touched the form, now or before a reload, and there is a GPU, it becomes that machine's
+        first choice. Whichever it is, it can be planned from now on. `sent` are the form's values, and 'yes' where the
+        browser has kept them."""
+        *values, kept = sent
         first = self._first_choice()
-        if first is None or not self.form.is_untouched(values):
+        if first is None or kept or not self.form.is_untouched(values):
             return [*self.form.told_by(values), "yes"]
         return [*self.form.show(first), "yes"]
 

@@ -163,9 +163,10 @@ def test_a_gpu_is_this_machines_first_choice_and_not_what_was_typed_meanwhile_or
     cuda = SimpleNamespace(device=SimpleNamespace(type="cuda"))
     monkeypatch.setattr("resnet_demo.training.device.choose_device", lambda *_: cuda)
     values, epochs = built_values(tab), FIELDS.index("epochs")
-    assert tab.planning.fill_untouched(*values)[epochs] == preset_config("accurate").epochs
+    assert tab.planning.fill_untouched(*values, "")[epochs] == preset_config("accurate").epochs
     typed = [*values[:epochs], 7, *values[epochs + 1 :]]
-    assert tab.planning.fill_untouched(*typed)[epochs] == gr.skip()
+    assert tab.planning.fill_untouched(*typed, "")[epochs] == gr.skip()
+    assert tab.planning.fill_untouched(*values, "yes")[epochs] == gr.skip()  # chosen so before a reload
 
 
 def test_what_a_preset_is_for_is_said_in_the_visitors_language(store, tmp_path):
