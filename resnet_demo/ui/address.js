@@ -4,7 +4,7 @@ const OF_TAB = {
   train: ['run'], runs: ['runs', 'error'], architecture: ['network', 'stem', 'shortcut', 'size', 'block', 'step'],
 };
 const FIRST = FIRST_VALUES;
-let shown = {...FIRST}, restoring = true, isBlockAwaited = false;
+let shown = {...FIRST}, restoring = 0, isBlockAwaited = false; // how many addresses are on their way into the page
 
 const namesOf = (tab) => ['tab', ...(OF_TAB[tab] ?? [])];
 
@@ -26,7 +26,7 @@ const addressOf = (state) => {
 };
 
 const restore = () => {
-  restoring = true;
+  restoring += 1;
   shown = read();
   trigger('click', shown);
 };
@@ -39,7 +39,7 @@ const showBlock = () => { // it stands in the page once its tab has been selecte
 
 window.addEventListener('address', ({detail}) => {
   const {restored, ...changed} = detail;
-  if (restored) restoring = false;
+  if (restored) restoring -= 1;
   if (restoring) return;
   Object.assign(shown, changed);
   const address = addressOf(shown);
@@ -54,5 +54,4 @@ window.addEventListener('address', ({detail}) => {
   }
 });
 window.addEventListener('popstate', restore);
-if (addressOf(read()) === addressOf(FIRST)) restoring = false;
-else restore();
+if (addressOf(read()) !== addressOf(FIRST)) restore();

@@ -155,6 +155,16 @@ def open_page(chromium):
     assert errors == []
 
 
+def names_of_calls(page) -> dict[int, str]:
+    """By the number that a call of the page is sent with."""
+    return dict(page.evaluate("gradio_config.dependencies.map(({id, api_name}) => [id, api_name])"))
+
+
+def called(request, names: dict[int, str]) -> str:
+    """The name of an unqueued call, '' of any other request."""
+    return names[request.post_data_json["fn_index"]] if "/gradio_api/run/" in request.url else ""
+
+
 def choose(page, setting: str, label: str) -> None:
     page.click(f"#setting-{setting} input")
     page.get_by_role("option", name=label).click()

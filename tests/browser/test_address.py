@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser.conftest import wait_for
+from tests.browser.conftest import called, names_of_calls, wait_for
 
 
 def named(page) -> dict[str, str]:
@@ -56,14 +56,26 @@ def test_a_network_is_shared_and_left_by_back(empty_app, open_page):
     assert named(page) == {}
 
 
+def test_two_quick_backs_lead_back_twice(empty_app, open_page):
+    page = open_page(f"{empty_app.url}?tab=architecture")
+    page.wait_for_selector("text=23,528,522")
+    for size in ("64", "128"):
+        page.click(f"text={size} × {size}")
+        wait_for_address(page, tab="architecture", size=size)
+    page.evaluate("window.addEventListener('popstate', () => history.back(), {once: true}); history.back()")
+    wait_for(lambda: page.wait_for_timeout(100) or pixels(page) == "32 × 32", "32 pixels")
+    page.wait_for_timeout(1000)
+    assert pixels(page) == "32 × 32" and named(page) == {"tab": "architecture"}
+
+
 def test_a_network_chosen_before_the_first_drawing_stays_chosen(empty_app, open_page):
     """The first drawing waits for torch."""
     page = open_page(empty_app.url)
-    names = dict(page.evaluate("gradio_config.dependencies.map(({id, api_name}) => [id, api_name])"))
+    names = names_of_calls(page)
     held = {"architecture_load": None, "architecture_another": None}
 
     def hold(route):
-        name = names[route.request.post_data_json["fn_index"]]
+        name = called(route.request, names)
         if name in held:
             held[name] = route
         else:

@@ -1,6 +1,6 @@
 """Blocks are switched off one after the other, faster than the row is drawn."""
 
-from tests.browser.conftest import wait_for
+from tests.browser.conftest import called, names_of_calls, wait_for
 
 OFF = "[...document.querySelectorAll('#blocks-row [aria-pressed=true]')].map((one) => one.dataset.block)"
 
@@ -8,11 +8,10 @@ OFF = "[...document.querySelectorAll('#blocks-row [aria-pressed=true]')].map((on
 def test_no_press_is_lost_while_an_answer_is_on_its_way(shipped_app, open_page):
     page = open_page(f"{shipped_app.url}?tab=architecture")
     page.wait_for_selector("#blocks-row [data-block]")
-    (blocks,) = page.evaluate("gradio_config.dependencies.filter((one) => one.api_name === 'blocks').map(({id}) => id)")
-    held = []
+    names, held = names_of_calls(page), []
 
     def hold(route):
-        held.append(route) if route.request.post_data_json["fn_index"] == blocks else route.continue_()
+        held.append(route) if called(route.request, names) == "blocks" else route.continue_()
 
     page.route("**/gradio_api/run/*", hold)
     first, second, third = page.evaluate(
