@@ -1,6 +1,6 @@
 """A checkpoint is evaluated, its mistakes are looked at, and the report is read by keyboard."""
 
-from tests.browser.conftest import wait_for
+from tests.browser.conftest import called, names_of_calls, wait_for
 from tests.support.checkpoints import DIGITS, make_run
 
 WHERE = "document.activeElement.dataset.cell ?? document.activeElement.className"
@@ -35,12 +35,10 @@ def test_it_is_pressed_and_its_mistakes_are_those_of_the_report(app, open_page):
 
 def test_images_that_come_late_are_not_shown_under_another_report(shipped_app, open_page):
     page = open_page(f"{shipped_app.url}?tab=evaluate")
-    names = dict(page.evaluate("gradio_config.dependencies.map(({id, api_name}) => [id, api_name])"))
-    late = []
+    names, late = names_of_calls(page), []
 
     def hold(route):
-        is_late = names[route.request.post_data_json["fn_index"]] == "evaluation_mistakes"
-        late.append(route) if is_late else route.continue_()
+        late.append(route) if called(route.request, names) == "evaluation_mistakes" else route.continue_()
 
     def choose(label):
         page.click("#evaluate-run input")
@@ -61,3 +59,23 @@ def test_images_that_come_late_are_not_shown_under_another_report(shipped_app, o
     wait_for(lambda: page.wait_for_timeout(50) or len(late) == 2, "the call")
     late[1].continue_()
     page.wait_for_selector("#evaluate-gallery figure")
+
+
+def test_a_page_starts_with_the_newest_checkpoint_of_its_own_time(app, open_page):
+    """And not of the app's start; in a page that is open what is chosen stays."""
+    holds = "document.querySelector('#{}-run input')?.value.includes('{}')"
+    make_run(app.store, "20261124-101500-resnet18-digits", DIGITS)
+    with app.running():
+        first = open_page(f"{app.url}?tab=evaluate")
+        names = names_of_calls(first)
+        with first.expect_response(lambda answer: called(answer.request, names) == "refresh_evaluate"):
+            first.reload()
+        first.wait_for_function(holds.format("evaluate", "10:15"))
+        make_run(app.store, "20261124-101600-resnet18-digits", DIGITS)
+        page = open_page(f"{app.url}?tab=evaluate")
+        page.wait_for_function(holds.format("evaluate", "10:16"))
+        page.get_by_role("tab", name="Architecture").click()
+        page.wait_for_function(holds.format("blocks", "10:16"))
+        first.click("#evaluate-run input")
+        first.get_by_role("option", name="10:16").wait_for()
+        assert first.evaluate(holds.format("evaluate", "10:15"))

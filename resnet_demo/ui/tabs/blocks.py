@@ -21,7 +21,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_row
 from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
+from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, chosen_by_now, refreshed
 from resnet_demo.ui.tabs.examples import known_to
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, described, html_of, import_torch
 
@@ -133,7 +133,9 @@ class BlocksPanel:
             trigger_mode="always_last",
             **_QUIET,
         )
-        checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_blocks", **_QUIET)
+        checkpoints.change(
+            self.refresh, self.run, self.run, js=chosen_by_now(self.run), api_name="refresh_blocks", **_QUIET
+        )
         self.timer.tick(self.follow, self.run, [self.measured, *jobs], api_name="blocks_progress", **_QUIET)
         self.measure.click(self.start, self.run, jobs, api_name="measure_blocks", **_ACTING)
         self.cancel.click(self.stop, self.run, jobs, api_name="cancel_blocks", **_ACTING)

@@ -175,11 +175,13 @@ class ClassifyTab:
         if version == seen:
             return gr.skip()
         kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
+        # What stays chosen is not sent: another may be chosen by the time that this arrives.
+        gone = {} if kept == chosen else {"value": kept}
         info = self._info(kept, request)
         return [
             version,
             version if image is None or seen == checksum({}) else gr.skip(),
-            gr.Dropdown(choices=_choices(checkpoints, self._info(NEWEST, request)), value=kept),
+            gr.Dropdown(choices=_choices(checkpoints, self._info(NEWEST, request)), **gone),
             gr.Button(visible=info is not None),
         ]
 

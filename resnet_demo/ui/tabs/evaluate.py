@@ -17,7 +17,7 @@ from resnet_demo.runs.metrics import wilson_interval
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, NOT_HERE, SHOWN, UNSURE_RIGHT
-from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
+from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, chosen_by_now, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, sent_with
 
 TICK_S = 1.0  # while an evaluation is under way
@@ -102,7 +102,9 @@ class EvaluateTab:
             trigger_mode="always_last",
             **_QUIET,
         )
-        checkpoints.change(self.refresh, self.run, self.run, api_name="refresh_evaluate", **_QUIET)
+        checkpoints.change(
+            self.refresh, self.run, self.run, js=chosen_by_now(self.run), api_name="refresh_evaluate", **_QUIET
+        )
         self.start.click(self.begin, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.mistakes.click(self.show_mistakes, self.run, self.gallery, api_name="evaluation_mistakes", **_FETCHING)

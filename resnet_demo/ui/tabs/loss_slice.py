@@ -18,7 +18,7 @@ from resnet_demo.runs.text import name_of
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.html.loss_slice import lead_html, slices_html
-from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed
+from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, chosen_by_now, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of
 
 TICK_S = 1.0  # while it is measured
@@ -49,7 +49,7 @@ class LossSlicePanel:
         """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
         chosen, jobs = [self.run, self.other], [self.job, self.measure, self.cancel, self.timer]
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
-        checkpoints.change(self.refresh, chosen, chosen, api_name="refresh_slices", **quiet)
+        checkpoints.change(self.refresh, chosen, chosen, js=chosen_by_now(*chosen), api_name="refresh_slices", **quiet)
         gr.on(
             [checkpoints.change, self.run.change, self.other.change, self.timer.tick],
             self.show,
@@ -66,7 +66,9 @@ class LossSlicePanel:
 
     def refresh(self, run: Any, other: Any) -> list[gr.Dropdown]:
         """The lists of checkpoints as they are now."""
-        return [refreshed(self.backend.store, run), refreshed(self.backend.store, other, optional=True)]
+        store = self.backend.store
+        pair = (first_pair(store) if run is other is None else None) or (None, None)
+        return [refreshed(store, run, first=pair[0]), refreshed(store, other, optional=True, first=pair[1])]
 
     def show(self, run: Any, other: Any, request: gr.Request) -> list:
         found = self._checkpoints(run, other)

@@ -92,7 +92,18 @@ def test_what_is_no_run_and_no_image_is_a_sentence(serve):
 def test_the_checkpoint_that_answers_by_default_is_chosen_first(tmp_path):
     """Not the newest of the small ones that come along."""
     store = RunStore(tmp_path, SHIPPED)
-    assert checkpoint_dropdown(store).value == refreshed(store, "gone").value == store.latest_model().id
+    latest = store.latest_model().id
+    assert checkpoint_dropdown(store).value == refreshed(store, "gone").value == refreshed(store, None).value == latest
     assert (
         checkpoint_dropdown(store, optional=True).value == "" and checkpoint_dropdown(RunStore(tmp_path)).value is None
     )
+
+
+def test_what_is_chosen_is_not_sent_again(serve):
+    """By the time that the list arrives another may be chosen in the page."""
+    with serve() as (url, backend):
+        runs = [make_run(backend.store, name, DIGITS).id for name in ("one", "two")]
+        (listed,) = run_now(url, "refresh_blocks", [runs[0]]).json()["data"]
+        assert {value for _, value in listed["choices"]} == set(runs) and "value" not in listed
+        (listed,) = run_now(url, "refresh_blocks", ["gone"]).json()["data"]
+        assert listed["value"] == backend.store.latest_model().id
