@@ -44,13 +44,14 @@ function finished(id) {
   return one && answered(one);
 }
 
-let timed; // ids of the timers, and of what they fill
+let timed; // ids of the timers, and of what they fill; but not of what can be pressed
 function isTimed(body) {
   if (!timed) {
     const {components, dependencies} = window.gradio_config;
     const timers = components.filter(({type}) => type === 'timer').map(({id}) => id);
     const ticks = dependencies.filter(({targets}) => targets.some(([id]) => timers.includes(id)));
     timed = new Set([...timers, ...ticks.flatMap(({outputs}) => outputs)]);
+    dependencies.flatMap(({targets}) => targets).forEach(([id, event]) => event === 'click' && timed.delete(id));
   }
   return timed.has(Number(/"trigger_id":(\d+)/.exec(body)?.[1]));
 }

@@ -12,7 +12,7 @@ SCRIPT = (Path(resnet_demo.ui.__file__).parent / "busy.js").read_text(encoding="
 SERVER = """
 window.gradio_config = {
   components: [{id: 1, type: 'timer'}, {id: 2, type: 'textbox'}, {id: 3, type: 'button'}],
-  dependencies: [{targets: [[1, 'tick']], outputs: [2]}, {targets: [[3, 'click']], outputs: [4]}],
+  dependencies: [{targets: [[1, 'tick']], outputs: [2, 5]}, {targets: [[3, 'click'], [5, 'click']], outputs: [4]}],
 };
 const waiting = [];
 window.fetch = (to) => new Promise((resolve, reject) => waiting.push({to, resolve, reject}));
@@ -109,7 +109,7 @@ def test_two_presses_last_each_as_long_as_its_own_calls(page):
     assert not is_busy(page)
 
 
-@pytest.mark.parametrize(("trigger", "busy"), [(1, False), (2, False), (3, True), (4, True)])
+@pytest.mark.parametrize(("trigger", "busy"), [(1, False), (2, False), (3, True), (4, True), (5, True)])
 def test_what_a_timer_asks_and_what_follows_from_it_is_for_no_press(page, trigger, busy):
     press(page, ["run/predict", json.dumps({"data": [], "trigger_id": trigger}, separators=(",", ":"))])
     assert is_busy(page) == busy
