@@ -45,6 +45,11 @@ def experiment_html(experiment: Experiment, runs: Runs) -> str:
     )
 
 
+def problem_html(sentence: str) -> str:
+    """Why there are none to be shown, in a place of their height."""
+    return f'<div class="experiment-space"><p role="alert">✕ {escape(t(sentence))}</p></div>'
+
+
 def _chart(group: Sequence[str], experiment: Experiment, runs: Runs) -> str:
     """The errors of one group. All groups of an experiment have the same axes, so that they can be compared."""
     epochs = experiment.config(group[0], 0).epochs

@@ -11,7 +11,7 @@ from resnet_demo.runs.experiments import EXPERIMENTS, Experiment
 from resnet_demo.runs.snapshot import checksum
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html.experiment import experiment_html, lead_html
+from resnet_demo.ui.html.experiment import experiment_html, lead_html, problem_html
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of
 
 FIRST = "digits"  # whose runs come with the project
@@ -67,9 +67,14 @@ class ExperimentsPanel:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def refresh(self, seen: str, name: Any, seed: Any, request: gr.Request) -> Any:
-        """The runs over each other, and whether they can be trained here; nothing where the page has it already."""
+        """The runs over each other, and whether they can be trained here; nothing where the page has it already. What
+        is wrong with the seed stands in their place: this is asked again with each epoch of any run."""
         experiment = _chosen(name)
-        runs = experiment.runs(self.backend.watcher.snapshot().runs, _checked(seed))
+        try:
+            checked = _checked(seed)
+        except ConfigError as error:
+            return checksum(name, seed), problem_html(str(error)), gr.Button(interactive=False)
+        runs = experiment.runs(self.backend.watcher.snapshot().runs, checked)
         states = [(run.run.id, run.status, len(run.view.epochs)) for run in runs.values()]
         version = checksum(name, seed, states)
         if version == seen:
@@ -82,7 +87,8 @@ class ExperimentsPanel:
     def plan(self, name: Any, seed: Any, request: gr.Request) -> None:
         """Put what is not trained here yet into the queue."""
         self.backend.access.require_owner(request)
-        missing = self._missing(_chosen(name), _checked(seed))
+        experiment = _chosen(name)
+        missing = self.backend.act(lambda: self._missing(experiment, _checked(seed)))
         if not missing:
             problem = t("All its networks have been trained here with this seed. Choose another seed for new ones.")
             raise gr.Error(problem, print_exception=False)
@@ -102,10 +108,6 @@ def _chosen(name: Any) -> Experiment:
 
 
 def _checked(seed: Any) -> int:
-    """The page's field sends a whole number as a float; nothing where it is empty."""
+    """The page's field sends a whole number as a float; nothing where it is empty. Raises ConfigError."""
     whole = int(seed) if isinstance(seed, float) and seed.is_integer() else seed
-    try:
-        TrainConfig(seed=whole)
-    except ConfigError as error:
-        raise gr.Error(str(error), print_exception=False) from error
-    return whole
+    return TrainConfig(seed=whole).seed

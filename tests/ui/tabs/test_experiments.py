@@ -28,6 +28,16 @@ def test_what_is_no_experiment_is_a_sentence(serve, sent):
         assert post(url, "plan_experiment", sent)[0] == "error"
 
 
+@pytest.mark.parametrize("seed", [None, 0.5, -1])
+def test_what_is_wrong_with_the_seed_stands_in_the_panel(serve, seed):
+    """It is asked about with each epoch: a message that pops up would come again and again."""
+    with serve() as (url, _):
+        answer = run_now(url, "experiment", ["", "race", seed])
+        assert answer.status_code == 200
+        _, drawn, start = answer.json()["data"]
+        assert "Seed" in drawn and 'role="alert"' in drawn and start["interactive"] is False
+
+
 def test_only_the_owner_plans_what_has_not_been_trained_here(serve, monkeypatch):
     monkeypatch.setattr(Launcher, "_spawn", lambda *args, **kwargs: None)  # nothing is trained
     with serve(Access(TOKEN)) as (url, backend):
