@@ -10,6 +10,7 @@ from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.pinned_card import drop_label, pinned_html, probability_chart
 from resnet_demo.ui.images import uploaded_image
+from resnet_demo.ui.tabs.run_controls import SHOWN_RUN
 from resnet_demo.ui.wiring import ACTION_EVENT, RAW_INPUTS, html_of
 
 # The button is part of the card, and is there only where it can be pressed.
@@ -46,7 +47,7 @@ class PinnedImagePanel:
         """`begun` changes when a press on the page has begun a run, to which an image that waits is then pinned;
         `chosen` says which run the page shows. Returns the events after which it has something new to show."""
         dropped = self.image.change(self.pin_image, [self.image, chosen], self.image, api_name="pin", **_ACTING)
-        removed = self.card.click(self.unpin_image, chosen, None, api_name="unpin", **_ACTING)
+        removed = self.card.click(self.unpin_image, chosen, None, api_name="unpin", js=SHOWN_RUN, **_ACTING)
         return [dropped, begun.change(self.pin_image, [self.image, chosen], self.image, **_ACTING), removed]
 
     def pin_image(self, upload: Any, chosen: str, request: gr.Request) -> Any:
@@ -66,11 +67,8 @@ class PinnedImagePanel:
         backend.act(lambda: pin(shown.run, image))
         return None
 
-    def unpin_image(self, chosen: str, request: gr.Request) -> None:
-        """Take the image out of the run that the page shows."""
+    def unpin_image(self, run_id: str, request: gr.Request) -> None:
+        """Take the image out of the run that the page shows: `run_id` is what SHOWN_RUN returned."""
         backend = self.backend.of(request)
         backend.access.require_owner(request)
-        snapshot = backend.watcher.snapshot(now=True)
-        shown = snapshot.shown(chosen)
-        if shown is not None and snapshot.is_own(shown):
-            backend.act(lambda: unpin(shown.run))
+        backend.act(lambda: unpin(backend.store.get_own(run_id)))

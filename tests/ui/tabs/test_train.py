@@ -420,6 +420,14 @@ def test_a_pinned_image_is_seen_by_everyone_and_changed_by_the_owner_alone(serve
         assert post(url, "unpin", [run.id], "secret")[0] == "complete" and pinned(run) is None
 
 
+def test_what_acts_on_a_run_acts_on_the_one_that_the_page_shows(store, tmp_path):
+    """By the card's own word: which is newest may have changed since it was drawn."""
+    page = build_app(Backend.over(store, tmp_path / "data"))
+    scripts = {fn["api_name"]: fn["js"] for fn in page.get_config_file()["dependencies"]}
+    for handler in ("pause", "resume", "stop", "ask_discard", "unpin"):
+        assert ".run-card" in scripts[handler], handler
+
+
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\nhalf", "large", "path"], ids=str)
 def test_what_is_no_image_is_one_sentence(serve, image, tmp_path, content):
     if content == "large":
