@@ -1,5 +1,5 @@
-"""The question before the run in front is deleted while it trains. It stands in the page: a browser shows no dialog of
-a page in a frame of another site, as on a Space."""
+"""The question before the run in front is deleted. It stands in the page: a browser shows no dialog of a
+page in a frame of another site, as on a Space."""
 
 from html import escape
 
@@ -40,10 +40,13 @@ class Discarding:
         backend = self.backend.of(request)
         backend.access.require_owner(request)
         backend.act(lambda: backend.store.get_own(run_id))
-        question = t(
-            "Delete the run of {start}? It ends without saving, and all its files are deleted.",
-            start=escape(started(run_id)),
-        )
+        shown, start = backend.watcher.snapshot(now=True).shown(run_id), escape(started(run_id))
+        if shown is not None and shown.status.is_live:
+            question = t(
+                "Delete the run of {start}? It ends without saving, and all its files are deleted.", start=start
+            )
+        else:
+            question = t("Delete the run of {start}? All its files are deleted.", start=start)
         return [run_id, gr.Column(visible=True), question]
 
     def withdraw(self) -> list:

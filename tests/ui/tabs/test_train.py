@@ -428,6 +428,15 @@ def test_what_acts_on_a_run_acts_on_the_one_that_the_page_shows(store, tmp_path)
         assert ".run-card" in scripts[handler], handler
 
 
+def test_before_a_run_is_deleted_it_is_said_what_is_lost(serve, tiny_config):
+    with serve() as (url, backend):
+        run = backend.store.create(tiny_config)
+        asked = run_now(url, "ask_discard", [run.id]).text
+        assert "All its files are deleted" in asked and "without saving" not in asked
+        with backend.store.training(run):
+            assert "ends without saving" in run_now(url, "ask_discard", [run.id]).text
+
+
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\nhalf", "large", "path"], ids=str)
 def test_what_is_no_image_is_one_sentence(serve, image, tmp_path, content):
     if content == "large":
