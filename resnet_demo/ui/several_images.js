@@ -1,7 +1,15 @@
-// Several images at once. Gradio gives `element`, `upload` and `trigger`. Each file is sent by itself, so that one that
-// is refused is one row of the answer. The texts stand in the markup.
+// Several images at once. Gradio gives `element` and `trigger`. Each file is sent by itself, so that one that is refused
+// is one row of the answer; Gradio's own `upload` would also pop up what the server said, as JSON. The texts stand in
+// the markup.
 const part = element.querySelector('details'), state = element.querySelector('[data-sending]');
 let latest = 0; // a later choice takes the place of one that is still being sent
+
+async function sent(file) { // its path on the server, or its problem
+  const {root, api_prefix} = window.gradio_config, body = new FormData();
+  body.append('files', file);
+  const answer = await fetch(`${root}${api_prefix}/upload`, {method: 'POST', body}), told = await answer.json();
+  return answer.ok ? {path: told[0]} : {problem: told.detail};
+}
 
 async function send(files) {
   const mine = ++latest, {sending, most, bytes, large} = state.dataset, asked = [];
@@ -16,7 +24,7 @@ async function send(files) {
       continue;
     }
     try {
-      asked.push({name, path: (await upload(file)).path});
+      asked.push({name, ...await sent(file)});
     } catch (error) {
       asked.push({name, problem: error.message});
     }

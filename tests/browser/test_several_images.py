@@ -54,6 +54,16 @@ def test_several_files_dropped_on_the_place_for_one_are_all_answered(classify, i
     assert "not an image" in classify.text_content(".several-refused")
 
 
+def test_what_the_server_refuses_is_a_sentence_in_its_row(classify, images):
+    refusal = {"status": 507, "json": {"detail": "Too much is being uploaded or made just now."}}
+    classify.route("**/gradio_api/upload*", lambda route: route.fulfill(**refusal))
+    classify.click("#classify-several summary")
+    classify.set_input_files("#classify-several input[multiple]", images[:1])
+    classify.wait_for_selector(".several-refused")
+    assert classify.text_content(".several-refused td:last-child") == f"✕ {refusal['json']['detail']}"
+    assert not classify.query_selector(".toast-body")
+
+
 def test_the_answers_are_sorted_seen_as_a_gallery_and_saved(classify, images):
     classify.click("#classify-several summary")
     classify.set_input_files("#classify-several input[multiple]", images)

@@ -102,7 +102,7 @@ def _row(answered: Answered) -> str:
     if found is None:
         return (
             f'<tr class="several-refused"><td class="several-seen"><span></span></td>{name}'
-            f'<td colspan="3">✕ {escape(answered.problem)}</td></tr>'
+            f'<td colspan="3">✕ {escape(t(answered.problem))}</td></tr>'
         )
     (first, share), *others = found.ranked
     seen = f'<td class="several-seen"><img src="{data_url(found.seen)}" alt="" width="32" height="32"></td>'
