@@ -10,7 +10,8 @@ def findings(page) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page).response["violations"]
-    return [
+    unnamed = page.query_selector_all("[class$=-scroll][tabindex='0']:not([role][aria-label])")
+    return [f"no role or name: {one.get_attribute('class')}" for one in unnamed] + [
         f"{one['impact']} {one['id']}: {node['html'][:200]}"
         for one in found
         if one["id"] not in OF_GRADIO

@@ -90,7 +90,8 @@ def differences_html(picked: Picked) -> str:
         for label, values in rows
     )
     return (
-        '<div class="runs-scroll" tabindex="0"><table class="differences">'
+        f'<div class="runs-scroll" tabindex="0" role="region" aria-label="{t("Settings that differ")}">'
+        '<table class="differences">'
         f"<caption>{t('Settings in which they differ; all others are the same.')}</caption>"
         f'<thead><tr><th scope="col">{t("setting")}</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"

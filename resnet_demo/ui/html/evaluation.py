@@ -162,7 +162,8 @@ def _confusion(evaluation: Evaluation, has_images: bool) -> str:
     hint = t(OPENS) if has_images else t(NOT_HERE)
     caption += f' <span class="only-live">{hint}</span>'  # not in a report
     return (
-        f'<p class="evaluate-caption">{caption}</p><div class="evaluate-scroll" tabindex="0">'
+        f'<p class="evaluate-caption">{caption}</p>'
+        f'<div class="evaluate-scroll" tabindex="0" role="group" aria-label="{t("Confusion matrix")}">'
         f'<table class="evaluate-confusion"><thead><tr><th class="evaluate-corner">{t("true ↓ answer →")}</th>'
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
@@ -234,7 +235,8 @@ def _classes(evaluation: Evaluation) -> str:
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)
     return (
         f'<p class="evaluate-caption">{caption}</p>'
-        '<div class="evaluate-scroll" tabindex="0"><table class="evaluate-classes"><thead><tr>'
+        f'<div class="evaluate-scroll" tabindex="0" role="region" aria-label="{t("Classes")}">'
+        '<table class="evaluate-classes"><thead><tr>'
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 

@@ -106,7 +106,8 @@ def table_html(snapshot: RunsSnapshot, order: str) -> str:
     heads = "".join(_head(name, column, order) for name, column in COLUMNS.items())
     rows = "".join(_row(s, snapshot.parent_name(s)) for s in sort_runs(snapshot.runs, order))
     return (
-        f'<div class="runs-scroll" tabindex="0"><table class="runs-table"><caption>{t(CAPTION)}</caption><thead><tr>'
+        f'<div class="runs-scroll" tabindex="0" role="region" aria-label="{t("Runs")}">'
+        f'<table class="runs-table"><caption>{t(CAPTION)}</caption><thead><tr>'
         f'<td class="runs-tick"></td>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>{problems}"
     )

@@ -44,6 +44,11 @@ def test_the_accuracy_of_the_images_alone_stands_beside_that_of_the_mean():
     assert "image alone" not in report_html(evaluation(), step=34)
 
 
+def test_what_scrolls_has_a_role_and_a_name():
+    areas = re.findall(r'<div [^>]*tabindex="0"[^>]*>', report_html(evaluation(), step=34))
+    assert len(areas) == 2 and all("role=" in area and "aria-label=" in area for area in areas)
+
+
 def test_names_of_classes_are_escaped():
     image = Image.new("RGB", (32, 32))
     for html in (report_html(evaluation(), 34), gallery_html(evaluation(), "<u>", [1, 3], [image, image])):
