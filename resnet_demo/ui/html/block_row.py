@@ -130,8 +130,7 @@ def _tile(kind: str) -> str:
     boxes = {"Conv Block": "arch-x", "Zero-Pad Block": "arch-pad"}
     box = f'<rect class="{boxes[kind]}" x="13" y="2" width="10" height="8" rx="2"/>' if kind in boxes else ""
     arc = "" if kind == "Plain Block" else '<path class="arch-arc" d="M4 20V10Q4 6 8 6H28Q32 6 32 10V20"/>'
-    own = {"Conv Block": " arch-projects", "Plain Block": " arch-plain"}
-    classes = "arch-tile" + own.get(kind, "")
+    classes = "arch-tile arch-plain" if kind == "Plain Block" else "arch-tile"
     return (
         f'<svg class="{classes}" viewBox="0 0 36 28" width="36" height="28" role="img" aria-label="{escape(kind)}">'
         f"<title>{escape(kind)}</title>"
