@@ -170,10 +170,11 @@ class BlocksPanel:
         visitor's own stays. Why nothing can be sent through, the row says."""
         asked = Asked(*sent)._replace(off=off, opened="")
         run, info = self._run(asked.run), self._info(asked.run)
-        examples = self._examples(info) if asked.upload is None and run else []
         lost = {}
-        with suppress(UserError):
-            lost = {one.name: _lost(self._row(run, asked._replace(example=one.name)).passed) for one in examples}
+        if run is not None and asked.upload is None:
+            with suppress(UserError):
+                rows = {one.name: self._row(run, asked._replace(example=one.name)) for one in self._examples(info)}
+                lost = {name: _lost(row.passed) for name, row in rows.items()}
         example = max(lost, key=lost.__getitem__) if lost else asked.example
         return [off, "", example, _now()]
 

@@ -176,7 +176,7 @@ class ClassifyTab:
             return gr.skip()
         kept = chosen if isinstance(chosen, str) and chosen in checkpoints else NEWEST
         # What stays chosen is not sent: another may be chosen by the time that this arrives.
-        gone = {} if kept == chosen else {"value": kept}
+        gone: dict[str, Any] = {} if kept == chosen else {"value": kept}
         info = self._info(kept, request)
         return [
             version,
