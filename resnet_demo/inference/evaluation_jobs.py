@@ -68,6 +68,7 @@ class EvaluationJobs:
         self.data_dir = data_dir
         self._guard = threading.Lock()
         self._state = JobState()
+        self._changes = 0  # beginnings and ends of jobs
         self._cancelled = threading.Event()
         self._thread: threading.Thread | None = None
         self._language = ENGLISH  # of whoever started the job; what it writes is English, as all files are
@@ -78,12 +79,19 @@ class EvaluationJobs:
         with self._guard:
             return self._state
 
+    @property
+    def version(self) -> str:
+        """Another one whenever a job has begun or ended: every page that is open then looks."""
+        with self._guard:
+            return str(self._changes)
+
     def start(self, run: RunDirectory, kind: str = ANSWERS) -> None:
         """Evaluate the run's checkpoint on the test images of its data. Raises EvaluationError while another runs."""
         with self._guard:
             if self._state.running:
                 raise EvaluationError("An evaluation is under way. Wait for it, or cancel it.")
             self._state = JobState(run.id, None, running=True, kind=kind)
+            self._changes += 1
             self._cancelled.clear()
         self._language = current_language()
         self._thread = threading.Thread(target=self._work, args=(run, kind), name="evaluation", daemon=True)
@@ -142,6 +150,7 @@ class EvaluationJobs:
         finally:
             with self._guard:
                 self._state = JobState(run.id, None, running=False, problem=problem, kind=kind)
+                self._changes += 1
 
     def _evaluate(self, run: RunDirectory, kind: str) -> "Evaluation | Measured | None":
         """None where it was cancelled."""

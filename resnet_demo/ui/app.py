@@ -54,12 +54,13 @@ def build_app(backend: Backend) -> Page:
     pace = Pace()
 
     def poll_versions(chosen: str, picked: str, request: gr.Request) -> list[str | float]:
-        """Short texts that say what there is to show: of the chosen run, of the checkpoints, and of the table of runs
-        with the ticked ones' curves. Sent each time, since the page sees by itself which have changed, in under 300
-        bytes; with them comes when to ask again."""
+        """Short texts that say what there is to show: of the chosen run, of the checkpoints, of the table of runs with
+        the ticked ones' curves, and of the evaluation under way. Sent each time, since the page sees by itself which
+        have changed, in under 300 bytes; with them comes when to ask again."""
         snapshot, everyones = backend.of(request).watcher.snapshot(), backend.watcher.snapshot()
         versions = snapshot.version_of(snapshot.shown(chosen))
-        return [*versions, snapshot.checkpoints, version_of(everyones, picked), pace.of(request.session_hash)]
+        listed, jobs = version_of(everyones, picked), backend.evaluations.version
+        return [*versions, snapshot.checkpoints, listed, jobs, pace.of(request.session_hash)]
 
     with Page(title="ResNet-50, opened", analytics_enabled=False, delete_cache=FILES_KEPT_S) as page:
         gr.HTML(visible="hidden", js_on_load=script("busy.js"))  # first, so that no queued call passes it unseen
@@ -83,8 +84,9 @@ def build_app(backend: Backend) -> Page:
         # each poll, the curves at every second one, and Classify once a minute.
         hidden_poll = gr.HTML(visible="hidden", js_on_load=HIDDEN_POLL)
         checkpoints = gr.Textbox("", visible="hidden", elem_id="checkpoints")
+        jobs = gr.Textbox("", visible="hidden")
         timer = gr.Timer(INTERVAL_S)
-        poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, runs.listed, timer]
+        poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, runs.listed, jobs, timer]
         poll_triggers = [page.load, timer.tick, hidden_poll.tick, train.chosen.input]
         gr.on(
             poll_triggers,
@@ -104,11 +106,11 @@ def build_app(backend: Backend) -> Page:
         curves.select(None, [train.curves.zoom, runs.zoom], [train.curves.zoom, runs.zoom], js=ZOOM)
         page.send_at_first(train.replay, train.recording)
         train.planning.prepare_after(remember(train.form, page))
-        architecture.wire(page, checkpoints)
+        architecture.wire(page, checkpoints, jobs)
         train.lead_on(tabs)
         classify.lead_to_train(tabs)
         classify.refresh_on(checkpoints.change)
-        evaluate.wire(page, checkpoints)
+        evaluate.wire(page, checkpoints, jobs)
     _let_the_queue_rest(page)
     uploads = Uploads(Path(page.GRADIO_CACHE))
     page.launch_defaults = lambda: launch_settings(backend.access, uploads, visitors=backend.visitors)

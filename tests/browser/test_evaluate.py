@@ -23,8 +23,11 @@ def test_it_is_pressed_and_its_mistakes_are_those_of_the_report(app, open_page):
     make_run(app.store, "20261124-101500-resnet18-digits", DIGITS)
     with app.running():
         page = open_page(f"{app.url}?tab=evaluate")
+        other = open_page(f"{app.url}?tab=evaluate")
+        other.wait_for_selector("#evaluate-start:not([disabled])")
         page.click("#evaluate-start:not([disabled])")
         page.wait_for_selector(".evaluate-headline:has-text('of 297 test images')")
+        other.wait_for_selector(".evaluate-headline:has-text('of 297 test images')")  # by whomever it was begun
         page.wait_for_selector("#evaluate-start:not([disabled])")
         page.click("#evaluate-mistakes")
         page.wait_for_selector("#evaluate-gallery figure")

@@ -66,8 +66,9 @@ class ArchitectureTab:
         arch, stem, shortcut, size, opened = self.choices
         return [arch, size, stem, shortcut, opened, *self.drawings]
 
-    def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox) -> None:
-        """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints."""
+    def wire(self, demo: gr.Blocks, checkpoints: gr.Textbox, jobs: gr.Textbox) -> None:
+        """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints,
+        `jobs` when a measurement has begun or ended."""
         # The drawings alone: by the time that torch is there somebody may have chosen another network.
         demo.load(
             lambda *asked: draw_named(*asked)[-len(self.drawings) :],
@@ -87,8 +88,8 @@ class ArchitectureTab:
             trigger_mode="always_last",
             **HANDLER,
         )
-        self.blocks.wire(demo, checkpoints)
-        self.slices.wire(checkpoints)
+        self.blocks.wire(demo, checkpoints, jobs)
+        self.slices.wire(checkpoints, jobs)
         self.walk.wire(draw_beside, [*self.named, *self.comparing[-2:], self.compared], self.blocks)
 
 

@@ -116,8 +116,9 @@ class BlocksPanel:
         """What `show_without` fills."""
         return [self.off, self.opened, self.example, self.switching]
 
-    def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
-        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
+    def wire(self, page: gr.Blocks, checkpoints: gr.Textbox, measuring: gr.Textbox) -> None:
+        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone, `measuring` when a job has begun
+        or ended, here or on another page."""
         jobs = [self.job, self.measure, self.cancel, self.timer]
         self.run.change(None, None, [self.off, self.opened, self.switching], js=_OTHER_RUN)
         self.row.click(None, self.off, [self.off, self.opened, self.switching], js=_SWITCHED)
@@ -136,7 +137,15 @@ class BlocksPanel:
         checkpoints.change(
             self.refresh, self.run, self.run, js=chosen_by_now(self.run), api_name="refresh_blocks", **_QUIET
         )
-        self.timer.tick(self.follow, self.run, [self.measured, *jobs], api_name="blocks_progress", **_QUIET)
+        gr.on(
+            [self.timer.tick, measuring.change],
+            self.follow,
+            self.run,
+            [self.measured, *jobs],
+            api_name="blocks_progress",
+            trigger_mode="always_last",
+            **_QUIET,
+        )
         self.measure.click(self.start, self.run, jobs, api_name="measure_blocks", **_ACTING)
         self.cancel.click(self.stop, self.run, jobs, api_name="cancel_blocks", **_ACTING)
 

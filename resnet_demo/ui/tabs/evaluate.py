@@ -80,12 +80,13 @@ class EvaluateTab:
         self.gallery = gr.HTML("", elem_id="evaluate-gallery", js_on_load=SHOW_IMAGES)
         self.timer = gr.Timer(TICK_S, active=False)
 
-    def wire(self, page: gr.Blocks, checkpoints: gr.Textbox) -> None:
-        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
+    def wire(self, page: gr.Blocks, checkpoints: gr.Textbox, measuring: gr.Textbox) -> None:
+        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone, `measuring` when a job has begun
+        or ended, here or on another page."""
         shown = [self.job, self.report, self.galleries, self.start, self.cancel, self.timer]
         # One event for all, so that no answer about an earlier checkpoint comes after a later one's.
         gr.on(
-            [page.load, self.run.change, self.timer.tick],
+            [page.load, self.run.change, measuring.change, self.timer.tick],
             self.show,
             self.run,
             shown,

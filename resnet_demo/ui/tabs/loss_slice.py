@@ -45,13 +45,14 @@ class LossSlicePanel:
         self.drawn = gr.HTML('<div class="slice-space"></div>', elem_id="slice-drawn")
         self.timer = gr.Timer(TICK_S, active=False)
 
-    def wire(self, checkpoints: gr.Textbox) -> None:
-        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone."""
+    def wire(self, checkpoints: gr.Textbox, measuring: gr.Textbox) -> None:
+        """`checkpoints` changes whenever a checkpoint has come, been replaced or gone, `measuring` when a job has begun
+        or ended, here or on another page."""
         chosen, jobs = [self.run, self.other], [self.job, self.measure, self.cancel, self.timer]
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
         checkpoints.change(self.refresh, chosen, chosen, js=chosen_by_now(*chosen), api_name="refresh_slices", **quiet)
         gr.on(
-            [checkpoints.change, self.run.change, self.other.change, self.timer.tick],
+            [checkpoints.change, self.run.change, self.other.change, measuring.change, self.timer.tick],
             self.show,
             chosen,
             [self.drawn, *jobs],

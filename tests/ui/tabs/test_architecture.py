@@ -23,7 +23,7 @@ def client(tmp_path_factory):
     with gr.Blocks() as demo:
         with gr.Tab("Architecture", id="architecture"):
             tab = build_architecture_tab(Backend.over(RunStore(folder / "runs"), folder / "data"))
-        tab.wire(demo, gr.Textbox("", visible="hidden"))
+        tab.wire(demo, *(gr.Textbox("", visible="hidden") for _ in range(2)))
     _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
     yield Client(url, verbose=False)
     demo.close()
@@ -45,7 +45,7 @@ def test_the_page_is_built_without_torch():
         "from resnet_demo.ui.tabs.architecture import build_architecture_tab\n"
         "backend = Backend.over(RunStore(Path('runs'), SHIPPED), Path('data'))\n"
         "with gr.Blocks() as demo:\n"
-        "    build_architecture_tab(backend).wire(demo, gr.Textbox(visible='hidden'))\n"
+        "    build_architecture_tab(backend).wire(demo, *(gr.Textbox(visible='hidden') for _ in range(2)))\n"
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=120)

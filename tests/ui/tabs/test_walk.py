@@ -27,7 +27,7 @@ def page():
 def tab(page, tmp_path):
     with page:
         tab = build_architecture_tab(Backend.over(RunStore(tmp_path / "runs"), tmp_path / "data"))
-        tab.wire(page, gr.Textbox("", visible="hidden"))
+        tab.wire(page, *(gr.Textbox("", visible="hidden") for _ in range(2)))
     return tab
 
 
