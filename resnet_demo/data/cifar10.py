@@ -4,6 +4,7 @@ Its batches are pickles. torchvision's class compares the md5 of every batch wit
 unpickles one, on every start; nothing here unpickles anything.
 """
 
+import pickle
 import tarfile
 import zlib
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 from torchvision.datasets import CIFAR10
 
 from resnet_demo.data.dataset import DataError, Dataset, Loading, LoadProgress
-from resnet_demo.data.download import Download, DownloadError, download, has_checksum
+from resnet_demo.data.download import Download, DownloadError, download, has_checksum, lock_beside
 from resnet_demo.data.statistics import channel_statistics
 
 
@@ -26,10 +27,11 @@ def load_cifar10(data_dir: Path, archive: type[CIFAR10] = CIFAR10, retry_wait_s:
     yield LoadProgress("decoding", 0, 0)
     try:
         train, test = archive(data_dir, train=True), archive(data_dir, train=False)
-    except RuntimeError:  # torchvision's word for 'not there, or an md5 differs'
-        yield from _fetch(data_dir, archive, retry_wait_s)
-        yield LoadProgress("decoding", 0, 0)
-        train, test = _extract(data_dir, archive)
+    except (RuntimeError, EOFError, pickle.UnpicklingError):  # not there, an md5 differs, or it is being unpacked
+        with (yield from lock_beside(data_dir / archive.filename)):
+            yield from _fetch(data_dir, archive, retry_wait_s)
+            yield LoadProgress("decoding", 0, 0)
+            train, test = _extract(data_dir, archive)
     except OSError as error:
         raise _unreadable(data_dir, archive) from error
     yield LoadProgress("decoding", len(train) + len(test), len(train) + len(test))

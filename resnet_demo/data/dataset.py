@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BY_NAME, BY_POSITION = "by_name", "by_position"  # how a folder's images are shared out; the second as it was once
 STARTING = "starting"  # the phase of a loading that neither downloads nor decodes: nothing is counted
+WAITING = "waiting"  # for another process that loads the same files
 
 
 class DataError(UserError):
@@ -28,7 +29,7 @@ class DataError(UserError):
 class LoadProgress:
     """Where a loading stands. `total` is 0 where nobody knows it yet."""
 
-    phase: str  # "downloading": done and total are bytes; "decoding": they are images; or STARTING
+    phase: str  # "downloading": done and total are bytes; "decoding": they are images; STARTING or WAITING
     done: int
     total: int
 

@@ -5,12 +5,15 @@ import hashlib
 import http.client
 import time
 from collections.abc import Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from resnet_demo.data.dataset import DataError, LoadProgress
+from filelock import FileLock, Timeout
+
+from resnet_demo.data.dataset import WAITING, DataError, LoadProgress
 
 ATTEMPTS = 3  # in a row, of which none but the first brought new bytes
 TIMEOUT_S = 10.0  # of a silent server; no event comes in between
@@ -19,23 +22,37 @@ CHUNK_BYTES = 1 << 18
 PASSING_STATUSES = (408, 416, 425, 429)  # of the 4xx those that another attempt may answer otherwise
 
 Download = Generator[LoadProgress, None, None]
+Locking = Generator[LoadProgress, None, AbstractContextManager]
 
 
 class DownloadError(DataError):
     """The network's fault, or the server's: not the disk's."""
 
 
+def lock_beside(target: Path) -> Locking:
+    """`with (yield from lock_beside(target))`: of all that make this file, in any process, one at a time. Makes its
+    folder. Raises DataError where nothing can be written there."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Whoever drains the loading may do so in several threads.
+        lock = FileLock(target.with_name(f".{target.name}.lock"), thread_local=False)
+        while True:
+            try:
+                return lock.acquire(timeout=0)
+            except Timeout:
+                yield LoadProgress(WAITING, 0, 0)
+                time.sleep(TICK_S)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+
+
 def download(url: str, target: Path, checksum: str, retry_wait_s: float = 1.0) -> Download:
-    """Fetch `url` to `target` by way of `target`.part, which a later call continues.
+    """Fetch `url` to `target` by way of `target`.part, which a later call continues. Call it under `lock_beside`.
 
     Raises DownloadError after ATTEMPTS in vain or where the checksum differs (the file is then gone), and
     DataError where the file cannot be written.
     """
     part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(part, error) from error
     if not has_checksum(part, checksum):
         yield from _persist(url, part, retry_wait_s)
         if not has_checksum(part, checksum):

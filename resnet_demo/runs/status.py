@@ -5,7 +5,7 @@ from enum import StrEnum
 from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.worker_files import Progress
 
-LOADING = ("starting", "downloading", "decoding")  # phases before the first step
+LOADING = ("starting", "waiting", "downloading", "decoding")  # phases before the first step
 QUIET_S, QUIET_STEPS = 30.0, 10  # without a word for so long, and for the time of so many steps, a worker is stalled
 LOADING_QUIET_S, SAVING_QUIET_S = 300.0, 120.0  # imports and compiling take minutes, a slow disk as well
 

@@ -18,6 +18,7 @@ from resnet_demo.text import duration, listed, loss, percent, plural, rate, size
 PHASES = {
     "downloading": "Downloading (once; the next start is fast)",
     "decoding": "Decoding images (once; the next start is fast)",
+    "waiting": "Waiting for another process that loads the same files",
     "starting": "Starting: loading PyTorch and the images",
     "training": "Training",
     "evaluating": "Measuring on the test images",

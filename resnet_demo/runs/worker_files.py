@@ -21,7 +21,7 @@ URGENCY = (RUN, PAUSE, STOP, DISCARD)  # where different things are wanted, the 
 class Progress:
     """progress.json: what a living worker is doing now."""
 
-    phase: str  # downloading, decoding, starting, training, evaluating, saving
+    phase: str  # waiting, downloading, decoding, starting, training, evaluating, saving
     done: int = 0
     total: int = 0  # 0 = not known
     epoch: int = 0

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
-from resnet_demo.data.download import DownloadError, download, has_checksum
+from resnet_demo.data.download import DownloadError, download, has_checksum, lock_beside
 from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
@@ -146,7 +146,9 @@ def _fetch(url: str, data_dir: Path) -> Generator[LoadProgress, None, Path]:
     checksum = _checksum(url)
     if not has_checksum(target, checksum):
         try:
-            yield from download(url, target, checksum)
+            with (yield from lock_beside(target)):
+                if not has_checksum(target, checksum):  # another may just have fetched it
+                    yield from download(url, target, checksum)
         except DownloadError as error:
             raise DownloadError(
                 f"{error} Start again once the network is there (what has arrived is kept), or put {target.name} into "

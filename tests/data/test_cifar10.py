@@ -16,7 +16,7 @@ import torch
 from torchvision.datasets import CIFAR10
 
 from resnet_demo.data import cifar10, download
-from resnet_demo.data.dataset import DataError, Dataset, LoadProgress, drain
+from resnet_demo.data.dataset import WAITING, DataError, Dataset, LoadProgress, drain
 from resnet_demo.data.sources import load_dataset
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -213,7 +213,7 @@ def test_a_part_that_is_too_long_is_dropped(server, tmp_path):
 def test_other_bytes_than_the_md5_promises_are_deleted_unopened(server, tmp_path):
     server.content = ARCHIVE[:-1] + b"x"
     assert "md5" in refusal(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize(("status", "requests"), [(404, 1), (403, 1), (503, download.ATTEMPTS)])
@@ -264,6 +264,34 @@ def test_a_loading_may_be_closed_in_mid_download(server, tmp_path, monkeypatch):
         pass
     loading.close()
     assert part_of(tmp_path).read_bytes() == ARCHIVE[: event.done]
+
+
+def test_of_two_loadings_at_once_the_second_waits_and_takes_what_the_first_has_fetched(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "TICK_S", 0)
+    monkeypatch.setattr(download, "CHUNK_BYTES", 1000)
+    first, second = (cifar10.load_cifar10(tmp_path, SmallCIFAR10) for _ in range(2))
+    while (event := next(first)).phase != "downloading" or event.done < 3000:
+        pass
+    assert [next(second).phase for _ in range(3)] == ["decoding", WAITING, WAITING]
+    datasets = [drain(loading) for loading in (first, second)]
+    assert len(server.ranges) == 1
+    assert torch.equal(datasets[0].train_images, datasets[1].train_images)
+
+
+@pytest.mark.parametrize("kind", [EOFError, pickle.UnpicklingError])
+def test_what_is_just_being_unpacked_is_read_again(server, tmp_path, kind):
+    load(tmp_path)
+
+    class Torn(SmallCIFAR10):
+        reads = 0
+
+        def __init__(self, *given, **named) -> None:
+            type(self).reads += 1
+            if self.reads == 1:
+                raise kind("half of it is there")
+            super().__init__(*given, **named)
+
+    assert len(drain(cifar10.load_cifar10(tmp_path, Torn)).test_images) == IMAGES
 
 
 class Trap:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision.models import resnet18
 
-from resnet_demo.data.dataset import BY_NAME, BY_POSITION
+from resnet_demo.data.dataset import BY_NAME, BY_POSITION, WAITING
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError
@@ -20,6 +20,7 @@ from resnet_demo.runs.config import continued, preset_config
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.worker_files import PAUSE
+from resnet_demo.training import first_weights
 from resnet_demo.training.device import choose_device
 from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.first_weights import _read, load_first_weights
@@ -281,7 +282,17 @@ def test_torchvisions_weights_are_fetched_once_and_get_a_new_classifier(
         kept = [key for key in weights if not key.startswith("fc.")]
         assert len(kept) == 120 and all(torch.equal(found[key], weights[key]) for key in kept)
         assert found["fc.weight"].shape == (3, 512) and "classifier is new" in trainer.warnings[0]
-    assert server.asked == 1 and [path.name for path in (tmp_path / "torchvision").iterdir()] == [name]
+    kept = {path.name for path in (tmp_path / "torchvision").iterdir()}
+    assert server.asked == 1 and kept == {name, f".{name}.lock"}
+
+
+def test_of_two_runs_that_fetch_the_same_weights_one_waits(torchvisions, tmp_path):
+    _, server, name = torchvisions
+    url = first_weights._torchvision_url("resnet18")
+    first, second = (first_weights._fetch(url, tmp_path) for _ in range(2))
+    assert (next(first).phase, next(second).phase) == ("downloading", WAITING)
+    assert drain(first) == drain(second) == tmp_path / "torchvision" / name
+    assert server.asked == 1
 
 
 def test_other_bytes_than_the_name_promises_are_not_read(torchvisions, tmp_path):
@@ -290,7 +301,7 @@ def test_other_bytes_than_the_name_promises_are_not_read(torchvisions, tmp_path)
     run = RunStore(tmp_path / "runs").create(replace(TINY, start_from="torchvision"))
     ended = list(Worker(run, tmp_path).work())[-1]
     assert ended.outcome == "failed" and "its sha256 differs" in ended.message
-    assert list((tmp_path / "torchvision").iterdir()) == []
+    assert [path.suffix for path in (tmp_path / "torchvision").iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("content", [b"", b".", b"noise" * 100, b"PK\x03\x04", None])
