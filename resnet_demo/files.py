@@ -93,6 +93,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_NUMBER
 
 
+def is_count(value: object) -> TypeGuard[int]:
+    """A whole number that nothing is taken from."""
+    return type(value) is int and 0 <= value <= MAX_NUMBER
+
+
 def remove_unfinished(folder: Path, older_than_s: float = 0, but: tuple[str, ...] = ()) -> None:
     """Delete what writers that were killed have left, but for the files named in `but`. Where others may be writing at
     this moment, since there is no lock that the caller holds, the age spares theirs."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from resnet_demo.errors import UserError
-from resnet_demo.files import is_number, open_regular, parse_json
+from resnet_demo.files import is_count, is_number, open_regular, parse_json
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS, NetworkSpec, shortcut_problem
 from resnet_demo.text import is_unicode, name_of_class, printable
 
 MODEL_FORMAT = "resnet_demo-2"  # has a digest
 WITHOUT_DIGEST = "resnet_demo-1"
+LEAST_TEMPERATURE = 1e-6  # far below any that is fitted; logits divided by less may become infinite
 DAMAGED = "This checkpoint's description is damaged."
 
 
@@ -31,8 +32,12 @@ class Calibration:
     error_after: float
 
     def is_plausible(self) -> bool:
-        numbers = (self.images, self.temperature, self.error_before, self.error_after)
-        return all(is_number(number) for number in numbers) and self.temperature > 0
+        numbers = (self.temperature, self.error_before, self.error_after)
+        return (
+            is_count(self.images)
+            and all(is_number(number) for number in numbers)
+            and LEAST_TEMPERATURE <= self.temperature <= 1 / LEAST_TEMPERATURE
+        )
 
 
 @dataclass(frozen=True)
@@ -109,15 +114,17 @@ class ModelInfo:
     def _is_plausible(self) -> bool:
         """Whether each value is of its kind. May raise TypeError where one is not even a sequence."""
         texts = (self.arch, self.stem, self.shortcut, self.data, self.split, self.tested_on, *self.classes)
-        numbers = (*self.mean, *self.std, self.epoch, self.step)
         return (
             isinstance(self.classes, tuple)
             and len(self.classes) >= 2
             and all(isinstance(text, str) for text in texts)
-            and all(is_number(number) for number in numbers)
+            and all(is_number(number) for number in (*self.mean, *self.std))
             and (len(self.mean), len(self.std)) == (3, 3)
             and min(self.std) > 0
-            and all(number is None or is_number(number) for number in (self.accuracy, self.held_out))
+            and is_count(self.epoch)
+            and is_count(self.step)
+            and (self.accuracy is None or is_number(self.accuracy))
+            and (self.held_out is None or is_count(self.held_out))
             and (self.calibration is None or self.calibration.is_plausible())
             and isinstance(self.flip_averaging, bool)
         )

@@ -61,7 +61,7 @@ def test_its_calibration_comes_back_and_an_older_file_has_none(tmp_path):
     assert (info.calibration, info.held_out, info.temperature) == (None, None, 1.0)
 
 
-@pytest.mark.parametrize("temperature", ["0.0", "-1.0", "NaN", "1e400", '"1"', "null", "[1.0]"])
+@pytest.mark.parametrize("temperature", ["0.0", "1e-300", "-1.0", "NaN", "1e400", '"1"', "null", "[1.0]"])
 def test_a_calibration_that_cannot_be_is_damage(temperature):
     fitted = f'{{"images": 9, "temperature": {temperature}, "error_before": 0.1, "error_after": 0.1}}'
     for text in (fitted, "7", "[]", "{}", '{"images": 1}'):

@@ -96,6 +96,16 @@ def in_place_of(name: str, make: Callable[[Path], object]) -> Callable[[Path], o
     return change
 
 
+def fitted(name: str, value: str) -> str:
+    known = {"images": "100", "temperature": "1.2", "error_before": "0.1", "error_after": "0.05", name: value}
+    return "{" + ", ".join(f'"{key}": {written}' for key, written in known.items()) + "}"
+
+
+ODD_COUNTS = ("1.5", "-1", "true", '"1"', "[1]", "1e300")
+ODD_FITS = [
+    *(("images", count) for count in ODD_COUNTS),
+    *(("temperature", value) for value in ("0", "-1", "1e-300", "1e300", '"1"')),
+]
 OURS = (
     "config.json", "events.jsonl", "progress.json", "control.json", "title.json", "model.safetensors", "worker.log",
     "worker.lock", "pinned.png", "epochs", "resume.pt", "exit.json",
@@ -132,6 +142,8 @@ CASES |= {
     "mean huge": model(mean=f"[{HUGE},0,0]"),
     "mean deep": model(mean=DEEP),
     "accuracy huge": model(accuracy=HUGE),
+    **{f"{name} is {value}": model(**{name: value}) for name in ("epoch", "step", "held_out") for value in ODD_COUNTS},
+    **{f"calibration {name} is {value}": model(calibration=fitted(name, value)) for name, value in ODD_FITS},
     "created huge": text("config.json", f'{{"created": {HUGE}, "config": {{}}}}'),
     "events deep": lambda run: (run / "events.jsonl").open("a").write(DEEP + "\n"),
     "no objects": lambda run: (run / "events.jsonl").open("a").write('1\n"x"\nnull\n[]\n{}\n'),
