@@ -14,6 +14,7 @@ from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
 from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.evaluation import flattering
 from resnet_demo.runs.store import RunStore
 from resnet_demo.training.errors import TrainingError
 from resnet_demo.training.outside_weights import (
@@ -67,6 +68,9 @@ def load_first_weights(
 def _of_run(parent: RunDirectory, trainer: Trainer) -> Found:
     weights, info = load_weights(parent.model_path)
     warnings = (*_held_out_warning(trainer.config, parent.config()), *_test_warning(trainer, info))
+    started = parent.view().started  # what made the parent's accuracies doubtful has trained these weights, too
+    inherited = flattering(started.warnings) if started else ()
+    warnings = tuple(dict.fromkeys((*warnings, *inherited)))
     return weights, info.stem, info.classes, (*warnings, *(() if info.digest else (WITHOUT_CHECKSUM,)))
 
 

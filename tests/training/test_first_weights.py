@@ -187,6 +187,18 @@ def test_held_out_images_that_the_parent_has_seen_are_told(store, parent, folder
     assert any("flatter" in warning for warning in trainer.warnings) is flattered
 
 
+def test_what_makes_the_parents_accuracy_doubtful_is_told_of_the_child_once(store, parent, folder):
+    """The grandparent was trained on what the parent holds out, and what the child holds out, too."""
+    doubtful = replace(continued(TINY, parent.id, epochs=1), seed=1)
+    child = store.create(doubtful)
+    assert list(Worker(child, folder).work())[-1].outcome == "finished"
+    (warning,) = child.view().started.warnings
+    dataset = drain(load_dataset("digits", folder))
+    for seed in (0, 1):
+        grandchild = replace(continued(doubtful, child.id, epochs=1), seed=seed)
+        assert trainer_for(grandchild, store, dataset, folder).warnings == (warning,)
+
+
 def test_a_checkpoint_knows_what_it_was_tested_on(parent, folder):
     dataset = drain(load_dataset("digits", folder))
     assert (parent.model_info().tested_on, parent.model_info().split) == (dataset.test_digest(), parent.config().split)
