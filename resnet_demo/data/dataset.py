@@ -62,6 +62,10 @@ class Dataset:
         """The same for the test images alone."""
         return _digest(self.test_images, self.test_labels)
 
+    def names_digest(self) -> str:
+        """The same for the names of the training images, by which parts are drawn; '' where they have none."""
+        return "" if self.train_ids is None else _digest(self.train_ids)
+
     def spread_test_images(self, most: int) -> tuple[Tensor, Tensor]:
         """At most so many test images and their labels, evenly spread: a folder's stand class by class."""
         total = len(self.test_labels)

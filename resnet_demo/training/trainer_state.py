@@ -56,10 +56,11 @@ def restore(trainer: "Trainer", state: dict[str, Any]) -> tuple[str, ...]:
         _refuse_other_settings(TrainConfig.from_dict(state["config"]), trainer.config)
         warnings = trainer.choice.changes_since(state["machine"], trainer.processes.size)
     facts = {**state["data"], "classes": [name_of_class(name) for name in state["data"]["classes"]]}
-    if facts != trainer.data.fingerprint():
+    now = trainer.data.fingerprint()
+    if facts != {name: now.get(name) for name in facts}:
         raise TrainingError(
-            "The images or their classes are not those that this run began with, so it cannot go on exactly. "
-            "Put them back as they were, or start a new run."
+            "The images, their names or their classes are not those that this run began with, so it cannot go on "
+            "exactly. Put them back as they were, or start a new run."
         )
     try:
         trainer.model.load_state_dict(state["model"])

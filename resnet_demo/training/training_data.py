@@ -18,6 +18,7 @@ class TrainingData:
     def __init__(self, dataset: Dataset, config: TrainConfig, device: torch.device, processes: Processes) -> None:
         self.classes, self.warnings = dataset.classes, dataset.warnings
         self.digest, self.test_digest = dataset.digest(), dataset.test_digest()
+        self._names_digest = dataset.names_digest()
         parts = split(dataset, config.seed, config.train_images, config.validation_images, config.test_images)
         self.train, self.validation, self.test = (
             part.to(device) for part in (parts.train, parts.validation, parts.test)
@@ -45,6 +46,12 @@ class TrainingData:
             raise TrainingError(NOTHING_TO_STOP_BY)
 
     def fingerprint(self) -> dict[str, Any]:
-        """By what a changed data set is noticed: batches are drawn by number from it."""
+        """By what a changed data set is noticed: batches are drawn by number from it, parts of a folder by names. An
+        earlier version's state may lack what came later."""
         counts = [len(part) for part in (self.train, self.validation, self.test)]
-        return {"classes": list(self.classes), "counts": counts, "digest": self.digest}
+        return {
+            "classes": list(self.classes),
+            "counts": counts,
+            "digest": self.digest,
+            "names_digest": self._names_digest,
+        }

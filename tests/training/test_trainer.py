@@ -195,6 +195,19 @@ def test_a_state_of_other_images_is_refused_however_alike_they_are(make_trainer,
         changed.load_state_dict(state)
 
 
+def test_a_state_of_renamed_images_is_refused_and_one_from_before_their_names_counted_goes_on(
+    colours_config, tiny_dataset
+):
+    """By their names it is drawn which images are held out."""
+    named = replace(tiny_dataset, train_ids=torch.arange(len(tiny_dataset.train_labels)))
+    renamed = replace(named, train_ids=named.train_ids.flip(0))
+    state = Trainer(colours_config, named, choose_device("cpu")).state_dict()
+    with pytest.raises(TrainingError, match="their names or their classes are not those that this run began with"):
+        Trainer(colours_config, renamed, choose_device("cpu")).load_state_dict(state)
+    del state["data"]["names_digest"]
+    Trainer(colours_config, renamed, choose_device("cpu")).load_state_dict(state)
+
+
 def test_a_loss_that_is_no_number_advises_a_lower_rate(make_trainer):
     with pytest.raises(TrainingError, match="Lower the learning rate"):
         list(make_trainer(optimizer="sgd", learning_rate=10.0, schedule="constant", epochs=20, momentum=0.999).run())
