@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
+import torch
+
 from resnet_demo.data.known import FOLDER, KNOWN
 from resnet_demo.data.splits import held_out_count
 from resnet_demo.models.catalog import NetworkSpec
@@ -49,7 +51,7 @@ def estimate(config: TrainConfig, earlier: Sequence[Snapshot], choice: DeviceCho
     fastest, slowest, is_busy = speed, speed, False
     if speed is None and choice.device.type == "cpu":
         work = 2 * FORWARD_AND_BACKWARD * multiply_adds(config.network())
-        rate = matmul_rate(choice.name, choice.precision, data_dir)
+        rate = matmul_rate(choice.name, choice.precision, config.threads or torch.get_num_threads(), data_dir)
         speed, is_busy = EFFICIENCY * rate.idle / work, rate.now < rate.idle
         fastest, slowest = speed * UNCERTAIN, EFFICIENCY * rate.now / work / UNCERTAIN
     sizes = _sizes(config)

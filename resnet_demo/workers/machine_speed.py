@@ -26,16 +26,17 @@ class MatmulRate:
     idle: float
 
 
-def matmul_rate(device: str, precision: torch.dtype, data_dir: Path) -> MatmulRate:
-    """Of the CPU, whose name `device` is; remembered in `data_dir`."""
-    path, key = data_dir / "machine-speed.json", f"{device}, torch {torch.__version__}"
+def matmul_rate(device: str, precision: torch.dtype, threads: int, data_dir: Path) -> MatmulRate:
+    """Of so many threads of the CPU, whose name `device` is; remembered in `data_dir`."""
+    # Earlier versions measured with all threads that the process had, and had no such count in the key.
+    path, key = data_dir / "machine-speed.json", f"{device}, torch {torch.__version__}, measured by {threads}"
     with _guard:
         known = (read_json(path) or {}).get(key)
         if type(known) is float and known > 0:
             return MatmulRate(known, known)
         measured_at, rate = _busy.get(key, (float("-inf"), None))
         if rate is None or time.monotonic() - measured_at > AGAIN_S:
-            rate = measure(precision)
+            rate = measure(precision, threads)
             _busy[key] = time.monotonic(), rate
             if rate.now == rate.idle:
                 with suppress(OSError):  # measured again at the next start
@@ -44,8 +45,17 @@ def matmul_rate(device: str, precision: torch.dtype, data_dir: Path) -> MatmulRa
         return rate
 
 
-def measure(precision: torch.dtype) -> MatmulRate:
-    """With a large matrix product, for about a second."""
+def measure(precision: torch.dtype, threads: int) -> MatmulRate:
+    """With a large matrix product by so many threads, for about a second."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return _measure(precision, threads)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measure(precision: torch.dtype, threads: int) -> MatmulRate:
     side = 1024
     a, b = (torch.randn(side, side, dtype=precision) for _ in range(2))
     a @ b  # the first product chooses kernels and allocates
@@ -54,6 +64,6 @@ def measure(precision: torch.dtype) -> MatmulRate:
         a @ b
         done += 1
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
-    share = min(1.0, cpu_s / (seconds * torch.get_num_threads()))
+    share = min(1.0, cpu_s / (seconds * threads))
     now = done * 2 * side**3 / seconds
     return MatmulRate(now, now if share >= IDLE_SHARE else now / max(share, 0.05))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from resnet_demo.files import replace_json
 from resnet_demo.runs import events
 from resnet_demo.runs.config import preset_config
 from resnet_demo.runs.store import RunStore
@@ -104,7 +105,26 @@ def test_a_folders_images_are_counted_and_an_empty_one_has_no_duration(store, cp
 
 
 def test_the_matrix_product_is_really_measured():
-    assert machine_speed.measure(torch.float32).now > 1e9
+    assert machine_speed.measure(torch.float32, 1).now > 1e9
+
+
+def test_the_speed_is_that_of_the_runs_threads_and_the_process_keeps_its_own(tmp_path, monkeypatch):
+    measured = []
+
+    def measure(precision, threads):
+        measured.append((threads, torch.get_num_threads()))
+        return MatmulRate(1e11, 1e11)
+
+    monkeypatch.setattr(machine_speed, "_measure", measure)
+    monkeypatch.setattr(machine_speed, "_busy", {})
+    before = torch.get_num_threads()
+    of_earlier_version = {f"CPU, 3 threads, torch {torch.__version__}": 8e11}
+    (tmp_path / "data").mkdir()
+    replace_json(tmp_path / "data" / "machine-speed.json", of_earlier_version)
+    store, config = RunStore(tmp_path), preset_config("fast", threads=3)
+    guess = guessed(config, store, choose_device("cpu", "float32", threads=3))
+    assert measured == [(3, 3)] and torch.get_num_threads() == before
+    assert guess.images_per_s == pytest.approx(0.7 * 1e11 / (6 * 83_431_424))
 
 
 def test_the_device_says_why_it_was_chosen():
@@ -151,7 +171,7 @@ def test_a_gpu_goes_first_and_computes_in_bfloat16_where_it_has_it(monkeypatch, 
 
 def test_what_was_measured_on_a_busy_machine_is_a_range_and_measured_again(store, cpu, tmp_path, monkeypatch):
     measured = [MatmulRate(1e10, 1e11), MatmulRate(8e10, 8e10)]
-    monkeypatch.setattr(machine_speed, "measure", lambda precision: measured.pop(0))
+    monkeypatch.setattr(machine_speed, "measure", lambda *_: measured.pop(0))
     monkeypatch.setattr(machine_speed, "_busy", {})
     monkeypatch.setattr(estimating, "matmul_rate", matmul_rate)
     busy = guessed(preset_config("fast"), store, cpu)
