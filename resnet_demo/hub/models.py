@@ -9,7 +9,9 @@ What comes from there is a stranger's: only files that a run has, of bounded siz
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,7 @@ from resnet_demo.runs import evaluation
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.lasting import lasting_files
 from resnet_demo.runs.measured import BlockRemoval, LossSlice
-from resnet_demo.runs.store import DELETED, RunStore
+from resnet_demo.runs.store import PULLED, RunStore
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -29,6 +31,7 @@ SCHEME = "hub:"
 FOLDER = "run"
 STAYS = ("resume.pt", "order.json", "pinned.png")  # the image may show a person
 MOST_FILES = 64
+ABANDONED_S = 86_400
 _MB = 1_000_000
 MOST_BYTES = {  # of each file that a run may have there
     "config.json": _MB,
@@ -84,7 +87,8 @@ def pull(api: "HfApi", named: str, store: RunStore, show: Callable[[str], object
     if target.exists():
         raise HubError(f"'{target}' is there already. Rename or delete it, then pull again.")
     store.folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=DELETED, dir=store.folder) as temporary:  # no run to whoever looks
+    _remove_abandoned(store.folder)
+    with tempfile.TemporaryDirectory(prefix=PULLED, dir=store.folder) as temporary:  # no run to whoever looks
         loaded, aside = Path(temporary) / "loaded", Path(temporary) / "run"
         with told_to_people():
             commit = api.model_info(name).sha
@@ -96,6 +100,14 @@ def pull(api: "HfApi", named: str, store: RunStore, show: Callable[[str], object
         check(RunDirectory(aside))
         aside.rename(target)
     return RunDirectory(target)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """What a pull that was killed has left; one under way is never so old."""
+    for left in folder.glob(f"{PULLED}*"):
+        with suppress(FileNotFoundError):  # its pull has just ended
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _sizes(api: "HfApi", name: str, commit: str | None) -> dict[str, int]:

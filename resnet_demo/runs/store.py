@@ -29,6 +29,7 @@ NO_CHECKPOINT = "There is no trained checkpoint yet. Start a training; the first
 NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
 DELETED_LIST, DELETED_MAX = ".deleted.json", 16  # the last runs that were deleted on request
 DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
+PULLED = ".pull-"  # and of one that is still being downloaded
 
 
 SHIPPED = Path(__file__).parents[1] / "shipped"  # runs that come with the project
@@ -355,7 +356,7 @@ def _folders(
 ) -> Iterator[RunDirectory]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.startswith(DELETED) and entry.is_dir():
+            if not entry.name.startswith((DELETED, PULLED)) and entry.is_dir():
                 yield known.get((entry.name, is_shipped)) or RunDirectory(folder / entry.name, is_shipped)
 
 

@@ -1,6 +1,7 @@
 """A run to a model repository and back, against a stand-in of Hugging Face's client."""
 
 import json
+import os
 import pickle
 
 import pytest
@@ -71,6 +72,27 @@ def test_what_was_pushed_comes_back(hub, run, elsewhere):
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     with pytest.raises(HubError, match="is there already"):
         pull(hub, elsewhere)
+
+
+def test_a_run_that_is_deleted_meanwhile_leaves_the_download_alone(hub, elsewhere):
+    other = make_run(elsewhere, "other")
+
+    def show(said):
+        if elsewhere.runs() == [other]:
+            elsewhere.delete(other)
+
+    pulled = models.pull(hub.api, NAME, elsewhere, show)
+    assert elsewhere.runs() == [pulled]
+
+
+def test_what_a_killed_pull_has_left_goes_with_a_later_one(hub, elsewhere):
+    old, young = (elsewhere.folder / f".pull-{name}" for name in ("old", "young"))
+    for left in (old, young):
+        (left / "loaded").mkdir(parents=True)
+    os.utime(old, (1.0, 1.0))
+    pulled = pull(hub, elsewhere)
+    assert {path.name for path in elsewhere.folder.iterdir()} == {".pull-young", pulled.path.name}
+    assert list(elsewhere.folders()) == [pulled]
 
 
 def test_what_no_run_has_is_left_where_it_is(hub, elsewhere):
