@@ -1,12 +1,13 @@
 """resume: go on with an unfinished run in this terminal; also how the page starts a worker."""
 
 import argparse
+from dataclasses import replace
 
 from resnet_demo.cli.command import CommandError
 from resnet_demo.cli.control import add_control, find_run
 from resnet_demo.cli.train import add_foreground_flags, train_in_foreground, train_nonzero_rank
 from resnet_demo.data.known import FOLDER
-from resnet_demo.runs.config import absolute_source
+from resnet_demo.runs.config import TrainConfig, absolute_source
 from resnet_demo.training.distributed import is_rank_zero
 
 
@@ -16,6 +17,8 @@ def add_resume(commands) -> None:
     )
     add_foreground_flags(resume)
     resume.add_argument("--data", metavar="folder:PATH", help="where the run's images lie, if they have moved")
+    devices = TrainConfig.__dataclass_fields__["device"].metadata["choices"]
+    resume.add_argument("--device", choices=devices, help="train on this one from now on, and remember it in the run")
 
 
 def resume_command(options: argparse.Namespace) -> int:
@@ -31,4 +34,6 @@ def resume_command(options: argparse.Namespace) -> int:
     moved_to = absolute_source(options.data) if options.data else ""
     if moved_to and not (moved_to.startswith(FOLDER) and run.config().data.startswith(FOLDER)):
         raise CommandError("--data names the folder to which the images of a run on folder:PATH have moved.", code=2)
+    if options.device and not run.is_alive():
+        run.write_config(replace(run.config(), device=options.device), **run.environment())
     return train_in_foreground(run, options.data_dir, options.json, reopen=True, moved_to=moved_to)

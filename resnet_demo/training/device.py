@@ -86,7 +86,11 @@ def find_device(wanted: str = "auto") -> str:
     kind = available[0] if wanted == "auto" else wanted
     if kind not in available:
         raise DeviceError(
-            f"PyTorch finds no {kind.upper()} device here. Choose 'auto', or install a PyTorch build for it."
+            t(
+                "PyTorch finds no {kind} device here. Choose 'auto' for a new run, go on with this one by "
+                "resume RUN --device auto, or install a PyTorch build for it.",
+                kind=kind.upper(),
+            )
         )
     return kind
 

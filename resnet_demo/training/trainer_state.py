@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from resnet_demo.training.trainer import Trainer
 
 STATE_FORMAT = 4
+MAY_CHANGE = ("data", "device", "cuda_graph")  # settings of which a resumed run may have others
 WITHOUT_SETTINGS = 3  # the format of the states of before, which know neither the settings nor the machine
 
 
@@ -82,9 +83,10 @@ def restore(trainer: "Trainer", state: dict[str, Any]) -> tuple[str, ...]:
 
 def _refuse_other_settings(saved: TrainConfig, config: TrainConfig) -> None:
     """The state is proved by its digest, config.json is not. The folder that the images lie in may be another:
-    their own digest says whether they are the same. A CUDA graph replays the same steps."""
+    their own digest says whether they are the same. A CUDA graph replays the same steps; of another device
+    `DeviceChoice.changes_since` speaks."""
     before, now = saved.to_dict(), config.to_dict()
-    if others := [name for name in now if name not in ("data", "cuda_graph") and now[name] != before[name]]:
+    if others := [name for name in now if name not in MAY_CHANGE and now[name] != before[name]]:
         changes = ", ".join(f"{name} {now[name]!r} instead of {before[name]!r}" for name in others)
         raise TrainingError(
             f"config.json now says {changes}, with which this run was trained so far. Put it back as it was, or "

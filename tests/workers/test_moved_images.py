@@ -49,6 +49,15 @@ def test_other_images_are_refused_and_the_run_stays_what_it_was(moved, tmp_path,
     assert run.config() == settings and run.state_path.exists()
 
 
+def test_a_run_whose_device_is_gone_goes_on_by_another(moved, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    run, after = moved
+    run.write_config(replace(run.config(), data=f"folder:{after}", device="cuda"), **run.environment())
+    assert resume(run, tmp_path) == 1 and "resume RUN --device auto" in capsys.readouterr().err
+    assert resume(run, tmp_path, "--device", "auto") == 0
+    assert run.view().ended.outcome == "finished" and run.config().device == "auto"
+
+
 def test_only_a_folder_can_have_moved(moved, tmp_path, capsys):
     run, _ = moved
     assert resume(run, tmp_path, "--data", "digits") == 2
