@@ -233,7 +233,7 @@ class Trainer:
                     logits = evaluation_logits(self.averaged, self.choice, images)
                     sums += loss_and_correct(logits, labels).to(sums.dtype)
                     if part is self.data.validation:
-                        answers[chosen] = logits
+                        answers[chosen] = self._answer_logits(images, logits)
                 done += 1
                 yield self._event(events.StepEnded, phase="evaluating", done=done, total=total)
             self.processes.all_reduce_sum(sums)
@@ -261,10 +261,17 @@ class Trainer:
         """What the averaged network makes of uint8 images (N, 3, H, W): (N, classes) on the CPU, calibrated as the
         checkpoint that is saved now would be. Asking changes nothing of the training."""
         was_training = self.averaged.training  # without averaging it is the network that trains
-        logits = evaluation_logits(self.averaged, self.choice, self.data.normalise(images.to(self.choice.device)))
+        normalised = self.data.normalise(images.to(self.choice.device))
+        logits = self._answer_logits(normalised, evaluation_logits(self.averaged, self.choice, normalised))
         self.averaged.train(was_training)
         temperature = self.calibration.temperature if self.calibration else 1.0
         return (logits.cpu().double() / temperature).softmax(1)
+
+    def _answer_logits(self, images: Tensor, logits: Tensor) -> Tensor:
+        """What the checkpoint answers by, of normalised images: their logits, or the mean with the mirror images'."""
+        if not self.data.flip_averaging:
+            return logits
+        return (logits + evaluation_logits(self.averaged, self.choice, images.flip(-1))) / 2
 
     # --- saving and going on ----------------------------------------------------------------------------------
 

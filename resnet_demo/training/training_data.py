@@ -29,6 +29,7 @@ class TrainingData:
         self.normalise = Normalise(
             IMAGENET_MEAN if imagenet else dataset.mean, IMAGENET_STD if imagenet else dataset.std
         )
+        self.flip_averaging = config.flip_averaging and dataset.may_flip
         self.augment = Augment(config.crop_padding, config.flip and dataset.may_flip, config.cutout)
 
     def _refuse_what_does_not_fit(self, config: TrainConfig, processes: Processes) -> None:

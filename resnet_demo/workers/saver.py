@@ -126,5 +126,5 @@ class RunSaver:
             tested_on=trainer.data.test_digest,
             held_out=len(trainer.data.validation),
             calibration=trainer.calibration,
-            flip_averaging=config.flip_averaging and self._dataset.may_flip,
+            flip_averaging=self._trainer.data.flip_averaging,
         )

@@ -337,14 +337,20 @@ def test_where_nothing_is_held_out_nothing_is_claimed(make_trainer):
     assert trainer.calibration is None and trainer.state_dict()["calibration"] is None
 
 
-def test_each_epoch_is_calibrated_on_the_held_out_images(make_trainer):
+@pytest.mark.parametrize("flip_averaging", [False, True])
+def test_each_epoch_is_calibrated_on_the_held_out_images(make_trainer, flip_averaging):
     """As the averaged network answers then; a resumed trainer has it before its next epoch ends."""
-    settings = {"learning_rate": 1e-6, "precision": "float32"}
+    settings = {"learning_rate": 1e-6, "precision": "float32", "flip_averaging": flip_averaging}
     trainer, found = make_trainer(**settings), []
     for event in trainer.run():
         if isinstance(event, events.EpochEnded):
             with torch.no_grad():
-                logits = trainer.averaged.eval()(trainer.data.normalise(trainer.data.validation.images))
+                images = trainer.data.normalise(trainer.data.validation.images)
+                logits, mirrored = (trainer.averaged.eval()(one) for one in (images, images.flip(-1)))
+                logits = (logits + mirrored) / 2 if flip_averaging else logits
+            answers = trainer.probabilities(trainer.data.validation.images)
+            expected = (logits.double() / trainer.calibration.temperature).softmax(1)
+            assert torch.allclose(answers, expected, atol=1e-4)
             wanted = calibrate(logits, trainer.data.validation.labels)
             assert trainer.calibration.images == len(trainer.data.validation) == 18
             assert trainer.calibration.temperature == pytest.approx(wanted.temperature, rel=1e-3)
