@@ -61,8 +61,15 @@ def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
     """The network with its weights, on the CPU and ready to answer. Raises CheckpointError."""
     weights, info = load_weights(path)
     try:
+        _refuse_other_classes(weights, info)  # first: a classifier of a million classes takes gigabytes
         model = ResNet(info.network())
         model.load_state_dict(weights)
     except RuntimeError as error:
         raise CheckpointError(f"The weights in '{path.name}' do not fit the network it names.") from error
     return model.to(memory_format=torch.channels_last).eval(), info
+
+
+def _refuse_other_classes(weights: dict[str, torch.Tensor], info: ModelInfo) -> None:
+    """Raises RuntimeError, as `load_state_dict` does, where the classifier is not of as many classes as are named."""
+    if "fc.weight" not in weights or weights["fc.weight"].shape[:1] != (len(info.classes),):
+        raise RuntimeError("the classifier has other classes")

@@ -246,6 +246,17 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, info):
     assert one_sentence(error)
 
 
+@pytest.mark.parametrize("fc", [torch.zeros(4, 512), torch.zeros(()), None])
+def test_no_network_is_built_for_classes_that_the_weights_have_not(tmp_path, monkeypatch, fc):
+    """A header of a million classes would take gigabytes."""
+    monkeypatch.setattr("resnet_demo.models.checkpoint.ResNet", lambda spec: pytest.fail("built"))
+    path = tmp_path / "model.safetensors"
+    weights = {"conv1.weight": torch.zeros(1), **({} if fc is None else {"fc.weight": fc})}
+    save_weights(path, weights, replace(INFO, classes=tuple(f"class {number}" for number in range(5))))
+    with pytest.raises(CheckpointError, match="do not fit"):
+        load_model(path)
+
+
 def test_missing_extra_and_renamed_tensors_are_refused(tmp_path):
     path, whole = tmp_path / "model.safetensors", network().state_dict()
     without = {name: tensor for name, tensor in whole.items() if name != "fc.bias"}
