@@ -131,7 +131,19 @@ class RunStore:
             config = replace(config, split=earlier.split)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            run = RunDirectory(self._unused(config) if name is None else self._named(name))
+            path = self._unused(config) if name is None else self._named(name)
+            return self._fill(RunDirectory(path), config, first_weights, is_planned)
+        except OSError as error:
+            raise RunError(
+                f"No run can be made in '{self.folder}' ({error.strerror}). {disk_advice(error)}, or choose "
+                "another folder with --runs."
+            ) from error
+
+    def _fill(
+        self, run: RunDirectory, config: TrainConfig, first_weights: Path | None, is_planned: bool
+    ) -> RunDirectory:
+        """Write the files of a new run. Where one cannot be written nothing of the run is left."""
+        try:
             if first_weights:
                 replace_file(run.first_weights_path, lambda temporary: shutil.copyfile(first_weights, temporary))
             if is_planned:
@@ -139,14 +151,11 @@ class RunStore:
             run.write_config(config)
             if not is_planned:  # else it would come to the front before it has been trained
                 self.put_last(run)
-        except QueueError:
+        except (QueueError, OSError):
+            with suppress(QueueError):  # on a full disk: it names a folder that is gone, which counts as nothing
+                Queue(self.folder).remove(run)
             shutil.rmtree(run.path, ignore_errors=True)
             raise
-        except OSError as error:
-            raise RunError(
-                f"No run can be made in '{self.folder}' ({error.strerror}). {disk_advice(error)}, or choose "
-                "another folder with --runs."
-            ) from error
         return run
 
     def put_last(self, run: RunDirectory) -> None:

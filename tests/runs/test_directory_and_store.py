@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from resnet_demo import files
-from resnet_demo.files import remove_unfinished, replace_file, replace_json
+from resnet_demo.files import read_json, remove_unfinished, replace_file, replace_json
 from resnet_demo.runs import events
 from resnet_demo.runs.directory import TITLE_MAX, RunDirectory, RunError
 from resnet_demo.runs.store import RunStore
@@ -182,6 +182,20 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     with pytest.raises(OSError, match="No space left"):
         replace_file(path, fail_halfway)
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("failing", "is_planned"), [("write_config", False), ("write_config", True), ("write_order", False)]
+)
+def test_a_run_whose_files_cannot_be_written_leaves_nothing(store, tiny_config, monkeypatch, failing, is_planned):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunDirectory, failing, fail)
+    with pytest.raises(RunError, match="No space left"):
+        store.create(tiny_config, is_planned=is_planned)
+    assert list(store.folders()) == []
+    assert not is_planned or read_json(store.folder / "queue.json") == {"runs": []}
 
 
 @pytest.mark.parametrize("name", [".resume.pt.123.part", ".tmpA1b2C3", "epochs/.tmpA1b2C3"])
