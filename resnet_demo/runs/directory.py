@@ -22,7 +22,9 @@ from resnet_demo.text import printable
 RUN_FORMAT = 2  # of config.json and events.jsonl: raise it where a reader of before would take them for something else
 TITLE_MAX = 80  # characters
 VISITORS = ".visitors"  # in the folder of runs: see `visitors.py`
-WRITTEN_BY_THE_PAGE = ("control.json", "title.json", "pinned.png")  # without the run's lock
+WRITTEN_BY_THE_PAGE = (  # without the run's lock
+    "control.json", "title.json", "pinned.png", "evaluation.json", "blocks.json", "loss_slice.json", "exit.json",
+)  # fmt: skip
 
 
 class RunError(UserError):
