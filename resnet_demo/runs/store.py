@@ -232,13 +232,15 @@ class RunStore:
             raise RunError(t("'{run}' is training. Stop it first, then delete it.", run=run.id)) from error
         except OSError as error:
             raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
-        with suppress(OSError):  # no reason to stop in the middle: the run is told as lost then
-            replace_json(self.folder / DELETED_LIST, {"runs": [*self.deleted(), run.id][-DELETED_MAX:]})
-        for left in self.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
-            shutil.rmtree(left, ignore_errors=True)
+        try:
+            self._forget_kept(run)  # at once: were this process killed before it, the run would come back
+        finally:
+            with suppress(OSError):  # no reason to stop in the middle: the run is told as lost then
+                replace_json(self.folder / DELETED_LIST, {"runs": [*self.deleted(), run.id][-DELETED_MAX:]})
+            for left in self.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
+                shutil.rmtree(left, ignore_errors=True)
         if aside.exists():
             raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
-        self._forget_kept(run)
 
     def _forget_kept(self, run: RunDirectory) -> None:
         """Else it would come back."""

@@ -132,6 +132,17 @@ def test_a_deleted_run_stays_away(run, store, keep):
     assert store.restore(keep) == [] and keep.run_ids() == []
 
 
+def test_a_run_whose_delete_was_killed_stays_away(run, store, keep, monkeypatch):
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    keep.save(run)
+    monkeypatch.setattr("resnet_demo.runs.store.replace_json", kill)  # the first that follows the run's going
+    with pytest.raises(KeyboardInterrupt):
+        store.delete(run)
+    assert store.restore(keep) == [] and store.runs() == []
+
+
 def test_a_copy_that_breaks_off_leaves_the_save_before(run, store, keep, monkeypatch):
     write(run, resume__pt="first")
     keep.save(run)
