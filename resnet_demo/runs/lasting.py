@@ -16,4 +16,6 @@ FILES = (
 def lasting_files(run: RunDirectory) -> list[Path]:
     """Those that are there, without locks, requests, progress and the worker's own log."""
     epochs = [run.epoch_path(epoch) for epoch in run.saved_epochs()]
-    return [path for path in (*epochs, *(run.path / name for name in FILES)) if path.is_file()]
+    is_saved = run.state_path.exists() or run.model_path.exists()
+    first = [] if is_saved else [run.first_weights_path]  # large, and never read again once anything is saved
+    return [path for path in (*first, *epochs, *(run.path / name for name in FILES)) if path.is_file()]

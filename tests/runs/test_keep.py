@@ -82,6 +82,17 @@ def test_each_file_of_a_run_comes_back(run, store, keep):
     assert store.restore(keep) == [run.id] and set(lasting_files(run)) == set(paths)
 
 
+def test_the_weights_that_a_run_starts_from_are_kept_until_it_has_saved_its_own(run, store, keep):
+    write(run, first_weights__safetensors="large")
+    keep.save(run)
+    lose(store)
+    assert store.restore(keep) == [run.id] and run.first_weights_path.read_text() == "large"
+    for _ in range(2):  # the save before stays until the next
+        write(run, resume__pt="a state")
+        keep.save(run)
+    assert not any(name.startswith("first_weights") for name in kept(keep, run))
+
+
 def test_what_has_not_changed_is_not_copied_again_and_old_copies_go(run, store, keep):
     run.epochs_path.mkdir()
     run.epoch_path(1).write_text("weights")
