@@ -7,12 +7,18 @@ from resnet_demo.errors import UserError, disk_advice, lacks_memory, missing_pac
 from resnet_demo.runs.directory import RunDirectory
 
 
-def failure_sentence(error: Exception) -> str | None:
-    """What happened and what to do, for the person who started the run; None for what nobody has foreseen."""
+def failure_sentence(error: Exception, is_loading: bool = False) -> str | None:
+    """What happened and what to do, for the person who started the run; None for what nobody has foreseen. `is_loading`
+    says that it happened before the first batch was made."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, ImportError) and (sentence := missing_package(error)):  # it may be torch itself
         return sentence
+    if lacks_memory(error) and is_loading:
+        return (
+            "The memory is not enough for the images and the network. Close other programs, or choose data with fewer "
+            "images or a smaller network."
+        )
     if lacks_memory(error):
         return "The memory is not enough for this batch. Choose a smaller batch size, or a stem that shrinks more."
     if "unable to find an engine" in str(error):  # cuDNN, which passes over what it has no memory for

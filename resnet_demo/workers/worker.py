@@ -90,7 +90,7 @@ class Worker:
         except OSError as error:
             yield self._fail(disk_sentence(self.run, error))
         except Exception as error:  # noqa: BLE001 - the last word of a process: said in the run, traced in the log
-            if not (sentence := failure_sentence(error)):
+            if not (sentence := failure_sentence(error, is_loading=self._session is None)):
                 traceback.print_exc(file=sys.stderr)
                 sentence = f"Training stopped by an unexpected error ({type(error).__name__}: {error})."
             yield self._fail(sentence, getattr(error, "comes_again", False))

@@ -7,8 +7,10 @@ import sys
 import pytest
 import torch
 
+from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.language import chinese
 from resnet_demo.workers.failures import disk_sentence, failure_sentence
+from resnet_demo.workers.worker import Worker
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,17 @@ def test_memory_that_cudnn_lacks_is_told_as_the_likely_cause(how):
     sentence = failure_sentence(error)
     assert "most often because the GPU's memory is full. Choose a smaller batch size" in sentence
     assert sentence in chinese()
+
+
+def test_memory_that_ran_out_while_the_images_loaded_is_not_blamed_on_the_batch(run, tmp_path, monkeypatch):
+    def load(*_):
+        yield LoadProgress(STARTING, 0, 0)
+        raise MemoryError
+
+    monkeypatch.setattr("resnet_demo.data.sources.load_dataset", load)
+    ended = list(Worker(run, tmp_path).work())[-1]
+    assert ended.outcome == "failed" and "not enough for the images" in ended.message
+    assert "fewer images" in ended.message and "batch" not in ended.message
 
 
 def test_a_torch_that_cannot_be_imported_is_a_sentence_without_it(monkeypatch):
