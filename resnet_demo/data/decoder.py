@@ -210,7 +210,13 @@ class OneDecoder:
             self._decoder.close()
             self._decoder = None
 
+    def forget(self) -> None:
+        """In a forked process: the decoder is the parent's, and a thread that is not here may hold the lock."""
+        self._decoder, self._guard = None, threading.Lock()
+
 
 _kept = OneDecoder()
 load_image = _kept.load
 atexit.register(_kept.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.forget)  # a slice of ZeroGPU is forked from the page

@@ -366,3 +366,26 @@ def test_a_large_folder_reports_while_it_decodes(images, monkeypatch):
     _, _, events = drained(images * 20)
     done = [event.done for event in events]
     assert done == sorted(done) and any(0 < count < 180 for count in done) and events[-1].done == events[-1].total
+
+
+def test_a_forked_process_decodes_by_itself_also_where_a_thread_of_the_parent_decodes(good):
+    """As a slice of ZeroGPU, which is forked from the page at any moment. In a process that may be forked."""
+    program = f"""
+import os, signal
+from pathlib import Path
+from resnet_demo.data import decoder
+
+good = Path({str(good)!r})
+decoder.load_image(good)
+parents = decoder._kept._decoder
+with decoder._kept._guard:
+    if not (child := os.fork()):
+        signal.alarm(60)
+        decoder.load_image(good)
+        os._exit(0 if decoder._kept._decoder.pid != parents.pid else 1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert code == 0, code
+decoder.load_image(good)
+assert decoder._kept._decoder is parents
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120, cwd=ROOT)
