@@ -77,12 +77,15 @@ def test_what_was_pushed_comes_back(hub, run, elsewhere):
 def test_a_run_that_is_deleted_meanwhile_leaves_the_download_alone(hub, elsewhere):
     other = make_run(elsewhere, "other")
 
-    def show(said):
+    download = hub.api.hf_hub_download.side_effect
+
+    def download_then_delete(*given, **named):
+        download(*given, **named)
         if elsewhere.runs() == [other]:
             elsewhere.delete(other)
 
-    pulled = models.pull(hub.api, NAME, elsewhere, show)
-    assert elsewhere.runs() == [pulled]
+    hub.api.hf_hub_download.side_effect = download_then_delete
+    assert elsewhere.runs() == [other] and [pull(hub, elsewhere)] == elsewhere.runs()
 
 
 def test_what_a_killed_pull_has_left_goes_with_a_later_one(hub, elsewhere):
