@@ -4,8 +4,8 @@
 
 The app runs over a folder of its own. The tour is trained with a drawn digit pinned to it, a second short run stands
 beside it to be compared with. `--every` takes each tab at both widths, in both themes, for people to look at before
-they call a change of the page done; without it the images that the README and the docs show, of which one is what a
-first visit sees.
+they call a change of the page done; without it the images that the README and the docs show, of which some are of what
+a first visit sees, by the shipped runs.
 """
 
 import argparse
@@ -22,13 +22,13 @@ from resnet_demo.data.drawing import as_digit
 from resnet_demo.data.sources import drain
 from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.runs.pinned import pin
-from resnet_demo.runs.store import RunStore
+from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.workers.worker import Worker
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 TABS = ("Train", "Runs", "Architecture", "Classify")
 WIDTHS = {"wide": 1440, "phone": 390}
-SHOWN = {"Train": "train", "Runs": "runs", "Architecture": "architecture", "Classify": "classify"}
+SHOWN = {"Train": "train", "Architecture": "architecture"}  # of runs of one's own
 # The docs show of a long tab what stands from one part to another: the whole of it would be too small to read.
 FROM_TO = {"Architecture": ("#arch-network", "#arch-block")}
 SETTLING_MS = 2500  # a tab's drawings come by requests of their own
@@ -53,10 +53,13 @@ def main() -> None:
             if not options.every:
                 take_first_visit(browser, new, options.output / "landing.png", "en-US")
                 take_first_visit(browser, new, options.output / "landing-zh.png", "zh-CN")
+                take_why(browser, new, options.output / "classify.png")
+                take_blocks_off(browser, new, options.output / "blocks-off.png")
+                take_strips(browser, new, options.output / "block-strips.png")
             for name, page in opened(browser, url, options.every):
-                for tab in TABS:
+                for tab in TABS if options.every else SHOWN:
                     show(page, tab, drawn)
-                    target = options.output / (f"{SHOWN[tab]}-{name}.png" if options.every else f"{SHOWN[tab]}.png")
+                    target = options.output / (f"{tab.lower()}-{name}.png" if options.every else f"{SHOWN[tab]}.png")
                     page.screenshot(path=target, full_page=True, clip=None if options.every else clip_of(page, tab))
                     make_smaller(target)
                     print(target)
@@ -70,6 +73,46 @@ def take_first_visit(browser: Browser, url: str, target: Path, locale: str) -> N
     page.wait_for_selector("#plan b")  # how long it takes is known
     page.wait_for_function("document.querySelector('[data-epoch]')?.textContent === '8'")
     page.screenshot(path=target)
+    make_smaller(target)
+    print(target)
+    page.close()
+
+
+def take_why(browser: Browser, url: str, target: Path) -> None:
+    """An answer, and which places of the image speak for it."""
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.goto(f"{url}?tab=classify")
+    page.click("[data-example=drawn-ship]")
+    page.click("#classify-answer [data-why=ship]")
+    page.wait_for_selector("#classify-why .why-map >> nth=1")
+    take_part(page, ".classify-row", target)
+
+
+def take_blocks_off(browser: Browser, url: str, target: Path) -> None:
+    """The shipped ResNet-20 on digits without its two last blocks."""
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.goto(f"{url}?tab=architecture")
+    page.click("#blocks-run input")
+    page.get_by_role("option", name="ResNet-20 on digits").click()
+    for block in ("layer3.1", "layer3.2"):
+        page.click(f"#blocks-row [data-block='{block}']")
+    page.wait_for_selector("#blocks-row [aria-pressed=true] >> nth=1")
+    take_part(page, "#blocks-row", target)
+
+
+def take_strips(browser: Browser, url: str, target: Path) -> None:
+    """What the blocks of the shipped ResNet-50 did while it trained."""
+    (run,) = (run for run, info in RunStore(SHIPPED).checkpoints() if info.arch == "resnet50")
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.goto(f"{url}?run={run.id}")
+    page.click("text=What the blocks do while it trains")
+    page.wait_for_selector("#block-strips img >> nth=0")
+    take_part(page, "#block-strips", target)
+
+
+def take_part(page: Page, part: str, target: Path) -> None:
+    page.wait_for_timeout(SETTLING_MS)
+    page.locator(part).screenshot(path=target)
     make_smaller(target)
     print(target)
     page.close()
