@@ -75,7 +75,7 @@ class EvaluateTab:
         self.job = gr.HTML("", elem_id="evaluate-job")
         self.report = html_of(report.nothing_html, elem_id="evaluate-report", js_on_load=OPEN_CELL)
         with gr.Row(visible=False, elem_classes="evaluate-galleries") as self.galleries:
-            self.mistakes = gr.Button("Show the most confident mistakes", elem_id="evaluate-mistakes", **_BUTTON)
+            self.mistakes = gr.Button("Show confident mistakes", elem_id="evaluate-mistakes", **_BUTTON)
             self.unsure = gr.Button("Show unsure right answers", **_BUTTON)
         self.gallery = gr.HTML("", elem_id="evaluate-gallery", js_on_load=SHOW_IMAGES)
         self.timer = gr.Timer(TICK_S, active=False)
