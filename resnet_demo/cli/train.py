@@ -34,6 +34,7 @@ from resnet_demo.runs.text import event_line
 from resnet_demo.runs.worker_files import PAUSE, Progress
 from resnet_demo.training.distributed import ProcessLost, is_rank_zero, is_under_torchrun, join, torchrun_command
 from resnet_demo.workers.launcher import Launcher, SecondError, kill_tree
+from resnet_demo.workers.priority import give_session_own_niceness
 from resnet_demo.workers.signals import PauseSignals
 
 
@@ -111,6 +112,7 @@ def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: b
     goes_on = reopen or not run.view().is_over
     if goes_on and run.config().processes > 1 and not is_under_torchrun():
         return _train_under_torchrun(run, data_dir, json, moved_to)
+    give_session_own_niceness()
     worker = Worker(run, data_dir, reopen, moved_to)
     worker.signals.install()
     show = _print_json if json else _print_progress
@@ -174,6 +176,7 @@ def train_nonzero_rank() -> int:
     from resnet_demo.workers.failures import failure_sentence
     from resnet_demo.workers.nonzero_rank import run_nonzero_rank
 
+    give_session_own_niceness()
     signals, processes = PauseSignals(), join()
     signals.install()  # not before: whoever waits for the others to come may be ended
     try:
