@@ -25,7 +25,7 @@ from resnet_demo.text import is_unicode, printable
 
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
 DELETE_TIMEOUT_S = 1.0
-NO_CHECKPOINT = "There is no trained checkpoint yet. Start a training; the first comes in a minute."
+NO_CHECKPOINT = "There is no trained checkpoint yet. Start a training: the first comes after a minute, or an epoch."
 NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
 DELETED_LIST, DELETED_MAX = ".deleted.json", 16  # the last runs that were deleted on request
 DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
