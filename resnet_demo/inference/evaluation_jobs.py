@@ -81,9 +81,10 @@ class EvaluationJobs:
 
     @property
     def version(self) -> str:
-        """Another one whenever a job has begun or ended: every page that is open then looks."""
+        """Another one whenever a job has begun or ended: every page that is open then looks. '' before the first, as a
+        page begins: it has just looked."""
         with self._guard:
-            return str(self._changes)
+            return str(self._changes or "")
 
     def start(self, run: RunDirectory, kind: str = ANSWERS) -> None:
         """Evaluate the run's checkpoint on the test images of its data. Raises EvaluationError while another runs."""
