@@ -4,7 +4,7 @@ const OF_TAB = {
   train: ['run'], runs: ['runs', 'error'], architecture: ['network', 'stem', 'shortcut', 'size', 'block', 'step'],
 };
 const FIRST = FIRST_VALUES;
-let shown = {...FIRST}, restoring = 0, isBlockAwaited = false; // how many addresses are on their way into the page
+let shown = {...FIRST}, restoring = false, isBehind = false, isBlockAwaited = false;
 
 const namesOf = (tab) => ['tab', ...(OF_TAB[tab] ?? [])];
 
@@ -25,8 +25,10 @@ const addressOf = (state) => {
   return address.href;
 };
 
-const restore = () => {
-  restoring += 1;
+const restore = () => { // one after the other: of two at once the first may be answered last
+  isBehind = restoring;
+  if (restoring) return;
+  restoring = true;
   shown = read();
   trigger('click', shown);
 };
@@ -39,8 +41,9 @@ const showBlock = () => { // it stands in the page once its tab has been selecte
 
 window.addEventListener('address', ({detail}) => {
   const {restored, ...changed} = detail;
-  if (restored) restoring -= 1;
+  if (restored) restoring = false;
   if (restoring) return;
+  if (isBehind) return restore();
   Object.assign(shown, changed);
   const address = addressOf(shown);
   if (restored) isBlockAwaited = new URL(address).searchParams.has('block');

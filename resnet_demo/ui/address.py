@@ -58,7 +58,7 @@ class Address:
             None,
             [self.tabs, chosen, error, step, *self.architecture.named],
             api_name="restore_address",
-            trigger_mode="multiple",  # "once" would drop the second of two quick Backs
+            trigger_mode="multiple",  # "once" would drop what the script asks for as soon as it is answered
             **ACTION_EVENT,
         )
         named = f"run, step, {named}"  # what is shown by now, also where the address has not named it
