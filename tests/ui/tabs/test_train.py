@@ -265,7 +265,7 @@ def test_a_poll_brings_a_version_for_each_part_and_no_more(serve, tiny_config):
         run.append(events.RunPaused(time=1.0, epoch=1, step=0, images_seen=0, elapsed_s=0.0))
         backend.watcher.snapshot(now=True)
         both = {*ask(url, "poll_versions", "newest", ""), *again.json()["data"]}
-        assert len(both) == 10  # all but that of the checkpoints, and how soon to ask again
+        assert len(both) == 11  # all but those of checkpoints and evaluations, and how soon to ask again
 
 
 def test_the_curves_are_drawn_as_the_page_wants_them(serve, tiny_config):
