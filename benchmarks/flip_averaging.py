@@ -20,6 +20,7 @@ from resnet_demo.data.dataset import Dataset
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.data.splits import split
 from resnet_demo.inference.predictor import Classifier
+from resnet_demo.models.flip_averaging import answer_logits
 from resnet_demo.runs.config import TrainConfig, preset_config
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
@@ -72,7 +73,7 @@ def measured(run: RunDirectory, config: TrainConfig, dataset: Dataset) -> list[f
 def accuracies(classifier: Classifier, images: Tensor, labels: Tensor) -> list[float]:
     """Of (N, 3, 32, 32) uint8: by each image alone, and by the mean of its logits and its mirror image's."""
     alone = classifier.logits(images)
-    averaged = (alone + classifier.logits(images.flip(-1))) / 2
+    averaged = answer_logits(classifier.logits, images, alone, flip_averaging=True)
     return [(logits.argmax(1) == labels).double().mean().item() for logits in (alone, averaged)]
 
 

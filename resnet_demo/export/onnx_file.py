@@ -9,6 +9,7 @@ from resnet_demo.data.framing import SIZE
 from resnet_demo.export.contract import ExportError, onnx_metadata
 from resnet_demo.files import replace_file
 from resnet_demo.inference.predictor import Classifier
+from resnet_demo.models.flip_averaging import answer_logits
 
 OPSET = 20  # what the exporter writes by itself, in the oldest torch that we take as in the newest
 INPUT, OUTPUT = "images", "probabilities"
@@ -29,9 +30,7 @@ class Probabilities(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         normalised = (images.to(torch.float32) - self.mean) / self.std
-        logits = self.model(normalised)
-        if self.flip_averaging:
-            logits = (logits + self.model(normalised.flip(-1))) / 2
+        logits = answer_logits(self.model, normalised, self.model(normalised), self.flip_averaging)
         return (logits / self.temperature).softmax(1)
 
 

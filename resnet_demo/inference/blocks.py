@@ -18,6 +18,7 @@ from resnet_demo.data.known import CIFAR10
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.blocks import ResidualBlock
 from resnet_demo.models.catalog import NetworkSpec
+from resnet_demo.models.flip_averaging import answer_logits
 from resnet_demo.models.resnet import ResNet
 
 MAPS = 8  # channels shown of an opened block
@@ -71,14 +72,14 @@ def pass_through(classifier: Classifier, image: Tensor, off: Collection[str], op
     with torch.inference_mode():
         x = classifier.normalise(image)
         logits, blocks, shown = _walk(classifier.model, x, off, opened)
-        if classifier.info.flip_averaging:
-            logits = (logits + _walk(classifier.model, x.flip(-1), off)[0]) / 2
+        flip_averaging = classifier.info.flip_averaging
+        logits = answer_logits(lambda y: _walk(classifier.model, y, off, None)[0], x, logits, flip_averaging)
         intact = classifier.answers(classifier.model(x), image) if any(block.is_off for block in blocks) else logits
         answer, whole = (tuple(classifier.calibrated(found)[0].tolist()) for found in (logits, intact))
         return Pass(tuple(blocks), answer, whole, shown)
 
 
-def _walk(model: ResNet, x: Tensor, off: Collection[str], opened: str | None = None):
+def _walk(model: ResNet, x: Tensor, off: Collection[str], opened: str | None):
     x, passes, shown = model.stem(x), [], None
     for name, block in named_blocks(model).items():
         branch = block.residual(x)

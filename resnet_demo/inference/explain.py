@@ -18,6 +18,7 @@ from resnet_demo.data.framing import SIZE, prepare
 from resnet_demo.inference.predictor import on_one_core, refuse_what_is_no_number
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
+from resnet_demo.models.flip_averaging import answer_logits
 from resnet_demo.models.resnet import ResNet
 
 LEAST_SIDE = 4  # of a map that can still say where
@@ -79,9 +80,7 @@ class Explainer:
 
     def _probabilities(self, images: Tensor) -> Tensor:
         """As Classify's are."""
-        logits = self.model(images)
-        if self.info.flip_averaging:
-            logits = (logits + self.model(images.flip(-1))) / 2
+        logits = answer_logits(self.model, images, self.model(images), self.info.flip_averaging)
         return (logits / self.info.temperature).softmax(1)
 
     def _grad_cam(self, image: Image.Image, place: int) -> GradCam:

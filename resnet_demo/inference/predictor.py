@@ -24,6 +24,7 @@ from resnet_demo.inference.folding import fold_norms
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
+from resnet_demo.models.flip_averaging import answer_logits
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import NO_CHECKPOINT, RunStore
@@ -108,7 +109,7 @@ class Classifier:
     def answers(self, logits: Tensor, images: Tensor) -> Tensor:
         """What it answers by, of the images' logits: these, or where its run chose that (`flip_averaging`) their mean
         with the mirror images'. Raises CheckpointError."""
-        return (logits + self.logits(images.flip(-1))) / 2 if self.info.flip_averaging else logits
+        return answer_logits(self.logits, images, logits, self.info.flip_averaging)
 
     def calibrated(self, logits: Tensor) -> Tensor:
         """(N, classes) -> float64 (N, classes): probabilities at the checkpoint's temperature, 1 where it has none."""

@@ -5,6 +5,7 @@ import copy
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -14,6 +15,7 @@ from resnet_demo.data.batches import Drawn, draw_epoch, make_batch
 from resnet_demo.data.sources import Dataset
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.depth import block_responses
+from resnet_demo.models.flip_averaging import answer_logits
 from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
@@ -269,9 +271,8 @@ class Trainer:
 
     def _answer_logits(self, images: Tensor, logits: Tensor) -> Tensor:
         """What the checkpoint answers by, of normalised images: their logits, or the mean with the mirror images'."""
-        if not self.data.flip_averaging:
-            return logits
-        return (logits + evaluation_logits(self.averaged, self.choice, images.flip(-1))) / 2
+        network = partial(evaluation_logits, self.averaged, self.choice)
+        return answer_logits(network, images, logits, self.data.flip_averaging)
 
     # --- saving and going on ----------------------------------------------------------------------------------
 
