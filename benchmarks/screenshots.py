@@ -28,7 +28,7 @@ from resnet_demo.workers.worker import Worker
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 TABS = ("Train", "Runs", "Architecture", "Classify")
 WIDTHS = {"wide": 1440, "phone": 390}
-SHOWN = {"Train": "train", "Architecture": "architecture"}  # of runs of one's own
+SHOWN = ("Train", "Architecture")  # in the docs, of runs of one's own
 # The docs show of a long tab what stands from one part to another: the whole of it would be too small to read.
 FROM_TO = {"Architecture": ("#arch-network", "#arch-block")}
 SETTLING_MS = 2500  # a tab's drawings come by requests of their own
@@ -59,7 +59,7 @@ def main() -> None:
             for name, page in opened(browser, url, options.every):
                 for tab in TABS if options.every else SHOWN:
                     show(page, tab, drawn)
-                    target = options.output / (f"{tab.lower()}-{name}.png" if options.every else f"{SHOWN[tab]}.png")
+                    target = options.output / f"{tab.lower()}{f'-{name}' * options.every}.png"
                     page.screenshot(path=target, full_page=True, clip=None if options.every else clip_of(page, tab))
                     make_smaller(target)
                     print(target)

@@ -61,7 +61,7 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         yield Progress("evaluating", min(start + BATCH, total), total)
     correct = (answers == dataset.test_labels).numpy()
     plain_accuracy = float((plain_answers == dataset.test_labels).numpy().mean())
-    calibrated = classifier.info.calibration is not None
+    calibrated, test_digest = classifier.info.calibration is not None, dataset.test_digest()
     return Evaluation(
         classes=dataset.classes,
         labels=dataset.test_labels.numpy(),
@@ -74,18 +74,18 @@ def evaluate_dataset(classifier: Classifier, dataset: Dataset) -> Generator[Prog
         uncalibrated_error=expected_calibration_error(raw.numpy(), correct) if calibrated else None,
         calibration=calibration_text(classifier.info),
         plain_accuracy=plain_accuracy if classifier.info.flip_averaging else None,
-        warnings=(*dataset.warnings, *_other_images(classifier.info, dataset)),
-        test_digest=dataset.test_digest(),
+        warnings=(*dataset.warnings, *_other_images(classifier.info, dataset.source, test_digest)),
+        test_digest=test_digest,
     )
 
 
-def _other_images(info: ModelInfo, dataset: Dataset) -> tuple[str, ...]:
+def _other_images(info: ModelInfo, source: str, test_digest: str) -> tuple[str, ...]:
     """Whether these are the images that the checkpoint was tested on while it learned."""
-    if dataset.test_digest() == info.tested_on:
+    if test_digest == info.tested_on:
         return ()
     if not info.tested_on:
         told = "An earlier version wrote this checkpoint: whether it was tested on the same images cannot be told."
-        return (told,) if dataset.source.startswith(FOLDER) else ()
+        return (told,) if source.startswith(FOLDER) else ()
     return (
         "The test images are not those that this checkpoint was tested on. It may have been trained on some of them, "
         "so the accuracy may flatter.",

@@ -134,9 +134,7 @@ def shortcut_problem(arch: str, shortcut: str) -> str | None:
         return t(
             "There are no shortcuts '{shortcut}' here. Choose one of {offered}.", shortcut=shortcut, offered=offered
         )
-    why = (
-        t("{network} has no shortcuts, so they cannot be '{shortcut}'. Choose {auto}.")
-        if architecture.is_plain
-        else t("{network} has shortcuts of its own, so they cannot be '{shortcut}'. Choose {auto}.")
-    )
-    return why.format(network=architecture.label, shortcut=shortcut, auto=AUTO)
+    told = {"network": architecture.label, "shortcut": shortcut, "auto": AUTO}
+    if architecture.is_plain:
+        return t("{network} has no shortcuts, so they cannot be '{shortcut}'. Choose {auto}.", **told)
+    return t("{network} has shortcuts of its own, so they cannot be '{shortcut}'. Choose {auto}.", **told)

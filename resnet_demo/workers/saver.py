@@ -126,5 +126,5 @@ class RunSaver:
             tested_on=trainer.data.test_digest,
             held_out=len(trainer.data.validation),
             calibration=trainer.calibration,
-            flip_averaging=self._trainer.data.flip_averaging,
+            flip_averaging=trainer.data.flip_averaging,
         )
