@@ -82,9 +82,28 @@ def _send_at_first(part: gr.components.Component, make: Callable[[], Any], prop:
         page.send_at_first(part, make, prop)
 
 
+def moment() -> str:
+    """Another value each time, for a hidden box whose change is an event."""
+    return str(time.time_ns())
+
+
 def begun_run() -> list[str]:
     """For the choice of the run in front and for `RunControls.begun`: the newest, which has begun now."""
-    return [NEWEST, str(time.time_ns())]
+    return [NEWEST, moment()]
+
+
+def goes_unless_of(beside: str) -> str:
+    """The script of a part that may be answered late: what is marked (`data-of`) as of something else than what stands
+    by then in the part with the id `beside` goes. (Cancelling the call does not do: it may come too late, and then
+    stands there as an error.)"""
+    return f"""
+const drop = () => {{
+  const mine = element.querySelector('[data-of]'), theirs = document.querySelector('#{beside} [data-of]');
+  if (mine && mine.dataset.of !== theirs?.dataset.of) mine.remove();
+}};
+for (const part of [element, document.getElementById('{beside}') ?? document.body])
+  new MutationObserver(drop).observe(part, {{childList: true, subtree: true}});
+"""
 
 
 def sent_with(event: gr.EventData) -> dict[str, Any]:

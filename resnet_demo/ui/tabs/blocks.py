@@ -3,7 +3,6 @@
 Torch is imported by the first image, never by this module.
 """
 
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,7 +22,7 @@ from resnet_demo.ui.html.evaluation import job_html
 from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, chosen_by_now, refreshed
 from resnet_demo.ui.tabs.examples import known_to
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, described, html_of, import_torch
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, described, html_of, import_torch, moment
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.inference.blocks import Pass
@@ -185,7 +184,7 @@ class BlocksPanel:
                 rows = {one.name: self._row(run, asked._replace(example=one.name)) for one in self._examples(info)}
                 lost = {name: _lost(row.passed) for name, row in rows.items()}
         example = max(lost, key=lost.__getitem__) if lost else asked.example
-        return [off, "", example, _now()]
+        return [off, "", example, moment()]
 
     def known_of(self, chosen: Any) -> tuple[ModelInfo, BlockRemoval | None] | None:
         """What a run's checkpoint is, and what was measured of its blocks; None where there is none."""
@@ -194,8 +193,9 @@ class BlocksPanel:
 
     def follow(self, chosen: Any, request: gr.Request) -> list:
         """How far the measurement is; what it has found is drawn once it is there."""
-        running = self.backend.evaluations.state.running
-        return [gr.skip() if running else _now(), *self._jobs(chosen, request)]
+        state = self.backend.evaluations.state
+        is_found = state.kind == BLOCKS and not state.running
+        return [moment() if is_found else gr.skip(), *self._jobs(chosen, request)]
 
     def _row(self, run: RunDirectory, asked: Asked) -> block_row.BlockRow:
         """Raises UserError."""
@@ -275,11 +275,6 @@ class BlocksPanel:
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),
         ]
-
-
-def _now() -> str:
-    """Another value each time."""
-    return str(time.time_ns())
 
 
 def _lost(passed: "Pass") -> float:

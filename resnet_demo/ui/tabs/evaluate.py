@@ -18,7 +18,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, NOT_HERE, SHOWN, UNSURE_RIGHT
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, chosen_by_now, refreshed
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of, sent_with
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, goes_unless_of, html_of, sent_with
 
 TICK_S = 1.0  # while an evaluation is under way
 _CALM = "(matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth')"
@@ -45,18 +45,14 @@ element.addEventListener('keydown', (event) => {
 });
 """.replace("CALM", _CALM)
 # Images may come late, when the report of another checkpoint stands above: then they go.
-SHOW_IMAGES = """
-const drop = () => {
-  const mine = element.querySelector('[data-of]'), report = document.querySelector('#evaluate-report [data-of]');
-  if (mine && mine.dataset.of !== report?.dataset.of) mine.remove();
-};
-new MutationObserver(drop).observe(document.getElementById('evaluate-report') ?? document.body,
-  {childList: true, subtree: true});
+SHOW_IMAGES = (
+    goes_unless_of("evaluate-report")
+    + """
 watch('value', () => requestAnimationFrame(() => {
-  drop();
   if (element.querySelector('figure, p')) element.scrollIntoView({behavior: CALM, block: 'start'});
 }));
 """.replace("CALM", _CALM)
+)
 _BUTTON: dict[str, Any] = {"size": "md", "min_width": 130}
 _QUIET = {**POLL_EVENT, **RAW_INPUTS}
 _FETCHING = {**_QUIET, "show_progress": "full"}  # the data's images are read or decoded first, which may take a while

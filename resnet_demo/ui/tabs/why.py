@@ -14,7 +14,7 @@ from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import why
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, goes_unless_of, import_torch, sent_with
 
 # The slider chooses among frames that are here already.
 ASK_FOR_FILM = """
@@ -24,20 +24,8 @@ element.addEventListener('click', (event) => {
   if (button) trigger('select', {label: button.dataset.film, answered});
 });
 """
-# Maps take seconds, and by then another image may have been answered, or another checkpoint have answered: what is of
-# another question or checkpoint than the answer that stands beside it goes. (Cancelling the call does not do: it may
-# come too late, and then stands there as an error.)
-OF_THE_ANSWER = """
-const drop = () => {
-  const mine = element.querySelector('[data-question]');
-  const answer = document.querySelector('#classify-answer [data-question]');
-  const same = (name) => mine.dataset[name] === answer?.dataset[name];
-  if (mine && !(same('question') && same('answered'))) mine.remove();
-};
-watch('value', () => requestAnimationFrame(drop));
-new MutationObserver(drop).observe(document.getElementById('classify-answer') ?? document.body,
-  {childList: true, subtree: true});
-"""
+# Maps take seconds, and by then another image may have been answered, or another checkpoint have answered.
+OF_THE_ANSWER = goes_unless_of("classify-answer")
 SLIDE = """
 element.addEventListener('input', (event) => {
   element.querySelectorAll('.why-frame').forEach((frame, place) => { frame.hidden = place != event.target.value; });
@@ -128,8 +116,8 @@ class WhyPanel:
 def asked_by(image: Any, chosen: Any, trim: Any, html: str, answered: str) -> str:
     """What is answered to this question, marked as such, and with the checkpoint that has answered."""
     path = image.get("path") if isinstance(image, dict) else image
-    question = checksum(path, chosen, trim)
-    return f'<div class="question" data-question="{question}" data-answered="{escape(answered)}">{html}</div>'
+    mark = checksum(path, chosen, trim, answered)
+    return f'<div class="question" data-of="{mark}" data-answered="{escape(answered)}">{html}</div>'
 
 
 def answered_by(run_id: str, step: int | str) -> str:
