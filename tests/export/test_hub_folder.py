@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -194,8 +193,8 @@ def test_rounded_weights_say_so(run, tmp_path):
 
 
 def test_a_doubtful_accuracy_is_told(run, tmp_path):
-    warnings = _other_images(INFO, SimpleNamespace(test_digest=lambda: "x", source="folder:animals"))
-    warnings += _other_images(replace(INFO, tested_on="y"), SimpleNamespace(test_digest=lambda: "x"))
+    warnings = _other_images(INFO, "folder:animals", "x")
+    warnings += _other_images(replace(INFO, tested_on="y"), "folder:animals", "x")
     assert len(warnings) == len(FLATTERING)
     labels = np.zeros(4, dtype=np.int64)
     found = {"data": "folder:/srv/animals", "epoch": 2, "step": 34, "warnings": (*warnings, LEFT_OUT)}
