@@ -132,7 +132,7 @@ def restore_kept(store: RunStore) -> None:
     if keep := Keep.of_environment():
         try:
             keep.check()
-            restored = store.restore(keep)
+            restored = keep.restore(store.folder)
         except UserError as error:
             raise SystemExit(f"app.py: {error}") from error
         if restored:

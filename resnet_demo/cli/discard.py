@@ -7,6 +7,7 @@ from pathlib import Path
 
 from resnet_demo.cli.command import DATA_DIR, CommandError
 from resnet_demo.cli.control import add_control, find_run, give_up_at, print_result, wait_a_moment
+from resnet_demo.runs.deletion import delete_resume_state
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import RunStore
 from resnet_demo.text import printable, size
@@ -44,7 +45,7 @@ def discard_command(options: argparse.Namespace) -> int:
 def _free(store: RunStore, run: RunDirectory, yes: bool) -> int:
     if not yes and (freed := run.resume_state_bytes()):  # that there is none is said without a question
         _ask(run.state_path, freed)
-    freed = store.delete_resume_state(run)
+    freed = delete_resume_state(run)
     print_result(f"{size(freed)} freed. '{run.id}' keeps its weights and curves, and cannot be resumed any more.")
     return 0
 

@@ -10,6 +10,7 @@ from resnet_demo.cli.runs import print_table
 from resnet_demo.data.known import data_label
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.held import held_sentence
+from resnet_demo.runs.planning import unplan
 from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
@@ -39,7 +40,7 @@ def queue_command(options: argparse.Namespace) -> int:
     store = RunStore(options.runs)
     if options.remove is not None:
         run = _named(options, options.remove)
-        store.unplan(run)
+        unplan(store, run)
         print_result(f"'{run.id}' is planned no more.")
     elif options.move:
         name, place = options.move

@@ -27,6 +27,7 @@ from resnet_demo.runs.config import (
     by_todays_names,
     preset_config,
 )
+from resnet_demo.runs.deletion import discard_unborn
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.store import RunStore
@@ -86,7 +87,7 @@ def train_command(options: argparse.Namespace) -> int:
         return train_in_foreground(run, options.data_dir, options.json)
     finally:
         if is_new:  # one that was there before stays, whatever refuses to go on with it
-            RunStore(run.path.parent).discard_unborn(run)
+            discard_unborn(RunStore(run.path.parent), run)
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -19,10 +19,10 @@ from resnet_demo.errors import UserError
 from resnet_demo.export.hub_folder import export_hub_folder
 from resnet_demo.hub.space import HubError, check_token, told_to_people
 from resnet_demo.runs import evaluation
-from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.directory import PULLED, RunDirectory
 from resnet_demo.runs.lasting import lasting_files
 from resnet_demo.runs.measured import BlockRemoval, LossSlice
-from resnet_demo.runs.store import PULLED, RunStore
+from resnet_demo.runs.store import RunStore
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -21,6 +21,8 @@ from resnet_demo.text import printable
 
 RUN_FORMAT = 2  # of config.json and events.jsonl: raise it where a reader of before would take them for something else
 TITLE_MAX = 80  # characters
+DELETED, PULLED, RESTORED = ".deleted-", ".pull-", ".restore-"
+ASIDE = (DELETED, PULLED, RESTORED)  # begin the names of folders that are on their way out or in: no runs
 VISITORS = ".visitors"  # in the folder of runs: see `visitors.py`
 WRITTEN_BY_THE_PAGE = (  # without the run's lock
     "control.json", "title.json", "pinned.png", "evaluation.json", "blocks.json", "loss_slice.json", "exit.json",
@@ -223,6 +225,10 @@ class RunDirectory(WorkerFiles):
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def has_begun(self) -> bool:
+        """Whether a worker has begun to load for it, said a word or saved."""
+        return bool(self.environment() or self.events() or self.state_path.exists() or self.model_path.exists())
 
     # --- its checkpoints, and what else there is of it ---------------------------------------------------------
 

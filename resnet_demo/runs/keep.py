@@ -17,9 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from resnet_demo.errors import UserError
+from resnet_demo.errors import UserError, disk_advice
 from resnet_demo.files import UNFINISHED, open_regular, read_json
-from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.directory import RESTORED, RunDirectory, RunError
 from resnet_demo.runs.lasting import lasting_files
 
 KEEP_VARIABLE = "RESNET_DEMO_KEEP"
@@ -80,6 +80,25 @@ class Keep:
 
     def run_ids(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+    def restore(self, folder: Path) -> list[str]:
+        """Bring back, into the folder of runs, those that are kept here and are not there; returns their names. Raises
+        RunError."""
+        restored = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in self.run_ids():
+                path, aside = folder / name, folder / f"{RESTORED}{name}"
+                shutil.rmtree(aside, ignore_errors=True)  # what a start that was killed has left
+                if not path.exists() and self.copy_to(name, aside):
+                    aside.rename(path)
+                    restored.append(name)
+        except OSError as error:
+            raise RunError(
+                f"Runs could not be restored from '{self.folder}' ({error.strerror}). {disk_advice(error)}, then start "
+                "again."
+            ) from error
+        return restored
 
     def copy_to(self, run_id: str, target: Path) -> bool:
         """Make the folder `target` of the newest save that is whole, with the files' times; False where there is

@@ -5,22 +5,17 @@ Nothing here starts a run. Whoever has trained one to its end starts the next (`
 queue at the moment in which its worker holds the training lock (`RunStore.training`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from resnet_demo.errors import UserError, disk_advice
 from resnet_demo.files import read_json, replace_json
 from resnet_demo.language import t
-from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.fold import RunView
-
-if TYPE_CHECKING:  # it takes a run out of the queue when that is trained
-    from resnet_demo.runs.store import RunStore
 
 MAX_PLANNED = 200
 CHANGE_TIMEOUT_S = 5.0  # a change takes milliseconds
@@ -97,20 +92,6 @@ class Queue:
                 f"The queue in '{self.folder}' could not be written ({error.strerror}). {disk_advice(error)}, then try "
                 "again."
             ) from error
-
-
-def plan_runs(store: "RunStore", configs: Sequence[TrainConfig]) -> list[RunDirectory]:
-    """Plan these runs after those that are planned already, in this order: all, or none where one of them cannot be.
-    Raises RunError, QueueError."""
-    planned: list[RunDirectory] = []
-    try:
-        for config in configs:
-            planned.append(store.create(config, is_planned=True))
-    except UserError:
-        for run in planned:
-            store.unplan(run)
-        raise
-    return planned
 
 
 def goes_on_after(view: RunView) -> bool:

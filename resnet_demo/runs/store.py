@@ -12,28 +12,20 @@ from types import MappingProxyType
 from filelock import FileLock, Timeout
 
 from resnet_demo.errors import disk_advice
-from resnet_demo.files import read_json, replace_file, replace_json
-from resnet_demo.language import t
+from resnet_demo.files import replace_file
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
-from resnet_demo.runs.directory import RunDirectory, RunError
+from resnet_demo.runs.directory import ASIDE, RunDirectory, RunError
 from resnet_demo.runs.event_log import LogError
-from resnet_demo.runs.keep import Keep
 from resnet_demo.runs.queue import Queue, QueueError
 from resnet_demo.runs.worker_files import is_held
 from resnet_demo.text import is_unicode, printable
 
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
-DELETE_TIMEOUT_S = 1.0
 NO_CHECKPOINT = "There is no trained checkpoint yet. Start a training: the first comes after a minute, or an epoch."
 NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
-DELETED_LIST, DELETED_MAX = ".deleted.json", 16  # the last runs that were deleted on request
-DELETED = ".deleted-"  # begins the name of a run's folder that is on its way out
-PULLED = ".pull-"  # and of one that is still being downloaded
-
 
 SHIPPED = Path(__file__).parents[1] / "shipped"  # runs that come with the project
-
 
 KnownFolders = Mapping[tuple[str, bool], RunDirectory]  # by their names, and whether they came with the project
 
@@ -185,122 +177,6 @@ class RunStore:
                 number += 1
                 path = self.folder / f"{stem}-{number}"
 
-    def unplan(self, run: RunDirectory) -> None:
-        """Take a planned run out of the queue, and delete it where it has not been begun. Raises QueueError where it
-        is not planned or is being started, and RunError as `delete` does."""
-        queue = Queue(self.folder)
-        if run not in queue or run.is_starting():
-            raise QueueError(t("'{run}' does not wait in the queue (any more).", run=run.id))
-        queue.remove(run)
-        if not self._has_begun(run):
-            self.delete(run)
-
-    def discard_unborn(self, run: RunDirectory) -> None:
-        """Delete a run whose first start was refused: no worker has begun to load for it, said a word or saved. One
-        that is planned stays so."""
-        if not run.exists() or run in Queue(self.folder):
-            return
-        if not self._has_begun(run) and not run.is_alive():
-            shutil.rmtree(run.path, ignore_errors=True)
-
-    @staticmethod
-    def _has_begun(run: RunDirectory) -> bool:
-        return bool(run.environment() or run.events() or run.state_path.exists() or run.model_path.exists())
-
-    def delete(self, run: RunDirectory) -> None:
-        """Delete a run's folder. Raises RunError where it is no run of this folder or does not read as one, a worker
-        lives in it, or the disk refuses.
-
-        The folder is moved aside while its lock is held: no worker can start in it, and nobody sees half of it. A
-        worker, who holds the lock already, may delete its own.
-        """
-        run.refuse_if_shipped()
-        if run not in self.folders() or not run.exists():
-            raise RunError(NO_SUCH_RUN)
-        if run.path.is_symlink():
-            raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
-        if not run.is_ours():
-            raise RunError(
-                f"'{run.id}' does not read as a run: its config.json is another program's, or damaged. Nothing was "
-                "deleted. Remove the folder by hand if it is no longer wanted."
-            )
-        aside = self.folder / f"{DELETED}{run.id}-{time.time_ns()}"
-        try:
-            with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
-                run.path.rename(aside)
-        except Timeout as error:
-            raise RunError(t("'{run}' is training. Stop it first, then delete it.", run=run.id)) from error
-        except OSError as error:
-            raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
-        try:
-            self._forget_kept(run)  # at once: were this process killed before it, the run would come back
-        finally:
-            with suppress(OSError):  # no reason to stop in the middle: the run is told as lost then
-                replace_json(self.folder / DELETED_LIST, {"runs": [*self.deleted(), run.id][-DELETED_MAX:]})
-            for left in self.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
-                shutil.rmtree(left, ignore_errors=True)
-        if aside.exists():
-            raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
-
-    def _forget_kept(self, run: RunDirectory) -> None:
-        """Else it would come back."""
-        if (keep := Keep.of(run)) is None:
-            return
-        try:
-            keep.forget(run.path.name)
-        except OSError as error:
-            raise RunError(
-                f"The copies of the run '{run.id}' in '{keep.folder}' could not be deleted ({error.strerror}), so it "
-                "would come back. Remove them by hand."
-            ) from error
-
-    def restore(self, keep: Keep) -> list[str]:
-        """Bring back the runs that are kept there and are not here; returns their names. Raises RunError."""
-        restored = []
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for name in keep.run_ids():
-                path = self.folder / name
-                aside = self.folder / f"{DELETED}unfinished-{name}"  # no run, and gone with the next delete
-                shutil.rmtree(aside, ignore_errors=True)
-                if not path.exists() and keep.copy_to(name, aside):
-                    aside.rename(path)
-                    restored.append(name)
-        except OSError as error:
-            raise RunError(
-                f"Runs could not be restored from '{keep.folder}' ({error.strerror}). {disk_advice(error)}, then start "
-                "again."
-            ) from error
-        return restored
-
-    def delete_resume_state(self, run: RunDirectory) -> int:
-        """Delete what a stopped run could be resumed from; its weights and curves stay. Returns the bytes that this
-        frees. Raises RunError where the run has not ended, and where there is no such state."""
-        run.refuse_if_shipped()
-        if not run.exists():
-            raise RunError(NO_SUCH_RUN)
-        try:
-            with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
-                if not run.view().is_over:
-                    raise RunError(
-                        f"'{run.id}' has not ended, and could not go on without its resume state. Stop it first, or "
-                        "delete the whole run."
-                    )
-                freed = run.resume_state_bytes()
-                run.state_path.unlink()
-        except Timeout as error:
-            raise RunError(f"'{run.id}' is training. Stop it first.") from error
-        except FileNotFoundError as error:
-            raise RunError(f"'{run.id}' has no resume state: there is nothing to free.") from error
-        except OSError as error:
-            raise RunError(f"The resume state of '{run.id}' could not be deleted ({error.strerror}).") from error
-        return freed
-
-    def deleted(self) -> list[str]:
-        """The ids of the last runs that were deleted on request: what else is gone has been lost."""
-        ids = (read_json(self.folder / DELETED_LIST) or {}).get("runs")
-        return ids if isinstance(ids, list) else []
-
     def active(self) -> RunDirectory | None:
         """The run that is training now, if any."""
         if not is_held(self.folder / ".training.lock"):
@@ -367,7 +243,7 @@ def _folders(
 ) -> Iterator[RunDirectory]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.startswith((DELETED, PULLED)) and entry.is_dir():
+            if not entry.name.startswith(ASIDE) and entry.is_dir():
                 yield known.get((entry.name, is_shipped)) or RunDirectory(folder / entry.name, is_shipped)
 
 

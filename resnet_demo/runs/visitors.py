@@ -15,6 +15,7 @@ from types import MappingProxyType
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.directory import VISITORS, RunDirectory, RunError
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import KnownFolders, RunStore
@@ -70,7 +71,7 @@ class VisitorStore(RunStore):
         sweep(self.space)
         refuse_without_room(self.space)
         for earlier in self.runs():
-            self.delete(earlier)
+            delete_run(self, earlier)
         return super().create(config, name, first_weights)
 
 
@@ -103,7 +104,7 @@ def sweep(space: RunStore) -> None:
             continue
         with suppress(RunError):
             for run in runs:
-                store.delete(run)
+                delete_run(store, run)
             shutil.rmtree(store.folder, ignore_errors=True)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from resnet_demo.language import ENGLISH, in_language
 from resnet_demo.models.checkpoint_info import ModelInfo
+from resnet_demo.runs.deletion import deleted_ids
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.snapshot import RunReader, Snapshot, checksum
@@ -179,7 +180,7 @@ class Watcher:
         gone = next((s for s in trained if s.run.id not in runs), None)
         if gone is None:
             return self._snapshot.lost, self._snapshot.discarded
-        asked = gone.wanted == DISCARD or gone.run.id in self.store.deleted()  # a worker may obey before it is seen
+        asked = gone.wanted == DISCARD or gone.run.id in deleted_ids(self.store)  # a worker may obey before it is seen
         return ("", gone.run.id) if asked else (gone.run.id, "")
 
 

@@ -15,10 +15,12 @@ from filelock import FileLock, Timeout
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.deletion import delete_run, discard_unborn
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.event_log import LogError
 from resnet_demo.runs.exit_reason import exit_words
-from resnet_demo.runs.queue import Queue, QueueError, goes_on_after, plan_runs
+from resnet_demo.runs.planning import plan_runs
+from resnet_demo.runs.queue import Queue, QueueError, goes_on_after
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP, Exit
 
@@ -52,7 +54,7 @@ class Launcher:
             try:
                 self._spawn(run)
             except SecondError:
-                self.store.discard_unborn(run)
+                discard_unborn(self.store, run)
                 raise
         return run
 
@@ -139,7 +141,7 @@ class Launcher:
                 if run.is_alive():
                     run.request(DISCARD)
                 else:
-                    self.store.delete(run)
+                    delete_run(self.store, run)
             except (RunError, FileNotFoundError):
                 if run.exists():  # else another was faster
                     raise

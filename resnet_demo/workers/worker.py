@@ -14,6 +14,7 @@ from resnet_demo.data.dataset import STARTING, LoadProgress
 from resnet_demo.files import remove_unfinished
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.directory import WRITTEN_BY_THE_PAGE, RunDirectory
 from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, STOP, Progress
@@ -75,7 +76,7 @@ class Worker:
                 yield from self._work()
             if run.wanted() == DISCARD:
                 ended = events.RunEnded(**self._position(), outcome="discarded", message=DISCARDED)
-                store.delete(run)
+                delete_run(store, run)
                 yield ended
 
     def _work(self) -> Iterator[events.Event | Progress]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from resnet_demo.runs.planning import unplan
 from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.store import RunStore
 from resnet_demo.workers.launcher import Launcher
@@ -98,7 +99,7 @@ class App:
 
     def stop_training(self) -> None:
         for planned in Queue(self.store.folder).runs():  # else the next one would be started
-            self.store.unplan(planned)
+            unplan(self.store, planned)
         if run := self.store.active():
             launcher = Launcher(self.store, self.data)
             launcher.stop(run)

@@ -7,7 +7,8 @@ import pytest
 
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
-from resnet_demo.runs.queue import Queue, plan_runs
+from resnet_demo.runs.planning import plan_runs
+from resnet_demo.runs.queue import Queue
 from resnet_demo.workers.launcher import Launcher
 from tests.support.snapshots import ENDED, PLACE
 

@@ -12,6 +12,7 @@ from resnet_demo.hub import models
 from resnet_demo.hub.space import HubError
 from resnet_demo.models.checkpoint import load_weights, save_model
 from resnet_demo.runs import events
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.store import RunStore
 from tests.support.checkpoints import INFO, make_run, network
 from tests.support.hub import ModelHub
@@ -82,7 +83,7 @@ def test_a_run_that_is_deleted_meanwhile_leaves_the_download_alone(hub, elsewher
     def download_then_delete(*given, **named):
         download(*given, **named)
         if elsewhere.runs() == [other]:
-            elsewhere.delete(other)
+            delete_run(elsewhere, other)
 
     hub.api.hf_hub_download.side_effect = download_then_delete
     assert elsewhere.runs() == [other] and [pull(hub, elsewhere)] == elsewhere.runs()

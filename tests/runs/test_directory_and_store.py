@@ -1,8 +1,6 @@
 """The run directory: whoever trains writes it, whoever looks reads it, and a held lock is a living worker."""
 
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,27 +10,16 @@ import pytest
 from resnet_demo import files
 from resnet_demo.files import read_json, remove_unfinished, replace_file, replace_json
 from resnet_demo.runs import evaluation, events
+from resnet_demo.runs.deletion import delete_run, discard_unborn
 from resnet_demo.runs.directory import TITLE_MAX, WRITTEN_BY_THE_PAGE, RunDirectory, RunError
 from resnet_demo.runs.measured import BlockRemoval, LossSlice
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, STOP, Progress, is_held
 from tests.support.checkpoints import INFO, make_run
+from tests.support.locks import hold
 
 PLACE = {"time": 1.0, "epoch": 1, "step": 3, "images_seen": 48, "elapsed_s": 2.0}
-
-
-def hold(*lock_paths):
-    """Another process that holds these locks until it is killed."""
-    program = (
-        "import sys, time; from filelock import FileLock\n"
-        "locks = [FileLock(path) for path in sys.argv[1:]]\n"
-        "for lock in locks: lock.acquire()\n"
-        "print('held', flush=True); time.sleep(600)"
-    )
-    child = subprocess.Popen([sys.executable, "-c", program, *map(str, lock_paths)], stdout=subprocess.PIPE, text=True)
-    assert child.stdout.readline() == "held\n"
-    return child
 
 
 def test_a_run_reads_back_as_it_was_made(store, run, tiny_config):
@@ -69,7 +56,7 @@ def test_a_run_that_never_said_a_word_is_discarded_and_another_is_not(store, run
     loading = store.create(tiny_config)  # killed while it downloaded: its title and its image are worth something
     loading.write_config(tiny_config, device="CPU")
     for refused in (run, spoken, loading):
-        store.discard_unborn(refused)
+        discard_unborn(store, refused)
     assert store.runs() == [loading, spoken]
 
 
@@ -315,7 +302,7 @@ def test_a_title_is_one_line_of_text(run, title):
 
 
 def test_a_run_that_is_gone_cannot_be_renamed(store, run):
-    store.delete(run)
+    delete_run(store, run)
     with pytest.raises(RunError, match="could not be renamed"):
         run.rename("late")
     assert not run.path.exists()
@@ -329,63 +316,3 @@ def test_the_size_is_that_of_all_files(run):
     (run.path / "gone").symlink_to(run.path / "nowhere")
     assert 1000 <= run.size_bytes() - before < 2000
     assert RunDirectory(run.path / "nowhere").size_bytes() == 0
-
-
-def test_deleting_removes_one_run_and_what_a_killed_delete_has_left(store, run, tiny_config):
-    other = store.create(tiny_config)
-    left = store.folder / ".deleted-x-1"
-    run.path.rename(left)
-    assert store.runs() == [other]
-    kept = store.create(tiny_config)
-    store.delete(other)
-    assert store.runs() == [kept] and list(store.folder.glob("[!.]*")) == [kept.path]
-    assert store.deleted() == [other.id] and not left.exists()
-    with pytest.raises(RunError, match="no such run"):
-        store.delete(other)
-
-
-def test_a_living_run_is_not_deleted(store, run):
-    child = hold(run.path / "worker.lock")
-    try:
-        with pytest.raises(RunError, match="is training"):
-            store.delete(run)
-    finally:
-        child.kill()
-        child.wait()
-    assert run.exists()
-    store.delete(run)
-    assert not run.path.exists()
-
-
-def test_the_resume_state_of_a_run_is_deleted_only_once_it_is_over(store, run):
-    run.state_path.write_bytes(b"x" * 1000)
-    for last in (events.RunPaused(**PLACE), events.RunEnded(**PLACE, outcome="failed")):
-        run.append(last)
-        with pytest.raises(RunError, match="has not ended"):
-            store.delete_resume_state(run)
-    run.append(events.RunEnded(**PLACE, outcome="stopped"))
-    child = hold(run.path / "worker.lock")
-    try:
-        with pytest.raises(RunError, match="is training"):
-            store.delete_resume_state(run)
-    finally:
-        child.kill()
-        child.wait()
-    assert run.resume_state_bytes() == 1000 and run.can_resume(run.view())
-    assert store.delete_resume_state(run) == 1000
-    assert run.resume_state_bytes() == 0 and not run.can_resume(run.view()) and run.view().ended.outcome == "stopped"
-    with pytest.raises(RunError, match="nothing to free"):
-        store.delete_resume_state(run)
-
-
-def test_only_a_run_of_the_folder_is_deleted(store, run, tmp_path, tiny_config):
-    elsewhere = RunStore(tmp_path / "elsewhere").create(tiny_config, name="mine")
-    with pytest.raises(RunError, match="no such run"):
-        store.delete(elsewhere)
-    for name in ("..", ".", "../elsewhere/mine"):
-        with pytest.raises(RunError, match="no such run"):
-            store.delete(RunDirectory(store.folder / name))
-    (store.folder / "linked").symlink_to(elsewhere.path)
-    with pytest.raises(RunError, match="is a link"):
-        store.delete(RunDirectory(store.folder / "linked"))
-    assert elsewhere.exists() and run.exists()

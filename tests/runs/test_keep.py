@@ -7,6 +7,7 @@ import pytest
 from filelock import FileLock
 
 from resnet_demo.files import replace_json
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.keep import Keep, KeepError
 from resnet_demo.runs.lasting import FILES, lasting_files
@@ -64,10 +65,10 @@ def test_a_run_comes_back_as_its_last_save_was(run, store, keep):
     changed_at = run.events_path.stat().st_mtime_ns
     write(run, resume__pt="after the save")
     lose(store)
-    assert store.restore(keep) == [run.id]
+    assert keep.restore(store.folder) == [run.id]
     del saved["worker.log"]
     assert contents(run) == saved and run.events_path.stat().st_mtime_ns == changed_at
-    assert store.restore(keep) == []
+    assert keep.restore(store.folder) == []
 
 
 def test_each_file_of_a_run_comes_back(run, store, keep):
@@ -79,14 +80,14 @@ def test_each_file_of_a_run_comes_back(run, store, keep):
     assert set(lasting_files(run)) == set(paths)
     keep.save(run)
     lose(store)
-    assert store.restore(keep) == [run.id] and set(lasting_files(run)) == set(paths)
+    assert keep.restore(store.folder) == [run.id] and set(lasting_files(run)) == set(paths)
 
 
 def test_the_weights_that_a_run_starts_from_are_kept_until_it_has_saved_its_own(run, store, keep):
     write(run, first_weights__safetensors="large")
     keep.save(run)
     lose(store)
-    assert store.restore(keep) == [run.id] and run.first_weights_path.read_text() == "large"
+    assert keep.restore(store.folder) == [run.id] and run.first_weights_path.read_text() == "large"
     for _ in range(2):  # the save before stays until the next
         write(run, resume__pt="a state")
         keep.save(run)
@@ -108,7 +109,7 @@ def test_what_has_not_changed_is_not_copied_again_and_old_copies_go(run, store, 
     assert [name for name in names if name.endswith(".save.json")] == ["00000004.save.json", "00000005.save.json"]
     assert sum(name.startswith("resume.pt") for name in names) == 2
     lose(store)
-    store.restore(keep)
+    keep.restore(store.folder)
     keep.save(run)
     assert len(kept(keep, run)) == len(names) - 1  # restored files are known by their times
 
@@ -122,7 +123,7 @@ def test_a_save_that_is_not_whole_is_passed_over(run, store, keep):
     newest.unlink()
     newest.write_text("cut")
     lose(store)
-    assert store.restore(keep) == [run.id] and run.state_path.read_text() == "first"
+    assert keep.restore(store.folder) == [run.id] and run.state_path.read_text() == "first"
 
 
 @pytest.mark.parametrize("name", ["../../escaped.json", "/tmp/x.json", "worker.lock", "epochs/../x.json"])
@@ -132,15 +133,31 @@ def test_a_save_that_names_other_files_is_not_taken(run, store, keep, name, tmp_
     version = next(home.glob("config.json.*")).name
     (home / "00000002.save.json").write_text(f'{{"files": {{"config.json": "{version}", "{name}": "{version}"}}}}')
     lose(store)
-    assert store.restore(keep) == [run.id]  # from the save before
+    assert keep.restore(store.folder) == [run.id]  # from the save before
     assert set(contents(run)) == {"config.json", "order.json"}
     assert not list(tmp_path.rglob("escaped.json"))
 
 
+def test_a_delete_takes_nothing_of_what_is_being_restored(run, store, keep, tiny_config, monkeypatch):
+    other = store.create(tiny_config)
+    keep.save(run)
+    shutil.rmtree(run.path)
+    copy_to = keep.copy_to
+
+    def copied(name, aside):
+        copied_whole = copy_to(name, aside)
+        if other.exists():
+            delete_run(store, other)
+        return copied_whole
+
+    monkeypatch.setattr(keep, "copy_to", copied)
+    assert keep.restore(store.folder) == [run.id] and store.runs() == [run]
+
+
 def test_a_deleted_run_stays_away(run, store, keep):
     keep.save(run)
-    store.delete(run)
-    assert store.restore(keep) == [] and keep.run_ids() == []
+    delete_run(store, run)
+    assert keep.restore(store.folder) == [] and keep.run_ids() == []
 
 
 def test_a_run_whose_delete_was_killed_stays_away(run, store, keep, monkeypatch):
@@ -148,10 +165,10 @@ def test_a_run_whose_delete_was_killed_stays_away(run, store, keep, monkeypatch)
         raise KeyboardInterrupt
 
     keep.save(run)
-    monkeypatch.setattr("resnet_demo.runs.store.replace_json", kill)  # the first that follows the run's going
+    monkeypatch.setattr("resnet_demo.runs.deletion.replace_json", kill)  # the first that follows the run's going
     with pytest.raises(KeyboardInterrupt):
-        store.delete(run)
-    assert store.restore(keep) == [] and store.runs() == []
+        delete_run(store, run)
+    assert keep.restore(store.folder) == [] and store.runs() == []
 
 
 def test_a_copy_that_breaks_off_leaves_the_save_before(run, store, keep, monkeypatch):
@@ -168,7 +185,7 @@ def test_a_copy_that_breaks_off_leaves_the_save_before(run, store, keep, monkeyp
         keep.save(run)
     assert not list((keep.folder / run.id).glob(".*"))
     lose(store)
-    store.restore(keep)
+    keep.restore(store.folder)
     assert run.state_path.read_text() == "first"
 
 
@@ -176,12 +193,12 @@ def test_a_folder_that_is_not_there_is_one_sentence(tmp_path, store):
     with pytest.raises(KeepError, match=r"RESNET_DEMO_KEEP names .* Mount a folder there"):
         Keep(tmp_path / "none").check()
     with pytest.raises(RunError, match="could not be restored"):
-        store.restore(Keep(tmp_path / "none"))
+        Keep(tmp_path / "none").restore(store.folder)
 
 
 def test_runs_that_are_here_are_left_as_they_are(run, store, keep, tmp_path):
     keep.save(run)
     write(run, resume__pt="newer")
-    assert store.restore(keep) == [] and run.state_path.read_text() == "newer"
+    assert keep.restore(store.folder) == [] and run.state_path.read_text() == "newer"
     other = RunStore(tmp_path / "elsewhere")
-    assert other.restore(keep) == [run.id] and other.get(run.id).config() == run.config()
+    assert keep.restore(other.folder) == [run.id] and other.get(run.id).config() == run.config()

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from resnet_demo.runs import events
+from resnet_demo.runs.deletion import delete_run, discard_unborn
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.held import held_sentence
-from resnet_demo.runs.queue import MAX_PLANNED, Queue, QueueError, goes_on_after, plan_runs
+from resnet_demo.runs.planning import plan_runs, unplan
+from resnet_demo.runs.queue import MAX_PLANNED, Queue, QueueError, goes_on_after
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.visitors import VisitorError, VisitorStore
 from resnet_demo.runs.watcher import NEWEST, Watcher
@@ -93,7 +95,7 @@ def test_two_processes_that_plan_at_once_lose_nothing(store, queue, tiny_config)
 import json, sys
 from pathlib import Path
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.queue import plan_runs
+from resnet_demo.runs.planning import plan_runs
 from resnet_demo.runs.store import RunStore
 store, config = RunStore(Path(sys.argv[1])), TrainConfig.from_dict(json.loads(sys.argv[2]))
 sys.stdin.read()
@@ -130,23 +132,23 @@ def test_a_run_that_trains_has_left_the_queue_and_who_loses_the_race_leaves_it_a
         assert queue.ids() == names([second, third])
         with pytest.raises(RunError, match="is training in this folder already"), store.training(second):
             pass
-        store.discard_unborn(second)  # as its worker does then
+        discard_unborn(store, second)  # as its worker does then
         assert queue.ids() == names([second, third]) and second.exists()
 
 
 def test_a_run_that_is_deleted_or_removed_is_planned_no_more(store, queue, planned):
     first, second, third = planned
-    store.delete(first)
+    delete_run(store, first)
     assert queue.ids() == names([second, third])
-    store.unplan(second)
+    unplan(store, second)
     assert queue.ids() == names([third]) and not second.path.exists()
     third.append(events.RunPaused(**PLACE))  # one that has begun, and is to go on later
     with shown_as_starting(third), pytest.raises(QueueError, match="does not wait"):
-        store.unplan(third)
-    store.unplan(third)
+        unplan(store, third)
+    unplan(store, third)
     assert queue.ids() == [] and third.exists()
     with pytest.raises(QueueError, match="does not wait"):
-        store.unplan(third)
+        unplan(store, third)
 
 
 def test_planned_runs_are_shown_as_queued_with_their_place_and_behind_what_was_trained(

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from resnet_demo.language import CHINESE, in_language
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.evaluation import load_evaluation
 from resnet_demo.runs.measured import BlockRemoval
@@ -57,7 +58,7 @@ def test_a_shipped_run_is_never_changed(store):
     gift = store.get("gift")
     before = {path.name: path.read_bytes() for path in gift.path.iterdir()}
     for change in (
-        lambda: store.delete(gift),
+        lambda: delete_run(store, gift),
         lambda: gift.rename("mine"),
         lambda: pin(gift, Image.new("RGB", (32, 32))),
         lambda: unpin(gift),

@@ -17,6 +17,7 @@ from resnet_demo.models.checkpoint import load_weights
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError
 from resnet_demo.runs import events
 from resnet_demo.runs.config import continued, preset_config
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.worker_files import PAUSE
@@ -107,7 +108,7 @@ def test_a_resumed_child_does_not_start_over(store, parent, folder):
     for event in Worker(child, folder).work():
         if isinstance(event, events.StepEnded) and event.step == 4:
             child.request(PAUSE)
-    store.delete(doomed)
+    delete_run(store, doomed)
     told = list(Worker(child, folder).work())
     assert isinstance(next(e for e in told if isinstance(e, events.STORED)), events.RunResumed)
     assert told[-1].outcome == "finished"
@@ -117,7 +118,7 @@ def test_a_parent_that_is_gone_before_the_first_save_is_a_sentence(store, parent
     doomed = store.create(TINY)
     doomed.model_path.write_bytes(parent.model_path.read_bytes())
     child = store.create(continued(TINY, doomed.id, epochs=1))
-    store.delete(doomed)
+    delete_run(store, doomed)
     ended = list(Worker(child, folder).work())[-1]
     assert ended.outcome == "failed" and f"There is no run '{doomed.id}'" in ended.message
 

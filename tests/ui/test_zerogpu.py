@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from resnet_demo.runs import events
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.ui import zerogpu
 from resnet_demo.ui.zerogpu import QuotaEnded, make_slice, train_in_slices
@@ -150,5 +151,5 @@ def test_who_thinks_again_while_a_gpu_is_waited_for_pays_for_no_step(run, store,
     train_slice = make_slice(LentGpu(left_s=100_000).GPU, tmp_path)
     run.request("pause")
     assert list(train_slice(str(run.path), 60)) == [] and run.events() == []
-    store.delete(run)
+    delete_run(store, run)
     assert list(train_slice(str(run.path), 60)) == [] and not run.path.exists()

@@ -44,7 +44,7 @@ def test_a_run_whose_disk_is_lost_goes_on_at_its_last_save_as_if_never_disturbed
     next(event for event in work if isinstance(event, events.MetricsLogged))
     work.close()  # as a kill: no word of it is stored
     shutil.rmtree(store.folder)
-    assert store.restore(Keep.of_environment()) == [run.id]
+    assert Keep.of_environment().restore(store.folder) == [run.id]
     assert status_of(store, run) is RunStatus.INTERRUPTED and run.can_resume(run.view())
     assert run.view().last == saved
     assert_equal_states(load_state(run.state_path), kept)
@@ -63,7 +63,7 @@ def test_the_last_word_is_kept_too(run, store, tmp_path, monkeypatch, wanted):
             run.request(wanted)
     before = run.view()
     shutil.rmtree(store.folder)
-    store.restore(Keep.of_environment())
+    Keep.of_environment().restore(store.folder)
     assert run.view() == before and (before.paused or before.ended)
     assert run.state_path.exists() == (wanted != "finish")
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
+from resnet_demo.runs.deletion import discard_unborn
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.watcher import NEWEST, Watcher
 from resnet_demo.runs.worker_files import PAUSE
@@ -127,7 +128,7 @@ def test_a_refused_start_deletes_no_run_that_was_saved(store, tiny_config, train
     run = store.create(tiny_config)
     assert train(run, {7: lambda: run.request(PAUSE)})[0] == 130
     run.events_path.unlink()
-    store.discard_unborn(run)
+    discard_unborn(store, run)
     assert run.state_path.exists()
 
 

@@ -12,7 +12,8 @@ import pytest
 from resnet_demo.cli.main import main
 from resnet_demo.runs import events
 from resnet_demo.runs.held import held_sentence
-from resnet_demo.runs.queue import Queue, QueueError, plan_runs
+from resnet_demo.runs.planning import plan_runs
+from resnet_demo.runs.queue import Queue, QueueError
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP

@@ -11,6 +11,7 @@ import gradio as gr
 from resnet_demo.data.examples import tour_digit
 from resnet_demo.language import t
 from resnet_demo.runs.config import preset_config
+from resnet_demo.runs.deletion import discard_unborn
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.pinned import pin
 from resnet_demo.ui.backend import Backend
@@ -88,7 +89,7 @@ class LentTraining:
         try:
             dataset_of(run, backend.data_dir)
         except Exception:
-            backend.store.discard_unborn(run)
+            discard_unborn(backend.store, run)
             raise
 
 

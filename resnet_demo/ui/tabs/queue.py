@@ -7,6 +7,7 @@ import gradio as gr
 
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
+from resnet_demo.runs.planning import unplan
 from resnet_demo.runs.queue import Queue, QueueError
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import RunsSnapshot
@@ -111,7 +112,7 @@ class QueuePanel:
         act, run_id = sent.get("act"), str(sent.get("run", ""))
         acts: dict[object, Callable[[], object]] = {
             "start": self.backend.launcher.start_next,
-            "remove": lambda: self.backend.store.unplan(self.backend.store.get_own(run_id)),
+            "remove": lambda: unplan(self.backend.store, self.backend.store.get_own(run_id)),
             "up": lambda: self._move(run_id, -1),
             "down": lambda: self._move(run_id, 1),
         }

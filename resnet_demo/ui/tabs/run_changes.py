@@ -3,6 +3,7 @@ checks by itself who asks."""
 
 import json
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -10,6 +11,7 @@ import gradio as gr
 
 from resnet_demo.language import t
 from resnet_demo.runs.config import continued
+from resnet_demo.runs.deletion import delete_resume_state, delete_run
 from resnet_demo.runs.directory import TITLE_MAX, RunDirectory
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import Watcher
@@ -140,13 +142,13 @@ class RunChanges:
 
     def delete_runs(self, doomed: str, request: gr.Request) -> list:
         self.backend.access.require_owner(request)
-        self._to_each(self._doomed(doomed), self.backend.store.delete)
+        self._to_each(self._doomed(doomed), partial(delete_run, self.backend.store))
         return self.keep()
 
     def free_states(self, doomed: str, request: gr.Request) -> list:
         """Delete what the stopped ones among these runs could be resumed from, and nothing else."""
         self.backend.access.require_owner(request)
-        self._to_each([s for s in self._doomed(doomed) if s.is_kept], self.backend.store.delete_resume_state)
+        self._to_each([s for s in self._doomed(doomed) if s.is_kept], delete_resume_state)
         return self.keep()
 
     def _doomed(self, doomed: str) -> list[Snapshot]:

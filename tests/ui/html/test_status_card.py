@@ -13,6 +13,7 @@ from resnet_demo.runs import event_log, events
 from resnet_demo.runs import snapshot as snapshot_module
 from resnet_demo.runs import text as run_text
 from resnet_demo.runs.config import continued, preset_config
+from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.fold import fold
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.store import RunStore
@@ -226,7 +227,7 @@ def test_a_run_that_is_discarded_while_it_trains_is_no_accident(run, tmp_path, a
         if asked:
             run.request(DISCARD)
             watcher.snapshot(now=True)
-        store.delete(run)
+        delete_run(store, run)
     seen = watcher.snapshot(now=True)
     assert (seen.lost, seen.discarded) == ("", run.id)
     assert "was deleted" in lost_html(seen) and "gone" not in lost_html(seen)

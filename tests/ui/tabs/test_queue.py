@@ -9,7 +9,8 @@ import gradio as gr
 import pytest
 
 from resnet_demo.runs import events
-from resnet_demo.runs.queue import Queue, plan_runs
+from resnet_demo.runs.planning import plan_runs
+from resnet_demo.runs.queue import Queue
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend
