@@ -19,7 +19,7 @@ import torch
 
 from resnet_demo.data.sources import Dataset, drain, load_dataset
 from resnet_demo.data.splits import split
-from resnet_demo.inference.block_removal import remove_each_block
+from resnet_demo.inference.block_ablation import ablate_each_block
 from resnet_demo.inference.evaluate import evaluate_dataset
 from resnet_demo.inference.loss_slice import loss_slice
 from resnet_demo.inference.predictor import Classifier
@@ -103,7 +103,7 @@ def measure(shipped: RunDirectory, data_dir: Path) -> None:
     calibrate_weights(shipped, dataset)
     classifier = Classifier.from_file(shipped.model_path)
     save_evaluation(shipped, drain(evaluate_dataset(classifier, dataset)))
-    drain(remove_each_block(classifier, dataset)).save(shipped)
+    drain(ablate_each_block(classifier, dataset)).save(shipped)
     drain(loss_slice(classifier, dataset)).save(shipped)
 
 

@@ -156,7 +156,7 @@ class EvaluationJobs:
     def _evaluate(self, run: RunDirectory, kind: str) -> "Evaluation | Measured | None":
         """None where it was cancelled."""
         from resnet_demo.data.sources import load_dataset
-        from resnet_demo.inference.block_removal import remove_each_block
+        from resnet_demo.inference.block_ablation import ablate_each_block
         from resnet_demo.inference.evaluate import check_classes, evaluate_dataset
         from resnet_demo.inference.loss_slice import loss_slice
         from resnet_demo.inference.predictor import Classifier
@@ -170,7 +170,7 @@ class EvaluationJobs:
             check_classes(classifier, dataset)
         with self._guard:
             self._images = TestImages.from_dataset(dataset, info.split)
-        ask = {ANSWERS: evaluate_dataset, BLOCKS: remove_each_block, SLICE: loss_slice}[kind]
+        ask = {ANSWERS: evaluate_dataset, BLOCKS: ablate_each_block, SLICE: loss_slice}[kind]
         return self._to_the_end(run, kind, ask(classifier, dataset))
 
     def _to_the_end(self, run: RunDirectory, kind: str, work):

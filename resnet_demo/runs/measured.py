@@ -52,7 +52,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class BlockRemoval(Measured):
+class BlockAblation(Measured):
     """Accuracies, 0..1: with all blocks, and by block's name without that one."""
 
     FILE_NAME = "blocks.json"

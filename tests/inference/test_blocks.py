@@ -8,8 +8,8 @@ import torch
 
 from resnet_demo.data.digits import load_digits
 from resnet_demo.data.sources import drain
-from resnet_demo.inference import block_removal
-from resnet_demo.inference.block_removal import MOST_IMAGES, remove_each_block
+from resnet_demo.inference import block_ablation
+from resnet_demo.inference.block_ablation import MOST_IMAGES, ablate_each_block
 from resnet_demo.inference.blocks import named_blocks, pass_through, untrained_ratios
 from resnet_demo.inference.folding import fold_norms
 from resnet_demo.inference.predictor import Classifier
@@ -127,7 +127,7 @@ def test_an_untrained_network_has_ratios_and_asking_draws_no_number():
 @pytest.mark.parametrize("info", [DIGITS, replace(DIGITS, flip_averaging=True)])
 def test_accuracy_without_each_block_is_that_of_networks_with_f_of_zero(info):
     model, dataset = network("resnet20", "A"), drain(load_digits())
-    found = _result(remove_each_block(classifier_of(model, info), dataset))
+    found = _result(ablate_each_block(classifier_of(model, info), dataset))
     images, labels = dataset.test_images[:MOST_IMAGES], dataset.test_labels[:MOST_IMAGES]
 
     def accuracy(off: set[str]) -> float:
@@ -142,13 +142,13 @@ def test_accuracy_without_each_block_is_that_of_networks_with_f_of_zero(info):
 
 def test_accuracy_without_blocks_is_of_all_classes_however_the_images_are_sorted(monkeypatch):
     """The test images of a folder stand class by class."""
-    monkeypatch.setattr(block_removal, "MOST_IMAGES", 50)
+    monkeypatch.setattr(block_ablation, "MOST_IMAGES", 50)
     model, dataset = network("resnet20", "A"), drain(load_digits())
     order = dataset.test_labels.argsort(stable=True)
     by_class = replace(dataset, test_images=dataset.test_images[order], test_labels=dataset.test_labels[order])
     with torch.no_grad():
         model.fc.bias[0] = 1e6  # says 0 of everything
-    found = _result(remove_each_block(classifier_of(model), by_class))
+    found = _result(ablate_each_block(classifier_of(model), by_class))
     assert found.images == 50 and found.accuracy == pytest.approx(0.1, abs=0.03)
 
 

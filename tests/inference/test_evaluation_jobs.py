@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.inference import block_removal, evaluate
+from resnet_demo.inference import block_ablation, evaluate
 from resnet_demo.inference.evaluation_jobs import BLOCKS, EvaluationError, EvaluationJobs
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.language import CHINESE, in_language
 from resnet_demo.runs.evaluation import load_evaluation
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from tests.support.checkpoints import DIGITS, INFO, make_run
 from tests.support.waiting import wait_for
 
@@ -142,7 +142,7 @@ def test_a_checkpoint_is_measured_without_each_of_its_blocks_and_the_result_name
     jobs.start(run, BLOCKS)
     assert (jobs.state.running, jobs.state.kind) == (True, BLOCKS)
     assert wait_until_done(jobs).problem == ""
-    found = BlockRemoval.load(run)
+    found = BlockAblation.load(run)
     assert found.is_of(run.model_info())
     assert (found.images, len(found.without)) == (297, 8)
     assert load_evaluation(run) is None
@@ -150,10 +150,10 @@ def test_a_checkpoint_is_measured_without_each_of_its_blocks_and_the_result_name
 
 def test_a_cancelled_measurement_of_blocks_leaves_nothing(store, jobs, monkeypatch):
     run = make_run(store, "digits", DIGITS)
-    began, may_go_on = held_up(monkeypatch, block_removal, "remove_each_block")
+    began, may_go_on = held_up(monkeypatch, block_ablation, "ablate_each_block")
     jobs.start(run, BLOCKS)
     assert began.wait(LIMIT_S)
     jobs.cancel()
     may_go_on.set()
     assert wait_until_done(jobs).problem == ""
-    assert BlockRemoval.load(run) is None
+    assert BlockAblation.load(run) is None

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.runs.measured import BlockRemoval, LossSlice
+from resnet_demo.runs.measured import BlockAblation, LossSlice
 from tests.support.checkpoints import INFO, make_run
 
-REMOVAL = BlockRemoval("abc", "digits", 297, 0.98, {"layer1.0": 0.4, "layer1.1": 0.97})
+REMOVAL = BlockAblation("abc", "digits", 297, 0.98, {"layer1.0": 0.4, "layer1.1": 0.97})
 SLICE = LossSlice("abc", "digits", 297, [-1.0, 0.0, 1.0], [[3.0, 0.1, 2.0], [4.0, 0.1, 5.0]])
 ALL = pytest.mark.parametrize("found", [REMOVAL, SLICE], ids=lambda found: found.FILE_NAME)
 

@@ -9,7 +9,7 @@ from resnet_demo.language import CHINESE, in_language
 from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.directory import RunError
 from resnet_demo.runs.evaluation import load_evaluation
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.runs.metrics import expected_calibration_error
 from resnet_demo.runs.pinned import pin, unpin
 from resnet_demo.runs.store import SHIPPED, RunStore
@@ -92,7 +92,7 @@ def test_what_is_shipped_was_measured_of_its_weights(tmp_path):
     runs = [run for run in RunStore(tmp_path, SHIPPED).all_runs() if run.is_shipped and run.model_path.exists()]
     assert runs
     for run in runs:
-        info, evaluation, blocks = run.model_info(), load_evaluation(run), BlockRemoval.load(run)
+        info, evaluation, blocks = run.model_info(), load_evaluation(run), BlockAblation.load(run)
         assert blocks.is_of(info) and evaluation.step == info.step
         if info.calibration:
             assert evaluation.calibration == calibration_text(info)

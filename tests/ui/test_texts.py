@@ -20,7 +20,7 @@ from resnet_demo.language import chinese
 from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.describe import NetworkDescription, describe
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.app import header_html
 from resnet_demo.ui.html import (
@@ -78,8 +78,8 @@ def measured(spec: NetworkSpec) -> NetworkDescription:
 
 
 def step_of_the_walk(number: int) -> str:
-    removal = BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2})
-    return walk.step_html(number, Facts(measured, Trained("layer1.0", False, removal)))
+    ablation = BlockAblation("", "digits", 297, 0.8, {"layer1.0": 0.2})
+    return walk.step_html(number, Facts(measured, Trained("layer1.0", False, ablation)))
 
 
 def said(**settings: object) -> Prediction:
@@ -103,7 +103,7 @@ PAGE: dict[str, Callable[[], str]] = {
     "projections everywhere": lambda: drawings(of("resnet34", shortcut="C")),
     "what is left of an image": lambda: receptive_field.left_of_image_html(of("resnet20"), SEEN),
     "two networks": lambda: network_comparison.comparison_html(of("resnet50_article"), of("resnet20")),
-    "blocks": lambda: block_row.row_html(row(removal=BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2}))),
+    "blocks": lambda: block_row.row_html(row(ablation=BlockAblation("", "digits", 297, 0.8, {"layer1.0": 0.2}))),
     "blocks of a plain network": lambda: block_row.row_html(row("plain20", off=("layer1.0",))),
     "blocks off": lambda: block_row.row_html(row(off=("layer1.0", "layer2.1"))),
     "maps": lambda: block_row.maps_html(OPENED),

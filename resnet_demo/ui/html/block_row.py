@@ -12,7 +12,7 @@ from PIL import Image
 from resnet_demo.data.examples import Example
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.text import percent
 from resnet_demo.ui.html.diagram import shape_text, stage_title
 from resnet_demo.ui.images import data_url
@@ -33,7 +33,7 @@ class BlockRow:
     info: ModelInfo
     passed: "Pass"
     untrained: Sequence[float | None]  # ratios in the order of the blocks
-    removal: BlockRemoval | None
+    ablation: BlockAblation | None
     seen: Image.Image  # as the network saw it
 
 
@@ -50,8 +50,8 @@ def row_html(row: BlockRow) -> str:
         for stage in row.network.stages
     )
     notes = [_what_to_look_for(row)]
-    if row.removal:
-        notes.append(_removal_note(row.removal))
+    if row.ablation:
+        notes.append(_ablation_note(row.ablation))
     return (
         f'<div class="blocks"><div><p class="arch-note">{_hint(_is_plain(row))}</p>'
         f'<div class="blocks-stages">{stages}</div><p class="arch-note">{t(" ").join(notes)}</p></div>'
@@ -120,7 +120,7 @@ def _block(
         f'aria-pressed="{str(passed.is_off).lower()}" title="{escape(label)}" '
         f'aria-label="{escape(t("Switch off {block}", block=label))}">'
         f'<span class="blocks-name">{block.name}</span><span class="blocks-meter">{meter}</span><b>{number}</b>'
-        f"{_tile(block.kind)}{_loss(row.removal, block.name)}</button>"
+        f"{_tile(block.kind)}{_loss(row.ablation, block.name)}</button>"
     )
 
 
@@ -139,26 +139,26 @@ def _tile(kind: str) -> str:
     )
 
 
-def _loss(removal: BlockRemoval | None, name: str) -> str:
+def _loss(ablation: BlockAblation | None, name: str) -> str:
     """What the accuracy loses without the block, in percentage points, as a number and a bar that hangs, to the scale
     of the block that is needed most."""
-    if removal is None or name not in removal.without:
+    if ablation is None or name not in ablation.without:
         return ""
-    points = 100 * (removal.accuracy - removal.without[name])
-    most = 100 * (removal.accuracy - min(removal.without.values()))
+    points = 100 * (ablation.accuracy - ablation.without[name])
+    most = 100 * (ablation.accuracy - min(ablation.without.values()))
     text = "0.0" if abs(points) < 0.05 else f"{-points:+.1f}".replace("-", "−")
     height = 100 * max(0.0, points) / most if most > 0 else 0.0
     return f'<span class="blocks-loss"><span style="height:{height:.1f}%"></span></span><small>{text}</small>'
 
 
-def _removal_note(removal: BlockRemoval) -> str:
+def _ablation_note(ablation: BlockAblation) -> str:
     return t(
         "The grey bar that hangs below a block, and its number, is what the accuracy loses without it, in percentage "
         "points: with all blocks {share} of {images} test images are right. Look for long ones: those blocks this "
         "network needs most. Bars are drawn to the scale of its longest one, {most} points.",
-        share=percent(removal.accuracy),
-        most=f"{100 * (removal.accuracy - min(removal.without.values())):.1f}",
-        images=f"{removal.images:,}",
+        share=percent(ablation.accuracy),
+        most=f"{100 * (ablation.accuracy - min(ablation.without.values())):.1f}",
+        images=f"{ablation.images:,}",
     )
 
 

@@ -5,7 +5,7 @@ from html import escape
 from math import prod
 
 from resnet_demo.language import t
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.text import percent
 from resnet_demo.ui.html.block_row import no_checkpoint
 from resnet_demo.ui.html.diagram import count_text, rounded_text, shape_text
@@ -158,22 +158,22 @@ def what_a_trained_network_needs(facts: Facts) -> Said:
     test = t(
         "Click the block to switch it on again, then switch off others. Which does the answer need, and which not?"
     )
-    return Said(title, [done, _without(trained.removal), test])
+    return Said(title, [done, _without(trained.ablation), test])
 
 
-def _without(removal: BlockRemoval | None) -> str:
+def _without(ablation: BlockAblation | None) -> str:
     """What was measured over many images, or how to measure it."""
-    if removal is None or not removal.without:
+    if ablation is None or not ablation.without:
         return t(
             "One image says little: “Measure the accuracy without each block” does the same with each block over many."
         )
-    ordered = sorted(removal.without, key=removal.without.__getitem__)
+    ordered = sorted(ablation.without, key=ablation.without.__getitem__)
     return t(
         "Of {images} test images it names {all} right; without {needed} {least}, without {spared} still {most}.",
-        images=count_text(removal.images),
-        all=percent(removal.accuracy),
+        images=count_text(ablation.images),
+        all=percent(ablation.accuracy),
         needed=escape(ordered[0]),
-        least=percent(removal.without[ordered[0]]),
+        least=percent(ablation.without[ordered[0]]),
         spared=escape(ordered[-1]),
-        most=percent(removal.without[ordered[-1]]),
+        most=percent(ablation.without[ordered[-1]]),
     )

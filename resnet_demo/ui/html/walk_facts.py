@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resnet_demo.models.catalog import NetworkSpec
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 
 if TYPE_CHECKING:  # brings torch
     from resnet_demo.models.describe import BlockDescription, LayerDescription, NetworkDescription, StageDescription
@@ -36,7 +36,7 @@ class Trained:
 
     off: str
     is_plain: bool
-    removal: BlockRemoval | None
+    ablation: BlockAblation | None
     own_image: bool = False  # the visitor's, and not the example that needs the block most
 
 

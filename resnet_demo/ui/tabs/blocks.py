@@ -15,7 +15,7 @@ from resnet_demo.inference.evaluation_jobs import BLOCKS
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import RunDirectory, RunError
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import block_row
 from resnet_demo.ui.html.evaluation import job_html
@@ -186,10 +186,10 @@ class BlocksPanel:
         example = max(lost, key=lost.__getitem__) if lost else asked.example
         return [off, "", example, moment()]
 
-    def known_of(self, chosen: Any) -> tuple[ModelInfo, BlockRemoval | None] | None:
+    def known_of(self, chosen: Any) -> tuple[ModelInfo, BlockAblation | None] | None:
         """What a run's checkpoint is, and what was measured of its blocks; None where there is none."""
         run, info = self._run(chosen), self._info(chosen)
-        return (info, BlockRemoval.of(run, info)) if run and info else None
+        return (info, BlockAblation.of(run, info)) if run and info else None
 
     def follow(self, chosen: Any, request: gr.Request) -> list:
         """How far the measurement is; what it has found is drawn once it is there."""
@@ -214,7 +214,7 @@ class BlocksPanel:
             info=info,
             passed=on_one_core(pass_through, classifier, to_tensor([seen]), off, str(asked.opened or "")),
             untrained=on_one_core(untrained_ratios, info.network()),
-            removal=BlockRemoval.of(run, info),
+            ablation=BlockAblation.of(run, info),
             seen=seen,
         )
 

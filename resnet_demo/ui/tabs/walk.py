@@ -9,7 +9,7 @@ import gradio as gr
 from resnet_demo.language import t
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.models.checkpoint_info import ModelInfo
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.ui.html import walk
 from resnet_demo.ui.html.walk_facts import Facts, Trained
 from resnet_demo.ui.tabs.blocks import Asked, BlocksPanel
@@ -67,10 +67,10 @@ class Walk:
         known = self.blocks.known_of(Asked(*asked).run)
         if known is None:
             return None, self.unswitched
-        info, removal = known
-        off = _worth_switching(info, removal)
+        info, ablation = known
+        off = _worth_switching(info, ablation)
         is_plain = info.network().architecture.is_plain
-        return Trained(off, is_plain, removal, own_image=Asked(*asked).upload is not None), self.blocks.show_without(
+        return Trained(off, is_plain, ablation, own_image=Asked(*asked).upload is not None), self.blocks.show_without(
             off, *asked
         )
 
@@ -79,8 +79,8 @@ def measured(spec: NetworkSpec) -> "NetworkDescription":
     return described(spec, INPUT_SIZE)
 
 
-def _worth_switching(info: ModelInfo, removal: BlockRemoval | None) -> str:
-    if removal and removal.without:
-        return min(removal.without, key=removal.without.__getitem__)
+def _worth_switching(info: ModelInfo, ablation: BlockAblation | None) -> str:
+    if ablation and ablation.without:
+        return min(ablation.without, key=ablation.without.__getitem__)
     stages = measured(info.network()).stages
     return stages[len(stages) // 2].blocks[0].name

@@ -9,12 +9,12 @@ from PIL import Image
 from resnet_demo.inference.blocks import BlockPass, OpenedBlock, Pass
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.ui.html.block_row import BlockRow, maps_html, row_html
 from tests.support.checkpoints import DIGITS
 
 
-def row(arch: str = "resnet20", off: tuple[str, ...] = (), removal: BlockRemoval | None = None) -> BlockRow:
+def row(arch: str = "resnet20", off: tuple[str, ...] = (), ablation: BlockAblation | None = None) -> BlockRow:
     network = describe(NetworkSpec(arch), 32)
     names = [block.name for stage in network.stages for block in stage.blocks]
     ratio = None if arch.startswith("plain") else 0.5
@@ -23,7 +23,7 @@ def row(arch: str = "resnet20", off: tuple[str, ...] = (), removal: BlockRemoval
     now = (0.01, 0.91, *[0.01] * 8) if off else intact
     passed = Pass(blocks, now, intact, None)
     return BlockRow(
-        network, DIGITS, passed, [None if ratio is None else 1.0] * len(names), removal, Image.new("RGB", (32, 32))
+        network, DIGITS, passed, [None if ratio is None else 1.0] * len(names), ablation, Image.new("RGB", (32, 32))
     )
 
 
@@ -54,8 +54,8 @@ def test_a_plain_network_has_no_bars_and_says_why():
 
 
 def test_what_the_accuracy_loses_hangs_below_a_block():
-    found = BlockRemoval("", "digits", 297, 0.8, {"layer1.0": 0.2, "layer1.1": 0.8, "layer1.2": 0.9, "layer2.0": 0.5})
-    html = row_html(row(removal=found))
+    found = BlockAblation("", "digits", 297, 0.8, {"layer1.0": 0.2, "layer1.1": 0.8, "layer1.2": 0.9, "layer2.0": 0.5})
+    html = row_html(row(ablation=found))
     assert '<span style="height:100.0%"></span></span><small>−60.0</small>' in html
     assert '<span style="height:50.0%"></span></span><small>−30.0</small>' in html
     assert "<small>0.0</small>" in html and "<small>+10.0</small>" in html

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resnet_demo.models.describe import describe
 from resnet_demo.models.resnet import NetworkSpec, build_on_meta
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.ui.html import block_diagram, explorer, walk
 from resnet_demo.ui.html.block_row import row_html
 from resnet_demo.ui.html.walk import STEPS, start_html, step_html
@@ -25,7 +25,7 @@ from tests.ui.html.test_block_row import row
 EXPERIMENTS = Path(__file__).parents[3] / "docs" / "experiments.md"
 # Digits that count nothing: names of networks, of layers, of data, and places in the paper.
 NAMES = re.compile(r"(Plain|ResNet)-\d+|CIFAR-10|\d×\d|top-1|layer\d\.\d|He et al\. 2015, (figure|table) \d|stage 3")
-REMOVAL = BlockRemoval("", "digits", 1234, 0.816, {"layer1.0": 0.391, "layer2.0": 0.323, "layer3.2": 0.795})
+REMOVAL = BlockAblation("", "digits", 1234, 0.816, {"layer1.0": 0.391, "layer2.0": 0.323, "layer3.2": 0.795})
 
 
 def measured(spec):

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.tabs.blocks import Asked, BlocksPanel
@@ -53,7 +53,7 @@ def test_only_the_owner_measures_and_the_row_then_tells(serve):
         assert not backend.evaluations.state.running
         assert post(url, "measure_blocks", [run.id], token=TOKEN)[0] == "complete"
         wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
-        assert BlockRemoval.load(run).images == 297
+        assert BlockAblation.load(run).images == 297
         row, _ = drawn(url, [run.id, *NOTHING])
         assert row.count('class="blocks-loss"') == 8
 
@@ -63,9 +63,9 @@ def test_a_measurement_of_other_weights_is_not_shown(serve):
         run = make_run(backend.store, "digits", DIGITS)
         backend.evaluations.start(run, "blocks")
         wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
-        found = BlockRemoval.load(run)
+        found = BlockAblation.load(run)
         make_other_weights(run)
-        assert BlockRemoval.load(run) == found
+        assert BlockAblation.load(run) == found
         row, _ = drawn(url, [run.id, *NOTHING])
         assert "blocks-loss" not in row
 

@@ -6,7 +6,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from resnet_demo.runs.measured import BlockRemoval
+from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.walk import STEPS
@@ -54,7 +54,7 @@ def test_a_step_sets_what_it_speaks_of(tab, number):
 def test_the_last_step_switches_off_the_block_that_is_needed_most(tab):
     run = make_run(tab.blocks.backend.store, "digits", DIGITS)
     digest = run.model_info().digest
-    BlockRemoval(digest, "digits", 297, 0.9, {"layer1.1": 0.8, "layer2.1": 0.2}).save(run)
+    BlockAblation(digest, "digits", 297, 0.9, {"layer1.1": 0.8, "layer2.1": 0.2}).save(run)
     card, chosen, beside, (off, opened, example, _) = go(tab, len(STEPS), [run.id, *NOTHING[1:]])
     assert "<b>layer2.1</b>" in card and "20.0 %" in card and "80.0 %" in card
     assert (off, opened) == ("layer2.1", "") and "this one needs it most" in card
