@@ -21,7 +21,7 @@ from resnet_demo.data.sources import Dataset, drain, load_dataset
 from resnet_demo.data.splits import split
 from resnet_demo.inference.block_ablation import ablate_each_block
 from resnet_demo.inference.evaluate import evaluate_dataset
-from resnet_demo.inference.loss_slice import loss_slice
+from resnet_demo.inference.loss_landscape import loss_landscape
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import cast_weights, load_weights, save_weights
 from resnet_demo.models.checkpoint_info import read_model_info
@@ -104,7 +104,7 @@ def measure(shipped: RunDirectory, data_dir: Path) -> None:
     classifier = Classifier.from_file(shipped.model_path)
     save_evaluation(shipped, drain(evaluate_dataset(classifier, dataset)))
     drain(ablate_each_block(classifier, dataset)).save(shipped)
-    drain(loss_slice(classifier, dataset)).save(shipped)
+    drain(loss_landscape(classifier, dataset)).save(shipped)
 
 
 if __name__ == "__main__":

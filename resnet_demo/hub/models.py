@@ -21,7 +21,7 @@ from resnet_demo.hub.space import HubError, check_token, told_to_people
 from resnet_demo.runs import evaluation
 from resnet_demo.runs.directory import PULLED, RunDirectory
 from resnet_demo.runs.lasting import lasting_files
-from resnet_demo.runs.measured import BlockAblation, LossSlice
+from resnet_demo.runs.measured import BlockAblation, LossLandscape
 from resnet_demo.runs.store import RunStore
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ MOST_BYTES = {  # of each file that a run may have there
     "title.json": _MB,
     evaluation.FILE_NAME: 4 * _MB,
     BlockAblation.FILE_NAME: 4 * _MB,
-    LossSlice.FILE_NAME: _MB,
+    LossLandscape.FILE_NAME: _MB,
     "events.jsonl": 200 * _MB,
     "model.safetensors": 600 * _MB,
 }

@@ -21,7 +21,7 @@ from resnet_demo.runs.evaluation import Evaluation, save_evaluation
 from resnet_demo.runs.worker_files import Progress
 
 END_TIMEOUT_S = 30.0  # one batch, on a machine that trains, too
-ANSWERS, BLOCKS, SLICE = "answers", "blocks", "slice"  # the kinds of job
+ANSWERS, BLOCKS, LANDSCAPE = "answers", "blocks", "landscape"  # the kinds of job
 
 if TYPE_CHECKING:  # brings torch
     from torch import Tensor
@@ -158,7 +158,7 @@ class EvaluationJobs:
         from resnet_demo.data.sources import load_dataset
         from resnet_demo.inference.block_ablation import ablate_each_block
         from resnet_demo.inference.evaluate import check_classes, evaluate_dataset
-        from resnet_demo.inference.loss_slice import loss_slice
+        from resnet_demo.inference.loss_landscape import loss_landscape
         from resnet_demo.inference.predictor import Classifier
 
         classifier = Classifier.from_file(run.model_path, run.id)
@@ -170,7 +170,7 @@ class EvaluationJobs:
             check_classes(classifier, dataset)
         with self._guard:
             self._images = TestImages.from_dataset(dataset, info.split)
-        ask = {ANSWERS: evaluate_dataset, BLOCKS: ablate_each_block, SLICE: loss_slice}[kind]
+        ask = {ANSWERS: evaluate_dataset, BLOCKS: ablate_each_block, LANDSCAPE: loss_landscape}[kind]
         return self._to_the_end(run, kind, ask(classifier, dataset))
 
     def _to_the_end(self, run: RunDirectory, kind: str, work):

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from resnet_demo.runs import evaluation, example_predictions
 from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.measured import BlockAblation, LossSlice
+from resnet_demo.runs.measured import BlockAblation, LossLandscape
 
 # In the order in which they are copied: the log, which says what has been saved, comes last.
 FILES = (
     "config.json", "order.json", "title.json", "pinned.png", "resume.pt", "model.safetensors", evaluation.FILE_NAME,
-    BlockAblation.FILE_NAME, LossSlice.FILE_NAME, example_predictions.FILE_NAME, "events.jsonl",
+    BlockAblation.FILE_NAME, LossLandscape.FILE_NAME, example_predictions.FILE_NAME, "events.jsonl",
 )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ class BlockAblation(Measured):
 
 
 @dataclass(frozen=True)
-class LossSlice(Measured):
+class LossLandscape(Measured):
     """Cross-entropy at each of `distances` from the weights, along each of the directions:
     `losses[direction][distance]`."""
 

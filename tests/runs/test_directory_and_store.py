@@ -12,7 +12,7 @@ from resnet_demo.files import read_json, remove_unfinished, replace_file, replac
 from resnet_demo.runs import evaluation, events
 from resnet_demo.runs.deletion import delete_run, discard_unborn
 from resnet_demo.runs.directory import TITLE_MAX, WRITTEN_BY_THE_PAGE, RunDirectory, RunError
-from resnet_demo.runs.measured import BlockAblation, LossSlice
+from resnet_demo.runs.measured import BlockAblation, LossLandscape
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, STOP, Progress, is_held
@@ -197,7 +197,7 @@ def test_what_a_killed_writer_left_is_removed(run, name):
 
 
 def test_what_the_page_is_writing_is_left_to_it_by_a_starting_worker(run):
-    names = (evaluation.FILE_NAME, BlockAblation.FILE_NAME, LossSlice.FILE_NAME, "exit.json", "control.json")
+    names = (evaluation.FILE_NAME, BlockAblation.FILE_NAME, LossLandscape.FILE_NAME, "exit.json", "control.json")
     written = [run.path / f".{name}.123.456.part" for name in names]
     for path in written:
         path.write_text("half")

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.runs.measured import BlockAblation, LossSlice
+from resnet_demo.runs.measured import BlockAblation, LossLandscape
 from tests.support.checkpoints import INFO, make_run
 
-REMOVAL = BlockAblation("abc", "digits", 297, 0.98, {"layer1.0": 0.4, "layer1.1": 0.97})
-SLICE = LossSlice("abc", "digits", 297, [-1.0, 0.0, 1.0], [[3.0, 0.1, 2.0], [4.0, 0.1, 5.0]])
-ALL = pytest.mark.parametrize("found", [REMOVAL, SLICE], ids=lambda found: found.FILE_NAME)
+ABLATION = BlockAblation("abc", "digits", 297, 0.98, {"layer1.0": 0.4, "layer1.1": 0.97})
+LANDSCAPE = LossLandscape("abc", "digits", 297, [-1.0, 0.0, 1.0], [[3.0, 0.1, 2.0], [4.0, 0.1, 5.0]])
+ALL = pytest.mark.parametrize("found", [ABLATION, LANDSCAPE], ids=lambda found: found.FILE_NAME)
 
 
 @ALL
@@ -27,16 +27,16 @@ def test_what_was_written_is_read_and_belongs_to_its_weights(store, found):
 @pytest.mark.parametrize(
     ("found", "wrong"),
     [
-        *((found, wrong) for found in (REMOVAL, SLICE) for wrong in ({"format": 9}, {"images": 0}, {"digest": 3})),
-        (REMOVAL, {"accuracy": 1.5}),
-        (REMOVAL, {"without": [1]}),
-        (REMOVAL, {"without": {"a": "b"}}),
-        (SLICE, {"distances": [1.0, 0.0, -1.0]}),
-        (SLICE, {"distances": 3}),
-        (SLICE, {"losses": []}),
-        (SLICE, {"losses": [[1.0, 2.0]]}),
-        (SLICE, {"losses": [[1.0, "a", 2.0]]}),
-        (SLICE, {"losses": [[1.0, -2.0, 2.0]]}),
+        *((found, wrong) for found in (ABLATION, LANDSCAPE) for wrong in ({"format": 9}, {"images": 0}, {"digest": 3})),
+        (ABLATION, {"accuracy": 1.5}),
+        (ABLATION, {"without": [1]}),
+        (ABLATION, {"without": {"a": "b"}}),
+        (LANDSCAPE, {"distances": [1.0, 0.0, -1.0]}),
+        (LANDSCAPE, {"distances": 3}),
+        (LANDSCAPE, {"losses": []}),
+        (LANDSCAPE, {"losses": [[1.0, 2.0]]}),
+        (LANDSCAPE, {"losses": [[1.0, "a", 2.0]]}),
+        (LANDSCAPE, {"losses": [[1.0, -2.0, 2.0]]}),
     ],
 )
 def test_what_cannot_be_is_no_result(store, found, wrong):

@@ -19,7 +19,7 @@ from resnet_demo.ui.html.receptive_field import left_of_image_html
 from resnet_demo.ui.html.walk import step_named
 from resnet_demo.ui.tabs.blocks import BlocksPanel
 from resnet_demo.ui.tabs.experiments import ExperimentsPanel
-from resnet_demo.ui.tabs.loss_slice import LossSlicePanel
+from resnet_demo.ui.tabs.loss_landscape import LossLandscapePanel
 from resnet_demo.ui.tabs.walk import INPUT_SIZE as WALKED_SIZE
 from resnet_demo.ui.tabs.walk import Walk
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, described, html_of, script
@@ -57,7 +57,7 @@ class ArchitectureTab:
     comparing: list[Any]
     compared: gr.HTML
     walk: Walk
-    slices: LossSlicePanel
+    landscape: LossLandscapePanel
     experiments: ExperimentsPanel
 
     @property
@@ -89,7 +89,7 @@ class ArchitectureTab:
             **HANDLER,
         )
         self.blocks.wire(demo, checkpoints, jobs)
-        self.slices.wire(checkpoints, jobs)
+        self.landscape.wire(checkpoints, jobs)
         self.walk.wire(draw_beside, [*self.named, *self.comparing[-2:], self.compared], self.blocks)
 
 
@@ -141,12 +141,12 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             _labelled(STEMS, STEMS), value=FIRST.stem, label="Its stem, where it has a choice", min_width=300
         )
     compared = _space("compared")
-    experiments, slices = ExperimentsPanel(backend), LossSlicePanel(backend)
+    experiments, landscape = ExperimentsPanel(backend), LossLandscapePanel(backend)
     _html(_next_html)
 
     drawings, comparing = [summary, network, block, left, table], [arch, stem, shortcut, size, other, other_stem]
     choices = [arch, stem, shortcut, size, opened]
-    tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, slices, experiments)
+    tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, landscape, experiments)
     latest = {"trigger_mode": "always_last", **HANDLER}
     parts = [stem, shortcut, opened, *tab.drawings]
     arch.input(draw_another, [arch, stem, size, opened], parts, api_name="architecture_another", **latest)

@@ -25,7 +25,7 @@ from tests.ui.html.test_block_row import row
 EXPERIMENTS = Path(__file__).parents[3] / "docs" / "experiments.md"
 # Digits that count nothing: names of networks, of layers, of data, and places in the paper.
 NAMES = re.compile(r"(Plain|ResNet)-\d+|CIFAR-10|\d×\d|top-1|layer\d\.\d|He et al\. 2015, (figure|table) \d|stage 3")
-REMOVAL = BlockAblation("", "digits", 1234, 0.816, {"layer1.0": 0.391, "layer2.0": 0.323, "layer3.2": 0.795})
+ABLATION = BlockAblation("", "digits", 1234, 0.816, {"layer1.0": 0.391, "layer2.0": 0.323, "layer3.2": 0.795})
 
 
 def measured(spec):
@@ -157,8 +157,8 @@ def test_the_numbers_of_the_options():
 
 
 def test_the_numbers_of_a_trained_network_are_those_that_were_measured():
-    assert numbers(7, Trained("layer2.0", False, REMOVAL)) == ["1,234", "81.6", "32.3", "79.5"]
-    said = STEPS[6].say(Facts(measured, Trained("layer2.0", False, REMOVAL))).sentences
+    assert numbers(7, Trained("layer2.0", False, ABLATION)) == ["1,234", "81.6", "32.3", "79.5"]
+    said = STEPS[6].say(Facts(measured, Trained("layer2.0", False, ABLATION))).sentences
     assert "without layer2.0 32.3 %, without layer3.2 still 79.5 %" in " ".join(said)
 
 

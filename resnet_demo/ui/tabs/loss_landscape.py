@@ -7,42 +7,44 @@ from typing import Any
 
 import gradio as gr
 
-from resnet_demo.inference.evaluation_jobs import SLICE
+from resnet_demo.inference.evaluation_jobs import LANDSCAPE
 from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.directory import RunDirectory, RunError
-from resnet_demo.runs.measured import LossSlice
+from resnet_demo.runs.measured import LossLandscape
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import name_of
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.evaluation import job_html
-from resnet_demo.ui.html.loss_slice import lead_html, slices_html
+from resnet_demo.ui.html.loss_landscape import landscape_html, lead_html
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, chosen_by_now, refreshed
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, html_of
 
 TICK_S = 1.0  # while it is measured
-Checkpoint = tuple[RunDirectory, ModelInfo, LossSlice | None]  # and what was measured of it
+Checkpoint = tuple[RunDirectory, ModelInfo, LossLandscape | None]  # and what was measured of it
 
 
-class LossSlicePanel:
+class LossLandscapePanel:
     """Built where it is called; then call `wire`."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         html_of(lead_html, elem_classes="arch-html")
         with gr.Row():
-            self.run = checkpoint_dropdown(backend.store, elem_id="slice-run", min_width=300)
+            self.run = checkpoint_dropdown(backend.store, elem_id="landscape-run", min_width=300)
             self.other = checkpoint_dropdown(
-                backend.store, optional=True, label="Compare with", elem_id="slice-other", min_width=300
+                backend.store, optional=True, label="Compare with", elem_id="landscape-other", min_width=300
             )
         if pair := first_pair(backend.store):
             self.run.value, self.other.value = pair
         with gr.Row():
-            self.measure = gr.Button("Measure the loss around it", size="md", min_width=150, elem_id="slice-measure")
-            self.cancel = gr.Button("Cancel", size="md", min_width=100, interactive=False, elem_id="slice-cancel")
-        self.job = gr.HTML("", elem_id="slice-job")
-        self.drawn = gr.HTML('<div class="slice-space"></div>', elem_id="slice-drawn")
+            self.measure = gr.Button(
+                "Measure the loss around it", size="md", min_width=150, elem_id="landscape-measure"
+            )
+            self.cancel = gr.Button("Cancel", size="md", min_width=100, interactive=False, elem_id="landscape-cancel")
+        self.job = gr.HTML("", elem_id="landscape-job")
+        self.drawn = gr.HTML('<div class="landscape-space"></div>', elem_id="landscape-drawn")
         self.timer = gr.Timer(TICK_S, active=False)
 
     def wire(self, checkpoints: gr.Textbox, measuring: gr.Textbox) -> None:
@@ -50,18 +52,20 @@ class LossSlicePanel:
         or ended, here or on another page."""
         chosen, jobs = [self.run, self.other], [self.job, self.measure, self.cancel, self.timer]
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
-        checkpoints.change(self.refresh, chosen, chosen, js=chosen_by_now(*chosen), api_name="refresh_slices", **quiet)
+        checkpoints.change(
+            self.refresh, chosen, chosen, js=chosen_by_now(*chosen), api_name="refresh_landscapes", **quiet
+        )
         gr.on(
             [checkpoints.change, self.run.change, self.other.change, measuring.change, self.timer.tick],
             self.show,
             chosen,
             [self.drawn, *jobs],
-            api_name="loss_slices",
+            api_name="loss_landscapes",
             trigger_mode="always_last",
             **quiet,
         )
-        self.measure.click(self.start, chosen, jobs, api_name="measure_slice", **acting)
-        self.cancel.click(self.stop, chosen, jobs, api_name="cancel_slice", **acting)
+        self.measure.click(self.start, chosen, jobs, api_name="measure_landscape", **acting)
+        self.cancel.click(self.stop, chosen, jobs, api_name="cancel_landscape", **acting)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -74,7 +78,7 @@ class LossSlicePanel:
     def show(self, run: Any, other: Any, request: gr.Request) -> list:
         found = self._checkpoints(run, other)
         named = [(info.arch, name_of(run), measured) for run, info, measured in found]
-        return [slices_html(named), *self._jobs(found, request)]
+        return [landscape_html(named), *self._jobs(found, request)]
 
     def _checkpoints(self, *chosen: Any) -> list[Checkpoint]:
         """Those of the chosen that there are, each once."""
@@ -85,7 +89,7 @@ class LossSlicePanel:
             except RunError:
                 continue
             if info := run.model_info():
-                found[run.id] = (run, info, LossSlice.of(run, info))
+                found[run.id] = (run, info, LossLandscape.of(run, info))
         return list(found.values())
 
     # --- acting: each handler checks by itself who asks -----------------------------------------------------------
@@ -97,7 +101,7 @@ class LossSlicePanel:
             raise gr.Error(
                 t("There is nothing left to measure here. Choose another checkpoint."), print_exception=False
             )
-        self.backend.act(lambda: self.backend.evaluations.start(missing, SLICE))
+        self.backend.act(lambda: self.backend.evaluations.start(missing, LANDSCAPE))
         return self._jobs(found, request)
 
     def stop(self, run: Any, other: Any, request: gr.Request) -> list:
@@ -111,7 +115,7 @@ class LossSlicePanel:
         measured = state.run_id if state.run_id in [run.id for run, _, _ in found] else ""
         can_start = owner and not state.running and _to_measure(found) is not None
         return [
-            job_html(state, measured, SLICE, owner),
+            job_html(state, measured, LANDSCAPE, owner),
             gr.Button(interactive=can_start),
             gr.Button(interactive=owner and state.running),
             gr.Timer(active=state.running),

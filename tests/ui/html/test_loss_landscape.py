@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from resnet_demo.runs.measured import LossSlice
-from resnet_demo.ui.html.loss_slice import slices_html, width
+from resnet_demo.runs.measured import LossLandscape
+from resnet_demo.ui.html.loss_landscape import landscape_html, width
 
-FOUND = LossSlice("abc", "digits", 300, [-1.0, -0.5, 0.0, 0.5, 1.0], [[4.0, 2.0, 0.2, 2.2, 4.0]])
+FOUND = LossLandscape("abc", "digits", 300, [-1.0, -0.5, 0.0, 0.5, 1.0], [[4.0, 2.0, 0.2, 2.2, 4.0]])
 
 
 def test_the_width_is_where_the_loss_has_risen_by_one():
@@ -19,7 +19,7 @@ def test_the_width_is_where_the_loss_has_risen_by_one():
 
 
 def test_what_is_measured_is_drawn_and_what_is_not_is_said():
-    html = slices_html([("resnet20", "mine", FOUND), ("plain20", "<other>", None)])
+    html = landscape_html([("resnet20", "mine", FOUND), ("plain20", "<other>", None)])
     assert html.count("curve train run-0") == 1 and "run-1" not in html
     assert "at a distance of 0.26" in html and "not measured yet" in html and "&lt;other&gt;" in html
-    assert "<svg" in slices_html([])
+    assert "<svg" in landscape_html([])

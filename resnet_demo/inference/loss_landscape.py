@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from resnet_demo.data.dataset import Dataset
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.runs.measured import LossSlice
+from resnet_demo.runs.measured import LossLandscape
 from resnet_demo.runs.worker_files import Progress
 
 MOST_IMAGES = 500
@@ -21,7 +21,7 @@ DIRECTIONS = 3  # one could be a chance; seeds 0, 1, 2
 DISTANCES = [round(-0.5 + 0.05 * step, 2) for step in range(21)]  # in lengths of the filters
 
 
-def loss_slice(classifier: Classifier, dataset: Dataset) -> Generator[Progress, None, LossSlice]:
+def loss_landscape(classifier: Classifier, dataset: Dataset) -> Generator[Progress, None, LossLandscape]:
     """On MOST_IMAGES test images. Moves the classifier's own weights, and puts them back unless it is closed before.
     Raises CheckpointError where an answer is not a number."""
     images, labels = dataset.spread_test_images(MOST_IMAGES)
@@ -36,7 +36,7 @@ def loss_slice(classifier: Classifier, dataset: Dataset) -> Generator[Progress, 
             _put(filters, [at + distance * towards for at, towards in zip(learned, direction, strict=True)])
             losses[-1].append(cross_entropy(classifier.logits(images), labels).item())
     _put(filters, learned)
-    return LossSlice(classifier.info.digest, dataset.source, len(labels), DISTANCES, losses)
+    return LossLandscape(classifier.info.digest, dataset.source, len(labels), DISTANCES, losses)
 
 
 def random_direction(filters: list[Tensor], seed: int) -> list[Tensor]:

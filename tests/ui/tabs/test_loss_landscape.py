@@ -1,10 +1,10 @@
 """The loss around checkpoints over HTTP: two beside each other, only the owner measures, foreign values do no harm."""
 
-from resnet_demo.inference import loss_slice
-from resnet_demo.runs.measured import LossSlice
+from resnet_demo.inference import loss_landscape
+from resnet_demo.runs.measured import LossLandscape
 from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.tabs.loss_slice import first_pair
+from resnet_demo.ui.tabs.loss_landscape import first_pair
 from tests.support.asking import post, run_now
 from tests.support.checkpoints import DIGITS, make_run
 from tests.support.waiting import wait_for
@@ -13,19 +13,19 @@ TOKEN = "a-token-for-the-owner"
 
 
 def test_only_the_owner_measures_the_first_that_has_not_been(serve, monkeypatch):
-    monkeypatch.setattr(loss_slice, "MOST_IMAGES", 10)
+    monkeypatch.setattr(loss_landscape, "MOST_IMAGES", 10)
     with serve(Access(TOKEN)) as (url, backend):
         one, other = (make_run(backend.store, name, DIGITS) for name in ("one", "other"))
-        for handler in ("measure_slice", "cancel_slice"):
+        for handler in ("measure_landscape", "cancel_landscape"):
             assert post(url, handler, [one.id, other.id])[0] == "error"
         assert not backend.evaluations.state.running
         for missing in (one, other):
-            assert LossSlice.load(missing) is None
-            assert post(url, "measure_slice", [one.id, other.id], token=TOKEN)[0] == "complete"
+            assert LossLandscape.load(missing) is None
+            assert post(url, "measure_landscape", [one.id, other.id], token=TOKEN)[0] == "complete"
             wait_for(lambda: not backend.evaluations.state.running, "the measurement's end", 120)
-            assert LossSlice.load(missing).images == 10
-        assert post(url, "measure_slice", [one.id, other.id], token=TOKEN)[0] == "error"
-        drawn = run_now(url, "loss_slices", [one.id, other.id]).json()["data"][0]
+            assert LossLandscape.load(missing).images == 10
+        assert post(url, "measure_landscape", [one.id, other.id], token=TOKEN)[0] == "error"
+        drawn = run_now(url, "loss_landscapes", [one.id, other.id]).json()["data"][0]
         assert drawn.count("curve train run-0") == drawn.count("curve train run-1") == 3
 
 
@@ -33,9 +33,9 @@ def test_what_is_no_run_is_left_out(serve):
     with serve() as (url, backend):
         run = make_run(backend.store, "digits", DIGITS)
         for chosen in (["../x", None], ["", "no such run"]):
-            assert "curve" not in run_now(url, "loss_slices", chosen).json()["data"][0]
-        assert run_now(url, "loss_slices", [["a"], {"b": 1}]).status_code == 400
-        drawn = run_now(url, "loss_slices", [run.id, run.id]).json()["data"][0]
+            assert "curve" not in run_now(url, "loss_landscapes", chosen).json()["data"][0]
+        assert run_now(url, "loss_landscapes", [["a"], {"b": 1}]).status_code == 400
+        drawn = run_now(url, "loss_landscapes", [run.id, run.id]).json()["data"][0]
         assert drawn.count("not measured yet.") == 1
 
 

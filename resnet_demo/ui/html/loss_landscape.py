@@ -7,13 +7,13 @@ from statistics import mean
 
 from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES
-from resnet_demo.runs.measured import LossSlice
+from resnet_demo.runs.measured import LossLandscape
 from resnet_demo.ui.html.axis import Axis
 from resnet_demo.ui.html.chart import Series, line_chart
 
 RISE = 1.0  # of the loss, by which the width of a valley is told
 
-Named = tuple[str, str, LossSlice | None]  # a checkpoint's network, its name, and what was measured of it
+Named = tuple[str, str, LossLandscape | None]  # a checkpoint's network, its name, and what was measured of it
 
 
 def lead_html() -> str:
@@ -23,10 +23,10 @@ def lead_html() -> str:
         "or rough one training needs small steps. That paper finds the surface of a plain network rough at 56 layers, "
         "and hardly different from a residual one's at 20."
     )
-    return f'<h2 class="arch-title">{t("The loss around a checkpoint")}</h2><p class="arch-note">{said}</p>'
+    return f'<h2 class="arch-title">{t("The loss landscape around a checkpoint")}</h2><p class="arch-note">{said}</p>'
 
 
-def slices_html(checkpoints: Sequence[Named]) -> str:
+def landscape_html(checkpoints: Sequence[Named]) -> str:
     """Each checkpoint's lines in a colour of its own, one line a direction."""
     measured = [(place, arch, found) for place, (arch, _, found) in enumerate(checkpoints) if found]
     series = [
@@ -39,14 +39,14 @@ def slices_html(checkpoints: Sequence[Named]) -> str:
     y = Axis.logarithmic("loss", [loss for one in series for _, loss in one.points if loss > 0])
     drawn = line_chart(t("Loss on test images"), x, y, series, empty=t("not measured yet"))
     said = "".join(f"<li>{_told(*checkpoint)}</li>" for checkpoint in checkpoints)
-    return f'<div class="compare-charts">{drawn}<ul class="loss-slices">{said}</ul></div>'
+    return f'<div class="compare-charts">{drawn}<ul class="loss-landscapes">{said}</ul></div>'
 
 
-def _lines(found: LossSlice) -> list[list[tuple[float, float]]]:
+def _lines(found: LossLandscape) -> list[list[tuple[float, float]]]:
     return [list(zip(found.distances, losses, strict=True)) for losses in found.losses]
 
 
-def _told(arch: str, name: str, found: LossSlice | None) -> str:
+def _told(arch: str, name: str, found: LossLandscape | None) -> str:
     label = f"<b>{escape(ARCHITECTURES[arch].label)}</b> ({escape(name)}): "
     if found is None:
         return label + t("not measured yet.")
@@ -59,7 +59,7 @@ def _told(arch: str, name: str, found: LossSlice | None) -> str:
     return label + said + " " + t("{images} test images.", images=found.images)
 
 
-def width(found: LossSlice) -> float | None:
+def width(found: LossLandscape) -> float | None:
     """The distance at which the loss has risen by RISE, the mean over all directions and both sides; None where on
     one of them it does not."""
     sides = [side for line in _lines(found) for side in (line[_middle(found) :], line[_middle(found) :: -1])]
@@ -67,7 +67,7 @@ def width(found: LossSlice) -> float | None:
     return mean(reached) if len(reached) == len(sides) else None
 
 
-def _middle(found: LossSlice) -> int:
+def _middle(found: LossLandscape) -> int:
     """Where the weights are as they were learned."""
     return min(range(len(found.distances)), key=lambda place: abs(found.distances[place]))
 

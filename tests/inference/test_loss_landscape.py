@@ -5,8 +5,8 @@ from torch.nn.functional import cross_entropy
 
 from resnet_demo.data.dataset import drain
 from resnet_demo.data.digits import load_digits
-from resnet_demo.inference import loss_slice as module
-from resnet_demo.inference.loss_slice import DIRECTIONS, DISTANCES, loss_slice, random_direction
+from resnet_demo.inference import loss_landscape as module
+from resnet_demo.inference.loss_landscape import DIRECTIONS, DISTANCES, loss_landscape, random_direction
 from resnet_demo.inference.predictor import Classifier
 from tests.support.checkpoints import DIGITS, make_run
 
@@ -24,7 +24,7 @@ def test_the_loss_at_no_distance_is_the_checkpoints_own_and_it_comes_back_unchan
     monkeypatch.setattr(module, "MOST_IMAGES", 20)
     classifier, dataset = Classifier.from_file(make_run(store, "digits", DIGITS).model_path), drain(load_digits())
     before = [weights.clone() for weights in classifier.model.parameters()]
-    found = drain(loss_slice(classifier, dataset))
+    found = drain(loss_landscape(classifier, dataset))
     assert all(map(torch.equal, before, classifier.model.parameters()))
     assert found.distances == DISTANCES and [len(line) for line in found.losses] == [len(DISTANCES)] * DIRECTIONS
     images, labels = dataset.spread_test_images(20)
