@@ -25,7 +25,7 @@ try:
     from resnet_demo.runs.keep import Keep
     from resnet_demo.runs.store import SHIPPED, RunStore
     from resnet_demo.text import printable
-    from resnet_demo.training.place import is_gpu_lent
+    from resnet_demo.training.zerogpu import is_zerogpu
     from resnet_demo.ui.access import Access
     from resnet_demo.ui.app import build_app
     from resnet_demo.ui.backend import Backend
@@ -122,7 +122,7 @@ def open_backend(options: argparse.Namespace, host: str, share: bool) -> Backend
         raise SystemExit(f"app.py: {error}") from error
     backend = Backend.over(store, options.data_dir, options.data, access)
     try:
-        return with_visitors(backend) if is_gpu_lent() else backend
+        return with_visitors(backend) if is_zerogpu() else backend
     except UserError as error:
         raise SystemExit(f"app.py: {error}") from error
 

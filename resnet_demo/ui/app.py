@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from resnet_demo.language import HTML_LANGUAGES, LANGUAGES, current_language, t
-from resnet_demo.training.place import is_gpu_lent
+from resnet_demo.training.zerogpu import is_zerogpu
 from resnet_demo.ui.address import Address
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.runs_table import version_of
@@ -140,7 +140,7 @@ def header_html() -> str:
 
 def _build_space_notice() -> None:
     """What visitors of a Space should know, and the way to one of their own."""
-    is_slow = not is_gpu_lent() and not Path("/dev/nvidiactl").exists()
+    is_slow = not is_zerogpu() and not Path("/dev/nvidiactl").exists()
     with gr.Row(elem_classes="space-notice"):
         html_of(lambda: space_html(is_slow, KEPT_S + SWEEP_EVERY_S), elem_id="space-notice")
         gr.DuplicateButton("Duplicate this Space", elem_id="duplicate", min_width=190, scale=0)

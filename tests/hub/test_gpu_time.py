@@ -61,7 +61,7 @@ def test_nobody_there(monkeypatch):
 
 # --- the page ---------------------------------------------------------------------------------------------------
 
-LENT = ROOT / "tests" / "support" / "lent"
+PACKAGE = ROOT / "tests" / "support" / "zerogpu_package"
 
 
 @pytest.fixture
@@ -70,7 +70,11 @@ def space(hub, tmp_path):
     (tmp_path / "quota").write_text("300")
     port = free_port()
     variables = {"SYSTEM": "spaces", "SPACE_ID": "someone/resnet", "SPACE_HOST": "someone-resnet.hf.space"}
-    variables |= {"SPACES_ZERO_GPU": "true", "LENT_QUOTA": str(tmp_path / "quota"), "PYTHONPATH": f"{LENT}:{ROOT}"}
+    variables |= {
+        "SPACES_ZERO_GPU": "true",
+        "ZEROGPU_QUOTA": str(tmp_path / "quota"),
+        "PYTHONPATH": f"{PACKAGE}:{ROOT}",
+    }
     variables |= {"OAUTH_CLIENT_ID": "ours", "OAUTH_CLIENT_SECRET": "secret", "OPENID_PROVIDER_URL": hub.url}
     variables |= {"OAUTH_SCOPES": "openid profile read-billing", "HF_ENDPOINT": hub.url}
     variables |= {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "RESNET_DEMO_TOKEN": "a secret"}

@@ -8,7 +8,7 @@ import torch
 
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.training.device import DeviceChoice, DeviceError, choose_device, prepare
-from resnet_demo.training.place import is_gpu_lent
+from resnet_demo.training.zerogpu import is_zerogpu
 
 
 @pytest.fixture
@@ -76,6 +76,6 @@ def test_deterministic_kernels_are_asked_for_by_the_run_and_on_cuda_alone(card, 
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
 
 
-@pytest.mark.parametrize(("variables", "lent"), [({"SPACES_ZERO_GPU": "true"}, True), ({}, False)])
-def test_a_gpu_that_is_lent_is_not_taken_for_one_that_is_there(variables, lent):
-    assert is_gpu_lent(variables) == lent
+@pytest.mark.parametrize(("variables", "expected"), [({"SPACES_ZERO_GPU": "true"}, True), ({}, False)])
+def test_a_gpu_that_is_lent_is_not_taken_for_one_that_is_there(variables, expected):
+    assert is_zerogpu(variables) == expected

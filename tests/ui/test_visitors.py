@@ -1,4 +1,4 @@
-"""Who a visitor is where a GPU is lent, and that none reaches what is another's."""
+"""Who a visitor is where a GPU is training, and that none reaches what is another's."""
 
 import sys
 from dataclasses import replace
@@ -15,12 +15,12 @@ from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.ui import zerogpu
 from resnet_demo.ui.access import REFUSAL, Access
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.html.visitors import lent_html
+from resnet_demo.ui.html.visitors import zerogpu_html
 from resnet_demo.ui.protection import Protection
 from resnet_demo.ui.request_head import Serving
 from resnet_demo.ui.tabs.classify import ClassifyTab
-from resnet_demo.ui.tabs.lent_training import LentTraining
 from resnet_demo.ui.tabs.train import TrainTab
+from resnet_demo.ui.tabs.zerogpu_training import ZeroGpuTraining
 from resnet_demo.ui.visitors import COOKIE, Visitors, greeting, visitor_of, with_visitors
 from resnet_demo.ui.zerogpu import QuotaEnded, SliceLauncher, forget_quota, quota_sentence
 from resnet_demo.workers.launcher import LaunchError
@@ -52,7 +52,7 @@ class Lender:
 @pytest.fixture
 def lender(monkeypatch):
     monkeypatch.setattr(zerogpu, "dataset_of", lambda run, data_dir: None)
-    monkeypatch.setattr("resnet_demo.ui.tabs.lent_training.dataset_of", lambda run, data_dir: None)
+    monkeypatch.setattr("resnet_demo.ui.tabs.zerogpu_training.dataset_of", lambda run, data_dir: None)
     return Lender()
 
 
@@ -71,13 +71,13 @@ def tab(backend):
 
 
 @pytest.fixture
-def lent(backend, tab):
-    return LentTraining(backend, backend.visitors, tab.form)
+def training(backend, tab):
+    return ZeroGpuTraining(backend, backend.visitors, tab.form)
 
 
-def start(lent, request, config):
+def start(training, request, config):
     values = list({**config.to_dict(), "data": "digits"}.values())
-    return list(lent.start(request, *values))
+    return list(training.start(request, *values))
 
 
 # --- the cookie -------------------------------------------------------------------------------------------------
@@ -132,14 +132,14 @@ def test_elsewhere_nobody_has(store, tmp_path):
     assert backend.of(asks(ANNA)) is backend
 
 
-def test_who_cannot_be_known_again_starts_nothing(backend, lent, tiny_config):
+def test_who_cannot_be_known_again_starts_nothing(backend, training, tiny_config):
     with pytest.raises(gr.Error, match=REFUSAL):
-        start(lent, asks(None), tiny_config)
-    assert "cookie" in lent_html(known=False)
+        start(training, asks(None), tiny_config)
+    assert "cookie" in zerogpu_html(known=False)
 
 
-def test_a_visitors_run_is_seen_and_changed_by_them_alone(backend, tab, lent, tiny_config):
-    start(lent, asks(ANNA), tiny_config)
+def test_a_visitors_run_is_seen_and_changed_by_them_alone(backend, tab, training, tiny_config):
+    start(training, asks(ANNA), tiny_config)
     (run,) = backend.of(asks(ANNA)).store.runs()
     assert backend.store.runs() == backend.of(asks(BERT)).store.runs() == []
     assert run.id in tab.show_status("newest", asks(ANNA))
@@ -154,7 +154,7 @@ def test_a_visitors_run_is_seen_and_changed_by_them_alone(backend, tab, lent, ti
     assert not run.exists()
 
 
-def test_a_visitor_changes_nothing_of_the_spaces(backend, tab, lent, tiny_config):
+def test_a_visitor_changes_nothing_of_the_spaces(backend, tab, training, tiny_config):
     run = backend.store.create(tiny_config)
     assert run.id in tab.show_status("newest", asks(ANNA))  # looks on
     with pytest.raises(gr.Error, match="not yours"):
@@ -162,7 +162,7 @@ def test_a_visitor_changes_nothing_of_the_spaces(backend, tab, lent, tiny_config
     with pytest.raises(gr.Error, match="not yours"):
         tab.controls.discarding.discard(run.id, asks(ANNA))
     with pytest.raises(gr.Error, match="not yours"):
-        list(lent.resume(run.id, "", asks(ANNA)))
+        list(training.resume(run.id, "", asks(ANNA)))
     start_on, tour, pause, resume, stop, discard = (
         b.interactive for b in tab.controls.show_buttons("newest", asks(ANNA))
     )
@@ -173,14 +173,14 @@ def test_a_visitor_changes_nothing_of_the_spaces(backend, tab, lent, tiny_config
 # --- training ---------------------------------------------------------------------------------------------------
 
 
-def test_the_run_is_shown_as_starting_until_a_slice_has_it(backend, lent, tiny_config):
+def test_the_run_is_shown_as_starting_until_a_slice_has_it(backend, training, tiny_config):
     values = list({**tiny_config.to_dict(), "data": "digits"}.values())
-    told = lent.start(asks(ANNA), *values)
+    told = training.start(asks(ANNA), *values)
     assert next(told)[0] == "newest"
     visitors = backend.of(asks(ANNA))
     assert visitors.watcher.snapshot(now=True).current.status == "starting"
     with pytest.raises(gr.Error, match="training already"):
-        list(lent.start(asks(ANNA), *values))
+        list(training.start(asks(ANNA), *values))
     (run,) = visitors.store.runs()
     visitors.launcher.pause(run)  # while a GPU is waited for
     assert run.wanted() == PAUSE
@@ -188,24 +188,24 @@ def test_the_run_is_shown_as_starting_until_a_slice_has_it(backend, lent, tiny_c
     assert not visitors.watcher.snapshot(now=True).training
 
 
-def test_another_visitors_training_keeps_nobody_from_theirs(lent, lender, tiny_config):
-    told = lent.start(asks(ANNA), *{**tiny_config.to_dict(), "data": "digits"}.values())
+def test_another_visitors_training_keeps_nobody_from_theirs(training, lender, tiny_config):
+    told = training.start(asks(ANNA), *{**tiny_config.to_dict(), "data": "digits"}.values())
     next(told)
-    start(lent, asks(BERT), tiny_config)
+    start(training, asks(BERT), tiny_config)
     assert len(lender.asked) == 1
     told.close()
 
 
-def test_when_the_quota_is_back_is_said_until_then(backend, tab, lent, lender, tiny_config, monkeypatch):
+def test_when_the_quota_is_back_is_said_until_then(backend, tab, training, lender, tiny_config, monkeypatch):
     lender.quota = False
     monkeypatch.setattr(gr, "Warning", lambda *said, **how: None)
-    start(lent, asks(ANNA), tiny_config)
+    start(training, asks(ANNA), tiny_config)
     card = tab.show_status("newest", asks(ANNA))
     assert "Come back in 3 h 00 min, at " in card and "20 s are left" in card
     assert "Come back" not in tab.show_status("newest", asks(BERT))
     (run,) = backend.of(asks(ANNA)).store.runs()
     lender.quota = True
-    list(lent.resume(run.id, "", asks(ANNA)))
+    list(training.resume(run.id, "", asks(ANNA)))
     assert "Come back" not in tab.show_status("newest", asks(ANNA))
 
 
@@ -220,18 +220,18 @@ def test_a_quota_that_is_back_is_not_spoken_of(store):
     forget_quota(store)
 
 
-def test_a_run_whose_data_cannot_be_had_is_no_run(backend, lent, tiny_config, monkeypatch):
+def test_a_run_whose_data_cannot_be_had_is_no_run(backend, training, tiny_config, monkeypatch):
     def fails(run, data_dir):
         raise DataError("The server does not answer.")
 
-    monkeypatch.setattr("resnet_demo.ui.tabs.lent_training.dataset_of", fails)
+    monkeypatch.setattr("resnet_demo.ui.tabs.zerogpu_training.dataset_of", fails)
     with pytest.raises(gr.Error, match="does not answer"):
-        start(lent, asks(ANNA), tiny_config)
+        start(training, asks(ANNA), tiny_config)
     assert backend.of(asks(ANNA)).store.runs() == []
 
 
-def test_the_owner_trains_in_slices_too_and_in_the_spaces_folder(backend, lent, lender, tiny_config):
-    start(lent, asks(None, "the owner's own"), tiny_config)
+def test_the_owner_trains_in_slices_too_and_in_the_spaces_folder(backend, training, lender, tiny_config):
+    start(training, asks(None, "the owner's own"), tiny_config)
     (run,) = backend.store.runs()
     assert lender.asked == [str(run.path)]
     with pytest.raises(LaunchError, match="Train tab"):

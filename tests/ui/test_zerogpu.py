@@ -14,10 +14,10 @@ from resnet_demo.ui import zerogpu
 from resnet_demo.ui.zerogpu import QuotaEnded, make_slice, train_in_slices
 from resnet_demo.workers import saver, slices
 from resnet_demo.workers.worker import Worker
-from tests.support.lent_gpu import LentGpu
 from tests.support.ticks import Clock
 from tests.support.waiting import wait_for
 from tests.support.workers import curves
+from tests.support.zerogpu import ZeroGpu
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_the_quota_ends_after_slices_and_the_visitor_goes_on_the_next_day(run, c
     monkeypatch.setattr(zerogpu, "RESERVE_S", 48)  # of 60 asked for: twelve ticks of training
     monkeypatch.setattr(zerogpu, "LEAST_S", 59)
     monkeypatch.setattr(slices, "time", Clock())
-    gpu = LentGpu(left_s=200)
+    gpu = ZeroGpu(left_s=200)
     train_slice = make_slice(gpu.GPU, tmp_path)
     *_, ended = train_in_slices(train_slice, run, tmp_path)
     assert gpu.asked == [60, 60] and len(set(gpu.pids)) == 2
@@ -84,7 +84,7 @@ def test_what_is_too_little_to_save_within_is_not_asked_for(run, tmp_path):
 
 def test_a_run_that_fails_pays_for_one_slice(store, config, run, tmp_path):
     run = store.create(replace(config, batch_size=1024))  # more than there are images
-    gpu = LentGpu(left_s=200)
+    gpu = ZeroGpu(left_s=200)
     list(train_in_slices(make_slice(gpu.GPU, tmp_path), run, tmp_path))
     assert len(gpu.asked) == 1
     assert run.view().ended.outcome == "failed" and run.can_resume(run.view())
@@ -98,7 +98,7 @@ def test_other_refusals_are_the_platforms_own_sentence(run, tmp_path, said):
 
 
 def test_a_pause_that_a_person_asks_for_ends_the_slices(run, tmp_path):
-    gpu = LentGpu(left_s=100_000)
+    gpu = ZeroGpu(left_s=100_000)
     told = train_in_slices(make_slice(gpu.GPU, tmp_path), run, tmp_path)
     next(told)
     run.request("pause")
@@ -108,7 +108,7 @@ def test_a_pause_that_a_person_asks_for_ends_the_slices(run, tmp_path):
 
 def test_a_visitor_who_leaves_leaves_a_run_that_is_saved(run, tmp_path, monkeypatch):
     monkeypatch.setattr(slices, "YIELD_EVERY_S", 0.0)  # within a second this run is over
-    told = train_in_slices(make_slice(LentGpu(left_s=100_000).GPU, tmp_path), run, tmp_path)
+    told = train_in_slices(make_slice(ZeroGpu(left_s=100_000).GPU, tmp_path), run, tmp_path)
     next(event for event in told if isinstance(event, events.StepEnded))
     told.close()
     assert run.view().paused and run.view().saved and not run.is_alive()
@@ -131,7 +131,7 @@ def test_a_slice_that_is_killed_leaves_its_last_save(run, tmp_path, monkeypatch)
 
     monkeypatch.setattr(saver, "SAVE_EVERY_S", 0.0)  # after each step
     monkeypatch.setattr(threading, "Timer", AfterASave)
-    gpu = LentGpu(left_s=100_000)
+    gpu = ZeroGpu(left_s=100_000)
     with pytest.raises(gr.Error, match="GPU task aborted"):
         list(train_in_slices(make_slice(gpu.GPU, tmp_path), run, tmp_path))
     assert not run.is_alive() and run.can_resume(run.view()) and not run.view().paused
@@ -148,7 +148,7 @@ def test_the_images_are_loaded_once_and_outside(run, tmp_path, monkeypatch):
 
 
 def test_who_thinks_again_while_a_gpu_is_waited_for_pays_for_no_step(run, store, tmp_path):
-    train_slice = make_slice(LentGpu(left_s=100_000).GPU, tmp_path)
+    train_slice = make_slice(ZeroGpu(left_s=100_000).GPU, tmp_path)
     run.request("pause")
     assert list(train_slice(str(run.path), 60)) == [] and run.events() == []
     delete_run(store, run)

@@ -17,7 +17,7 @@ def visitor_html(owner: bool) -> str:
     return "" if owner else hint_html(told)
 
 
-def lent_html(known: bool, quota: str = "") -> str:
+def zerogpu_html(known: bool, quota: str = "") -> str:
     """Above the card of a run, for visitors; `known` says whether they can be known again, `quota` when theirs is
     back."""
     if not known:
@@ -70,7 +70,7 @@ def _reach(view: RunView, seconds: float) -> str:
     )
 
 
-def lent_plan(downloads: dict[str, int]) -> str:
+def zerogpu_plan(downloads: dict[str, int]) -> str:
     """In the place of the plan; `downloads` are the bytes of what is fetched first, 0 for nothing."""
     fetched = [(name, count) for name, count in downloads.items() if count]
     download = "".join(

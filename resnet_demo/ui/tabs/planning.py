@@ -10,7 +10,7 @@ from resnet_demo.runs.config import TORCHVISION, ConfigError, TrainConfig, prese
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.curves import schedule_chart
 from resnet_demo.ui.html.plan import download_size, plan_html, plan_placeholder, plan_problem
-from resnet_demo.ui.html.visitors import lent_plan
+from resnet_demo.ui.html.visitors import zerogpu_plan
 from resnet_demo.ui.tabs.form import TrainForm, device_choices
 from resnet_demo.ui.tabs.form_memory import IS_KEPT
 from resnet_demo.ui.wiring import POLL_EVENT, html_of, import_torch
@@ -97,7 +97,7 @@ class Planning:
 
     def _plan(self, config: TrainConfig) -> tuple[str, str]:
         if self.backend.visitors:  # the GPU that PyTorch names here is not there
-            return lent_plan(self._downloads(config)), schedule_chart()
+            return zerogpu_plan(self._downloads(config)), schedule_chart()
         import_torch()
         from resnet_demo.training.device import DeviceError, choose_device
         from resnet_demo.workers.estimate import estimate

@@ -13,8 +13,8 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.run_buttons import controls
 from resnet_demo.ui.tabs.discarding import Discarding
 from resnet_demo.ui.tabs.form import TrainForm
-from resnet_demo.ui.tabs.lent_training import LENT_EVENT, LentTraining
 from resnet_demo.ui.tabs.tour import Tour
+from resnet_demo.ui.tabs.zerogpu_training import ZEROGPU_EVENT, ZeroGpuTraining
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, begun_run, choices_of
 
 # What acts on a run acts on the one that this page shows: what is newest may have changed since.
@@ -89,8 +89,8 @@ class RunControls:
         """The handlers of Start, the tour and Resume, and how they are queued."""
         if self.backend.visitors is None:
             return self.start_run, self.tour.start, self.resume_run, {}
-        lent = LentTraining(self.backend, self.backend.visitors, self.form)
-        return lent.start, lent.tour, lent.resume, LENT_EVENT
+        training = ZeroGpuTraining(self.backend, self.backend.visitors, self.form)
+        return training.start, training.tour, training.resume, ZEROGPU_EVENT
 
     # --- looking ----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from resnet_demo.ui.html.run_choices import parent_choices, run_choices
 from resnet_demo.ui.html.run_log import log_html
 from resnet_demo.ui.html.run_sentence import announcement
 from resnet_demo.ui.html.status_card import lost_html, status_html
-from resnet_demo.ui.html.visitors import lent_html, quota_html, visitor_html
+from resnet_demo.ui.html.visitors import quota_html, visitor_html, zerogpu_html
 from resnet_demo.ui.tabs.form import TrainForm, start_choices
 from resnet_demo.ui.tabs.gpu_time import GpuTimePanel
 from resnet_demo.ui.tabs.pinned import PinnedImagePanel
@@ -214,7 +214,7 @@ class TrainTab:
         if self.backend.visitors is None:
             return visitor_html(owner)
         quota = quota_sentence(backend.store)
-        return quota_html(quota) if owner else lent_html(backend is not self.backend, quota)
+        return quota_html(quota) if owner else zerogpu_html(backend is not self.backend, quota)
 
     def recording(self, chosen: str = NEWEST, request: gr.Request | None = None) -> str:
         """What is played in place of a run while there is none of one's own; '' where there is."""

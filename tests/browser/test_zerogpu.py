@@ -8,7 +8,7 @@ from PIL import Image
 from resnet_demo.runs.store import RunStore
 from tests.browser.conftest import ROOT, choose_tour, drop, wait_for
 
-LENT = ROOT / "tests" / "support" / "lent"
+PACKAGE = ROOT / "tests" / "support" / "zerogpu_package"
 SLICE = 90  # 60 s at the platform's factor
 
 
@@ -23,8 +23,8 @@ def quota(tmp_path):
 def environment(quota):
     return {
         "SPACES_ZERO_GPU": "true",
-        "LENT_QUOTA": str(quota),
-        "PYTHONPATH": f"{LENT}:{ROOT}",
+        "ZEROGPU_QUOTA": str(quota),
+        "PYTHONPATH": f"{PACKAGE}:{ROOT}",
         "OMP_NUM_THREADS": "1",  # OpenMP's threads do not come along into a fork
         "RESNET_DEMO_TOKEN": "the owner's own word",
     }

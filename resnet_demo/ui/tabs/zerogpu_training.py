@@ -22,10 +22,10 @@ from resnet_demo.ui.zerogpu import QuotaEnded, dataset_of, forget_quota, quota_s
 from resnet_demo.workers.launcher import LaunchError, shown_as_starting
 
 AT_ONCE = 8  # visitors who train; each takes one of Gradio's 40 threads, the next ones wait in its queue
-LENT_EVENT: dict[str, Any] = {"concurrency_limit": AT_ONCE, "concurrency_id": "lent"}
+ZEROGPU_EVENT: dict[str, Any] = {"concurrency_limit": AT_ONCE, "concurrency_id": "zerogpu"}
 
 
-class LentTraining:
+class ZeroGpuTraining:
     """The handlers; each checks by itself who asks."""
 
     def __init__(self, backend: Backend, visitors: Visitors, form: TrainForm) -> None:

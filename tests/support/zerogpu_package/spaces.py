@@ -1,16 +1,16 @@
 """`import spaces` of an app that a test starts with this folder on PYTHONPATH. The visitor's quota stands in the file
-that LENT_QUOTA names, so that the test can fill it again. Slices last seconds, not a minute."""
+that ZEROGPU_QUOTA names, so that the test can fill it again. Slices last seconds, not a minute."""
 
 import os
 from pathlib import Path
 
 from resnet_demo.ui import zerogpu
-from tests.support.lent_gpu import LentGpu
+from tests.support.zerogpu import ZeroGpu
 
 zerogpu.RESERVE_S, zerogpu.LEAST_S = 48, 59  # of the 60 s that are asked for
 
 
-class _FromFile(LentGpu):
+class _FromFile(ZeroGpu):
     @property
     def left_s(self) -> float:
         return float(self._quota.read_text())
@@ -21,10 +21,10 @@ class _FromFile(LentGpu):
 
     @property
     def _quota(self) -> Path:
-        return Path(os.environ["LENT_QUOTA"])
+        return Path(os.environ["ZEROGPU_QUOTA"])
 
 
-GPU = _FromFile(float(Path(os.environ["LENT_QUOTA"]).read_text())).GPU
+GPU = _FromFile(float(Path(os.environ["ZEROGPU_QUOTA"]).read_text())).GPU
 
 
 def gradio_auto_wrap(task):

@@ -18,7 +18,7 @@ _fork = multiprocessing.get_context("fork")
 LONG = 240.0
 
 
-class LentGpu:
+class ZeroGpu:
     """`left_s` is the visitor's quota; each call is charged what it asked for. A duration is multiplied by `factor`."""
 
     def __init__(self, left_s: float, factor: float = 1.5, wait: timedelta = timedelta(hours=3)) -> None:
