@@ -99,14 +99,14 @@ def save_and_read(setting: Setting) -> str:
     with tempfile.TemporaryDirectory(dir=setting.work) as folder:
         state, weights = Path(folder, "resume.pt"), Path(folder, "model.safetensors")
         save_state(state, trainer.state_dict())
-        save_model(weights, trainer.averaged, info)
+        save_model(weights, trainer.ema_model, info)
         again = make()
         again.load_state_dict(load_state(state))
         answers = load_model(weights)[0].state_dict()
         size = state.stat().st_size
     for name, tensor in trainer.model.state_dict().items():
         assert torch.equal(tensor, again.model.state_dict()[name]), f"'{name}' came back changed"
-    for name, tensor in trainer.averaged.state_dict().items():
+    for name, tensor in trainer.ema_model.state_dict().items():
         assert torch.equal(tensor.cpu(), answers[name]), f"'{name}' of the averaged weights came back changed"
     assert again.step == trainer.step == 1
     return f"{size / 1e6:.0f} MB of state"

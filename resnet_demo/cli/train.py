@@ -33,7 +33,13 @@ from resnet_demo.runs.queue import Queue
 from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import event_line
 from resnet_demo.runs.worker_files import PAUSE, Progress
-from resnet_demo.training.distributed import ProcessLost, is_rank_zero, is_under_torchrun, join, torchrun_command
+from resnet_demo.training.distributed import (
+    ProcessLost,
+    init_distributed,
+    is_rank_zero,
+    is_under_torchrun,
+    torchrun_command,
+)
 from resnet_demo.workers.launcher import Launcher, SecondError, kill_tree
 from resnet_demo.workers.priority import give_session_own_niceness
 from resnet_demo.workers.signals import PauseSignals
@@ -178,7 +184,7 @@ def train_nonzero_rank() -> int:
     from resnet_demo.workers.nonzero_rank import run_nonzero_rank
 
     give_session_own_niceness()
-    signals, processes = PauseSignals(), join()
+    signals, processes = PauseSignals(), init_distributed()
     signals.install()  # not before: whoever waits for the others to come may be ended
     try:
         run_nonzero_rank(processes, signals)

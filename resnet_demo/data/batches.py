@@ -67,7 +67,7 @@ def _per_channel(values: tuple[float, float, float], device: torch.device) -> Te
         return torch.tensor(values, device=device).view(1, 3, 1, 1) * 255
 
 
-class Drawn(NamedTuple):
+class BatchPlan(NamedTuple):
     """Which N images a batch is made of and how each is augmented, as int64 numbers on one device."""
 
     chosen: Tensor  # (N,) places among the training images
@@ -86,7 +86,7 @@ class Augment:
     flip: bool
     cutout: int = 0
 
-    def draw(self, chosen: Tensor, size: tuple[int, int], generator: torch.Generator) -> Drawn:
+    def draw(self, chosen: Tensor, size: tuple[int, int], generator: torch.Generator) -> BatchPlan:
         """How the `chosen` (N,) images of `size` (height, width) are augmented, on the CPU."""
         n = len(chosen)
         shift = torch.randint(2 * self.crop_padding + 1, (2, n), generator=generator) - self.crop_padding
@@ -95,9 +95,9 @@ class Augment:
             torch.randint(side - self.cutout + 1, (n,), generator=generator) if self.cutout else torch.zeros(n).long()
             for side in size
         ]
-        return Drawn(chosen, shift.T, flipped.long(), torch.stack(cut, 1))
+        return BatchPlan(chosen, shift.T, flipped.long(), torch.stack(cut, 1))
 
-    def __call__(self, images: Tensor, drawn: Drawn, normalise: Normalise) -> Tensor:
+    def __call__(self, images: Tensor, plan: BatchPlan, normalise: Normalise) -> Tensor:
         """(N, 3, H, W) float32, normalised, of the uint8 images that were drawn.
 
         Shuffling, cropping and flipping are one gather. Its result is (N, H, W, 3) in memory, which seen as
@@ -105,15 +105,15 @@ class Augment:
         """
         height, width = images.shape[2:]
         row, column = (torch.arange(side, device=images.device) for side in (height, width))
-        rows = _mirrored(row + drawn.shift[:, :1], height)
-        columns = _mirrored(column + drawn.shift[:, 1:], width)
+        rows = _mirrored(row + plan.shift[:, :1], height)
+        columns = _mirrored(column + plan.shift[:, 1:], width)
         if self.flip:
-            columns = torch.where(drawn.flipped[:, None] == 1, columns.flip(1), columns)
-        picked = images[drawn.chosen[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+            columns = torch.where(plan.flipped[:, None] == 1, columns.flip(1), columns)
+        picked = images[plan.chosen[:, None, None], :, rows[:, :, None], columns[:, None, :]]
         augmented = normalise(picked.permute(0, 3, 1, 2))
         if self.cutout:
-            in_rows = _within(row, drawn.cut[:, :1], self.cutout)
-            in_columns = _within(column, drawn.cut[:, 1:], self.cutout)
+            in_rows = _within(row, plan.cut[:, :1], self.cutout)
+            in_columns = _within(column, plan.cut[:, 1:], self.cutout)
             augmented.masked_fill_((in_rows[:, :, None] & in_columns[:, None, :])[:, None], 0.0)  # 0 is the mean
         return augmented
 
@@ -138,7 +138,7 @@ def draw_epoch(
     epoch: int,
     first_batch: int = 0,
     shard: slice = ALL,
-) -> list[Drawn]:
+) -> list[BatchPlan]:
     """What one epoch's batches from `first_batch` on are made of, on the images' device: of each batch all, or the
     `shard` that falls to one of several processes. Drawn for the whole batch, so that an image's numbers are the same
     however the batch is shared out; at once, so that no step of a GPU waits for the CPU.
@@ -147,20 +147,20 @@ def draw_epoch(
     """
     order = torch.randperm(len(part), generator=seeded(seed, "shuffle", epoch))
     size = part.images.shape[2], part.images.shape[3]
-    drawn = []
+    plans = []
     for batch in range(first_batch, len(part) // batch_size):
         chosen = order[batch * batch_size : (batch + 1) * batch_size]
         whole = augment.draw(chosen, size, seeded(seed, "augment", epoch, batch))
-        drawn.append(Drawn(*(numbers[shard] for numbers in whole)))
-    if not drawn:
+        plans.append(BatchPlan(*(numbers[shard] for numbers in whole)))
+    if not plans:
         return []
-    sent = [_send(torch.stack(numbers), part.images.device) for numbers in zip(*drawn, strict=True)]
-    return [Drawn(*numbers) for numbers in zip(*(numbers.unbind() for numbers in sent), strict=True)]
+    sent = [_send(torch.stack(numbers), part.images.device) for numbers in zip(*plans, strict=True)]
+    return [BatchPlan(*numbers) for numbers in zip(*(numbers.unbind() for numbers in sent), strict=True)]
 
 
-def make_batch(part: LabelledImages, drawn: Drawn, augment: Augment, normalise: Normalise) -> tuple[Tensor, Tensor]:
+def make_batch(part: LabelledImages, plan: BatchPlan, augment: Augment, normalise: Normalise) -> tuple[Tensor, Tensor]:
     """Float images (N, 3, H, W) and labels (N,), by numbers that are on the images' device."""
-    return augment(part.images, drawn, normalise), part.labels[drawn.chosen]
+    return augment(part.images, plan, normalise), part.labels[plan.chosen]
 
 
 def _send(numbers: Tensor, device: torch.device) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from resnet_demo.data.batches import Normalise, to_tensor
 from resnet_demo.data.framing import SIZE, prepare
-from resnet_demo.inference.predictor import on_one_core, refuse_what_is_no_number
+from resnet_demo.inference.predictor import check_finite, on_one_core
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo
 from resnet_demo.models.flip_averaging import answer_logits
@@ -92,7 +92,7 @@ class Explainer:
         large = LayerAttribution.interpolate(found, (SIZE, SIZE), "bilinear")[0, 0]
         with torch.no_grad():
             probability = self._probabilities(given)[0, place]
-        refuse_what_is_no_number(probability, large)
+        check_finite(probability, large)
         largest = large.max()
         return GradCam(
             label=self.info.classes[place],
@@ -119,7 +119,7 @@ class Explainer:
         method = OcclusionMethod(probability)
         found = method.attribute(given, shapes, strides, perturbations_per_eval=AT_ONCE)[0].mean(0)
         covered = torch.cat(falls)
-        refuse_what_is_no_number(covered, found)
+        check_finite(covered, found)
         return Occlusion(found.float().numpy(), max(0.0, (covered[0] - covered.min()).item()))
 
 

@@ -120,7 +120,7 @@ class Classifier:
         """uint8 (N, 3, 32, 32) -> float32 (N, classes): what training evaluates, for images already prepared. Raises
         CheckpointError where an answer is not a number."""
         answers = torch.cat([self.model(self.normalise(part)) for part in images.split(BATCH)])
-        refuse_what_is_no_number(answers)
+        check_finite(answers)
         return answers
 
     def _ranked(self, shares: Tensor) -> tuple[tuple[str, float], ...]:
@@ -151,7 +151,7 @@ def on_one_core(ask: Callable[..., Result], *given: Any) -> Result:
     return _alone.submit(ask, *given).result()
 
 
-def refuse_what_is_no_number(*found: Tensor) -> None:
+def check_finite(*found: Tensor) -> None:
     """Raises CheckpointError."""
     if not all(numbers.isfinite().all() for numbers in found):
         raise CheckpointError(
@@ -160,7 +160,7 @@ def refuse_what_is_no_number(*found: Tensor) -> None:
         )
 
 
-class LoadedNetworks:
+class ClassifierCache:
     """The last KEPT networks that were asked. Safe to ask from many threads."""
 
     def __init__(self) -> None:
@@ -193,9 +193,9 @@ class LoadedNetworks:
 class Predictor:
     """Answers from a store's newest checkpoint, or from the run that was chosen. Safe to ask from many threads."""
 
-    def __init__(self, store: RunStore, networks: LoadedNetworks | None = None) -> None:
+    def __init__(self, store: RunStore, networks: ClassifierCache | None = None) -> None:
         """`networks` are what several predictors share, so that memory holds no more of them."""
-        self.store, self.networks = store, networks or LoadedNetworks()
+        self.store, self.networks = store, networks or ClassifierCache()
 
     def classify(self, image: Image.Image, run_id: str | None = None) -> Prediction:
         """Raises CheckpointError or RunError where there is no usable checkpoint."""

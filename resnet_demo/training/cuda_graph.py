@@ -10,11 +10,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from resnet_demo.data.batches import Drawn
+from resnet_demo.data.batches import BatchPlan
 
 WARM_UP_STEPS = 3  # as they are, so that libraries choose their kernels and the optimizer has its state
 
-Step = Callable[[Drawn, bool], Tensor | None]  # numbers of a batch, and whether the gradients' norm is wanted
+Step = Callable[[BatchPlan, bool], Tensor | None]  # numbers of a batch, and whether the gradients' norm is wanted
 
 
 class CudaGraphError(RuntimeError):
@@ -22,7 +22,7 @@ class CudaGraphError(RuntimeError):
 
 
 class CapturedStep:
-    """Calls `step(drawn, True)`: the first times as it is, on a stream beside the program's, then as a CUDA graph.
+    """Calls `step(plan, True)`: the first times as it is, on a stream beside the program's, then as a CUDA graph.
 
     All are steps of the training; recording itself computes nothing. Batches must have one shape.
     """
@@ -32,36 +32,36 @@ class CapturedStep:
         self._stream = torch.cuda.Stream()
         self._warm_up_steps = 0
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._drawn: Drawn  # where the graph reads
+        self._plan: BatchPlan  # where the graph reads
         self._result: Tensor | None = None  # where it writes
 
-    def __call__(self, drawn: Drawn, is_logged: bool) -> Tensor | None:
+    def __call__(self, plan: BatchPlan, is_logged: bool) -> Tensor | None:
         """What `step` returns where it is logged, valid until the next call, else None: read back, it would hold up
         the device. It is always computed, for a graph has no branches."""
         if self._warm_up_steps < WARM_UP_STEPS:
             self._warm_up_steps += 1
-            result = self._beside(drawn)
+            result = self._beside(plan)
             return result if is_logged else None
-        graph = self._graph or self._record(drawn)
-        for place, numbers in zip(self._drawn, drawn, strict=True):
+        graph = self._graph or self._record(plan)
+        for place, numbers in zip(self._plan, plan, strict=True):
             place.copy_(numbers)
         graph.replay()
         return self._result if is_logged else None
 
-    def _beside(self, drawn: Drawn) -> Tensor | None:
+    def _beside(self, plan: BatchPlan) -> Tensor | None:
         """A step on the stream that will be recorded."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
-            result = self._step(drawn, True)
+            result = self._step(plan, True)
         torch.cuda.current_stream().wait_stream(self._stream)
         return result
 
-    def _record(self, drawn: Drawn) -> torch.cuda.CUDAGraph:
-        self._drawn = Drawn(*(numbers.clone() for numbers in drawn))
+    def _record(self, plan: BatchPlan) -> torch.cuda.CUDAGraph:
+        self._plan = BatchPlan(*(numbers.clone() for numbers in plan))
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph, stream=self._stream):
-                self._result = self._step(self._drawn, True)
+                self._result = self._step(self._plan, True)
         except RuntimeError as error:
             # Where the step fails, ending the recording fails, too: that error hides the step's, and its stream stays.
             torch.cuda.set_stream(stream)

@@ -60,7 +60,7 @@ class Processes:
 SINGLE_PROCESS = Processes()
 
 
-class JoinedProcesses(Processes):
+class DistributedProcesses(Processes):
     """Several. An exchange takes all of them, in the same order; it raises ProcessLost where one has gone or says
     nothing for TIMEOUT."""
 
@@ -152,9 +152,9 @@ def is_rank_zero() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def join() -> Processes:
+def init_distributed() -> Processes:
     """Meet the other processes, if torchrun has started any."""
-    return JoinedProcesses() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else SINGLE_PROCESS
+    return DistributedProcesses() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else SINGLE_PROCESS
 
 
 @contextmanager

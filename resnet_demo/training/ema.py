@@ -20,11 +20,11 @@ def ema_steps_due(step: int, steps_per_epoch: int) -> int:
 
 
 @torch.no_grad()
-def update_ema(averaged: nn.Module, raw: nn.Module, decay: float, step: int, taken: int) -> None:
+def update_ema(ema_model: nn.Module, model: nn.Module, decay: float, step: int, taken: int) -> None:
     """Move the averaged weights and buffers towards the raw ones after `step` steps, by as much as `taken` moves would
     with these weights; faster in the first steps, where the raw weights are still far from where they began."""
     decay = min(decay, (1 + step) / (10 + step)) ** taken
-    to, source = averaged.state_dict(), raw.state_dict()
+    to, source = ema_model.state_dict(), model.state_dict()
     moving = [name for name, tensor in source.items() if tensor.is_floating_point()]
     torch._foreach_lerp_([to[name] for name in moving], [source[name] for name in moving], 1 - decay)
     for name in source.keys() - set(moving):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from resnet_demo.data.batches import Drawn, draw_epoch, make_batch
+from resnet_demo.data.batches import BatchPlan, draw_epoch, make_batch
 from resnet_demo.data.sources import Dataset
 from resnet_demo.models.checkpoint_info import Calibration
 from resnet_demo.models.depth import block_responses
@@ -66,7 +66,7 @@ class Trainer:
         self.model = self.model.to(choice.device).to(memory_format=torch.channels_last)
         if config.whiten_stem:
             self._whiten_stem()
-        self.averaged = copy.deepcopy(self.model).eval() if config.ema_decay else self.model
+        self.ema_model = copy.deepcopy(self.model).eval() if config.ema_decay else self.model
         # Compiled, the same module is called in another way: its parameters and their names stay.
         # Its batches have one size: a program for any size would be slower.
         self.network = torch.compile(self.model, dynamic=False) if config.compile else self.model
@@ -139,20 +139,20 @@ class Trainer:
             shard=self.processes.shard,
         )
         since, steps = time.monotonic(), 0
-        for done, drawn in enumerate(batches, start=first + 1):
+        for done, plan in enumerate(batches, start=first + 1):
             is_logged = (self.step + 1) % self.config.log_every_steps == 0 or done == self.data.steps_per_epoch
-            rate, gradient_norm = self._train_step(drawn, is_logged)
+            rate, gradient_norm = self._train_step(plan, is_logged)
             steps += 1
             if gradient_norm is not None:
                 yield self._log(rate, gradient_norm, steps, since)
                 since, steps = time.monotonic(), 0
             if self.config.measure_blocks_every and self.step % self.config.measure_blocks_every == 0:
                 began = time.monotonic()
-                yield self._measure_blocks(drawn)
+                yield self._measure_blocks(plan)
                 since += time.monotonic() - began  # no time in which images were learned
             yield self._event(events.StepEnded, phase="training", done=done, total=self.data.steps_per_epoch)
 
-    def _train_step(self, drawn: Drawn, is_logged: bool) -> tuple[float, Tensor | None]:
+    def _train_step(self, plan: BatchPlan, is_logged: bool) -> tuple[float, Tensor | None]:
         """One step of the optimizer and of the averaged weights; returns the learning rate it took and, where the
         step is logged, the norm of its gradient, () on the device: that costs a pass over all gradients."""
         config = self.config
@@ -160,20 +160,20 @@ class Trainer:
         set_learning_rate(self.optimizer, config, rate)
         self.model.train()
         try:
-            gradient_norm = self._compute(drawn, is_logged)
+            gradient_norm = self._compute(plan, is_logged)
         except CudaGraphError as error:
             raise TrainingError(
                 f"A step could not be recorded as a CUDA graph ({error}). Turn CUDA graph off in a new run."
             ) from error
         self.step += 1
         if config.ema_decay and (taken := ema_steps_due(self.step, self.data.steps_per_epoch)):
-            update_ema(self.averaged, self.model, config.ema_decay, self.step, taken)
+            update_ema(self.ema_model, self.model, config.ema_decay, self.step, taken)
         return rate, gradient_norm
 
-    def _compute_step(self, drawn: Drawn, is_logged: bool) -> Tensor | None:
+    def _compute_step(self, plan: BatchPlan, is_logged: bool) -> Tensor | None:
         """Forward, backward and the optimizer; counts into `sums`. Nothing here is read by the CPU, and every tensor
         that outlives it stays where it is, so that a GPU can replay it."""
-        images, labels = make_batch(self.data.train, drawn, self.data.augment, self.data.normalise)
+        images, labels = make_batch(self.data.train, plan, self.data.augment, self.data.normalise)
         with self.choice.autocast():
             logits = self.network(images)
             loss = self.loss(logits, labels)
@@ -210,10 +210,10 @@ class Trainer:
             images_per_s=steps * self.config.batch_size / max(time.monotonic() - since, 1e-9),
         )
 
-    def _measure_blocks(self, drawn: Drawn) -> events.BlocksMeasured:
+    def _measure_blocks(self, plan: BatchPlan) -> events.BlocksMeasured:
         """On images of the step that is done, in float32 and by a copy of the network: nothing of the training is
         changed by it, nor is a random number drawn."""
-        images, labels = make_batch(self.data.train, drawn, self.data.augment, self.data.normalise)
+        images, labels = make_batch(self.data.train, plan, self.data.augment, self.data.normalise)
         found = block_responses(self.model, images[:MEASURED_IMAGES], labels[:MEASURED_IMAGES])
         return self._event(
             events.BlocksMeasured,
@@ -226,13 +226,13 @@ class Trainer:
         size = evaluation_batch(self.config.batch_size, self.choice.device)
         total = sum(count_batches(part, size, self.processes) for part in (self.data.validation, self.data.test))
         results, done = [], 0
-        self.processes.broadcast_tensors(self.averaged.buffers())  # each has its own statistics of the norms
+        self.processes.broadcast_tensors(self.ema_model.buffers())  # each has its own statistics of the norms
         answers = torch.zeros(len(self.data.validation), len(self.data.classes), device=self.choice.device)
         for part in (self.data.validation, self.data.test):
             sums = torch.zeros_like(self.sums[:2])
             for chosen, images, labels in batches_in_order(part, size, self.data.normalise, self.processes):
                 if len(labels):
-                    logits = evaluation_logits(self.averaged, self.choice, images)
+                    logits = evaluation_logits(self.ema_model, self.choice, images)
                     sums += loss_and_correct(logits, labels).to(sums.dtype)
                     if part is self.data.validation:
                         answers[chosen] = self._answer_logits(images, logits)
@@ -262,16 +262,16 @@ class Trainer:
     def probabilities(self, images: Tensor) -> Tensor:
         """What the averaged network makes of uint8 images (N, 3, H, W): (N, classes) on the CPU, calibrated as the
         checkpoint that is saved now would be. Asking changes nothing of the training."""
-        was_training = self.averaged.training  # without averaging it is the network that trains
+        was_training = self.ema_model.training  # without averaging it is the network that trains
         normalised = self.data.normalise(images.to(self.choice.device))
-        logits = self._answer_logits(normalised, evaluation_logits(self.averaged, self.choice, normalised))
-        self.averaged.train(was_training)
+        logits = self._answer_logits(normalised, evaluation_logits(self.ema_model, self.choice, normalised))
+        self.ema_model.train(was_training)
         temperature = self.calibration.temperature if self.calibration else 1.0
         return (logits.cpu().double() / temperature).softmax(1)
 
     def _answer_logits(self, images: Tensor, logits: Tensor) -> Tensor:
         """What the checkpoint answers by, of normalised images: their logits, or the mean with the mirror images'."""
-        network = partial(evaluation_logits, self.averaged, self.choice)
+        network = partial(evaluation_logits, self.ema_model, self.choice)
         return answer_logits(network, images, logits, self.data.flip_averaging)
 
     # --- saving and going on ----------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ class Trainer:
         """Begin with these weights and buffers, and as initialised where there are none. The optimizer is new.
         Raises TrainingError where they do not fit the network."""
         try:
-            for network in (self.model, self.averaged):
+            for network in (self.model, self.ema_model):
                 unknown = network.load_state_dict(weights, strict=False).unexpected_keys
         except RuntimeError as error:
             raise TrainingError("The weights to start from do not fit this network.") from error

@@ -22,7 +22,7 @@ WITHOUT_SETTINGS = 3  # the format of the states of before, which know neither t
 
 def state_of(trainer: "Trainer") -> dict[str, Any]:
     """Raises Diverged if the weights are broken."""
-    for network in (trainer.model, trainer.averaged):
+    for network in (trainer.model, trainer.ema_model):
         if not all(torch.isfinite(tensor).all() for tensor in network.state_dict().values()):
             raise Diverged("The weights are no longer numbers", trainer.step)
     return {
@@ -31,7 +31,7 @@ def state_of(trainer: "Trainer") -> dict[str, Any]:
         "machine": trainer.choice.facts(trainer.processes.size),
         "data": trainer.data.fingerprint(),
         "model": trainer.model.state_dict(),
-        "averaged": trainer.averaged.state_dict() if trainer.config.ema_decay else None,
+        "averaged": trainer.ema_model.state_dict() if trainer.config.ema_decay else None,
         "optimizer": optimizer_state(trainer.optimizer),
         "scaler": trainer.scaler.state_dict(),  # empty but for float16
         "epochs_done": trainer.epochs_done,
@@ -66,7 +66,7 @@ def restore(trainer: "Trainer", state: dict[str, Any]) -> tuple[str, ...]:
     try:
         trainer.model.load_state_dict(state["model"])
         if trainer.config.ema_decay:
-            trainer.averaged.load_state_dict(state["averaged"])
+            trainer.ema_model.load_state_dict(state["averaged"])
         load_optimizer_state(trainer.optimizer, state["optimizer"])
         if trainer.scaler.is_enabled() and state.get("scaler"):
             trainer.scaler.load_state_dict(state["scaler"])

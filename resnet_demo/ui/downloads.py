@@ -1,4 +1,4 @@
-"""Files that the page makes for a person to take along."""
+"""Files that the page makes for a person to download."""
 
 import tempfile
 from collections.abc import Callable

@@ -85,7 +85,7 @@ class RunSaver:
         return info is not None and (info.epoch, info.step) == (self._trainer.epochs_done, self._trainer.step)
 
     def _save_model(self, path: Path) -> None:
-        save_model(path, self._trainer.averaged, self._model_info())
+        save_model(path, self._trainer.ema_model, self._model_info())
 
     def _keep_epoch(self, ended: events.EpochEnded) -> None:
         """Keep this epoch's weights if it is one of `_kept_epochs`."""

@@ -18,7 +18,7 @@ from resnet_demo.runs.deletion import delete_run
 from resnet_demo.runs.directory import WRITTEN_BY_THE_PAGE, RunDirectory
 from resnet_demo.runs.store import SHIPPED, RunStore
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, STOP, Progress
-from resnet_demo.training.distributed import SINGLE_PROCESS, ProcessLost, join
+from resnet_demo.training.distributed import SINGLE_PROCESS, ProcessLost, init_distributed
 from resnet_demo.workers.failures import disk_sentence, failure_sentence
 from resnet_demo.workers.position import beginning, position_of
 from resnet_demo.workers.record import DISCARDED, STOPPED, STOPPED_UNSAVED, RunRecord
@@ -68,7 +68,7 @@ class Worker:
         however it ended."""
         run, store = self.run, RunStore(self.run.path.parent)
         with store.training(run):
-            self._processes = join()
+            self._processes = init_distributed()
             view = run.view()
             if view.is_over and not (self.reopen and run.can_resume(view)):
                 self._processes.broadcast_object(STOP)

@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from resnet_demo.data.batches import Drawn
+from resnet_demo.data.batches import BatchPlan
 from resnet_demo.runs import events
 from resnet_demo.training import optimizer
 from resnet_demo.training.cuda_graph import WARM_UP_STEPS, CapturedStep, CudaGraphError
@@ -167,7 +167,7 @@ def test_what_failed_first_in_a_recording_is_told_and_the_stream_is_as_before(
     recording, streams = [], []
     monkeypatch.setattr(torch.cuda, "graph", lambda graph, stream: recording.append(graph) or Invalidated())
     monkeypatch.setattr(torch.cuda, "set_stream", streams.append)
-    captured, drawn = CapturedStep(step), Drawn(*[torch.zeros(2)] * len(Drawn._fields))
+    captured, drawn = CapturedStep(step), BatchPlan(*[torch.zeros(2)] * len(BatchPlan._fields))
     for _ in range(WARM_UP_STEPS):
         captured(drawn, False)
     with pytest.raises(raised, match=str(cause).partition("\n")[0]):

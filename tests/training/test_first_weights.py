@@ -128,7 +128,7 @@ def test_other_classes_get_a_new_classifier(store, parent, folder, tiny_dataset,
     trainer = trainer_for(config, store, tiny_dataset, folder)
     expected, _ = load_weights(parent.model_path)
     fresh = Trainer(colours_config, tiny_dataset, choose_device("cpu")).model.state_dict()
-    for network in (trainer.model, trainer.averaged):
+    for network in (trainer.model, trainer.ema_model):
         for name, tensor in network.state_dict().items():
             assert torch.equal(tensor, (fresh if name.startswith("fc.") else expected)[name]), name
     (warning,) = trainer.warnings

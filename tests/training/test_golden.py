@@ -37,7 +37,7 @@ def losses(plain: bool) -> list[float]:
         norm_bias_lr_mult=1.0,
     )
     trainer = Trainer(config, drain(load_dataset("digits", Path())), choose_device("cpu", "float32"))
-    for model in (trainer.model, trainer.averaged):
+    for model in (trainer.model, trainer.ema_model):
         model.double()
     trainer.optimizer = make_optimizer(config, trainer.model)
     as_float = trainer.data.normalise

@@ -48,7 +48,7 @@ def test_names_of_torchvision_and_timm_are_read_behind_any_prefix(dataset, tmp_p
         for prefix in ("", "module.", "_orig_mod.", "module._orig_mod."):
             save_file({f"{prefix}{name}": tensor for name, tensor in theirs.items()}, tmp_path / "outside.safetensors")
             trainer = started(tmp_path / "outside.safetensors", dataset, tmp_path)
-            for ours in (trainer.model.state_dict(), trainer.averaged.state_dict()):
+            for ours in (trainer.model.state_dict(), trainer.ema_model.state_dict()):
                 assert all(torch.equal(ours[name], theirs[name]) for name in theirs if not name.startswith("fc."))
             assert trainer.warnings == (UNKNOWN_IMAGES, trainer.warnings[1])
             assert "the classifier is new" in trainer.warnings[1]

@@ -213,7 +213,7 @@ def test_a_loss_that_is_no_number_advises_a_lower_rate(make_trainer):
         list(make_trainer(optimizer="sgd", learning_rate=10.0, schedule="constant", epochs=20, momentum=0.999).run())
 
 
-@pytest.mark.parametrize("network", ["model", "averaged"])
+@pytest.mark.parametrize("network", ["model", "ema_model"])
 @pytest.mark.parametrize("name", ["conv1.weight", "bn1.running_var"])
 def test_broken_weights_are_never_handed_out_for_saving(make_trainer, network, name):
     trainer = make_trainer()
@@ -226,7 +226,7 @@ def test_an_evaluation_that_is_no_number_is_no_epochs_end(make_trainer):
     trainer = make_trainer()
     for event in trainer.run():
         if event.step == trainer.data.steps_per_epoch - 1:
-            trainer.averaged.bn1.bias.data.fill_(float("inf"))
+            trainer.ema_model.bn1.bias.data.fill_(float("inf"))
             break
     with pytest.raises(TrainingError, match="answers are no longer numbers"):
         assert not [event for event in trainer.run() if isinstance(event, events.EpochEnded)]
@@ -249,7 +249,7 @@ def test_evaluation_is_of_the_averaged_network(make_trainer):
     trainer = make_trainer(epochs=1, precision="float32")
     ended = next(event for event in trainer.run() if isinstance(event, events.EpochEnded))
     with torch.no_grad():
-        logits = trainer.averaged.eval()(trainer.data.normalise(trainer.data.test.images))
+        logits = trainer.ema_model.eval()(trainer.data.normalise(trainer.data.test.images))
     assert ended.test_accuracy == (logits.argmax(1) == trainer.data.test.labels).double().mean().item()
     expected = torch.nn.functional.cross_entropy(logits, trainer.data.test.labels).item()
     assert ended.test_loss == pytest.approx(expected, rel=1e-5)
@@ -266,13 +266,13 @@ def test_averaging_is_the_running_mean_of_weights_and_buffers(make_trainer):
                 expected = decay * expected + (1 - decay) * trainer.model.state_dict()[name]
                 moved.append(event.step)
                 began = event.step
-            torch.testing.assert_close(trainer.averaged.state_dict()[name], expected)
+            torch.testing.assert_close(trainer.ema_model.state_dict()[name], expected)
     assert moved[-1] == trainer.total_steps and len(moved) > 2
 
 
 def test_without_averaging_the_network_itself_is_evaluated(make_trainer):
     trainer = make_trainer(ema_decay=0.0)
-    assert trainer.averaged is trainer.model
+    assert trainer.ema_model is trainer.model
     assert trainer.state_dict()["averaged"] is None
 
 
@@ -346,7 +346,7 @@ def test_each_epoch_is_calibrated_on_the_held_out_images(make_trainer, flip_aver
         if isinstance(event, events.EpochEnded):
             with torch.no_grad():
                 images = trainer.data.normalise(trainer.data.validation.images)
-                logits, mirrored = (trainer.averaged.eval()(one) for one in (images, images.flip(-1)))
+                logits, mirrored = (trainer.ema_model.eval()(one) for one in (images, images.flip(-1)))
                 logits = (logits + mirrored) / 2 if flip_averaging else logits
             answers = trainer.probabilities(trainer.data.validation.images)
             expected = (logits.double() / trainer.calibration.temperature).softmax(1)
@@ -424,10 +424,10 @@ def test_asking_about_an_image_changes_nothing_of_the_training(
     asked, alone = (make_trainer(ema_decay=ema_decay, compile=compile) for _ in range(2))
     answers = []
     for _ in asked.run():
-        random, modes = torch.get_rng_state(), [module.training for module in asked.averaged.modules()]
+        random, modes = torch.get_rng_state(), [module.training for module in asked.ema_model.modules()]
         answers.append(asked.probabilities(tiny_dataset.test_images[:2]))
         assert torch.equal(torch.get_rng_state(), random)
-        assert [module.training for module in asked.averaged.modules()] == modes
+        assert [module.training for module in asked.ema_model.modules()] == modes
     list(alone.run())
     without_clock = {"elapsed_s": 0.0}
     assert_equal_states(asked.state_dict() | without_clock, alone.state_dict() | without_clock)

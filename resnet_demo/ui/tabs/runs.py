@@ -16,8 +16,8 @@ from resnet_demo.ui.html import comparison, runs_table
 from resnet_demo.ui.html.chart import MAX_SMOOTHING
 from resnet_demo.ui.html.curves import X_AXES, ChartChoice
 from resnet_demo.ui.html.runs_table import NEWEST_FIRST, Picked, picked_runs, version_of
+from resnet_demo.ui.tabs.export_panel import ExportPanel
 from resnet_demo.ui.tabs.run_changes import RunChanges, one_picked
-from resnet_demo.ui.tabs.take_along import TakeAlong
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, chart_choice, html_of, sent_with
 
@@ -99,7 +99,7 @@ class RunsTab:
             self.png = gr.Button("Curves as PNG", **_BUTTON)
         gr.Markdown(HINT, elem_classes="hint")
         with gr.Row(elem_classes="runs-change"):
-            self.along = TakeAlong(self.backend)
+            self.export = ExportPanel(self.backend)
         self.changes = RunChanges(self.backend, self.picked)
         with gr.Row():
             self.by = gr.Radio(X_AXES, value="epoch", label="X axis", min_width=220)
@@ -126,7 +126,7 @@ class RunsTab:
         quiet, acting = {**POLL_EVENT, **RAW_INPUTS}, {**ACTION_EVENT, **RAW_INPUTS}
         self.table.select(None, None, self.picked, js="() => window.pickedRuns")
         self.table.click(self.sort, self.order, self.order, api_name="sort", **quiet)
-        buttons = [self.again, self.csv, self.png, *self.along.shown, *self.changes.shown]
+        buttons = [self.again, self.csv, self.png, *self.export.shown, *self.changes.shown]
         # By one event, which waits for its answer before it asks again: of two, the older answer could come last.
         gr.on(
             [one.change for one in (self.listed, self.order, self.picked, *self.looks)],
@@ -140,7 +140,7 @@ class RunsTab:
         for button, write, name in ((self.csv, self.write_csv, "csv"), (self.png, self.write_png, "png")):
             made = button.click(write, self.picked, self.file, api_name=f"runs_{name}", **acting)
             made.success(None, self.file, None, js=DOWNLOAD)
-        self.along.wire(self.picked)
+        self.export.wire(self.picked)
         form = [self.tabs, *self.train.form.shown]
         filled = self.again.click(self.run_again, self.picked, form, api_name="run_again", **acting)
         filled.success(None, js=TO_THE_FORM)
@@ -170,7 +170,7 @@ class RunsTab:
             comparison.curves_html(runs, choice),
             comparison.differences_html(runs),
             *(gr.Button(interactive=on) for on in (owner and len(runs) == 1, drawable, drawable)),
-            *self.along.states(runs, owner),
+            *self.export.states(runs, owner),
             *self.changes.states(runs, snapshot.training, owner, anew=ticks not in known),
         ]
 

@@ -26,7 +26,7 @@ FORMATS = [
 ]
 
 
-class TakeAlong:
+class ExportPanel:
     """Built where it is called, inside a row; then call `wire`."""
 
     def __init__(self, backend: Backend) -> None:
@@ -52,7 +52,7 @@ class TakeAlong:
             self.write,
             [self.kind, picked],
             self.file,
-            api_name="take_along",
+            api_name="export_run",
             concurrency_limit=1,  # an ONNX export takes both cores for a while
             **{**ACTION_EVENT, "show_progress": "minimal"},
             **RAW_INPUTS,
