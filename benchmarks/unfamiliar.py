@@ -19,7 +19,7 @@ from torch import Tensor
 
 from resnet_demo.data.batches import Normalise, to_tensor
 from resnet_demo.data.digits import load_digits
-from resnet_demo.data.examples import foreign_examples
+from resnet_demo.data.examples import out_of_distribution_examples
 from resnet_demo.data.framing import SIZE, fit
 from resnet_demo.data.sources import drain, load_dataset
 from resnet_demo.data.splits import split
@@ -126,7 +126,9 @@ def foreign_sets(count: int) -> dict[str, Tensor]:
         "digits": torch.cat([digits.test_images, digits.train_images])[:count],
         "noise": to_tensor([noise(random) for _ in range(count // 2)]),
         "textures": to_tensor([texture(random) for _ in range(count // 2)]),
-        "photographs": to_tensor([crop(random, example.image) for example in foreign_examples() for _ in range(100)]),
+        "photographs": to_tensor(
+            [crop(random, example.image) for example in out_of_distribution_examples() for _ in range(100)]
+        ),
     }
 
 

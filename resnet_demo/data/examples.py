@@ -50,7 +50,7 @@ def tour_digit() -> Image.Image:
     return _digits()["3"]
 
 
-def foreign_examples() -> list[Example]:
+def out_of_distribution_examples() -> list[Example]:
     """Photographs of what no class of these data is; as many as the installed packages ship."""
     found = ((label, _shipped(*where)) for label, where in FOREIGN.items())
     return [Example(f"foreign-{label}", label, _opened(path)) for label, path in found if path]

@@ -123,7 +123,7 @@ class Explainer:
         return Occlusion(found.float().numpy(), max(0.0, (covered[0] - covered.min()).item()))
 
 
-def film(paths: Sequence[Path], image: Image.Image, label: str) -> list[GradCam]:
+def grad_cam_over_epochs(paths: Sequence[Path], image: Image.Image, label: str) -> list[GradCam]:
     """Grad-CAM by each of a run's kept checkpoints, one after the other in memory. Raises CheckpointError."""
     return [Explainer.from_file(path).grad_cam(image, label) for path in paths]
 

@@ -37,7 +37,7 @@ def test_the_slider_leads_through_the_kept_checkpoints(app, open_page, tmp_path)
         page = open_page(f"{app.url}?tab=classify")
         drop(page, "#classify-image", tmp_path / "noise.png")
         page.click("#classify-answer [data-why] >> nth=0")
-        page.click("[data-film]")
+        page.click("[data-animation]")
         page.wait_for_selector(".why-frame >> nth=1")
         shown = "[...document.querySelectorAll('.why-frame')].map((frame) => !frame.hidden)"
         assert page.evaluate(shown) == [False, True]

@@ -5,7 +5,7 @@ from PIL import ImageStat
 
 from resnet_demo.data.batches import to_tensor
 from resnet_demo.data.digits import load_digits
-from resnet_demo.data.examples import foreign_examples, known_examples
+from resnet_demo.data.examples import known_examples, out_of_distribution_examples
 from resnet_demo.data.known import CIFAR10
 from resnet_demo.data.sources import drain
 
@@ -35,7 +35,7 @@ def test_digits_are_test_images_of_their_class():
 
 
 def test_foreign_images_are_none_of_the_classes():
-    examples = foreign_examples()
+    examples = out_of_distribution_examples()
     labels = [example.label for example in examples]
     assert {"flower", "palace"} <= set(labels) and not set(labels) & {*CIFAR10.classes, *"0123456789"}
     assert all(min(example.image.size) >= 200 and example.image.mode == "RGB" for example in examples)
@@ -45,7 +45,7 @@ def test_a_package_that_is_not_there_leaves_its_images_out(monkeypatch):
     from resnet_demo.data import examples as module
 
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    assert foreign_examples() == []
+    assert out_of_distribution_examples() == []
 
 
 @pytest.mark.parametrize("data", ["digits", "cifar10"])

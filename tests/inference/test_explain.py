@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from resnet_demo.inference.explain import Explainer, explained_stage, film
+from resnet_demo.inference.explain import Explainer, explained_stage, grad_cam_over_epochs
 from resnet_demo.models.catalog import NetworkSpec
 from resnet_demo.models.checkpoint import save_model
 from resnet_demo.models.checkpoint_info import CheckpointError
@@ -114,7 +114,7 @@ def test_a_film_is_one_map_for_each_checkpoint(tmp_path, image):
     paths = [tmp_path / f"{seed}.safetensors" for seed in range(2)]
     for seed, path in enumerate(paths):
         save_model(path, network(seed), INFO)
-    frames = film(paths, image, "cat")
+    frames = grad_cam_over_epochs(paths, image, "cat")
     alone = [Explainer.from_file(path).grad_cam(image, "cat") for path in paths]
     assert all(np.array_equal(frame.map, other.map) for frame, other in zip(frames, alone, strict=True))
     assert not np.array_equal(frames[0].map, frames[1].map)

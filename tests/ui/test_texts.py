@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from resnet_demo.data.examples import foreign_examples
+from resnet_demo.data.examples import out_of_distribution_examples
 from resnet_demo.inference.blocks import OpenedBlock
 from resnet_demo.inference.evaluation_jobs import JobState
 from resnet_demo.inference.explain import GradCam, Occlusion
@@ -107,7 +107,7 @@ PAGE: dict[str, Callable[[], str]] = {
     "blocks of a plain network": lambda: block_row.row_html(row("plain20", off=("layer1.0",))),
     "blocks off": lambda: block_row.row_html(row(off=("layer1.0", "layer2.1"))),
     "maps": lambda: block_row.maps_html(OPENED),
-    "choices of images": lambda: block_row.choices_html(foreign_examples(), ""),
+    "choices of images": lambda: block_row.choices_html(out_of_distribution_examples(), ""),
     "no checkpoint": block_row.no_checkpoint_html,
     "title of the blocks": blocks.title_html,
     "why residual networks": architecture.why_html,
@@ -126,12 +126,12 @@ PAGE: dict[str, Callable[[], str]] = {
     "before a checkpoint": lambda: answer.empty_html(None) + answer.known_html(None),
     "no answer": lambda: answer.problem_html("", DIGITS),
     "a checkpoint": lambda: answer.choice_label("run", INFO) + answer.one_line(replace(INFO, accuracy=None)),
-    "examples": lambda: examples.examples_html(foreign_examples(), foreign_examples()),
+    "examples": lambda: examples.examples_html(out_of_distribution_examples(), out_of_distribution_examples()),
     "drawing pad": drawing_pad.pad_html,
     "why": lambda: why.why_html(SEEN, cam(), Occlusion(FALLS, 0.5), 3),
     "why, at the last stage": lambda: why.why_html(SEEN, cam(stage=4), Occlusion(FALLS, 0.5), 1),
     "why, without a reason": lambda: why.why_html(SEEN, cam(map=NOTHING), Occlusion(NOTHING, 0.0), 1),
-    "film": lambda: why.film_html(SEEN, [cam(info=replace(INFO, epoch=0)), cam()]),
+    "animation": lambda: why.animation_html(SEEN, [cam(info=replace(INFO, epoch=0)), cam()]),
     "before an evaluation": nothing_html,
     "evaluation": lambda: report_html(FOUND, 35),
     "evaluation with its temperature": lambda: report_html(replace(FOUND, uncalibrated_error=0.07), 34),

@@ -37,20 +37,20 @@ def marked(image: Image.Image, places: np.ndarray) -> Image.Image:
 
 
 def why_html(image: Image.Image, cam: "GradCam", occlusion: "Occlusion", epochs: int) -> str:
-    """Both maps side by side; a button for the film where the run has kept at least two checkpoints (`epochs`)."""
+    """Both maps side by side; a button for the animation where the run has kept at least two checkpoints (`epochs`)."""
     label = escape(cam.label)
     falls = occlusion.map.clip(0)
     control = falls / falls.max() if falls.max() > 0 else falls
-    film = ""
+    animation = ""
     if epochs > 1:
-        offer = t("Film: how this moved over {number} kept checkpoints", number=epochs)
-        film = f'<button type="button" class="why-film" data-film="{label}">{offer}</button>'
+        offer = t("Animation: how this changed over {number} saved checkpoints", number=epochs)
+        animation = f'<button type="button" class="why-animation" data-animation="{label}">{offer}</button>'
     title = t("What speaks for {label}, {probability}", label=f"<b>{label}</b>", probability=_share(cam))
     return (
         f'<div class="why"><h2>{title}</h2><div class="why-maps">'
         f"{_figure(marked(image, cam.map), 'why-map', _cam_words(cam))}"
         f"{_figure(marked(image, control), 'why-map', _occlusion_words(occlusion))}</div>"
-        f'<p class="hint">{t(READ)}</p>{film}</div>'
+        f'<p class="hint">{t(READ)}</p>{animation}</div>'
     )
 
 
@@ -86,7 +86,7 @@ def _occlusion_words(occlusion: "Occlusion") -> str:
     )
 
 
-def film_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
+def animation_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
     """All frames at once, so that the slider asks nobody; the last one is shown first."""
     last = len(frames) - 1
     shown = "".join(

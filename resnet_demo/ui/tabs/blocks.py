@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from resnet_demo.data.examples import Example, foreign_examples
+from resnet_demo.data.examples import Example, out_of_distribution_examples
 from resnet_demo.errors import UserError
 from resnet_demo.inference.evaluation_jobs import BLOCKS
 from resnet_demo.language import t
@@ -233,7 +233,7 @@ class BlocksPanel:
 
     def _examples(self, info: ModelInfo | None) -> list[Example]:
         """What the checkpoint knows; where nothing is at hand, what it never learned."""
-        return known_to(info) or foreign_examples() if info else []
+        return known_to(info) or out_of_distribution_examples() if info else []
 
     def _run(self, chosen: Any) -> RunDirectory | None:
         try:

@@ -8,7 +8,7 @@ import gradio as gr
 from PIL import Image
 
 from resnet_demo.data.dataset import DataError
-from resnet_demo.data.examples import DIGITS_SOURCE, Example, foreign_examples, known_examples
+from resnet_demo.data.examples import DIGITS_SOURCE, Example, known_examples, out_of_distribution_examples
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.ui.html.examples import examples_html
@@ -43,12 +43,12 @@ class ExamplesPanel:
     def show(self, chosen: Any, request: gr.Request | None = None) -> str:
         """Buttons for what the chosen checkpoint knows, and for what it does not; '' where nobody can answer."""
         info = self.info_of(chosen, request)
-        return examples_html(known_to(info), foreign_examples()) if info else ""
+        return examples_html(known_to(info), out_of_distribution_examples()) if info else ""
 
     def choose(self, chosen: Any, event: gr.EventData, request: gr.Request | None = None) -> Image.Image:
         """The image that was clicked; a raw request may name anything."""
         name = sent_with(event).get("example")
-        for example in [*known_to(self.info_of(chosen, request)), *foreign_examples()]:
+        for example in [*known_to(self.info_of(chosen, request)), *out_of_distribution_examples()]:
             if example.name == name:
                 return example.image
         raise gr.Error(t("There is no such example. Click one of those shown."), print_exception=False)

@@ -17,11 +17,11 @@ from resnet_demo.ui.images import uploaded_image
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, goes_unless_of, import_torch, sent_with
 
 # The slider chooses among frames that are here already.
-ASK_FOR_FILM = """
+ASK_FOR_ANIMATION = """
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-film]');
+  const button = event.target.closest('[data-animation]');
   const {answered} = button?.closest('[data-answered]').dataset ?? {};
-  if (button) trigger('select', {label: button.dataset.film, answered});
+  if (button) trigger('select', {label: button.dataset.animation, answered});
 });
 """
 # Maps take seconds, and by then another image may have been answered, or another checkpoint have answered.
@@ -42,15 +42,17 @@ class WhyPanel:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.why = gr.HTML(
-            "", elem_id="classify-why", elem_classes="classify-html", js_on_load=ASK_FOR_FILM + OF_THE_ANSWER
+            "", elem_id="classify-why", elem_classes="classify-html", js_on_load=ASK_FOR_ANIMATION + OF_THE_ANSWER
         )
-        self.film = gr.HTML("", elem_id="classify-film", elem_classes="classify-html", js_on_load=SLIDE + OF_THE_ANSWER)
+        self.animation = gr.HTML(
+            "", elem_id="classify-animation", elem_classes="classify-html", js_on_load=SLIDE + OF_THE_ANSWER
+        )
 
     def wire(self, answer: gr.HTML, question: list, asked: list, limits: dict[str, Any]) -> None:
         """`answer` is triggered with the class in question, `question` is image, run and trim, and `asked` are the
         events after which another answer comes."""
         self._cache = question[0].GRADIO_CACHE
-        shown = [self.why, self.film]
+        shown = [self.why, self.animation]
         # "multiple", since "always_last" asks with the first click's class again.
         quiet = {
             "show_progress": "minimal",
@@ -59,7 +61,7 @@ class WhyPanel:
             **limits,
         }
         answer.select(self.explain, question, shown, api_name="explain", **quiet)
-        self.why.select(self.show_film, question, self.film, api_name="film", **quiet)
+        self.why.select(self.show_animation, question, self.animation, api_name="why_animation", **quiet)
         gr.on(asked, lambda: ["", ""], None, shown, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
 
     def explain(
@@ -81,7 +83,7 @@ class WhyPanel:
         except UserError as error:
             return [why.problem_html(str(error)), ""]
 
-    def show_film(
+    def show_animation(
         self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
     ) -> str:
         """One map for each checkpoint that the run has kept."""
@@ -89,9 +91,9 @@ class WhyPanel:
             decoded = uploaded_image(image, self._cache, trim is not False).image
             run, step = self._answered(chosen, event, request)
             import_torch()
-            from resnet_demo.inference.explain import film
+            from resnet_demo.inference.explain import grad_cam_over_epochs
 
-            html = why.film_html(decoded, film(_kept(run), decoded, _label(event)))
+            html = why.animation_html(decoded, grad_cam_over_epochs(_kept(run), decoded, _label(event)))
             return asked_by(image, chosen, trim, html, answered_by(run.id, step))
         except UserError as error:
             return why.problem_html(str(error))

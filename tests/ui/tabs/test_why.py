@@ -39,25 +39,25 @@ def clicked(label, answered=None) -> gr.EventData:
 def test_a_class_is_explained_by_both_maps_at_their_stage(store, panel, upload):
     make_run(store, "run-1")
     for run in (NEWEST, "run-1"):
-        maps, film = panel.explain(upload, run, True, clicked("dog"))
-        assert maps.count("data:image/png;base64,") == 2 and film == ""
+        maps, animation = panel.explain(upload, run, True, clicked("dog"))
+        assert maps.count("data:image/png;base64,") == 2 and animation == ""
         assert "What speaks for <b>dog</b>" in maps and "stage 2 of 4, 4 × 4 positions" in maps
         assert "Grad-CAM" in maps and "control" in maps
-        assert "data-film" not in maps  # one checkpoint makes no film
+        assert "data-animation" not in maps  # one checkpoint makes no animation
 
 
-def test_the_film_has_a_frame_for_each_kept_checkpoint(store, panel, upload):
+def test_the_animation_has_a_frame_for_each_kept_checkpoint(store, panel, upload):
     run = make_run(store, "run-1")
     for epoch in (1, 2):
         run.epochs_path.mkdir(exist_ok=True)
         save_model(run.epoch_path(epoch), network(epoch), replace(INFO, epoch=epoch))
-    assert "over 2 kept" in panel.explain(upload, "run-1", True, clicked("dog"))[0]  # the run's own is epoch 2's
+    assert "over 2 saved" in panel.explain(upload, "run-1", True, clicked("dog"))[0]  # the run's own is epoch 2's
     save_model(run.model_path, network(0), replace(INFO, epoch=3))
-    assert 'data-film="dog"' in (maps := panel.explain(upload, "run-1", True, clicked("dog"))[0])
-    assert "over 3 kept" in maps
-    film = panel.show_film(upload, "run-1", True, clicked("dog"))
-    assert film.count('class="why-frame"') == 3 and film.count("hidden") == 2 and 'max="2"' in film
-    assert [f"After epoch {epoch}" in film for epoch in (1, 2, 3, 4)] == [True, True, True, False]
+    assert 'data-animation="dog"' in (maps := panel.explain(upload, "run-1", True, clicked("dog"))[0])
+    assert "over 3 saved" in maps
+    animation = panel.show_animation(upload, "run-1", True, clicked("dog"))
+    assert animation.count('class="why-frame"') == 3 and animation.count("hidden") == 2 and 'max="2"' in animation
+    assert [f"After epoch {epoch}" in animation for epoch in (1, 2, 3, 4)] == [True, True, True, False]
 
 
 def test_the_checkpoint_that_answered_is_explained_and_no_newer_one(store, panel, upload):
@@ -65,8 +65,8 @@ def test_the_checkpoint_that_answered_is_explained_and_no_newer_one(store, panel
     make_run(store, "run-2", replace(INFO, step=50))  # the newest by now
     maps, _ = panel.explain(upload, NEWEST, True, clicked("dog", answered_by("run-1", 34)))
     assert 'data-answered="run-1 34"' in maps
-    film = panel.show_film(upload, NEWEST, True, clicked("dog", answered_by("run-1", 34)))
-    assert 'data-answered="run-1 34"' in film
+    animation = panel.show_animation(upload, NEWEST, True, clicked("dog", answered_by("run-1", 34)))
+    assert 'data-answered="run-1 34"' in animation
     said, _ = panel.explain(upload, NEWEST, True, clicked("dog", answered_by("run-2", 34)))
     assert NEWER in said and "data:image" not in said
     said, _ = panel.explain(upload, NEWEST, True, clicked("dog", answered_by("../run-1", 34)))
@@ -86,7 +86,7 @@ def test_with_flip_averaging_it_is_the_probability_that_was_answered(store, pane
 def test_a_foreign_class_is_one_sentence(store, panel, upload, label):
     make_run(store, "run-1")
     for said in (panel.explain(upload, "run-1", True, clicked(label))[0],
-                 panel.show_film(upload, "run-1", True, clicked(label))):  # fmt: skip
+                 panel.show_animation(upload, "run-1", True, clicked(label))):  # fmt: skip
         assert 'role="alert"' in said and "no such class" in said and "<b>x" not in said
 
 
@@ -94,7 +94,7 @@ def test_a_foreign_class_is_one_sentence(store, panel, upload, label):
 def test_a_foreign_run_is_one_sentence(store, panel, upload, run):
     make_run(store, "run-1")
     assert "There is no such run" in panel.explain(upload, run, True, clicked("dog"))[0]
-    assert "There is no such run" in panel.show_film(upload, run, True, clicked("dog"))
+    assert "There is no such run" in panel.show_animation(upload, run, True, clicked("dog"))
 
 
 def test_a_path_outside_the_uploads_is_refused(store, panel, upload, tmp_path):
@@ -102,7 +102,7 @@ def test_a_path_outside_the_uploads_is_refused(store, panel, upload, tmp_path):
     shutil.copyfile(upload["path"], tmp_path / "outside.png")
     for path in (str(tmp_path / "outside.png"), "/etc/passwd", upload["path"] + "/../../outside.png"):
         assert "was not uploaded here" in panel.explain({"path": path}, "run-1", True, clicked("dog"))[0]
-        assert "was not uploaded here" in panel.show_film({"path": path}, "run-1", True, clicked("dog"))
+        assert "was not uploaded here" in panel.show_animation({"path": path}, "run-1", True, clicked("dog"))
 
 
 def test_before_any_checkpoint_it_says_so(panel, upload):
