@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # also when run as a command
 
+from resnet_demo.models.catalog import ARCHITECTURES, TORCHVISION_HAS  # noqa: E402
 from resnet_demo.runs.config import TrainConfig  # noqa: E402
 from resnet_demo.runs.presets import PRESETS  # noqa: E402
 
@@ -43,6 +44,12 @@ def flag(field) -> str:
 
 def test_the_settings_are_the_configs():
     assert GENERATED.search(SETTINGS.read_text(encoding="utf-8")).group() == settings()
+
+
+def test_the_blocks_of_the_large_networks_are_the_catalogues():
+    row = next(line for line in SETTINGS.read_text(encoding="utf-8").splitlines() if line.startswith("| `resnet18`"))
+    depths = (ARCHITECTURES[name].depths for name in TORCHVISION_HAS)
+    assert row.split(" | ")[1].partition(" (")[0] == " · ".join(", ".join(map(str, each)) for each in depths)
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)

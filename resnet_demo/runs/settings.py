@@ -46,8 +46,9 @@ class Settings:
         "More layers cost more time and memory; without shortcuts (plain) they can also mean more errors. ResNet-20, "
         "32, 44, 56 and 110 and their plain twins are narrow.",
         choices=tuple(ARCHITECTURES),
-        details="Decides time and memory more than any other setting. docs/settings.md lists which stem and shortcuts "
-        "each has. A run's weights can start another run on the same network only.",
+        details="Decides time and memory more than any other setting. resnet18, 34, 50, 101 and 152 and their plain "
+        "twins take any stem; resnet20, 32, 44, 56 and 110 and theirs always use cifar. A run's weights can start "
+        "another run on the same network only.",
     )
     stem: str = setting(
         "imagenet",
@@ -86,7 +87,8 @@ class Settings:
     start_from: str = setting(
         "",
         "Start from",
-        "The first weights: random where empty, run:ID takes another run's, torchvision ImageNet's (downloaded).",
+        "Initial weights. Empty: random; run:ID: the weights of another run; torchvision: ImageNet weights "
+        "(downloaded).",
         absent="",
         details="Where the classes differ the last layer starts anew, where the stem differs the first. Only weights "
         "are taken: optimizer, epoch and schedule begin at zero. torchvision has resnet18 to resnet152 with "
@@ -122,7 +124,7 @@ class Settings:
     learning_rate: float = setting(
         3e-3,
         "Learning rate",
-        "Scales each update: its peak.",
+        "The peak learning rate.",
         minimum=1e-7,
         maximum=10.0,
         details="Per step, unitless. The highest value that Schedule reaches; batch norms and biases take it times "
@@ -135,8 +137,8 @@ class Settings:
         minimum=0.0,
         maximum=1000.0,
         absent=1.0,
-        details="These few numbers move whole channels and start where they say nothing. Above 1 helps short runs; 1 "
-        "is the usual recipe, 0 freezes them. They are never decayed.",
+        details="These few parameters scale and shift whole channels, and their initial values carry no information. "
+        "Above 1 helps short runs; 1 is the usual recipe, 0 freezes them. They are never decayed.",
     )
     schedule: str = setting(
         "linear_warmup_decay",
@@ -178,7 +180,7 @@ class Settings:
     beta2: float = setting(
         0.99,
         "Beta 2",
-        "Memory of Adam's estimate of the gradients' size.",
+        "Decay rate of Adam's running average of squared gradients (beta2).",
         minimum=0.0,
         maximum=0.9999,
         details="For adam and adamw only; sgd ignores it. 0.99 remembers about 100 steps, 0.999 about 1,000: a short "
@@ -196,7 +198,8 @@ class Settings:
     ema_decay: float = setting(
         0.995,
         "Weight EMA decay",
-        "Of the exponential moving average of the weights, which is what is evaluated and saved; 0 turns it off.",
+        "Decay of the exponential moving average (EMA) of the weights. The averaged weights are evaluated and saved. "
+        "0 turns it off.",
         minimum=0.0,
         maximum=0.99999,
         details="Per step; 0.995 averages about the last 200 steps, and less at the beginning. What Classify, "
@@ -240,7 +243,7 @@ class Settings:
     normalisation: str = setting(
         "data",
         "Normalisation",
-        "Mean and spread taken from the training images, or ImageNet's.",
+        "Normalise with the mean and standard deviation of the training images, or with ImageNet's.",
         choices=("data", "imagenet"),
         details="Subtracted and divided by, per channel; stored in the checkpoint, so that Classify does the same. "
         "imagenet fits Start from torchvision.",
@@ -264,27 +267,29 @@ class Settings:
     validation_images: int = setting(
         2000,
         "Held-out images",
-        "Taken out of the training images to choose by; at most a tenth of them. The test set only reports.",
+        "Validation images: taken out of the training images (at most a tenth) and never trained on. Choices and "
+        "calibration use them; the test set only reports.",
         minimum=0,
-        details="Which epoch is kept as the best goes by these. 0 gives all images to training, and then nothing is "
-        "chosen by accuracy. Drawn by Seed; for folders by name.",
+        details="They decide which epoch's weights are kept as the best, besides the last. 0 gives all images to "
+        "training, and then nothing is chosen by accuracy. Drawn by Seed; for folders by name.",
     )
     early_stopping_patience: int = setting(
         0,
         "Early stopping patience",
-        "So many epochs without a gain in held-out accuracy end the run; 0 = never.",
+        "Stop after this many epochs without a higher held-out accuracy; 0 = never.",
         minimum=0,
         maximum=1000,
         absent=0,
-        details="In epochs, by the held-out images; any higher accuracy is a gain. The weights of the best epoch are "
-        "kept. For schedules that do not fall: with linear_warmup_decay most is gained in the last epochs, and a run "
-        "that ends before them misses that. Does not work with 0 held-out images.",
+        details="In epochs, by the held-out images; any higher accuracy is a gain. The best epoch's weights are kept "
+        "as epochs/NNNN.safetensors; Classify and Evaluate use the last epoch's. For schedules that do not fall: with "
+        "linear_warmup_decay most is gained in the last epochs, and a run that ends before them misses that. Does not "
+        "work with 0 held-out images.",
     )
     split: str = setting(
         BY_NAME,
         "Split of a folder",
-        "By its name each image keeps its part (trained on, held out, tested) when others come; by_position is how "
-        "earlier versions shared them out.",
+        "by_name assigns each image of a folder to training, validation or test by a hash of its name, so new images "
+        "move no old ones. by_position is the split of earlier versions.",
         choices=(BY_NAME, BY_POSITION),
         absent=BY_POSITION,
         details="For data of folder:PATH only. by_name is right for new runs; by_position is there so that a run of "
@@ -294,7 +299,7 @@ class Settings:
         0,
         "Seed",
         "The same seed gives the same run: bit for bit on a CPU with as many threads, and on CUDA with deterministic "
-        "kernels; elsewhere to rounding.",
+        "kernels; elsewhere equal up to rounding.",
         minimum=0,
         maximum=2**31 - 1,
         details="Draws the first weights, the order of images, the augmentation and what is held out. Run the same "
@@ -305,8 +310,8 @@ class Settings:
         "Device",
         "auto takes CUDA, then Apple's GPU, then the CPU.",
         choices=("auto", "cuda", "mps", "cpu"),
-        details="One that is not there is refused at Start. A run that is resumed on another kind of device goes on "
-        "to rounding, not bit for bit.",
+        details="One that is not there is refused at Start. A run resumed on another kind of device continues equal "
+        "up to rounding, not bit for bit.",
     )
     precision: str = setting(
         "auto",
@@ -338,8 +343,8 @@ class Settings:
         "Deterministic",
         "On a CUDA device, only kernels that give the same bits each time: slower. A CPU always does.",
         absent=False,
-        details="Needed for a resumed run on CUDA to equal one that was never stopped, bit for bit. Operations "
-        "without such a kernel end the run with a sentence.",
+        details="Needed for a resumed run on CUDA to equal one that was never stopped, bit for bit. An operation "
+        "without a deterministic kernel stops the run with an error message.",
     )
     threads: int = setting(
         0,
@@ -348,7 +353,7 @@ class Settings:
         minimum=0,
         maximum=1024,
         details="Stored with the run and set again on resume, since the number changes rounding. More than there are "
-        "cores is slower. Of several processes each has so many.",
+        "cores is slower. With several processes, each uses this many threads.",
     )
     processes: int = setting(
         1,
@@ -372,8 +377,8 @@ class Settings:
     )
     measure_blocks_every: int = setting(
         100,
-        "Steps between looks at the blocks",
-        "How often it is measured what each block adds and how large its gradient is; 0 = never.",
+        "Steps between block measurements",
+        "Measure every this many steps how much each block adds to its input and how large its gradient is; 0 = never.",
         minimum=0,
         maximum=100_000,
         absent=0,

@@ -20,7 +20,7 @@ def test_what_the_seed_promises_names_what_keeps_it():
     """On CUDA it is true of one setting alone, and of other devices it is not."""
     promised = TrainConfig.__dataclass_fields__["seed"].metadata["help"]
     assert "bit for bit on a CPU with as many threads, and on CUDA with deterministic kernels" in promised
-    assert promised.endswith("elsewhere to rounding.")
+    assert promised.endswith("elsewhere equal up to rounding.")
 
 
 @pytest.mark.parametrize("setting", ["arch", "stem", "shortcut"])

@@ -224,7 +224,7 @@ class TrainForm:
             about["info"] = "What to learn from."
             return choices_of(self._data_choices, value=self._names[value], **about)
         if field.name == "start_from":  # the page adds the runs as they come; what is sent is looked up, not opened
-            about["info"] = "The first weights. Where the classes differ, the last layer is new."
+            about["info"] = "Initial weights. If the classes differ, the last layer is reinitialised."
             return gr.Dropdown(start_choices(), value=value, min_width=200, allow_custom_value=True, **about)
         names = tuple(PRESETS) if field.name == "preset" else field.metadata["choices"]
         if names:
