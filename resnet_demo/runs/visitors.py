@@ -61,9 +61,7 @@ class VisitorStore(RunStore):
         """Takes the place of a run that has ended. Raises VisitorError for what is beyond a visitor's limits: more than
         one run, too."""
         if is_planned:
-            raise VisitorError(
-                t("Where a GPU is lent for seconds, runs cannot be planned. Start one when you are here.")
-            )
+            raise VisitorError(t("On ZeroGPU runs cannot be planned. Start one when you are here."))
         refuse_beyond_limits(config)
         for earlier in self.runs():
             if not earlier.view().is_over:

@@ -76,13 +76,13 @@ class SliceLauncher(Launcher):
     run, which is shown as starting."""
 
     def start(self, config: TrainConfig) -> RunDirectory:
-        raise LaunchError(t("Where a GPU is lent for seconds, a run is started in the Train tab."))
+        raise LaunchError(t("On ZeroGPU a run is started in the Train tab."))
 
     def resume(self, run: RunDirectory, moved_to: str = "") -> None:
-        raise LaunchError(t("Where a GPU is lent for seconds, a run goes on by Resume in the Train tab."))
+        raise LaunchError(t("On ZeroGPU a run goes on by Resume in the Train tab."))
 
     def start_next(self) -> RunDirectory | None:
-        raise LaunchError(t("Where a GPU is lent for seconds, runs cannot be planned. Start one when you are here."))
+        raise LaunchError(t("On ZeroGPU runs cannot be planned. Start one when you are here."))
 
     def pause(self, run: RunDirectory) -> None:
         if run.is_starting() and not run.is_alive():

@@ -35,9 +35,9 @@ def prepare_slices(config: TrainConfig, data_dir: Path) -> "Dataset":
 
     if config.compile or config.processes > 1:
         setting = "Compile off" if config.compile else "Processes to 1"
-        raise SliceError(f"Where a GPU is lent for seconds, no other process can be started. Set {setting}.")
+        raise SliceError(f"On ZeroGPU no other process can be started. Set {setting}.")
     if config.start_from == TORCHVISION:
-        raise SliceError("Where a GPU is lent for seconds, nothing is downloaded meanwhile. Start from other weights.")
+        raise SliceError("On ZeroGPU nothing is downloaded meanwhile. Start from other weights.")
     git_commit()
     return drain(load_dataset(config.data, data_dir, config.split))
 

@@ -105,7 +105,7 @@ def empty_html(info: ModelInfo | None) -> str:
             "checkpoint after a minute, or at the end of the first epoch if that comes sooner, and from then on an "
             "image is answered here."
         )
-        space = t("Each class and its probability will stand here, the likeliest first.")
+        space = t("Each class and its probability will appear here, the likeliest first.")
         return _card(
             _no_image(),
             f'<p class="classify-title">{t("No checkpoint yet")}</p><p>{said}</p>'

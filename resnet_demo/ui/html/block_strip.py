@@ -43,8 +43,9 @@ RESPONSE = Measure(
 )
 GRADIENT = Measure(
     "Gradient's norm, log scale",
-    "what each block is told to change. Look for how it differs between the first block and the last. With batch norm "
-    "it does not vanish in a plain network, either (He et al. 2015, section 4.1): that is not why depth hurts.",
+    "the norm of the loss's gradient with respect to each block's output. Look for how it differs between the first "
+    "block and the last. With batch norm it does not vanish in a plain network, either (He et al. 2015, section 4.1): "
+    "that is not why depth hurts.",
     lambda m: m.gradient_norms,
     GREY,
     log=True,

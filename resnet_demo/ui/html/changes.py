@@ -23,7 +23,7 @@ def changes_html(preset_values: dict[str, Any], problems: dict[str, str]) -> str
     buttons = "".join(_button(name, value) for name, value in preset_values.items())
     fields = ", ".join(f"#setting-{name}" for name in preset_values)
     marks = f":is({fields}) {{ outline: 2px solid var(--color-accent); outline-offset: -2px; }}"
-    differs = t("Differs from the preset; a press takes it back: {settings}", settings=buttons)
+    differs = t("Differs from the preset; click to undo: {settings}", settings=buttons)
     return f'<p class="form-changes">{differs}</p>{spoken}<style>{marks}{said}</style>'
 
 
@@ -52,7 +52,7 @@ def changes_text(config: TrainConfig) -> str:
 def configuration_html(snapshot: Snapshot | None) -> str:
     """Every setting of a run, and what it is by the preset where that differs."""
     if snapshot is None:
-        return f'<p class="hint">{t("The settings of a run will stand here.")}</p>'
+        return f'<p class="hint">{t("The settings of a run will appear here.")}</p>'
     values = snapshot.config.to_dict()
     values["data"] = data_label(values["data"])  # a visitor is not shown where the server keeps its files
     otherwise = changes_of(values)

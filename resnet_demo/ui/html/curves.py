@@ -31,9 +31,10 @@ CURVES_HINT = (
 
 MORE_CURVES_HINT = (
     "The **learning rate** scales each update of the weights; the dashed line is what is planned for the whole "
-    "run.\n\nThe **gradient norm** is how strongly the loss pulls at the weights. A sudden leap often means that the "
-    "learning rate is too high.\n\n**Smoothing** draws the running mean of what jumps from step to step, here and in "
-    "the two curves above; what was measured stays faint behind it. **Time** is that of work, without pauses."
+    "run.\n\nThe **gradient norm** is the L2 norm of the loss's gradient over all weights. A sudden leap often means "
+    "that the learning rate is too high.\n\n**Smoothing** draws the running mean of what jumps from step to step, "
+    "here and in the two curves above; what was measured stays faint behind it. **Time** is that of work, without "
+    "pauses."
 )
 
 

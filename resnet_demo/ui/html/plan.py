@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def plan_placeholder() -> str:
-    return f'<p class="plan">{t("Looking at this machine: the device and the duration will stand here…")}</p>'
+    return f'<p class="plan">{t("Checking this machine: the device and the expected duration will appear here…")}</p>'
 
 
 def plan_problem(error: Exception) -> str:
@@ -27,7 +27,9 @@ def plan_html(device_reason: str, guess: "Estimate", downloads: dict[str, int], 
     fetched = t(" and ").join(f"{name} ({count / 1e6:.0f} MB)" for name, count in downloads.items() if count)
     takes = _takes(guess)
     if one_trains and guess.steps_per_epoch != 0:
-        takes = (t("How long it takes shows when the run in progress has ended, whose card says when that is."),)
+        takes = (
+            t("The expected duration appears once the run in progress has ended; its card says when that will be."),
+        )
     sentences = [escape(device_reason), t("Downloads {what} first.", what=fetched) if fetched else "", *takes]
     return f'<p class="plan">{t(" ").join(filter(None, sentences))}</p>'
 
@@ -38,10 +40,13 @@ def _takes(guess: "Estimate") -> tuple[str, ...]:
         return (t("The training images do not fill one batch: choose a smaller batch, or more images."),)
     if guess.images_per_s is None:
         return (
-            t("How long it takes shows as soon as it trains: no run like it has told its speed on this device yet."),
+            t(
+                "The expected duration appears once training has started: no similar run has been timed on this device "
+                "yet."
+            ),
         )
     if guess.seconds is None:
-        return (t("How long it takes shows once the images are counted."),)
+        return (t("The expected duration appears once the images have been counted."),)
     time = duration(guess.seconds)
     if guess.about and guess.least_s and guess.most_s:
         time = t("{least} to {most}", least=duration(guess.least_s), most=duration(guess.most_s))

@@ -17,7 +17,7 @@ def log_html(snapshot: Snapshot | None, owner: bool = True) -> str:
 def log_text(snapshot: Snapshot | None, owner: bool = True) -> str:
     """The last events in words. Warnings, and why a run failed, may name files and folders: for the owner alone."""
     if snapshot is None:
-        return t("The log of a run will stand here.")
+        return t("The log of a run will appear here.")
     view = snapshot.view
     recent = sorted([*view.metrics[-6:], *view.epochs[-6:]], key=lambda event: event.step)  # a clock may jump
     if snapshot.is_partial:

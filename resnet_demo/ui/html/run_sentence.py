@@ -73,7 +73,7 @@ def _end(snapshot: Snapshot, owner: bool) -> tuple[str, ...]:
 
 
 def _stalled(snapshot: Snapshot, owner: bool) -> str:
-    quiet = t("No word from the training process for {time}.", time=duration(snapshot.quiet_s))
+    quiet = t("The training process has not reported for {time}.", time=duration(snapshot.quiet_s))
     if not owner:
         return quiet
     step = f"{snapshot.view.saved.step if snapshot.view.saved else 0:,}"
@@ -125,7 +125,7 @@ def _now(snapshot: Snapshot) -> str:
     if snapshot.wanted == PAUSE:
         return t("Pausing: ends as soon as the step under way is done and saved…")
     if snapshot.wanted == STOP:
-        return t("Finishing: ends as soon as the step under way is done and saved…")
+        return t("Stopping: ends as soon as the step under way is done and saved…")
     if snapshot.wanted == DISCARD:
         return t("Deleting: ends as soon as the step under way is done, and is deleted…")
     progress = snapshot.progress

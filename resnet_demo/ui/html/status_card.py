@@ -39,7 +39,7 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
     if snapshot is None:
         begin = t("Press {start}, or take the tour.", start=f"<b>{t('Start training')}</b>")
         here = t(
-            "Progress, speed and the curves of loss and accuracy will stand here, and stay when you close the page."
+            "Progress, speed and the curves of loss and accuracy will appear here, and stay when you close the page."
         )
         return (
             f'<div class="run-card" data-title="{t(PAGE_TITLE)}"><div class="run-head">'

@@ -13,7 +13,10 @@ from resnet_demo.text import duration
 
 def visitor_html(owner: bool) -> str:
     """Above the card, for who may only look."""
-    told = t("You are looking on: to start and stop runs, open this page by the owner's link, which the app printed.")
+    told = t(
+        "You can only look. To start and stop runs, open this page with the owner's link, which the app printed "
+        "at its start."
+    )
     return "" if owner else hint_html(told)
 
 
@@ -48,7 +51,7 @@ def gpu_time_html(left: GpuTime, shown: Snapshot | None) -> str:
     """What is left of a visitor's GPU time, and how far that trains the run in front."""
     told = t("You have {left} of GPU time left, of {whole}. ", left=duration(left.left_s), whole=duration(left.whole_s))
     if left.back_at:
-        told += t("It is whole again at {clock} UTC. ", clock=time.strftime("%H:%M", time.gmtime(left.back_at + 30)))
+        told += t("It is fully restored at {clock} UTC. ", clock=time.strftime("%H:%M", time.gmtime(left.back_at + 30)))
     return hint_html(told + (_reach(shown.view, left.left_s) if shown else ""))
 
 
@@ -81,7 +84,9 @@ def zerogpu_plan(downloads: dict[str, int]) -> str:
         )
         for name, count in fetched
     )
-    told = t("Trains on a GPU that is lent for a minute at a time. How long it takes shows as soon as it trains.")
+    told = t(
+        "Trains on a GPU that is lent for a minute at a time. The expected duration appears once training has started."
+    )
     return f'<p class="plan">{escape(download + told)}</p>'
 
 

@@ -321,7 +321,7 @@ def _compare_html() -> str:
 
 
 def _next_html() -> str:
-    said = t("Now watch it learn: open the <b>Train</b> tab and press Start.")
+    said = t("Now watch it learn: open the <b>Train</b> tab and click Start training.")
     return f'<p class="arch-next">{said}</p>'
 
 

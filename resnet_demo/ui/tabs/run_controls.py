@@ -42,7 +42,7 @@ class RunControls:
         with gr.Row():
             self.pause = gr.Button("Pause", elem_id="pause", **_RUN_BUTTON)
             self.resume = gr.Button("Resume", elem_id="resume", **_RUN_BUTTON)
-            self.stop = gr.Button("Finish now", elem_id="stop", **_RUN_BUTTON)
+            self.stop = gr.Button("Stop and save", elem_id="stop", **_RUN_BUTTON)
             self.discard = gr.Button("Delete run", elem_id="discard", **_RUN_BUTTON)
         self.discarding = Discarding(backend)
         self.moved = choices_of(

@@ -106,7 +106,7 @@ def test_a_worker_without_a_word_is_stalled_and_it_is_said_for_how_long(run, tmp
         run.write_progress(replace(told, time=time.time() - 75, images_per_s=10.0))  # ten steps take longer
         assert watcher.snapshot(now=True).current.status == "training"
     card = status_html(stalled.current)
-    assert "△ stalled" in card and "No word from the training process for 1 min 15 s." in card
+    assert "△ stalled" in card and "The training process has not reported for 1 min 15 s." in card
     assert "end the process (number 4711)" in card and "Resume then goes on from step 10." in card
     assert "4711" not in status_html(stalled.current, owner=False)
     assert "1 min 35 s" in status_html(later.current) and "status" in changed(stalled, later)
