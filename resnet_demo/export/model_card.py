@@ -162,7 +162,8 @@ def _evaluated(evaluation: Evaluation) -> Iterator[str]:
     yield f"Measured on {_plain(data_label(evaluation.data))}. Expected calibration error: {percent(after)}{without}."
     if evaluation.plain_accuracy is not None:
         plain = percent(evaluation.plain_accuracy)
-        yield f"Each answer is the mean over an image and its mirror image; by the image alone {plain} are right."
+        by_one = f"by the image alone {plain} are classified correctly"
+        yield f"Each answer is the mean over an image and its mirror image; {by_one}."
     yield from map(_plain, flattering(evaluation.warnings))
     yield ""
     yield "| class | test images | precision | recall |"

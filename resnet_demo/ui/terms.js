@@ -5,11 +5,11 @@ const TERMS = {
   accuracy: t('The share of the answers that are right.'),
   calibrated: t('Of the answers that are given with a probability of 80 %, four in five should be right. So that they are, the scores of the network are divided by one number, the temperature, before they become probabilities. It is fitted on held-out images, which were never trained on.'),
   epoch: t('One pass through all training images.'),
-  heldOut: t('Accuracy on images that were taken out of the training images. The best epoch is chosen by them, so that the test images only report.'),
-  interval: t('So few images show the accuracy only roughly. About 95 of 100 such intervals contain the true accuracy, the one that endlessly many images would show.'),
-  loss: t('How wrong and how unsure the answers are. Training makes it smaller; who guesses among ten classes has 2.3.'),
+  heldOut: t('Accuracy on images that were taken out of the training images. Which epoch is kept as the best, and the temperature, depend on them, so that the test images only report.'),
+  interval: t('An accuracy measured on a limited number of images is an estimate. About 95 of 100 such intervals contain the true accuracy.'),
+  loss: t('How wrong and how unsure the answers are. Training makes it smaller; a random guess among ten classes has 2.3 (ln 10).'),
   step: t('One batch of images: the network answers, and its weights move a little, so that the next answers are better.'),
-  testAccuracy: t('The share of the test images that are answered rightly. The network was not trained on them, and nothing is chosen by them.'),
+  testAccuracy: t('The share of the test images that are classified correctly. The network was not trained on them, and they are not used to choose anything.'),
 };
 const SHOWN_MS = 200; // the pointer may pass by, and may go from the word into the box
 let word = null, timer = 0, isFocused = false, home = null;

@@ -24,7 +24,7 @@ def test_maps_that_come_late_are_not_shown_under_another_image(shipped_app, open
     assert page.inner_text("#classify-why").strip() == ""
     page.click("#classify-answer [data-why=frog]")
     page.wait_for_selector("[data-why=frog][aria-busy=true]")  # from the press to its answer
-    page.wait_for_selector("#classify-why >> text=What speaks for frog")
+    page.wait_for_selector("#classify-why >> text=Evidence for frog")
     page.wait_for_selector("[aria-busy]", state="detached")
 
 

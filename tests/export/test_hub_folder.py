@@ -108,7 +108,7 @@ def test_the_example_and_the_card_of_flip_averaging_say_the_mean(run, tmp_path, 
     assert said == load(run.path).classify(tmp_path / "image.png").ranked[0][0]
     text = card(tmp_path / "hub")
     assert "torch.stack([image, image.flip(-1)])).mean(0, keepdim=True)" in text
-    assert "the mean over an image and its mirror image; by the image alone 90.0 % are right." in text
+    assert "the mean over an image and its mirror image; by the image alone 90.0 % are classified correctly." in text
     assert "where logits is the mean of an image's and its mirror image's" in text
 
 

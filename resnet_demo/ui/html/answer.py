@@ -77,8 +77,7 @@ def _caution(info: ModelInfo) -> str:
     said = t(
         "It answers with one of its {number} classes for every image, also one that shows none of them (out of "
         "distribution), and can be confident and wrong. Of the confidence scores tried on the shipped ResNet-50, the "
-        "best flagged only {noticed} of the photographs of other things, and wrongly {falsely} of the test images "
-        "(docs/experiments.md).",
+        "best flagged only {noticed} of the photographs of other things, and wrongly {falsely} of the test images.",
         number=len(info.classes),
         noticed=percent(NOTICED),
         falsely=percent(FALSE_ALARMS),
@@ -148,7 +147,7 @@ def _why(name: str, share: float | None) -> str:
     hidden = "" if share is not None else ' hidden aria-hidden="true"'
     return (
         f'<button type="button" class="classify-why" data-why="{label}" '
-        f'title="{t("What speaks for {label}?", label=label)}"{hidden}>{t("Why?")}</button>'
+        f'title="{t("Evidence for {label}", label=label)}"{hidden}>{t("Why?")}</button>'
     )
 
 

@@ -154,8 +154,8 @@ def _loss(ablation: BlockAblation | None, name: str) -> str:
 def _ablation_note(ablation: BlockAblation) -> str:
     return t(
         "The grey bar that hangs below a block, and its number, is what the accuracy loses without it, in percentage "
-        "points: with all blocks {share} of {images} test images are right. Look for long ones: those blocks this "
-        "network needs most. Bars are drawn to the scale of its longest one, {most} points.",
+        "points: with all blocks {share} of {images} test images are classified correctly. Look for long ones: those "
+        "blocks this network needs most. Bars are drawn to the scale of its longest one, {most} points.",
         share=percent(ablation.accuracy),
         most=f"{100 * (ablation.accuracy - min(ablation.without.values())):.1f}",
         images=f"{ablation.images:,}",

@@ -85,7 +85,8 @@ def nothing_html() -> str:
 def _headline(evaluation: Evaluation, step: int | None) -> str:
     low, high = wilson_interval(int(evaluation.correct.sum()), evaluation.images)
     right = t(
-        "{share} of {images} test images of {data} are right ({interval} {low} to {high}), at step {step}.",
+        "{share} of {images} test images of {data} are classified correctly ({interval} {low} to {high}), at step "
+        "{step}.",
         interval=term("interval", t("95 % confidence interval")),
         share=f"<strong>{percent(evaluation.accuracy)}</strong>",
         images=f"{evaluation.images:,}",
@@ -100,7 +101,8 @@ def _headline(evaluation: Evaluation, step: int | None) -> str:
         older = f'{t(" ")}<span class="evaluate-older">{told}</span>'
     if evaluation.plain_accuracy is not None:
         right += t(" ") + t(
-            "Each answer is the mean over an image and its mirror image; by the image alone {plain} are right.",
+            "Each answer is the mean over an image and its mirror image; by the image alone {plain} are classified "
+            "correctly.",
             plain=percent(evaluation.plain_accuracy),
         )
     return (
@@ -121,12 +123,12 @@ def _confidence(evaluation: Evaluation) -> str:
     if evaluation.uncalibrated_error is None:
         return t(
             "Its confidence is off by {points} percentage points on average (expected calibration error), and it is "
-            "{leaning}: {sure} sure, {right} right.",
+            "{leaning}: mean confidence {sure}, accuracy {right}.",
             **measured,
         )
     return t(
         "Its confidence is off by {points} percentage points on average (expected calibration error); without its "
-        "temperature it would be {uncalibrated}, and it is {leaning}: {sure} sure, {right} right.",
+        "temperature it would be {uncalibrated}, and it is {leaning}: mean confidence {sure}, accuracy {right}.",
         uncalibrated=_points(evaluation.uncalibrated_error),
         **measured,
     )
@@ -192,7 +194,10 @@ def _shade(share: float) -> float:
 
 
 def _too_many(evaluation: Evaluation) -> str:
-    said = t("A confusion matrix of {number} classes could not be read.", number=len(evaluation.classes))
+    said = t(
+        "A confusion matrix of {number} classes would be too large to read, so it is not shown.",
+        number=len(evaluation.classes),
+    )
     return f'<p class="hint">{said}</p>'
 
 

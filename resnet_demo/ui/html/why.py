@@ -45,7 +45,7 @@ def why_html(image: Image.Image, cam: "GradCam", occlusion: "Occlusion", epochs:
     if epochs > 1:
         offer = t("Animation: how this changed over {number} saved checkpoints", number=epochs)
         animation = f'<button type="button" class="why-animation" data-animation="{label}">{offer}</button>'
-    title = t("What speaks for {label}, {probability}", label=f"<b>{label}</b>", probability=_share(cam))
+    title = t("Evidence for {label}, {probability}", label=f"<b>{label}</b>", probability=_share(cam))
     return (
         f'<div class="why"><h2>{title}</h2><div class="why-maps">'
         f"{_figure(marked(image, cam.map), 'why-map', _cam_words(cam))}"
@@ -59,7 +59,7 @@ def _cam_words(cam: "GradCam") -> str:
     if not cam.map.any():
         return t(
             "<b>Grad-CAM</b> (stage {stage} of {stages}, {side} × {side} positions): at this depth nothing in the "
-            "image speaks for it.",
+            "image is evidence for it.",
             **where,
         )
     if cam.stage < cam.stages:

@@ -99,7 +99,8 @@ class ClassifyTab:
                     _choices(checkpoints, info),
                     value=NEWEST,
                     label="Checkpoint",
-                    info="A training in progress saves a newer checkpoint every minute: ask again.",
+                    info="A run in progress saves a newer checkpoint about every minute. Click Classify again to use "
+                    "it.",
                     filterable=False,
                 )
                 self.two = TwoAnswers(self.backend)

@@ -242,5 +242,5 @@ def _chosen_images(found: Evaluation, kind: str) -> tuple[str, list[int]]:
     true, answered = pair
     places = found.of_cell(true, answered)[:SHOWN].tolist()
     if true == answered:
-        return t("{label}, rightly answered", label=found.classes[true]), places
+        return t("{label}, answered correctly", label=found.classes[true]), places
     return report.taken_for(found, true, answered), places

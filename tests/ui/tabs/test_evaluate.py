@@ -23,7 +23,7 @@ def test_evaluating_fills_the_report_and_a_cell_shows_its_images(serve):
         assert kind == "complete", answer
         wait_for(lambda: not backend.evaluations.state.running, "the evaluation's end", 120)
         kind, answer = post(url, "show_evaluation", [run.id])
-        assert "of 297 test images of handwritten digits are right" in answer
+        assert "of 297 test images of handwritten digits are classified correctly" in answer
         found = load_evaluation(run)
         true, answered = np.argwhere(found.confusion)[0]
         assert f'data-cell=\\"{true},{answered}\\"' in answer

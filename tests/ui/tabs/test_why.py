@@ -41,7 +41,7 @@ def test_a_class_is_explained_by_both_maps_at_their_stage(store, panel, upload):
     for run in (NEWEST, "run-1"):
         maps, animation = panel.explain(upload, run, True, clicked("dog"))
         assert maps.count("data:image/png;base64,") == 2 and animation == ""
-        assert "What speaks for <b>dog</b>" in maps and "stage 2 of 4, 4 × 4 positions" in maps
+        assert "Evidence for <b>dog</b>" in maps and "stage 2 of 4, 4 × 4 positions" in maps
         assert "Grad-CAM" in maps and "control" in maps
         assert "data-animation" not in maps  # one checkpoint makes no animation
 
