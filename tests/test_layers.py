@@ -10,13 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "resnet_demo"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-GROUND = {"errors", "files", "language", "owner_token", "text"}  # single modules that stand below all rooms
-# From the bottom up: a room may import itself, the rooms before it, and the ground.
-ROOMS = ("models", "data", "runs", "training", "workers", "inference", "export", "hub", "cli")
+GROUND = {"errors", "files", "language", "owner_token", "text"}  # single modules that stand below all packages
+# From the bottom up: a package may import itself, those before it, and the ground.
+LAYERS = ("models", "data", "runs", "training", "workers", "inference", "export", "hub", "cli")
 MAY_IMPORT = {f"{module}.py": {"errors", "language"} - {module} for module in GROUND}
 MAY_IMPORT["language.py"] = set()
-MAY_IMPORT |= {room: GROUND | set(ROOMS[: place + 1]) for place, room in enumerate(ROOMS)}
-MAY_IMPORT["inference"] -= {"workers"}  # two rooms side by side
+MAY_IMPORT |= {layer: GROUND | set(LAYERS[: place + 1]) for place, layer in enumerate(LAYERS)}
+MAY_IMPORT["inference"] -= {"workers"}  # two packages side by side
 MAY_IMPORT["ui"] = MAY_IMPORT["cli"] - {"cli"} | {"ui"}
 REPORT, PAGE = PACKAGE / "cli" / "report.py", "resnet_demo.ui.html.report"
 ENTRANCES = {"__init__.py", "__main__.py"}

@@ -1,5 +1,6 @@
-"""Starts, pauses, resumes, stops, discards, adopts and buries workers. A worker is a process of its own: it outlives
-the page, the tab and the app. Adopting one takes nothing but a look at the runs folder."""
+"""Starts, pauses, resumes, stops and discards workers, finds running workers and records how ended ones ended. A worker
+is a process of its own: it outlives the page, the tab and the app. Finding one takes nothing but a look at the runs
+folder."""
 
 import subprocess
 import sys
@@ -59,8 +60,8 @@ class Launcher:
         return run
 
     def resume(self, run: RunDirectory, moved_to: str = "") -> None:
-        """Go on with a paused, interrupted or failed run, whose images may have `moved_to` another source. Raises
-        LaunchError."""
+        """Go on with a paused, interrupted, stopped or failed run, whose images may have `moved_to` another source.
+        Raises LaunchError."""
         with self._starting:
             self._refuse_second()
             if not run.can_resume(run.view()):

@@ -54,8 +54,8 @@ class RunSaver:
 
     def _is_save_due(self, event: events.Event) -> bool:
         """By the clock alone, whatever the device: what a kill may cost is time, and short epochs (digits) pass within
-        a second on a CPU, too. At an epoch's end sooner than within one, at the first and the last in any case: people
-        wait for the first weights, and nothing ends the run but its last save."""
+        a second on a CPU, too. At an epoch's end sooner than within one; there in any case if nothing has been saved
+        yet, since people wait for the first weights, and after the last epoch, whose save ends the run."""
         age_s = time.monotonic() - self._last_save
         if not isinstance(event, events.EpochEnded):
             return age_s > SAVE_EVERY_S
