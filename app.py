@@ -51,7 +51,7 @@ def parse_flags(arguments: list[str] | None = None) -> argparse.Namespace:
     flags.add_argument("--runs", type=Path, default=Path("checkpoints"), metavar="DIR", help="folder that holds runs")
     flags.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where data are kept")
     flags.add_argument("--data", action="append", default=[], metavar="folder:PATH", help="offer this folder too")
-    flags.add_argument("--no-shipped", action="store_true", help="list no runs but those of the folder of runs")
+    flags.add_argument("--no-shipped", action="store_true", help="do not list the runs that come with the project")
     flags.add_argument("--share", action="store_true", help="make a public link through Gradio's tunnel")
     flags.add_argument("--mcp", action="store_true", help="serve /classify and /evaluate as MCP tools, too")
     flags.add_argument("--open", action="store_true", help="open the page in the browser")

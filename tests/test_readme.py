@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # also when run as a command
 
 from resnet_demo.models.catalog import ARCHITECTURES, TORCHVISION_HAS  # noqa: E402
-from resnet_demo.runs.config import TrainConfig  # noqa: E402
+from resnet_demo.runs.config import TrainConfig, preset_config  # noqa: E402
 from resnet_demo.runs.presets import PRESETS  # noqa: E402
 
 README, SETTINGS = ROOT / "README.md", ROOT / "docs" / "settings.md"
@@ -50,6 +50,13 @@ def test_the_blocks_of_the_large_networks_are_the_catalogues():
     row = next(line for line in SETTINGS.read_text(encoding="utf-8").splitlines() if line.startswith("| `resnet18`"))
     depths = (ARCHITECTURES[name].depths for name in TORCHVISION_HAS)
     assert row.split(" | ")[1].partition(" (")[0] == " · ".join(", ".join(map(str, each)) for each in depths)
+
+
+def test_every_preset_has_its_row_with_its_name_in_the_form_and_its_epochs():
+    rows = dict(re.findall(r"^ +\| `(\w+)` \| (.+)", README.read_text(encoding="utf-8"), re.MULTILINE))
+    told = {name: row.startswith(f"{PRESETS[name].title} |") for name, row in rows.items()}
+    assert told == dict.fromkeys(PRESETS, True)
+    assert all(f"{preset_config(name).epochs} epochs" in row for name, row in rows.items())
 
 
 @pytest.mark.parametrize("document", DOCS, ids=lambda path: path.name)

@@ -14,7 +14,7 @@ def add_deploy(commands) -> None:
     deploy = add_command(
         commands, "deploy", deploy_command, "Put this app on a Hugging Face Space, or replace it there."
     )
-    deploy.add_argument("space", metavar="USER/NAME", help="the Space; it is made where it is not there")
+    deploy.add_argument("space", metavar="USER/NAME", help="the Space; it is created if it does not exist")
     deploy.add_argument("--hardware", choices=space.HARDWARE, help="what it runs on (default: what the platform gives)")
     deploy.add_argument(
         "--with", dest="runs", type=Path, action="append", default=[], metavar="RUN", help="a run to show there"

@@ -15,7 +15,7 @@ def add_push(commands) -> None:
         commands, "push", push_command, "Upload a run with a model card to a model repository on Hugging Face."
     )
     push.add_argument("run", type=Path, metavar="RUN", help="a run's folder")
-    push.add_argument("to", metavar="hub:USER/NAME", help="the repository; it is made where it is not there")
+    push.add_argument("to", metavar="hub:USER/NAME", help="the repository; it is created if it does not exist")
 
 
 def push_command(options: argparse.Namespace) -> int:

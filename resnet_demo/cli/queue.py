@@ -30,7 +30,9 @@ def add_queue(commands) -> None:
     queue.add_argument("--runs", type=Path, default=RUNS_DIR, metavar="DIR", help="the folder that holds runs")
     queue.add_argument("--data-dir", type=Path, default=DATA_DIR, metavar="DIR", help="the folder for downloads")
     act = queue.add_mutually_exclusive_group()
-    act.add_argument("--remove", metavar="RUN", help="plan this run no more; one that has not begun is deleted")
+    act.add_argument(
+        "--remove", metavar="RUN", help="remove this run from the queue; one that has not started is deleted"
+    )
     act.add_argument("--move", nargs=2, metavar=("RUN", "PLACE"), help="put this run at this place, 1 for the next")
     act.add_argument("--start", action="store_true", help="go on with the queue, in processes in the background")
     act.add_argument("--json", action="store_true", help="one JSON object per planned run, one per line")
@@ -41,7 +43,7 @@ def queue_command(options: argparse.Namespace) -> int:
     if options.remove is not None:
         run = _named(options, options.remove)
         unplan(store, run)
-        print_result(f"'{run.id}' is planned no more.")
+        print_result(f"'{run.id}' is no longer in the queue.")
     elif options.move:
         name, place = options.move
         if not (place.isascii() and place.isdecimal()):

@@ -169,7 +169,7 @@ class Launcher:
     def _spawn(self, run: RunDirectory, moved_to: str = "", is_planned: bool = False) -> None:
         """Start the command a person may type, and wait until it holds the run's lock. Not `train --run`: that
         would make a new run where this one has been deleted meanwhile. Raises SecondError where another was quicker,
-        also with a run that `is_planned`, which is planned no more then."""
+        also with a run that `is_planned`, which leaves the queue then."""
         command = [sys.executable, "-m", "resnet_demo", "resume", str(run.path.absolute())]
         command += ["--data-dir", str(self.data_dir.absolute()), "--json"]
         command += ["--data", moved_to] if moved_to else []
