@@ -5,7 +5,9 @@ compute them. A CUDA graph starts them all at once. What it takes: every tensor 
 step reads nothing back. What it does not cover: several processes, whose exchange would have to be recorded, too.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -60,7 +62,7 @@ class CapturedStep:
         self._plan = BatchPlan(*(numbers.clone() for numbers in plan))
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
-            with torch.cuda.graph(graph, stream=self._stream):
+            with _no_garbage_collection(), torch.cuda.graph(graph, stream=self._stream):
                 self._result = self._step(self._plan, True)
         except RuntimeError as error:
             # Where the step fails, ending the recording fails, too: that error hides the step's, and its stream stays.
@@ -71,3 +73,18 @@ class CapturedStep:
             raise CudaGraphError(str(cause).partition("\n")[0]) from cause
         self._graph = graph
         return graph
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """A trainer that is done lies in a cycle with its CUDA graph. To destroy that graph is an operation that CUDA does
+    not permit while a step is recorded: collected then, it would end the recording. `torch.cuda.graph` does not collect
+    before it by itself."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

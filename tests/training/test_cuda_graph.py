@@ -3,9 +3,11 @@ operators that PyTorch calls, and replays them on the tensors that they were rec
 
 import contextlib
 import copy
+import gc
 from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
+from weakref import ref
 
 import pytest
 import torch
@@ -123,6 +125,33 @@ def test_a_run_goes_on_from_a_recorded_one(make_trainer, on_a_stand_in):
         second = make_trainer(captured, optimizer="sgd", learning_rate=0.01)
         second.load_state_dict(copy.deepcopy(first.state_dict()))
         assert told + logged(second) == whole
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_no_earlier_graph_is_collected_while_a_step_is_recorded(on_a_stand_in, was_enabled):
+    """CUDA does not permit to destroy a graph then, and the one of a trainer that is done lies in a cycle."""
+
+    class Trainer:
+        def __init__(self):
+            self.compute = CapturedStep(self.step)
+
+        def step(self, drawn, is_logged):
+            if drawn is self.compute.__dict__.get("_plan"):  # being recorded
+                seen.append((done() is None, gc.isenabled()))
+
+    seen, drawn = [], BatchPlan(*[torch.zeros(2)] * len(BatchPlan._fields))
+    gc.disable()
+    try:
+        done = ref(Trainer())
+        assert done() is not None
+        if was_enabled:
+            gc.enable()
+        trainer = Trainer()
+        for _ in range(WARM_UP_STEPS + 1):
+            trainer.compute(drawn, False)
+        assert seen == [(True, False)] and gc.isenabled() is was_enabled
+    finally:
+        gc.enable()
 
 
 def test_what_cannot_be_recorded_is_a_sentence(make_trainer, on_a_stand_in, monkeypatch):
