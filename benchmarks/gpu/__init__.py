@@ -1,4 +1,4 @@
-"""What is to be found out on a GPU, as one command: `python -m benchmarks.gpu DATA --output DIR --minutes 10`.
+"""What is to be found out on a GPU, as one command: `python -m benchmarks.gpu DATA --output DIR`.
 
 Is it right, how fast is it, and the weights worth bringing back. Each part is a module with `run(setting)`, and runs in
 a process of its own with its own time limit, so that a part that fails, hangs or is slow takes nothing from the rest.

@@ -1,5 +1,6 @@
 """Training loops that are timed in alternation: an iterator that has made a step whenever it yields."""
 
+import gc
 import math
 import statistics
 import time
@@ -145,3 +146,12 @@ def _steps(loop: Loop, count: int) -> None:
 def ratios(ours: list[float], base: list[float]) -> float:
     """The median over the windows, each against the one beside it."""
     return statistics.median(one / other for one, other in zip(ours, base, strict=True))
+
+
+def forget() -> None:
+    """Give memory back before the next measurement, and compiled programs: the compiler takes another batch size of
+    the same network for a size that changes, and would make a more general, slower program."""
+    torch.compiler.reset()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

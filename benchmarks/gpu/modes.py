@@ -19,6 +19,8 @@ MODES = {  # what each changes in a run's settings
     "compiled": {"compile": True},
     "compiled, CUDA graph": {"compile": True, "cuda_graph": True},
 }
+QUICK = [mode for mode, changes in MODES.items() if "compile" not in changes]
+COMPILED = [mode for mode in MODES if mode not in QUICK]
 COMPILING_S = 20.0  # of a run's start, where the kernels of an earlier part are kept
 WARM_UP_STEPS = 8
 PROBE_STEPS = 20

@@ -7,8 +7,9 @@ from resnet_demo.data.dataset import Dataset
 from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.models.resnet import NetworkSpec
 
-RESNET50 = [NetworkSpec("resnet50", stem) for stem in ("imagenet", "compact", "cifar")]
-MEASURED = [*RESNET50, NetworkSpec("resnet18", "cifar")]
+RESNET50 = IMAGENET, COMPACT, CIFAR = [NetworkSpec("resnet50", stem) for stem in ("imagenet", "compact", "cifar")]
+SMALL = NetworkSpec("resnet18", "cifar")
+MEASURED = [*RESNET50, SMALL]
 FAMILY = ("resnet20", "plain20", "resnet56", "plain56")
 TINY = [NetworkSpec("resnet18", "imagenet")]
 BATCHES = (128, 256, 512, 1024)

@@ -1,4 +1,4 @@
-"""Half a minute that spares a lease: versions, the card, one step of each network, a save and a read."""
+"""Run by itself first, it spares a lease: versions, the card, one step of each network, a save and a read."""
 
 import platform
 import shutil
