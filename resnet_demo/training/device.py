@@ -1,8 +1,8 @@
 """Which device trains, in which precision, and the sentence that says why."""
 
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -172,6 +172,18 @@ def prepare(config: TrainConfig, processes: int = 1) -> DeviceChoice:
         if config.deterministic:
             _take_deterministic_kernels()
     return choice
+
+
+@contextmanager
+def no_kernel_search() -> Iterator[None]:
+    """For what is computed rarely, on a batch of another size than the training's: on CUDA cuDNN would try out its
+    kernels for each layer first, which takes far longer than the best of them saves."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _take_deterministic_kernels() -> None:

@@ -23,7 +23,7 @@ from resnet_demo.runs.early_stopping import reason_to_stop
 from resnet_demo.runs.schedule import learning_rate
 from resnet_demo.training.calibration import calibrate
 from resnet_demo.training.cuda_graph import CapturedStep, CudaGraphError
-from resnet_demo.training.device import DeviceChoice
+from resnet_demo.training.device import DeviceChoice, no_kernel_search
 from resnet_demo.training.distributed import SINGLE_PROCESS, Processes
 from resnet_demo.training.ema import ema_steps_due, update_ema
 from resnet_demo.training.errors import Diverged, TrainingError
@@ -214,7 +214,8 @@ class Trainer:
         """On images of the step that is done, in float32 and by a copy of the network: nothing of the training is
         changed by it, nor is a random number drawn."""
         images, labels = make_batch(self.data.train, plan, self.data.augment, self.data.normalise)
-        found = block_responses(self.model, images[:MEASURED_IMAGES], labels[:MEASURED_IMAGES])
+        with no_kernel_search():
+            found = block_responses(self.model, images[:MEASURED_IMAGES], labels[:MEASURED_IMAGES])
         return self._event(
             events.BlocksMeasured,
             ratios=tuple(block.ratio for block in found),
@@ -264,7 +265,8 @@ class Trainer:
         checkpoint that is saved now would be. Asking changes nothing of the training."""
         was_training = self.ema_model.training  # without averaging it is the network that trains
         normalised = self.data.normalise(images.to(self.choice.device))
-        logits = self._answer_logits(normalised, evaluation_logits(self.ema_model, self.choice, normalised))
+        with no_kernel_search():
+            logits = self._answer_logits(normalised, evaluation_logits(self.ema_model, self.choice, normalised))
         self.ema_model.train(was_training)
         temperature = self.calibration.temperature if self.calibration else 1.0
         return (logits.cpu().double() / temperature).softmax(1)
