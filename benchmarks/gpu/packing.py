@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from resnet_demo.files import replace_file
 from resnet_demo.models.checkpoint import cast_weights, load_weights, save_weights
 
 PIECE_BYTES = 15_000_000
@@ -19,28 +20,39 @@ TABLE, LOG, ARCHIVE = "report.md", "log.txt", "details.tar.gz"
 
 
 def write_tables(output: Path, text: str) -> None:
-    (output / TABLE).write_text(text, encoding="utf-8")
+    _replace(output / TABLE, text.encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The process may be killed at any moment: the old file stays until the new one is whole."""
+    replace_file(path, lambda temporary: temporary.write_bytes(content))
 
 
 def pack(work: Path, output: Path) -> list[str]:
     """Everything that the parts have left in `work`; returns what was left out, as sentences."""
     log = b"".join(f"\n===== {path.stem}\n".encode() + path.read_bytes() for path in sorted(work.glob("*.log")))
-    (output / LOG).write_bytes(log[-LOG_BYTES:])
-    for old in output.glob("*.piece*"):
-        old.unlink()
-    with tarfile.open(output / ARCHIVE, "w:gz") as archive:
+    _replace(output / LOG, log[-LOG_BYTES:])
+    packed = work / ARCHIVE
+    with tarfile.open(packed, "w:gz") as archive:
         for path in sorted([*work.glob("*.md"), *work.glob("*.json")]):
             archive.add(path, path.name)
         for path in sorted((work / "runs").rglob("*")):
             if path.is_file() and path.suffix in (".json", ".jsonl", ".log"):
                 archive.add(path, str(path.relative_to(work)))
-        return list(_pack_weights(work, output, archive))
+        pieces, left_out = _pack_weights(work, archive)
+    _replace(output / ARCHIVE, packed.read_bytes())
+    for old in set(output.glob("*.piece*")) - {output / name for name in pieces}:
+        old.unlink()
+    for name, piece in pieces.items():
+        _replace(output / name, piece)
+    return left_out
 
 
-def _pack_weights(work: Path, output: Path, archive: tarfile.TarFile) -> Iterator[str]:
-    """Each run's weights in bfloat16, in the archive where they are small and in pieces elsewhere, as far as there is
-    room. Yields a sentence for those that there is no room for."""
-    room = PIECES
+def _pack_weights(work: Path, archive: tarfile.TarFile) -> tuple[dict[str, bytes], list[str]]:
+    """Each run's weights in bfloat16, in the archive where they are small and elsewhere in pieces by their names, as
+    far as there is room; and a sentence for those that there is no room for."""
+    packed: dict[str, bytes] = {}
+    left_out = []
     for part in FIRST:
         for path in sorted((work / "runs" / part).rglob("model.safetensors")):
             narrow = narrowed(path)
@@ -49,12 +61,13 @@ def _pack_weights(work: Path, output: Path, archive: tarfile.TarFile) -> Iterato
                 archive.add(narrow, name)
                 continue
             pieces = list(split(narrow, name))
-            if len(pieces) > room:
-                yield f"There is no room for the weights of {name}."
+            if len(packed) + len(pieces) > PIECES:
+                left_out.append(f"There is no room for the weights of {name}.")
                 continue
-            room -= len(pieces)
-            for number, piece in enumerate(pieces, start=1):
-                (output / f"{part}-{path.parent.name}.piece{number}").write_bytes(piece)
+            packed |= {
+                f"{part}-{path.parent.name}.piece{number}": piece for number, piece in enumerate(pieces, start=1)
+            }
+    return packed, left_out
 
 
 def narrowed(path: Path) -> Path:

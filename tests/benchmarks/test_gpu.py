@@ -1,5 +1,6 @@
 """The command for a GPU, rehearsed on the CPU: every part of it, its time limits, and what comes back."""
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -188,6 +189,26 @@ def test_pieces_become_the_run_that_was_sent(sent, tmp_path):
     assert joined["conv1.weight"].dtype == torch.bfloat16 and joined["bn1.running_var"].dtype == torch.float32
     for name, tensor in model.state_dict().items():
         torch.testing.assert_close(tensor, was[name], rtol=2**-8, atol=0)
+
+
+@pytest.mark.usefixtures("sent")
+def test_what_an_earlier_part_has_sent_stays_whole_where_packing_is_ended(tmp_path, monkeypatch):
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(packing, "narrowed", killed)
+    with pytest.raises(KeyboardInterrupt):
+        packing.pack(tmp_path / "work", tmp_path / "out")
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+@pytest.mark.usefixtures("sent")
+def test_pieces_of_a_run_that_is_no_more_are_removed(tmp_path):
+    shutil.rmtree(tmp_path / "work" / "runs")
+    packing.pack(tmp_path / "work", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["details.tar.gz", "log.txt"]
 
 
 def test_a_damaged_or_missing_piece_is_named_and_nothing_is_written(sent, tmp_path, capsys):
