@@ -344,6 +344,13 @@ def test_what_later_parts_depend_on_is_checked_first(tmp_path, monkeypatch):
     assert begun[0] is correct.replays
 
 
+def test_the_check_that_starts_the_most_processes_is_the_last(tmp_path, monkeypatch):
+    begun = []
+    monkeypatch.setattr(correct, "run_checks", lambda setting, checks: begun.extend(checks))
+    correct.run(Setting("correct", "cuda", False, tmp_path, tmp_path, time.time() + 60))
+    assert [check.__name__ for check in begun[-3:]] == ["out_of_memory", "answers_alike", "survives"]
+
+
 def test_a_run_replays_before_it_is_stopped_and_after_it_is_resumed(tmp_path, monkeypatch):
     stops = []
     monkeypatch.setattr(correct, "_trained", lambda config, stop_at=None: stops.append(stop_at))

@@ -36,5 +36,5 @@ def test_on_a_gpu(setting, check):
 
 
 def test_a_run_survives_and_answers_alike(setting):
-    assert processes.survives(setting)
     assert processes.answers_alike(setting)
+    assert processes.survives(setting)
