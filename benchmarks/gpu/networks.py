@@ -1,5 +1,7 @@
 """The networks and batches that are measured, and images to step on where it does not matter what they show."""
 
+from functools import cache
+
 import torch
 
 from benchmarks.gpu.setting import Setting
@@ -28,8 +30,9 @@ def name_of(spec: NetworkSpec) -> str:
     return f"{ARCHITECTURES[spec.arch].label}, stem {spec.stem}"
 
 
+@cache
 def noise(count: int, test_count: int = 64) -> Dataset:
-    """A data set of random images in ten classes."""
+    """A data set of random images in ten classes; the same object each time, since to draw it takes a second."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(n: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -90,7 +90,9 @@ def measure_loops(setting: Setting, dataset: Dataset, stem: str) -> None:
     plain = "torchvision's resnet50, plain loop, bfloat16"
     loops: dict[str, Loop] = {plain: torchvision_loop(dataset, setting.device, batch, stem)}
     if stem == "imagenet":
-        loops["the article's loop, float32"] = article_loop(dataset, setting.device, batch)
+        loops["the article's loop, float32 (TF32 convolutions, PyTorch's default)"] = article_loop(
+            dataset, setting.device, batch
+        )
     for mode in QUICK:
         config = replace(_users_config(setting, stem, batch), **MODES[mode])
         loops[f"resnet_demo, {mode}"] = worker_loop(setting, f"{stem}-{mode}", config)

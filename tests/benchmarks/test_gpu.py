@@ -16,8 +16,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import correct, join, kernels, minute, modes, packing, speed, supervision, training_runs
+from benchmarks.gpu import correct, join, kernels, loops, minute, modes, packing, speed, supervision, training_runs
 from benchmarks.gpu.checks import run_checks
+from benchmarks.gpu.networks import noise
 from benchmarks.gpu.setting import Setting
 from resnet_demo.models.checkpoint import load_model
 from resnet_demo.runs.config import preset_config
@@ -257,6 +258,25 @@ def test_weights_that_there_is_no_room_for_are_named(sent, tmp_path, monkeypatch
 )
 def test_kernels_are_counted_by_kind(name, kind):
     assert kernels.kind_of(name) == kind
+
+
+def test_the_articles_loop_has_pytorchs_own_precision_whatever_the_others_set(monkeypatch):
+    def plain(*given, **named):
+        while True:
+            seen.append(torch.get_float32_matmul_precision())
+            yield
+
+    seen, before = [], torch.get_float32_matmul_precision()
+    monkeypatch.setattr(loops, "plain_loop", plain)
+    loop = loops.article_loop(noise(20), "cpu", 4)
+    try:
+        for wanted in ("highest", "high", "high"):  # what runs before each step
+            torch.set_float32_matmul_precision(wanted)
+            next(loop)
+            assert torch.get_float32_matmul_precision() == wanted
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert seen == ["highest"] * 3
 
 
 def test_idle_is_what_the_kernels_leave_of_a_step_that_no_profiler_slows_down():
