@@ -92,17 +92,18 @@ def begun_run() -> list[str]:
     return [NEWEST, moment()]
 
 
-def goes_unless_of(beside: str) -> str:
-    """The script of a part that may be answered late: what is marked (`data-of`) as of something else than what stands
-    by then in the part with the id `beside` goes. (Cancelling the call does not do: it may come too late, and then
-    stands there as an error.)"""
-    return f"""
+def goes_unless_of(beside: str, mark: str = "of") -> str:
+    """The script of a part that may be answered late: what is marked (`data-of`, or by another `mark`) as of something
+    else than what stands by then in the part with the id `beside` goes. (Cancelling the call does not do: it may come
+    too late, and then stands there as an error.)"""
+    return f"""{{
 const drop = () => {{
-  const mine = element.querySelector('[data-of]'), theirs = document.querySelector('#{beside} [data-of]');
-  if (mine && mine.dataset.of !== theirs?.dataset.of) mine.remove();
+  const mine = element.querySelector('[data-{mark}]'), theirs = document.querySelector('#{beside} [data-{mark}]');
+  if (mine && mine.dataset.{mark} !== theirs?.dataset.{mark}) mine.remove();
 }};
 for (const part of [element, document.getElementById('{beside}') ?? document.body])
   new MutationObserver(drop).observe(part, {{childList: true, subtree: true}});
+}}
 """
 
 

@@ -47,7 +47,7 @@ def why_html(image: Image.Image, cam: "GradCam", occlusion: "Occlusion", epochs:
         animation = f'<button type="button" class="why-animation" data-animation="{label}">{offer}</button>'
     title = t("Evidence for {label}, {probability}", label=f"<b>{label}</b>", probability=_share(cam))
     return (
-        f'<div class="why"><h2>{title}</h2><div class="why-maps">'
+        f'<div class="why" data-class="{label}"><h2>{title}</h2><div class="why-maps">'
         f"{_figure(marked(image, cam.map), 'why-map', _cam_words(cam))}"
         f"{_figure(marked(image, control), 'why-map', _occlusion_words(occlusion))}</div>"
         f'<p class="hint">{t(READ)}</p>{animation}</div>'
@@ -88,7 +88,7 @@ def _occlusion_words(occlusion: "Occlusion") -> str:
 
 def animation_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
     """All frames at once, so that the slider asks nobody; the last one is shown first."""
-    last = len(frames) - 1
+    last, label = len(frames) - 1, escape(frames[0].label)
     shown = "".join(
         f'<figure class="why-frame" {"" if number == last else "hidden"}>'
         f'<img src="{data_url(marked(image, frame.map))}" alt="{t("Grad-CAM {moment}", moment=_moment(frame))}">'
@@ -96,7 +96,7 @@ def animation_html(image: Image.Image, frames: Sequence["GradCam"]) -> str:
         for number, frame in enumerate(frames)
     )
     return (
-        f'<div class="why"><h2>{t("How the network came to look there")}</h2><div>{shown}</div>'
+        f'<div class="why" data-class="{label}"><h2>{t("How the network came to look there")}</h2><div>{shown}</div>'
         f'<label class="why-slider">{t("Kept checkpoints, from the first to the last")}<input type="range" min="0" '
         f'max="{last}" step="1" value="{last}" aria-label="{t("checkpoint")}"></label></div>'
     )

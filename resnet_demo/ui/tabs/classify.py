@@ -36,7 +36,9 @@ element.addEventListener('click', (event) => {
   if (event.target.closest('[data-to-train]')) trigger('click');
   const button = event.target.closest('[data-why]');
   const {answered} = button?.closest('[data-answered]').dataset ?? {};
-  if (button) trigger('select', {label: button.dataset.why, answered});
+  if (!button) return;
+  window.whyAsked = JSON.stringify({label: button.dataset.why, answered, at: Date.now()});
+  trigger('select');
 });
 """
 

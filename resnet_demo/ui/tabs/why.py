@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from resnet_demo.errors import UserError
+from resnet_demo.files import parse_json
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.snapshot import checksum
 from resnet_demo.runs.store import NO_CHECKPOINT, NO_SUCH_RUN
@@ -14,18 +15,21 @@ from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import why
 from resnet_demo.ui.images import uploaded_image
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, goes_unless_of, import_torch, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, goes_unless_of, import_torch
 
 # The slider chooses among frames that are here already.
 ASK_FOR_ANIMATION = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-animation]');
   const {answered} = button?.closest('[data-answered]').dataset ?? {};
-  if (button) trigger('select', {label: button.dataset.animation, answered});
+  if (!button) return;
+  window.animationAsked = JSON.stringify({label: button.dataset.animation, answered, at: Date.now()});
+  trigger('select');
 });
 """
 # Maps take seconds, and by then another image may have been answered, or another checkpoint have answered.
 OF_THE_ANSWER = goes_unless_of("classify-answer")
+OF_THE_MAPS = goes_unless_of("classify-why", "class")  # which may be another class's by then
 SLIDE = """
 element.addEventListener('input', (event) => {
   element.querySelectorAll('.why-frame').forEach((frame, place) => { frame.hidden = place != event.target.value; });
@@ -45,36 +49,44 @@ class WhyPanel:
             "", elem_id="classify-why", elem_classes="classify-html", js_on_load=ASK_FOR_ANIMATION + OF_THE_ANSWER
         )
         self.animation = gr.HTML(
-            "", elem_id="classify-animation", elem_classes="classify-html", js_on_load=SLIDE + OF_THE_ANSWER
+            "",
+            elem_id="classify-animation",
+            elem_classes="classify-html",
+            js_on_load=SLIDE + OF_THE_ANSWER + OF_THE_MAPS,
         )
+        # What was clicked, as the scripts wrote it, and when.
+        self.asked_why, self.asked_animation = (gr.Textbox("", visible="hidden") for _ in range(2))
 
     def wire(self, answer: gr.HTML, question: list, asked: list, limits: dict[str, Any]) -> None:
-        """`answer` is triggered with the class in question, `question` is image, run and trim, and `asked` are the
-        events after which another answer comes."""
+        """`answer` is triggered once its script has written the class in question, `question` is image, run and trim,
+        and `asked` are the events after which another answer comes."""
         self._cache = question[0].GRADIO_CACHE
         shown = [self.why, self.animation]
-        # "multiple", since "always_last" asks with the first click's class again.
         quiet = {
             "show_progress": "minimal",
             "api_visibility": "undocumented",
-            "trigger_mode": "multiple",
+            "trigger_mode": "always_last",
             **limits,
         }
-        answer.select(self.explain, question, shown, api_name="explain", **quiet)
-        self.why.select(self.show_animation, question, self.animation, api_name="why_animation", **quiet)
+        # By way of boxes: a call that has waited for an earlier one is sent with the earlier one's event data, but with
+        # what stands in a box by then.
+        answer.select(None, None, self.asked_why, js="() => window.whyAsked")
+        self.why.select(None, None, self.asked_animation, js="() => window.animationAsked")
+        self.asked_why.change(self.explain, [*question, self.asked_why], shown, api_name="explain", **quiet)
+        self.asked_animation.change(
+            self.show_animation, [*question, self.asked_animation], self.animation, api_name="why_animation", **quiet
+        )
         gr.on(asked, lambda: ["", ""], None, shown, api_name="forget_why", **POLL_EVENT, **RAW_INPUTS)
 
-    def explain(
-        self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
-    ) -> list[str]:
+    def explain(self, image: Any, chosen: Any, trim: Any, asked: Any, request: gr.Request | None = None) -> list[str]:
         """Two maps for the class that was clicked, by the checkpoint that answered; a raw request may name anything."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run, step = self._answered(chosen, event, request)
+            run, step, label = self._asked(chosen, asked, request)
             import_torch()
             from resnet_demo.inference.explain import Explainer
 
-            explainer, label = Explainer.from_file(run.model_path), _label(event)
+            explainer = Explainer.from_file(run.model_path)
             if step not in ("", str(explainer.info.step)):
                 raise RunError(NEWER)
             maps = explainer.grad_cam(decoded, label), explainer.occlusion(decoded, label)
@@ -83,26 +95,26 @@ class WhyPanel:
         except UserError as error:
             return [why.problem_html(str(error)), ""]
 
-    def show_animation(
-        self, image: Any, chosen: Any, trim: Any, event: gr.EventData, request: gr.Request | None = None
-    ) -> str:
+    def show_animation(self, image: Any, chosen: Any, trim: Any, asked: Any, request: gr.Request | None = None) -> str:
         """One map for each checkpoint that the run has kept."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run, step = self._answered(chosen, event, request)
+            run, step, label = self._asked(chosen, asked, request)
             import_torch()
             from resnet_demo.inference.explain import grad_cam_over_epochs
 
-            html = why.animation_html(decoded, grad_cam_over_epochs(_kept(run), decoded, _label(event)))
+            html = why.animation_html(decoded, grad_cam_over_epochs(_kept(run), decoded, label))
             return asked_by(image, chosen, trim, html, answered_by(run.id, step))
         except UserError as error:
             return why.problem_html(str(error))
 
-    def _answered(self, chosen: Any, event: gr.EventData, request: gr.Request | None) -> tuple[RunDirectory, str]:
-        """The run whose checkpoint has answered, and at which step: by now another may be the newest. Of a raw request
-        that does not say, the chosen run and ''. Raises RunError."""
-        run_id, _, step = str(sent_with(event).get("answered") or "").rpartition(" ")
-        return self._run(run_id or chosen, request), step
+    def _asked(self, chosen: Any, asked: Any, request: gr.Request | None) -> tuple[RunDirectory, str, str]:
+        """The run whose checkpoint has answered, at which step, and the class in question: by now another checkpoint
+        may be the newest. Of a raw request that does not say who has answered, the chosen run and ''. Raises
+        RunError."""
+        told = _told_of(asked)
+        run_id, _, step = str(told.get("answered") or "").rpartition(" ")
+        return self._run(run_id or chosen, request), step, str(told.get("label", ""))
 
     def _run(self, chosen: Any, request: gr.Request | None = None) -> RunDirectory:
         """Raises RunError."""
@@ -134,5 +146,10 @@ def _kept(run: RunDirectory) -> list[Path]:
     return [*map(run.epoch_path, epochs), *([run.model_path] if newer else [])]
 
 
-def _label(event: gr.EventData) -> str:
-    return str(sent_with(event).get("label", ""))
+def _told_of(asked: Any) -> dict[str, Any]:
+    """What a script wrote of a click; nothing of what is no such text."""
+    try:
+        read = parse_json(asked) if isinstance(asked, str) else None
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
