@@ -94,6 +94,7 @@ def build_app(backend: Backend) -> Page:
             poll_inputs,
             versions,
             api_name="poll_versions",
+            trigger_mode="always_last",  # else a run that is chosen while a poll is on its way would wait for the next
             **POLL_EVENT,
             **RAW_INPUTS_OUTPUTS,
         )

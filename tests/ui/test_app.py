@@ -91,6 +91,20 @@ def test_the_last_of_several_choices_is_the_one_that_is_shown(store, tmp_path):
         if one["backend_fn"] and one["trigger_mode"] == "once"
         if {"change", "input", "select"} & {event for _, event in one["targets"]}
     ]
-    assert dropping == ["poll_versions"]  # which comes again by itself
+    assert dropping == []
     asking_again = [one for one in config["dependencies"] if one["trigger_mode"] == "always_last"]
     assert asking_again and not [one["api_name"] for one in asking_again if one["collects_event_data"]]
+
+
+def test_what_must_not_wait_is_wired_first(store, tmp_path):
+    """Gradio runs what is wired to one event of one component one after the other: a button would be turned off once
+    its run has begun, and what is typed would be kept once the plan for it was made."""
+    config = build_app(Backend.over(store, tmp_path)).get_config_file()
+    names = {part["id"]: part["props"].get("elem_id") for part in config["components"]}
+    first = {}
+    for one in config["dependencies"]:
+        for part, event in one["targets"]:
+            first.setdefault((names.get(part), event), one)
+    assert [first[name, "click"]["api_name"] for name in ("start", "tour", "resume")] == ["lambda"] * 3
+    fields = [key for key in first if str(key[0]).startswith("setting-") and key[1] == "change"]
+    assert len(fields) > 20 and all("sessionStorage" in str(first[key]["js"]) for key in fields)
