@@ -18,7 +18,7 @@ from resnet_demo.ui.serving import launch_settings
 from resnet_demo.ui.tabs.architecture import build_architecture_tab
 from resnet_demo.ui.tabs.classify import ClassifyTab
 from resnet_demo.ui.tabs.evaluate import EvaluateTab
-from resnet_demo.ui.tabs.form_memory import remember
+from resnet_demo.ui.tabs.form_memory import restore
 from resnet_demo.ui.tabs.runs import RunsTab
 from resnet_demo.ui.tabs.train import TrainTab
 from resnet_demo.ui.uploads import KEPT_S, SWEEP_EVERY_S, Uploads
@@ -106,7 +106,7 @@ def build_app(backend: Backend) -> Page:
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
         curves.select(None, [train.curves.zoom, runs.zoom], [train.curves.zoom, runs.zoom], js=ZOOM)
         page.send_at_first(train.replay, train.recording)
-        train.planning.prepare_after(remember(train.form, page))
+        train.planning.prepare_after(restore(train.form.shown, train.form.memory_key, page))
         architecture.wire(page, checkpoints, jobs)
         train.lead_on(tabs)
         classify.lead_to_train(tabs)

@@ -20,9 +20,11 @@ from resnet_demo.runs.config import (
     problems_with,
 )
 from resnet_demo.runs.presets import PRESETS
+from resnet_demo.runs.snapshot import checksum
 from resnet_demo.ui.html.changes import changes_html
 from resnet_demo.ui.html.curves import schedule_chart
 from resnet_demo.ui.html.setting_details import details_html
+from resnet_demo.ui.tabs.form_memory import keep
 from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS_OUTPUTS, choices_of, html_of, sent_with
 
 FRONT = ("data", "preset", "epochs", "batch_size", "learning_rate")
@@ -116,6 +118,7 @@ class TrainForm:
                     self.schedule = html_of(schedule_chart, elem_id="schedule")
 
     def _wire_changes(self) -> None:
+        keep(self.shown, self.memory_key)
         gr.on(
             [widget.change for widget in self.widgets],  # type: ignore[attr-defined]  # every widget has it
             self.show_changes,
@@ -136,6 +139,11 @@ class TrainForm:
     def shown(self) -> list[gr.components.Component]:
         """What `fill` and `show` are for."""
         return [*self.widgets, self._filled]
+
+    @property
+    def memory_key(self) -> str:
+        """Under which a browser keeps the form: what another version or another start kept is not read."""
+        return f"form {checksum(FIELDS, self.sources)}"
 
     @property
     def asking(self) -> list[gr.components.Component]:

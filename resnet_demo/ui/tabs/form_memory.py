@@ -6,8 +6,6 @@ import json
 import gradio as gr
 from gradio.events import Dependency
 
-from resnet_demo.runs.snapshot import checksum
-from resnet_demo.ui.tabs.form import FIELDS, TrainForm
 from resnet_demo.ui.wiring import POLL_EVENT
 
 # Not before the form has been restored: on their way to it the widgets say that they have changed; nor what the page
@@ -30,10 +28,14 @@ _RESTORE = """(...values) => {{
 IS_KEPT = "(...values) => [...values.slice(0, -1), window.formKept ? 'yes' : '']"  # in place of the last
 
 
-def remember(form: TrainForm, page: gr.Blocks) -> Dependency:
-    """Keep what the form holds at each change, and put it back when the page is opened anew. What is chained to the
-    event that is returned finds it there."""
-    key = json.dumps(f"form {checksum(FIELDS, form.sources)}")  # what another version or another start kept is not read
-    changes = [widget.change for widget in form.shown]  # type: ignore[attr-defined]  # every widget has it
-    gr.on(changes, None, form.shown, None, js=_KEEP.format(key=key), **POLL_EVENT)
-    return page.load(None, form.shown, form.shown, js=_RESTORE.format(key=key), **POLL_EVENT)
+def keep(widgets: list, key: str) -> None:
+    """Keep what these hold at each change. Call it before anything else is wired to their changes: Gradio runs what is
+    wired to one event one after the other, and a plan takes seconds."""
+    changes = [widget.change for widget in widgets]
+    gr.on(changes, None, widgets, None, js=_KEEP.format(key=json.dumps(key)), **POLL_EVENT)
+
+
+def restore(widgets: list, key: str, page: gr.Blocks) -> Dependency:
+    """Put back what `keep` has kept under that key when the page is opened anew. What is chained to the event that is
+    returned finds it there."""
+    return page.load(None, widgets, widgets, js=_RESTORE.format(key=json.dumps(key)), **POLL_EVENT)

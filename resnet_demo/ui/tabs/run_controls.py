@@ -57,6 +57,10 @@ class RunControls:
     def wire(self, chosen: gr.Dropdown) -> tuple[list[gr.events.Dependency], list[gr.events.Dependency]]:
         """`chosen` says which run the page shows. Returns the events after which a run trains, and those after which
         one does not any more."""
+        # Off from the press on, and as they should be once it is known what came of it. Wired first, since Gradio runs
+        # what is wired to one click one after the other.
+        starters = [self.start, self.start_tour, self.resume]
+        gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **POLL_EVENT)
         start_events = self._wire_starters(chosen)
         acting: dict[str, Any] = {**ACTION_EVENT, **RAW_INPUTS}
         stop_events = [
@@ -64,9 +68,6 @@ class RunControls:
             self.stop.click(self.stop_run, chosen, None, api_name="stop", js=SHOWN_RUN, **acting),
             self.discarding.wire(self.discard, chosen, SHOWN_RUN),
         ]
-        # Off from the press on, and as they should be once it is known what came of it.
-        starters = [self.start, self.start_tour, self.resume]
-        gr.on([one.click for one in starters], lambda: [gr.Button(interactive=False)] * 3, None, starters, **POLL_EVENT)
         for event in start_events:
             for came in (event.success, event.failure):  # Gradio's `then` is not run after a failure
                 came(None, None, self.answered, js="() => String(Date.now())")
