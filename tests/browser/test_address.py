@@ -68,7 +68,8 @@ def test_two_quick_backs_lead_back_twice(empty_app, open_page):
     assert pixels(page) == "32 × 32" and named(page) == {"tab": "architecture"}
 
 
-def test_a_network_chosen_before_the_first_drawing_stays_chosen(empty_app, open_page):
+@pytest.mark.parametrize("answered_first", ["architecture_load", "architecture_another"])
+def test_a_network_chosen_before_the_first_drawing_stays_chosen(empty_app, open_page, answered_first):
     """The first drawing waits for torch."""
     page = open_page(empty_app.url)
     names = names_of_calls(page)
@@ -86,9 +87,11 @@ def test_a_network_chosen_before_the_first_drawing_stays_chosen(empty_app, open_
     page.get_by_role("tab", name="Architecture").click()
     page.get_by_role("combobox", name="Network").click()
     page.get_by_role("option", name="ResNet-18").click()
-    for name in held:
+    for name in sorted(held, key=lambda name: name != answered_first):
         wait_for(lambda name=name: page.wait_for_timeout(50) or held[name], f"the call of {name}")
         held[name].continue_()
+        held[name].request.response().finished()
+        page.wait_for_timeout(500)
     page.wait_for_selector(".arch-title:has-text('ResNet-18')")
     wait_for_address(page, tab="architecture", network="resnet18")
     assert page.get_by_role("combobox", name="Network").input_value() == "ResNet-18"

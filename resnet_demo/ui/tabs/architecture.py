@@ -42,6 +42,10 @@ NAMED_BY_ADDRESS = """(network, stem, shortcut, size, block, step) => {
           given.block ?? block, given.step ?? step];
 }"""
 
+# What was chosen meanwhile may be drawn before the first drawing has come, which then stands in its place.
+_DRAWN = "() => { window.networkDrawn = true; }"
+_DRAWN_BEFORE = "() => window.networkDrawn ? String(Date.now()) : ''"
+
 # A drawing takes milliseconds once torch is there. The handler checks its values: its sentence is a better answer
 # than Gradio's.
 HANDLER = {**POLL_EVENT, **RAW_INPUTS}
@@ -59,6 +63,7 @@ class ArchitectureTab:
     walk: Walk
     landscape: LossLandscapePanel
     experiments: ExperimentsPanel
+    redraw: gr.Textbox  # changes when what is chosen is to be drawn anew
 
     @property
     def named(self) -> list[Any]:
@@ -70,7 +75,7 @@ class ArchitectureTab:
         """Fill the drawings once the page stands in the browser. `checkpoints` changes with the runs' checkpoints,
         `jobs` when a measurement has begun or ended."""
         # The drawings alone: by the time that torch is there somebody may have chosen another network.
-        demo.load(
+        first = demo.load(
             lambda *asked: draw_named(*asked)[-len(self.drawings) :],
             [*self.choices, self.walk.step],
             self.drawings,
@@ -78,6 +83,7 @@ class ArchitectureTab:
             api_name="architecture_load",
             **HANDLER,
         )
+        first.then(None, None, self.redraw, js=_DRAWN_BEFORE)
         # The figures come with the stem and the shortcuts that the chosen network has; the choice itself comes before.
         gr.on(
             [self.drawings[0].change, self.comparing[-2].input, self.comparing[-1].input],
@@ -90,7 +96,8 @@ class ArchitectureTab:
         )
         self.blocks.wire(demo, checkpoints, jobs)
         self.landscape.wire(checkpoints, jobs)
-        self.walk.wire(draw_beside, [*self.named, *self.comparing[-2:], self.compared], self.blocks)
+        walked = self.walk.wire(draw_beside, [*self.named, *self.comparing[-2:], self.compared], self.blocks)
+        walked.success(None, js=_DRAWN)
 
 
 def build_architecture_tab(backend: Backend) -> ArchitectureTab:
@@ -141,23 +148,26 @@ def build_architecture_tab(backend: Backend) -> ArchitectureTab:
             _labelled(STEMS, STEMS), value=FIRST.stem, label="Its stem, where it has a choice", min_width=300
         )
     compared = _space("compared")
+    redraw = gr.Textbox("", visible="hidden")
     experiments, landscape = ExperimentsPanel(backend), LossLandscapePanel(backend)
     _html(_next_html)
 
     drawings, comparing = [summary, network, block, left, table], [arch, stem, shortcut, size, other, other_stem]
     choices = [arch, stem, shortcut, size, opened]
-    tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, landscape, experiments)
+    tab = ArchitectureTab(choices, drawings, blocks, comparing, compared, walk, landscape, experiments, redraw)
     latest = {"trigger_mode": "always_last", **HANDLER}
     parts = [stem, shortcut, opened, *tab.drawings]
-    arch.input(draw_another, [arch, stem, size, opened], parts, api_name="architecture_another", **latest)
-    gr.on(
-        [stem.input, shortcut.input, size.input],
+    another = arch.input(draw_another, [arch, stem, size, opened], parts, api_name="architecture_another", **latest)
+    drawn = gr.on(
+        [stem.input, shortcut.input, size.input, redraw.change],
         draw_network,
         tab.choices,
         tab.drawings,
         api_name="architecture",
         **latest,
     )
+    for one in (another, drawn):
+        one.success(None, js=_DRAWN)
     # Changes with a click alone: an opened block that a handler names has come with its drawing.
     opening = gr.Textbox("", visible="hidden")
     network.click(None, None, [opened, opening], js="() => [window.openedBlock, String(Date.now())]")

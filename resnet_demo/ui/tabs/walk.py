@@ -32,8 +32,9 @@ class Walk:
 
     def wire(
         self, draw: Callable[[NetworkSpec, NetworkSpec, int, str], list], drawn: list[Any], blocks: BlocksPanel
-    ) -> None:
-        """`draw(network, the one it is compared with, input size, opened block)` fills the components `drawn`."""
+    ) -> gr.events.Dependency:
+        """`draw(network, the one it is compared with, input size, opened block)` fills the components `drawn`. Returns
+        the event that does."""
         self.draw, self.blocks = draw, blocks
         self.undrawn, self.unswitched = [gr.skip()] * len(drawn), [gr.skip()] * len(blocks.switched)
         self.card.click(None, None, self.step, js="() => window.walkStep")
@@ -48,6 +49,7 @@ class Walk:
         )
         done.success(None, js=POINT)
         done.failure(None, None, self.step, js=STANDING)  # the same press would change nothing
+        return done
 
     def go(self, name: str, *asked: Any) -> list:
         """The step of this number, '' being the end; a raw request may send anything."""
