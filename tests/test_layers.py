@@ -89,6 +89,19 @@ print(sorted(name for name in ("torch", "torchvision", "matplotlib", "sklearn") 
     assert done.stdout.strip() == "[]"
 
 
+def test_the_command_line_reads_its_arguments_without_torch():
+    """Every worker does, before it holds its locks."""
+    program = """
+import sys
+from resnet_demo.cli.main import parser
+parser()
+print(sorted(name for name in ("torch", "torchvision", "matplotlib", "gradio") if name in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_package_is_imported_without_torch_though_it_has_load():
     program = """
 import sys

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_demo.errors import UserError
-from resnet_demo.export.hub_folder import export_hub_folder
 from resnet_demo.hub.space import HubError, check_token, told_to_people
 from resnet_demo.runs import evaluation
 from resnet_demo.runs.directory import PULLED, RunDirectory
@@ -57,6 +56,8 @@ def push(api: "HfApi", run: RunDirectory, named: str, show: Callable[[str], obje
     """Upload the run in one commit, to a repository that is made where there is none; returns its page's address.
     Raises HubError, and what `export_hub_folder` raises."""
     from huggingface_hub import CommitOperationAdd
+
+    from resnet_demo.export.hub_folder import export_hub_folder  # brings torch, which no other command waits for
 
     name = repository(named)
     if run.is_alive():
