@@ -117,14 +117,18 @@ class Launcher:
             return False
 
     def active(self) -> RunDirectory | None:
-        """The run that trains. Between two planned runs there is none for a moment: then, the next."""
+        """The run that trains; one that is being started, here or by another app, is waited for. Between two planned
+        runs there is none for a moment: then, the next."""
+        with self._starting:  # held until a worker has its lock, or has failed to
+            pass
         moment, give_up = time.monotonic() + HANDOVER_S, time.monotonic() + START_TIMEOUT_S
-        while (run := self.store.active()) is None and (planned := Queue(self.store.folder).runs()):
-            now = time.monotonic()
-            if now > (give_up if planned[0].is_starting() else moment):
-                break
+        while True:
+            starts = any(run.is_starting() for run in self.store.folders())  # first: a start may end in a training run
+            if run := self.store.active():
+                return run
+            if time.monotonic() > (give_up if starts else moment) or not (starts or Queue(self.store.folder).ids()):
+                return None
             time.sleep(0.05)
-        return run
 
     def pause(self, run: RunDirectory) -> None:
         """Ask this run's worker to save and end. Raises LaunchError where it does not train."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from dataclasses import replace
 from functools import partial
 
@@ -82,6 +83,20 @@ def test_a_discarded_run_is_gone_and_frees_the_place(launcher, tiny_config):
     dead = launcher.store.create(tiny_config)
     launcher.discard(dead)
     assert list(launcher.store.folder.glob("[!.]*")) == []
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+def test_a_run_that_is_being_started_is_waited_for(launcher, tiny_config, is_another):
+    """An app that ends at this moment must ask its worker to save, too."""
+    asked = Launcher(launcher.store, launcher.data_dir) if is_another else launcher
+    start = threading.Thread(target=launcher.start, args=(replace(tiny_config, epochs=50),))
+    start.start()
+    wait_for(lambda: any(run.is_starting() for run in launcher.store.folders()), "the start")
+    run = asked.active()
+    start.join(LONG)
+    assert run is not None and run.is_alive()
+    asked.pause(run)
+    assert asked.wait_until_idle(LONG)
 
 
 def test_another_launcher_adopts_and_buries(launcher, tiny_config):
