@@ -19,7 +19,7 @@ def add_runs(commands) -> None:
 
 def runs_command(options: argparse.Namespace) -> int:
     """Runs that cannot be opened are named on stderr, and the exit status is 1."""
-    snapshot = Watcher(RunStore(options.runs)).snapshot()
+    snapshot = Watcher(RunStore(options.runs)).whole_snapshot()
     if options.json:
         for run in snapshot.runs:
             print(json.dumps(_facts(run)))

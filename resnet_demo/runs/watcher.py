@@ -139,6 +139,12 @@ class Watcher:
                 self._taken_at = time.monotonic()
             return self._snapshot
 
+    def whole_snapshot(self) -> RunsSnapshot:
+        """The runs as of this moment, once long logs are folded, too: for whoever looks only once."""
+        while any(s.is_partial for s in self.snapshot(now=True).runs):
+            self._in_background(lambda: None).result()  # done after all that is under way there
+        return self._snapshot
+
     def _read(self) -> RunsSnapshot:
         known = self._readers
         folders = list(self.store.all_folders(self._folders))

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 from resnet_demo.cli.main import main
-from resnet_demo.runs import events
+from resnet_demo.runs import event_log, events, snapshot
 from resnet_demo.runs.worker_files import Progress
 from tests.runs.test_points import PLACE, epoch, metric
 
@@ -58,6 +58,15 @@ def test_runs_json_is_one_object_a_run(store, tiny_config, capsys):
         "run": "old", "title": "", "status": "interrupted", "data": "digits", "arch": "resnet18", "stem": "imagenet",
         "epoch": 1, "epochs": 2, "step": 12, "test_accuracy": 0.25,
     }  # fmt: skip
+
+
+def test_runs_waits_for_a_long_log(store, tiny_config, capsys, monkeypatch):
+    monkeypatch.setattr(snapshot, "SLOW_BYTES", 1000)
+    monkeypatch.setattr(event_log, "END_BYTES", 800)
+    points = [metric(step) for step in range(20)]
+    make(store, replace(tiny_config, epochs=3), "long", 1.0, *points, epoch(1, 9), *points, epoch(2, 18), *points)
+    assert main(["runs", "--runs", str(store.folder), "--json"]) == 0
+    assert json.loads(lines(capsys)[0][0])["epoch"] == 2
 
 
 def test_runs_names_what_cannot_be_opened_and_lists_the_rest(store, tiny_config, capsys):
