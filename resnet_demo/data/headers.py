@@ -83,7 +83,9 @@ def why_unidentified(data: bytes) -> str:
 
 # --- what each format can be made to cost ---------------------------------------------------------------------
 
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")  # but for the restarts and stuffed bytes inside a scan
+# But for the restarts and stuffed bytes inside a scan. Of a row of 0xFF the last alone: `\xff+` would try each of them
+# to the row's end, in quadratic time.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _START_OF_SCAN, _END_OF_IMAGE, _WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, 0xD8, 0xD9)
 
 

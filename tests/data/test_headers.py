@@ -91,6 +91,13 @@ def test_a_jpeg_of_many_segments_is_refused(first):
     assert "segments" in refusal(whole[:2] + first + b"\xff\xe5\0\2" * headers.MAX_JPEG_SEGMENTS + whole[2:])
 
 
+def test_a_jpeg_of_nothing_but_fill_bytes_is_gone_over_once():
+    """In quadratic time 25 MB would take days."""
+    check_header(b"\xff\xd8" + b"\xff" * (headers.MAX_FILE_BYTES - 2))
+    fill = b"\xff" * 9  # as the standard allows before a marker
+    assert "segments" in refusal(b"\xff\xd8" + (fill + b"\xff\xe5\0\2") * (headers.MAX_JPEG_SEGMENTS + 1))
+
+
 def test_a_png_of_many_chunks_is_refused():
     whole, empty = encoded("PNG"), struct.pack(">I", 0) + b"abCd" + struct.pack(">I", zlib.crc32(b"abCd"))
     assert "chunks" in refusal(whole[:33] + empty * headers.MAX_PNG_CHUNKS + whole[33:])
