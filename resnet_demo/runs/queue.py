@@ -71,7 +71,10 @@ class Queue:
 
     def _is_here(self, name: str) -> bool:
         """A name is looked up, never made a path: this file may come from anywhere."""
-        return name == Path(name).name != "" and not name.startswith(".") and (self.folder / name).is_dir()
+        try:
+            return name == Path(name).name != "" and not name.startswith(".") and (self.folder / name).is_dir()
+        except OSError:  # too long for any file, or not to be looked at
+            return False
 
     @contextmanager
     def _changing(self) -> Iterator[list[str]]:

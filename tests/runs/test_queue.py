@@ -65,6 +65,7 @@ def test_runs_are_planned_in_their_order_and_moved(queue, planned):
 @pytest.mark.parametrize(
     "content",
     ["", "{", "[]", "\x00", '{"runs": 3}', '{"runs": null}', '{"runs": [1, null, [], {}, true]}',
+     json.dumps({"runs": ["x" * 256]}),
      '{"runs": ["..", ".", "", "../elsewhere", "/etc", "a/../b", ".hidden", "nothing", "a\\u0000b", "\\ud800"]}'],
 )  # fmt: skip
 def test_a_damaged_file_plans_nothing_and_is_made_whole_by_the_next_change(store, queue, run, content, tmp_path):
