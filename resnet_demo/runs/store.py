@@ -243,8 +243,15 @@ def _folders(
 ) -> Iterator[RunDirectory]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.startswith(ASIDE) and entry.is_dir():
+            if not entry.name.startswith(ASIDE) and _is_folder(entry):
                 yield known.get((entry.name, is_shipped)) or RunDirectory(folder / entry.name, is_shipped)
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # of a link to itself, or to where nobody may look
+        return False
 
 
 def _newest_first(folders: Iterable[RunDirectory]) -> list[RunDirectory]:
