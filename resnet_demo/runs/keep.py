@@ -43,7 +43,7 @@ class Keep:
     def of_environment(cls) -> "Keep | None":
         """In the folder that RESNET_DEMO_KEEP names, if any."""
         named = os.environ.get(KEEP_VARIABLE)
-        return cls(Path(named).expanduser()) if named else None
+        return cls(Path(named).expanduser().absolute()) if named else None
 
     @classmethod
     def of(cls, run: RunDirectory) -> "Keep | None":
@@ -123,6 +123,12 @@ class Keep:
             _save_path(home, number).unlink(missing_ok=True)
         with suppress(FileNotFoundError):
             shutil.rmtree(home)
+
+
+def environment_elsewhere() -> dict[str, str]:
+    """The variables for a process that begins in another folder: RESNET_DEMO_KEEP names the same one there."""
+    keep = Keep.of_environment()
+    return {**os.environ, KEEP_VARIABLE: str(keep.folder)} if keep else dict(os.environ)
 
 
 def _keep_version(path: Path, beside: Path) -> str:

@@ -20,6 +20,7 @@ from resnet_demo.runs.deletion import delete_run, discard_unborn
 from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.runs.event_log import LogError
 from resnet_demo.runs.exit_reason import exit_words
+from resnet_demo.runs.keep import environment_elsewhere
 from resnet_demo.runs.planning import plan_runs
 from resnet_demo.runs.queue import Queue, QueueError, goes_on_after
 from resnet_demo.runs.store import RunStore
@@ -186,7 +187,13 @@ class Launcher:
                 )
             with run.log_path.open("ab") as log:
                 child = subprocess.Popen(
-                    command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    command,
+                    cwd=PROJECT,
+                    env=environment_elsewhere(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
             began = threading.Event()
             burial = threading.Thread(target=_bury, args=(child, run, began), daemon=True)

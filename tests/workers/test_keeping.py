@@ -14,6 +14,7 @@ from resnet_demo.runs.watcher import Watcher
 from resnet_demo.runs.worker_files import PAUSE
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.workers import saver
+from resnet_demo.workers.launcher import Launcher
 from resnet_demo.workers.worker import Worker
 from tests.support.bucket import make_bucket
 from tests.support.states import assert_equal_states
@@ -102,6 +103,15 @@ def test_a_killed_space_wakes_up_with_its_run(tmp_path):
         assert app.stdout.readline().strip() == f"Restored from '{keep}': mine"
         run = RunDirectory(runs / "mine")
         assert run.state_path.exists() and run.can_resume(run.view()) and run.view().epochs
+
+
+def test_a_folder_named_from_here_is_the_same_to_a_worker_that_begins_elsewhere(store, tiny_config, monkeypatch):
+    here = store.folder.parent
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("RESNET_DEMO_KEEP", "kept")
+    run = Launcher(store, here / "data").start(tiny_config)
+    wait_for(lambda: run.view().is_over and not run.is_alive(), "the run's end", LONG)
+    assert Keep.of_environment().run_ids() == [run.id] and (here / "kept" / run.id).is_dir()
 
 
 def test_a_folder_that_is_not_mounted_is_one_line(tmp_path):
