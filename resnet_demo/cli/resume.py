@@ -1,7 +1,6 @@
 """resume: go on with an unfinished run in this terminal; also how the page starts a worker."""
 
 import argparse
-from dataclasses import replace
 
 from resnet_demo.cli.command import CommandError
 from resnet_demo.cli.control import add_control, find_run
@@ -34,6 +33,6 @@ def resume_command(options: argparse.Namespace) -> int:
     moved_to = absolute_source(options.data) if options.data else ""
     if moved_to and not (moved_to.startswith(FOLDER) and run.config().data.startswith(FOLDER)):
         raise CommandError("--data names the folder to which the images of a run on folder:PATH have moved.", code=2)
-    if options.device and not run.is_alive():
-        run.write_config(replace(run.config(), device=options.device), **run.environment())
-    return train_in_foreground(run, options.data_dir, options.json, reopen=True, moved_to=moved_to)
+    given = {"data": moved_to, "device": options.device}
+    changes = {name: value for name, value in given.items() if value}
+    return train_in_foreground(run, options.data_dir, options.json, reopen=True, changes=changes)

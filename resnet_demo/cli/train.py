@@ -4,10 +4,11 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from resnet_demo.cli.command import DATA_DIR, POLL_S, RUNS_DIR, CommandError, add_command
@@ -111,16 +112,22 @@ def _plan(options: argparse.Namespace) -> int:
     return 0
 
 
-def train_in_foreground(run: RunDirectory, data_dir: Path, json: bool, reopen: bool = False, moved_to: str = "") -> int:
+def train_in_foreground(
+    run: RunDirectory,
+    data_dir: Path,
+    json: bool,
+    reopen: bool = False,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+) -> int:
     """Train to the end or until Ctrl-C, and say how it ended; returns the exit status. `reopen` lets a stopped run go
-    on, `moved_to` is where its images lie by now."""
+    on, `changes` are as a Worker's."""
     from resnet_demo.workers.worker import Worker
 
     goes_on = reopen or not run.view().is_over
     if goes_on and run.config().processes > 1 and not is_under_torchrun():
-        return _train_under_torchrun(run, data_dir, json, moved_to)
+        return _train_under_torchrun(run, data_dir, json, changes)
     give_session_own_niceness()
-    worker = Worker(run, data_dir, reopen, moved_to)
+    worker = Worker(run, data_dir, reopen, changes)
     worker.signals.install()
     show = _print_json if json else _print_progress
     try:
@@ -150,13 +157,14 @@ def _start_next(ended: RunDirectory, data_dir: Path) -> None:
         print(f"The queue goes on with '{following.id}'.", file=sys.stderr)
 
 
-def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool, moved_to: str) -> int:
+def _train_under_torchrun(run: RunDirectory, data_dir: Path, json: bool, changes: Mapping[str, Any]) -> int:
     """Start torchrun and wait for it. It is in a session of its own, so that Ctrl-C and a lost terminal reach this
     process alone, which asks the run to pause as the page does: torchrun itself would answer a signal with a traceback
     and kill after 30 s what is still saving."""
     processes = run.config().processes
     arguments = ["resume", str(run.path), "--data-dir", str(data_dir)] + ["--json"] * json
-    arguments += ["--data", moved_to] if moved_to else []
+    for name, value in changes.items():
+        arguments += [f"--{name}", value]
     threads = str(max(1, (os.cpu_count() or 1) // processes))  # torchrun would take 1, and say so at length
     signals = PauseSignals(second=lambda *_: kill_tree(torchrun.pid))
     signals.install()

@@ -4,10 +4,11 @@ Whoever starts it (the page's launcher, the command line) gets the same files.""
 import sys
 import time
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from resnet_demo.data.dataset import STARTING, LoadProgress
@@ -43,13 +44,14 @@ class Worker:
         run: RunDirectory,
         data_dir: Path,
         reopen: bool = False,
-        moved_to: str = "",
+        changes: Mapping[str, Any] = MappingProxyType({}),
         dataset: "Dataset | None" = None,
     ) -> None:
-        """`reopen` lets a run that was stopped go on where its resume state is kept; `moved_to` is the source in which
-        its images lie by now, kept in the run once they have proved to be the same. A `dataset` that is given is not
+        """`reopen` lets a run that was stopped go on where its resume state is kept; `changes` are the settings by
+        which it goes on from now: `data`, the source in which its images lie by now, and `device`. They are kept in the
+        run once the device has proved to be there, and the images to be the same. A `dataset` that is given is not
         loaded again."""
-        self.run, self.data_dir, self.reopen, self.moved_to = run, data_dir, reopen, moved_to
+        self.run, self.data_dir, self.reopen, self.changes = run, data_dir, reopen, changes
         self.signals = PauseSignals()
         self._processes = SINGLE_PROCESS
         self._dataset = dataset
@@ -82,10 +84,8 @@ class Worker:
     def _work(self) -> Iterator[events.Event | Progress]:
         remove_unfinished(self.run.path, but=WRITTEN_BY_THE_PAGE)
         config = self.run.config()
-        if self.moved_to:
-            config = replace(config, data=self.moved_to)
         try:
-            yield from self._load_and_train(config)
+            yield from self._load_and_train(replace(config, **self.changes))
         except ProcessLost:  # no ending: the run is interrupted, and can be resumed
             raise
         except OSError as error:
@@ -135,7 +135,7 @@ class Worker:
         elif config.start_from:
             store = RunStore(self.run.path.parent, SHIPPED)
             yield from load_first_weights(trainer, store, self.data_dir, self.run.first_weights_path)
-        if self.moved_to:
+        if self.changes:
             self.run.write_config(config, **self.run.environment())
         if state is None:  # also random ones: another machine may round otherwise
             weights = {name: tensor.cpu() for name, tensor in trainer.model.state_dict().items()}

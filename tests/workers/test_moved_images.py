@@ -58,13 +58,21 @@ def test_a_run_whose_device_is_gone_goes_on_by_another(moved, tmp_path, capsys, 
     assert run.view().ended.outcome == "finished" and run.config().device == "auto"
 
 
+def test_a_device_that_is_not_there_is_not_remembered(moved, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    run, after = moved
+    run.write_config(replace(run.config(), data=f"folder:{after}"), **run.environment())
+    assert resume(run, tmp_path, "--device", "cuda") == 1
+    assert run.config().device == "auto" and resume(run, tmp_path) == 0
+
+
 def test_only_a_folder_can_have_moved(moved, tmp_path, capsys):
     run, _ = moved
     assert resume(run, tmp_path, "--data", "digits") == 2
     assert "folder to which the images" in capsys.readouterr().err
 
 
-def test_several_processes_are_told_the_place_too(moved, tmp_path, monkeypatch):
+def test_several_processes_are_told_the_place_and_the_device_too(moved, tmp_path, monkeypatch):
     run, after = moved
     run.write_config(replace(run.config(), processes=2), **run.environment())
     started = []
@@ -74,7 +82,9 @@ def test_several_processes_are_told_the_place_too(moved, tmp_path, monkeypatch):
         return [sys.executable, "-c", ""]
 
     monkeypatch.setattr(train, "torchrun_command", command)
-    assert resume(run, tmp_path, "--data", f"folder:{after}") == 130  # it is paused still: nothing has trained
+    code = resume(run, tmp_path, "--data", f"folder:{after}", "--device", "cpu")
+    assert code == 130  # it is paused still: nothing has trained
     ((processes, arguments),) = started
     assert processes == 2 and arguments[:2] == ["resume", str(run.path)]
-    assert arguments[-2:] == ["--data", f"folder:{after}"]
+    assert arguments[-4:] == ["--data", f"folder:{after}", "--device", "cpu"]
+    assert run.config().device == "auto"
