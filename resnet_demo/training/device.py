@@ -17,7 +17,11 @@ FIRST_WITH_FLOAT16 = (7, 0)  # compute capability of the first with matrix units
 
 
 class DeviceError(UserError):
-    """The wanted device is not there: a sentence for people."""
+    """The wanted device is not there, or cannot train as wanted: a sentence for people."""
+
+
+class AbsentDevice(DeviceError):
+    """PyTorch does not find the wanted one."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,13 @@ def available_devices() -> list[str]:
 
 
 def find_device(wanted: str = "auto") -> str:
-    """cuda, mps or cpu. Raises DeviceError where the wanted one is absent."""
+    """cuda, mps or cpu. Raises AbsentDevice where the wanted one is absent."""
     available = available_devices()
     kind = available[0] if wanted == "auto" else wanted
     if kind not in available:
-        raise DeviceError(
+        raise AbsentDevice(
             t(
-                "PyTorch finds no {kind} device here. Choose 'auto' for a new run, go on with this one by "
-                "resume RUN --device auto, or install a PyTorch build for it.",
+                "PyTorch finds no {kind} device here. Choose 'auto', or install a PyTorch build for it.",
                 kind=kind.upper(),
             )
         )

@@ -115,7 +115,7 @@ class Worker:
         yield LoadProgress(STARTING, 0, 0)
 
         from resnet_demo.data.sources import load_dataset
-        from resnet_demo.training.device import prepare
+        from resnet_demo.training.device import AbsentDevice, DeviceError, prepare
         from resnet_demo.training.distributed import TrainingInputs
         from resnet_demo.training.first_weights import load_first_weights
         from resnet_demo.training.trainer import Trainer
@@ -123,8 +123,11 @@ class Worker:
         from resnet_demo.workers.session import Session
 
         state, weights = self._load_state(), None
-        machine = as_before(self.run, config, state, self._processes.size)
-        choice = prepare(machine, self._processes.size)
+        try:
+            machine = as_before(self.run, config, state, self._processes.size)
+            choice = prepare(machine, self._processes.size)
+        except AbsentDevice as error:
+            raise DeviceError(f"{error} To go on with this run: resume RUN --device auto.") from error
         record_environment(self.run, self.run.config(), choice.facts(self._processes.size))
         if self._dataset is None:
             self._dataset = yield from load_dataset(config.data, self.data_dir, config.split)
