@@ -17,7 +17,7 @@ from benchmarks.machine import machine_line, publish, spread
 from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
 from resnet_demo.models.describe import describe
 from resnet_demo.ui.html.explorer import explorer_html
-from resnet_demo.ui.tabs.architecture import FIRST_BLOCK, draw_network
+from resnet_demo.ui.tabs.network_drawing import FIRST_BLOCK, draw_network
 
 NETWORKS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet20", "plain56", "plain110")
 SIZE = 32  # pixels a side; the work does not depend on it

@@ -12,8 +12,9 @@ from resnet_demo.runs.watcher import NEWEST
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.run_choices import run_choices
 from resnet_demo.ui.html.walk import step_named
-from resnet_demo.ui.tabs.architecture import FIRST as FIRST_NETWORK
-from resnet_demo.ui.tabs.architecture import FIRST_BLOCK, FIRST_SIZE, ArchitectureTab, draw_named
+from resnet_demo.ui.tabs.architecture import ArchitectureTab
+from resnet_demo.ui.tabs.network_drawing import FIRST as FIRST_NETWORK
+from resnet_demo.ui.tabs.network_drawing import FIRST_BLOCK, FIRST_SIZE, draw_named
 from resnet_demo.ui.wiring import ACTION_EVENT, script, sent_with
 
 FIRST = {

@@ -25,6 +25,7 @@ from resnet_demo.runs.worker_files import Progress
 from resnet_demo.ui.app import header_html
 from resnet_demo.ui.html import (
     answer,
+    architecture,
     block_diagram,
     block_row,
     diagram,
@@ -38,7 +39,7 @@ from resnet_demo.ui.html import (
 )
 from resnet_demo.ui.html.evaluation import gallery_html, job_html, nothing_html, report_html
 from resnet_demo.ui.html.walk_facts import Facts, Trained
-from resnet_demo.ui.tabs import architecture, blocks, drawing_pad
+from resnet_demo.ui.tabs import blocks, drawing_pad
 from tests.support import marked
 from tests.support.checkpoints import DIGITS, INFO
 from tests.support.texts import all_texts, missing, sentences_of_errors
@@ -111,11 +112,11 @@ PAGE: dict[str, Callable[[], str]] = {
     "no checkpoint": block_row.no_checkpoint_html,
     "title of the blocks": blocks.title_html,
     "why residual networks": architecture.why_html,
-    "measuring": architecture._measuring_html,
-    "networks": architecture._networks_html,
-    "about the blocks": architecture._blocks_intro_html,
-    "about the comparison": architecture._compare_html,
-    "next": architecture._next_html,
+    "measuring": architecture.measuring_html,
+    "networks": architecture.networks_html,
+    "about the blocks": architecture.blocks_intro_html,
+    "about the comparison": architecture.compare_html,
+    "next": architecture.next_html,
     "the way into the walk": walk.start_html,
     **{f"step {n} of the walk": partial(step_of_the_walk, n) for n in range(1, len(walk.STEPS) + 1)},
     "the walk without a checkpoint": lambda: walk.step_html(7, Facts(measured)),

@@ -12,7 +12,8 @@ from gradio_client.exceptions import AppError
 from resnet_demo.models.catalog import ARCHITECTURES
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.backend import Backend
-from resnet_demo.ui.tabs.architecture import INPUT_SIZES, build_architecture_tab, draw_named
+from resnet_demo.ui.tabs.architecture import build_architecture_tab
+from resnet_demo.ui.tabs.network_drawing import INPUT_SIZES, draw_named
 
 ROOT = Path(__file__).parents[3]
 

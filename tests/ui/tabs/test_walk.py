@@ -10,8 +10,9 @@ from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html.walk import STEPS
-from resnet_demo.ui.tabs.architecture import build_architecture_tab, draw_named
+from resnet_demo.ui.tabs.architecture import build_architecture_tab
 from resnet_demo.ui.tabs.blocks import Asked
+from resnet_demo.ui.tabs.network_drawing import draw_named
 from tests.support.asking import run_now
 from tests.support.checkpoints import DIGITS, make_run
 
