@@ -37,6 +37,14 @@ def duration(seconds: float | None) -> str:
     return t("{seconds} s", seconds=whole)
 
 
+def rough_duration(seconds: float) -> str:
+    """Of an estimate, 731 -> '12 min'; below two minutes to ten seconds."""
+    if seconds < 115:
+        return duration(max(10, 10 * round(seconds / 10)))
+    minutes = round(seconds / 60)
+    return duration(60 * minutes) if minutes >= 60 else t("{minutes} min", minutes=minutes)
+
+
 def rate(images_per_s: float | None) -> str:
     """172.6 -> '173 images/s'."""
     if images_per_s is None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resnet_demo.text import duration, percent, printable, printable_lines, rate
+from resnet_demo.text import duration, percent, printable, printable_lines, rate, rough_duration
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,14 @@ def test_lines_keep_their_ends_and_tabs():
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "10 s"), (44, "40 s"), (114, "1 min 50 s"), (116, "2 min"), (731, "12 min"), (3581, "1 h 00 min")],
+)
+def test_estimates_are_no_more_exact_than_they_are_known(seconds, text):
+    assert rough_duration(seconds) == text
 
 
 def test_other_numbers():

@@ -56,7 +56,7 @@ def test_on_a_gpu_nothing_is_said_before_a_run_has_told_its_speed(store, cpu):
     gpu = replace(cpu, device=torch.device("cuda"), name="NVIDIA H100")
     guess = guessed(preset_config("fast"), store, gpu)
     assert (guess.seconds, guess.images_per_s, guess.steps_per_epoch) == (None, None, 375)
-    assert "no run like it has told its speed" in plan_html("Trains on it.", guess, {})
+    assert "no similar run has been timed" in plan_html("Trains on it.", guess, {})
     add_run(store, preset_config("fast"), 9000.0, device="NVIDIA H100")
     assert guessed(preset_config("fast"), store, gpu).images_per_s == 9000.0
 
@@ -179,7 +179,7 @@ def test_what_was_measured_on_a_busy_machine_is_a_range_and_measured_again(store
     assert busy.is_busy and busy.about and busy.most_s > 10 * busy.least_s
     assert busy.least_s < busy.seconds < busy.most_s and "busy now" in plan_html("", busy, {})
     beside = plan_html("", busy, {}, one_trains=True)  # its card says another time, and the right one
-    assert "Takes" not in beside and "busy now" not in beside and "whose card says" in beside
+    assert "Takes" not in beside and "busy now" not in beside and "its card says" in beside
     assert guessed(preset_config("fast"), store, cpu) == busy and len(measured) == 1  # within a minute not again
     monkeypatch.setattr(machine_speed, "AGAIN_S", 0.0)
     idle = guessed(preset_config("fast"), store, cpu)

@@ -233,8 +233,8 @@ def _classes(evaluation: Evaluation) -> str:
         for name, one in zip(evaluation.classes, class_metrics(evaluation.confusion), strict=True)
     )
     caption = t(
-        "<b>Classes</b>: precision is the share of right ones among the images taken for a class, recall among the "
-        "images of it."
+        "<b>Classes</b>: of the images classified as a class, precision is the share that belong to it; of the "
+        "images that belong to it, recall is the share classified as it."
     )
     columns = t("class · precision · recall · images").split(" · ")
     heads = "".join(f'<th scope="col">{name}</th>' for name in columns)

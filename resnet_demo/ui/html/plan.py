@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from resnet_demo.data.known import KNOWN
 from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.text import duration, rate
+from resnet_demo.text import duration, rate, rough_duration
 
 if TYPE_CHECKING:
     from resnet_demo.workers.estimate import Estimate
@@ -47,9 +47,9 @@ def _takes(guess: "Estimate") -> tuple[str, ...]:
         )
     if guess.seconds is None:
         return (t("The expected duration appears once the images have been counted."),)
-    time = duration(guess.seconds)
+    time = rough_duration(guess.seconds) if guess.about else duration(guess.seconds)
     if guess.about and guess.least_s and guess.most_s:
-        time = t("{least} to {most}", least=duration(guess.least_s), most=duration(guess.most_s))
+        time = t("{least} to {most}", least=rough_duration(guess.least_s), most=rough_duration(guess.most_s))
     told = {"time": f"<b>{time}</b>", "speed": rate(guess.images_per_s)}
     takes = t("Takes about {time} at about {speed}.", **told) if guess.about else t("Takes {time} at {speed}.", **told)
     return (takes, t("This machine is busy now; alone it would be quicker.")) if guess.is_busy else (takes,)

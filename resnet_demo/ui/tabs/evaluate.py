@@ -72,7 +72,7 @@ class EvaluateTab:
         self.report = html_of(report.nothing_html, elem_id="evaluate-report", js_on_load=OPEN_CELL)
         with gr.Row(visible=False, elem_classes="evaluate-galleries") as self.galleries:
             self.mistakes = gr.Button("Show confident mistakes", elem_id="evaluate-mistakes", **_BUTTON)
-            self.unsure = gr.Button("Show unsure right answers", **_BUTTON)
+            self.unsure = gr.Button("Show uncertain correct answers", **_BUTTON)
         self.gallery = gr.HTML("", elem_id="evaluate-gallery", js_on_load=SHOW_IMAGES)
         self.timer = gr.Timer(TICK_S, active=False)
 
