@@ -6,7 +6,6 @@ Everything runs on the CPU: one image of 32 pixels takes milliseconds there, and
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -29,6 +28,7 @@ from resnet_demo.models.resnet import ResNet
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.store import NO_CHECKPOINT, RunStore
 from resnet_demo.runs.text import checkpoint_text
+from resnet_demo.training.threads import thread_computing_with
 
 Result = TypeVar("Result")
 
@@ -129,21 +129,9 @@ class Classifier:
         return tuple((self.info.classes[index], share) for index, share in pairs)
 
 
-def _thread_on_one_core() -> ThreadPoolExecutor:
-    """One image needs one core. Beside a training that holds all of them, threads that wait for each other take
-    0.5 s where one alone takes 0.02 s (ResNet-50, 2 cores).
-
-    torch keeps the number for each thread; one that is used for the first time takes the one that was set last.
-    """
-    threads = torch.get_num_threads()
-    alone = ThreadPoolExecutor(1, "answers")
-    alone.submit(torch.get_num_threads).result()  # the first use: from here on the thread keeps its own number
-    alone.submit(torch.set_num_threads, 1).result()
-    torch.set_num_threads(threads)
-    return alone
-
-
-_alone = _thread_on_one_core()
+# One image needs one core. Beside a training that holds all of them, threads that wait for each other take 0.5 s where
+# one alone takes 0.02 s (ResNet-50, 2 cores).
+_alone = thread_computing_with(1, "answers")
 
 
 def on_one_core(ask: Callable[..., Result], *given: Any) -> Result:

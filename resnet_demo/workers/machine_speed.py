@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from resnet_demo.files import read_json, replace_json
+from resnet_demo.training.threads import thread_computing_with
 
 IDLE_SHARE = 0.9  # of the processors' time that the measurement gets where nothing else is busy
 MEASURED_S, AGAIN_S = 1.0, 60.0  # a busy machine is measured again after so long
@@ -46,13 +47,10 @@ def matmul_rate(device: str, precision: torch.dtype, threads: int, data_dir: Pat
 
 
 def measure(precision: torch.dtype, threads: int) -> MatmulRate:
-    """With a large matrix product by so many threads, for about a second."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        return _measure(precision, threads)
-    finally:
-        torch.set_num_threads(before)
+    """With a large matrix product by so many threads, for about a second. Threads that are used for the first time
+    meanwhile compute with as many as ever."""
+    with thread_computing_with(threads, "machine speed") as alone:
+        return alone.submit(_measure, precision, threads).result()
 
 
 def _measure(precision: torch.dtype, threads: int) -> MatmulRate:
