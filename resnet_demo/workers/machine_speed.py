@@ -1,6 +1,7 @@
 """How fast this machine multiplies matrices, as a measurement of a second tells; remembered in a file once it has been
 measured while nothing else was busy."""
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -62,6 +63,12 @@ def _measure(precision: torch.dtype, threads: int) -> MatmulRate:
         a @ b
         done += 1
     seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
-    share = min(1.0, cpu_s / (seconds * threads))
+    share = min(1.0, cpu_s / (seconds * min(threads, _usable_processors())))
     now = done * 2 * side**3 / seconds
     return MatmulRate(now, now if share >= IDLE_SHARE else now / max(share, 0.05))
+
+
+def _usable_processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # Linux: a container or a batch system may give fewer than there are
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,7 +1,9 @@
 """How long a run will take: from earlier runs like it, else from counted work; and on which device, and why."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -107,6 +109,17 @@ def test_a_folders_images_are_counted_and_an_empty_one_has_no_duration(store, cp
 
 def test_the_matrix_product_is_really_measured():
     assert machine_speed.measure(torch.float32, 1).now > 1e9
+
+
+@pytest.mark.parametrize(("used", "slowed"), [(1.0, 1.0), (0.5, 2.0)])
+def test_more_threads_than_processors_are_not_taken_for_a_busy_machine(monkeypatch, used, slowed):
+    """Eight threads on two processors, of which the measurement gets all or half."""
+    clock = SimpleNamespace(perf_counter=time.perf_counter, process_time=lambda: 2 * used * time.perf_counter())
+    monkeypatch.setattr(machine_speed, "time", clock)
+    monkeypatch.setattr(machine_speed, "MEASURED_S", 0.05)
+    monkeypatch.setattr(machine_speed.os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    rate = machine_speed.measure(torch.float32, 8)
+    assert rate.idle == pytest.approx(slowed * rate.now, rel=0.02)
 
 
 def test_the_speed_is_that_of_the_runs_threads_and_the_process_keeps_its_own(tmp_path, monkeypatch):
