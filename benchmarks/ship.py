@@ -5,8 +5,8 @@
 
 What continuing takes, the worker's output and its locks stay behind, the weights are halved to bfloat16, and the
 checkpoint is evaluated, whole, without each of its blocks and around its weights, so that the page shows all of it
-without being asked. Run it from a machine that has the run's data. With `--curves-only` a run is shipped for its
-curves, without any weights.
+without being asked. Run it from a machine that has the run's data; where that is another folder there than on the
+machine that trained, `--data` says which. With `--curves-only` a run is shipped for its curves, without any weights.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from resnet_demo.data.known import FOLDER
 from resnet_demo.data.sources import Dataset, drain, load_dataset
 from resnet_demo.data.splits import split
 from resnet_demo.inference.block_ablation import ablate_each_block
@@ -39,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("run", type=Path, metavar="RUN_DIR")
     parser.add_argument("--title", required=True)
+    parser.add_argument("--data", default="", metavar="SOURCE", help="where the run's images are here, folder:PATH")
     parser.add_argument("--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where downloads are kept")
     parser.add_argument("--output", type=Path, default=SHIPPED, metavar="DIR")
     parser.add_argument("--first", action="store_true", help="answer before the other shipped runs do")
@@ -48,7 +50,7 @@ def main() -> None:
     if options.curves_only:
         run = ship_curves(run, options.output, options.title)
     else:
-        run = ship(run, options.output, options.title, options.data_dir)
+        run = ship(run, options.output, options.title, options.data_dir, options.data)
     if options.first:
         RunStore(options.output).put_last(run)
     print(f"{run.path}: {run.size_bytes():,} bytes, test accuracy {percent(run.view().test_accuracy)}")
@@ -73,16 +75,22 @@ def ship_curves(run: RunDirectory, output: Path, title: str) -> RunDirectory:
     return shipped
 
 
-def ship(run: RunDirectory, output: Path, title: str, data_dir: Path) -> RunDirectory:
+def ship(run: RunDirectory, output: Path, title: str, data_dir: Path, source: str = "") -> RunDirectory:
+    """`source` is where the run's images are on this machine, "" where they are as the run says. Raises SystemExit
+    where they are other images. A run that cannot be measured is not shipped."""
     shipped = RunDirectory(output / run.id)
     shipped.path.mkdir(parents=True)
-    for name in COPIED:
-        if (run.path / name).exists():
-            shutil.copyfile(run.path / name, shipped.path / name)
-    weights, info = load_weights(run.model_path)
-    save_weights(shipped.model_path, cast_weights(weights, torch.bfloat16), info)
-    shipped.rename(title)
-    measure(shipped, data_dir)
+    try:
+        for name in COPIED:
+            if (run.path / name).exists():
+                shutil.copyfile(run.path / name, shipped.path / name)
+        weights, info = load_weights(run.model_path)
+        save_weights(shipped.model_path, cast_weights(weights, torch.bfloat16), info)
+        shipped.rename(title)
+        measure(shipped, data_dir, source)
+    except BaseException:
+        shutil.rmtree(shipped.path)
+        raise
     return shipped
 
 
@@ -95,11 +103,15 @@ def calibrate_weights(shipped: RunDirectory, dataset: Dataset) -> None:
     save_weights(shipped.model_path, weights, replace(info, held_out=len(parts.validation), calibration=fitted))
 
 
-def measure(shipped: RunDirectory, data_dir: Path) -> None:
+def measure(shipped: RunDirectory, data_dir: Path, source: str = "") -> None:
     """What the page tells of its checkpoint without being asked: its mistakes, what it loses without each block, the
     loss around it."""
     info = read_model_info(shipped.model_path)
-    dataset = drain(load_dataset(info.data, data_dir, info.split))
+    dataset = drain(load_dataset(source or info.data, data_dir, info.split))
+    # A folder's held-out images are drawn by their names, which those of other kinds of a source do not have.
+    of_one_kind = (source or info.data).startswith(FOLDER) == info.data.startswith(FOLDER)
+    if source and not (of_one_kind and dataset.test_digest() == info.tested_on):
+        raise SystemExit(f"The images of {source} are not those of this run, {info.data}.")
     calibrate_weights(shipped, dataset)
     classifier = Classifier.from_file(shipped.model_path)
     save_evaluation(shipped, drain(evaluate_dataset(classifier, dataset)))
