@@ -38,7 +38,7 @@ def test_who_reads_it_reads_it_in_their_language(patience):
     assert ending_text(message) == message and ending_text("Stopped on request.") == "Stopped on request."
     with in_language(CHINESE):
         assert ending_text(message) == (
-            f"提前停止：留出准确率连续 {patience} 轮没有提高。最好的是第 2 轮后的 81.2 %，该轮的权重已保留。"
+            f"提前停止：留出集准确率连续 {patience} 轮没有提高。最好的是第 2 轮后的 81.2 %，该轮的权重已保留。"
         )
 
 
