@@ -41,7 +41,7 @@ def test_images_that_come_late_are_not_shown_under_another_report(shipped_app, o
     names, late = names_of_calls(page), []
 
     def hold(route):
-        late.append(route) if called(route.request, names) == "evaluation_mistakes" else route.continue_()
+        late.append(route) if called(route.request, names) == "evaluation_images" else route.continue_()
 
     def choose(label):
         page.click("#evaluate-run input")
@@ -62,6 +62,17 @@ def test_images_that_come_late_are_not_shown_under_another_report(shipped_app, o
     wait_for(lambda: page.wait_for_timeout(50) or len(late) == 2, "the call")
     late[1].continue_()
     page.wait_for_selector("#evaluate-gallery figure")
+
+
+def test_the_last_of_two_cells_that_are_clicked_is_shown(shipped_app, open_page):
+    page = open_page(f"{shipped_app.url}?tab=evaluate")
+    page.click("#evaluate-run input")
+    page.get_by_role("option", name="ResNet-20 on digits").first.click()
+    page.wait_for_selector("#evaluate-report [data-of*=resnet20-digits] [data-cell='7,7']")
+    page.evaluate("for (const cell of ['0,0', '7,7']) document.querySelector(`[data-cell='${cell}']`).click()")
+    page.wait_for_selector("#evaluate-gallery:has-text('7, rightly answered') figure")
+    page.wait_for_timeout(1000)
+    assert "7, rightly answered" in page.inner_text("#evaluate-gallery")
 
 
 def test_a_page_starts_with_the_newest_checkpoint_of_its_own_time(app, open_page):

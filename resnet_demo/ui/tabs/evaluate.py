@@ -18,7 +18,7 @@ from resnet_demo.ui.backend import Backend
 from resnet_demo.ui.html import evaluation as report
 from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, NOT_HERE, SHOWN, UNSURE_RIGHT
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, chosen_by_now, refreshed
-from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, goes_unless_of, html_of, sent_with
+from resnet_demo.ui.wiring import ACTION_EVENT, POLL_EVENT, RAW_INPUTS, goes_unless_of, html_of
 
 TICK_S = 1.0  # while an evaluation is under way
 _CALM = "(matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth')"
@@ -26,7 +26,8 @@ OPEN_CELL = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-cell]');
   if (!button) return;
-  trigger('click', {cell: button.dataset.cell});
+  window.cellOpened = button.dataset.cell;
+  trigger('click');
   document.getElementById('evaluate-gallery')?.scrollIntoView({behavior: CALM, block: 'nearest'});
 });
 // One stop for the Tab key, and not one for each of a hundred cells: within the matrix the arrow keys lead.
@@ -53,6 +54,8 @@ watch('value', () => requestAnimationFrame(() => {
 }));
 """.replace("CALM", _CALM)
 )
+# Which images are wanted, and since when: the same may be wanted once more.
+_WANTED = "() => [{kind}, Date.now()].join(' ')"
 _BUTTON: dict[str, Any] = {"size": "md", "min_width": 130}
 _QUIET = {**POLL_EVENT, **RAW_INPUTS}
 _FETCHING = {**_QUIET, "show_progress": "full"}  # the data's images are read or decoded first, which may take a while
@@ -74,6 +77,7 @@ class EvaluateTab:
             self.mistakes = gr.Button("Show confident mistakes", elem_id="evaluate-mistakes", **_BUTTON)
             self.unsure = gr.Button("Show uncertain correct answers", **_BUTTON)
         self.gallery = gr.HTML("", elem_id="evaluate-gallery", js_on_load=SHOW_IMAGES)
+        self.wanted = gr.Textbox("", visible="hidden")
         self.timer = gr.Timer(TICK_S, active=False)
 
     def wire(self, page: gr.Blocks, checkpoints: gr.Textbox, measuring: gr.Textbox) -> None:
@@ -104,8 +108,18 @@ class EvaluateTab:
         )
         self.start.click(self.begin, self.run, shown, api_name="start_evaluation", **ACTION_EVENT, **RAW_INPUTS)
         self.cancel.click(self.stop, self.run, shown, api_name="cancel_evaluation", **ACTION_EVENT, **RAW_INPUTS)
-        self.mistakes.click(self.show_mistakes, self.run, self.gallery, api_name="evaluation_mistakes", **_FETCHING)
-        self.unsure.click(self.show_unsure, self.run, self.gallery, api_name="evaluation_unsure", **_FETCHING)
+        self.mistakes.click(None, None, self.wanted, js=_WANTED.format(kind=f"'{CONFIDENT_MISTAKES}'"))
+        self.unsure.click(None, None, self.wanted, js=_WANTED.format(kind=f"'{UNSURE_RIGHT}'"))
+        self.report.click(None, None, self.wanted, js=_WANTED.format(kind="window.cellOpened"))
+        # One event for all, so that the last images asked for are those that stay.
+        self.wanted.change(
+            self.show_gallery,
+            [self.run, self.wanted],
+            self.gallery,
+            api_name="evaluation_images",
+            trigger_mode="always_last",
+            **_FETCHING,
+        )
         gr.on(
             [],
             self.evaluate,
@@ -117,7 +131,6 @@ class EvaluateTab:
             "what the Evaluate tab has measured, and measures nothing.",
             **RAW_INPUTS,
         )
-        self.report.click(self.show_cell, self.run, self.gallery, api_name="evaluation_cell", **_FETCHING)
 
     # --- looking ----------------------------------------------------------------------------------------------
 
@@ -156,18 +169,10 @@ class EvaluateTab:
         interval = wilson_interval(int(evaluation.correct.sum()), evaluation.images)
         return {"run": found.id, "step": evaluation.step, "interval_95": interval, **told}
 
-    def show_cell(self, chosen: Any, event: gr.EventData, request: gr.Request) -> str:
-        """The images of the cell that was clicked; a raw request may name anything."""
-        return self.show_gallery(chosen, request, str(sent_with(event).get("cell", "")))
-
-    def show_mistakes(self, chosen: Any, request: gr.Request) -> str:
-        return self.show_gallery(chosen, request, CONFIDENT_MISTAKES)
-
-    def show_unsure(self, chosen: Any, request: gr.Request) -> str:
-        return self.show_gallery(chosen, request, UNSURE_RIGHT)
-
-    def show_gallery(self, chosen: Any, request: gr.Request, kind: str) -> str:
-        """The surest mistakes, the unsure right answers, or a cell 'true,answered' of the confusion matrix."""
+    def show_gallery(self, chosen: Any, wanted: Any, request: gr.Request) -> str:
+        """The surest mistakes, the unsure right answers, or a cell 'true,answered' of the confusion matrix, with the
+        moment of the click after it; a raw request may name anything."""
+        kind = str(wanted).partition(" ")[0]
         run = self._run(chosen)
         found = load_evaluation(run) if run else None
         if run is None or found is None:

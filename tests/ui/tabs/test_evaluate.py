@@ -8,7 +8,7 @@ import numpy as np
 from resnet_demo.runs.evaluation import Evaluation, load_evaluation, save_evaluation
 from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.access import Access
-from resnet_demo.ui.html.evaluation import NOT_HERE
+from resnet_demo.ui.html.evaluation import CONFIDENT_MISTAKES, NOT_HERE, UNSURE_RIGHT
 from tests.support.asking import post
 from tests.support.checkpoints import DIGITS, INFO, make_run
 from tests.support.waiting import wait_for
@@ -27,8 +27,12 @@ def test_evaluating_fills_the_report_and_a_cell_shows_its_images(serve):
         found = load_evaluation(run)
         true, answered = np.argwhere(found.confusion)[0]
         assert f'data-cell=\\"{true},{answered}\\"' in answer
-        _, answer = post(url, "evaluation_mistakes", [run.id])
+        _, answer = post(url, "evaluation_images", [run.id, CONFIDENT_MISTAKES])
         assert answer.count("<figure>") == 24
+        _, answer = post(url, "evaluation_images", [run.id, f"{true},{answered} 1764"])
+        assert answer.count("<figure>") > 0
+        for none in ("", "0", "99,99", "a,b", "0,1,2"):
+            assert "no such cell" in post(url, "evaluation_images", [run.id, none])[1]
 
 
 def measured() -> Evaluation:
@@ -71,9 +75,9 @@ def test_the_images_of_a_folder_are_shown_to_their_owner_alone(serve):
     with serve(Access(TOKEN)) as (url, backend):
         run = make_run(backend.store, "mine", INFO)
         save_evaluation(run, few(INFO.classes, data="folder:/srv/animals"))
-        _, answer = post(url, "evaluation_mistakes", [run.id])
+        _, answer = post(url, "evaluation_images", [run.id, CONFIDENT_MISTAKES])
         assert "to their owner alone" in answer
-        _, answer = post(url, "evaluation_mistakes", [run.id], token=TOKEN)
+        _, answer = post(url, "evaluation_images", [run.id, CONFIDENT_MISTAKES], token=TOKEN)
         assert "There is no folder" in answer
 
 
@@ -85,17 +89,17 @@ def test_a_shipped_run_says_that_its_images_did_not_come_with_it(serve, tmp_path
         for token in ("", TOKEN):
             _, html, galleries, *_ = json.loads(post(url, "show_evaluation", [run.id], token=token)[1])
             assert NOT_HERE in html and "Click a cell" not in html and galleries["visible"] is False
-            for handler in ("evaluation_mistakes", "evaluation_unsure"):
-                _, answer = post(url, handler, [run.id], token=token)
+            for wanted in (CONFIDENT_MISTAKES, UNSURE_RIGHT, "0,1 1764"):
+                _, answer = post(url, "evaluation_images", [run.id, wanted], token=token)
                 assert NOT_HERE in answer and "elsewhere" not in answer
 
 
 def test_what_is_no_run_and_no_cell_is_nothing(serve):
     with serve() as (url, _):
         assert post(url, "start_evaluation", ["../x"])[0] == "error"
-        for handler in ("show_evaluation", "evaluation_unsure"):
-            assert [post(url, handler, [chosen])[0] for chosen in (None, "../x")] == ["complete"] * 2
-            assert [post(url, handler, [chosen])[0] for chosen in (5, ["a"])] == ["error"] * 2
+        for handler, wanted in (("show_evaluation", []), ("evaluation_images", ["0,1"])):
+            assert [post(url, handler, [chosen, *wanted])[0] for chosen in (None, "../x")] == ["complete"] * 2
+            assert [post(url, handler, [chosen, *wanted])[0] for chosen in (5, ["a"])] == ["error"] * 2
 
 
 def few(classes, data):
