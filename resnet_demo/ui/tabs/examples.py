@@ -12,13 +12,14 @@ from resnet_demo.data.examples import DIGITS_SOURCE, Example, known_examples, ou
 from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.ui.html.examples import examples_html
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch, sent_with
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, import_torch
 
 CHOOSE = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-example]');
   if (!button) return;
-  trigger('click', {example: button.dataset.example});
+  window.exampleChosen = `${button.dataset.example} ${Date.now()}`;
+  trigger('click');
   window.dispatchEvent(new Event('example-chosen'));
   document.getElementById('classify-answer')?.scrollIntoView({block: 'nearest'});
 });
@@ -31,13 +32,21 @@ class ExamplesPanel:
 
     def __init__(self, info_of: Callable[[Any, gr.Request | None], ModelInfo | None]) -> None:
         self.info_of = info_of
+        self.wanted = gr.Textbox("", visible="hidden")  # which was clicked, and when
         self.shown = gr.HTML("", elem_id="classify-examples", elem_classes="classify-html", js_on_load=CHOOSE)
 
     def wire(self, chosen: gr.Dropdown, image: gr.Image, changes: list) -> None:
         """`changes` happen where other examples may be due."""
         gr.on(changes, self.show, chosen, self.shown, api_name="show_examples", **POLL_EVENT, **RAW_INPUTS)
-        self.shown.click(
-            self.choose, chosen, image, api_name="choose_example", trigger_mode="multiple", **POLL_EVENT, **RAW_INPUTS
+        self.shown.click(None, None, self.wanted, js="() => window.exampleChosen")
+        self.wanted.change(
+            self.choose,
+            [chosen, self.wanted],
+            image,
+            api_name="choose_example",
+            trigger_mode="always_last",
+            **POLL_EVENT,
+            **RAW_INPUTS,
         )
 
     def show(self, chosen: Any, request: gr.Request | None = None) -> str:
@@ -45,9 +54,9 @@ class ExamplesPanel:
         info = self.info_of(chosen, request)
         return examples_html(known_to(info), out_of_distribution_examples()) if info else ""
 
-    def choose(self, chosen: Any, event: gr.EventData, request: gr.Request | None = None) -> Image.Image:
-        """The image that was clicked; a raw request may name anything."""
-        name = sent_with(event).get("example")
+    def choose(self, chosen: Any, wanted: Any, request: gr.Request | None = None) -> Image.Image:
+        """The image that was clicked: its name, and the moment after it. A raw request may name anything."""
+        name = str(wanted).rpartition(" ")[0]
         for example in [*known_to(self.info_of(chosen, request)), *out_of_distribution_examples()]:
             if example.name == name:
                 return example.image

@@ -235,18 +235,18 @@ def test_the_examples_are_those_of_the_chosen_checkpoint(client, store):
 def test_an_example_is_put_where_an_upload_goes_and_classified_as_it_is(store):
     make_run(store, "run-1", DIGITS)
     tab = page_of(store)
-    chosen = tab.examples.choose("run-1", sent({"example": "digit-7"}))
+    chosen = tab.examples.choose("run-1", "digit-7 1764")
     prediction = Predictor(store).classify(chosen)
     stored = tab.image.postprocess(chosen)
     assert load_image(Path(stored.path)).tobytes() == chosen.tobytes()  # lossless on its way to the answer
     assert prediction.seen.tobytes() == chosen.tobytes()
 
 
-@pytest.mark.parametrize("data", [None, "digit-7", {}, {"example": "drawn-cat"}, {"example": "../x"}, {"example": [1]}])
+@pytest.mark.parametrize("data", [None, "", "digit-7", "drawn-cat 1764", "../x 1764", {"example": "digit-7"}, [1]])
 def test_what_is_no_example_of_the_checkpoint_is_refused(store, data):
     make_run(store, "run-1", DIGITS)
     with pytest.raises(gr.Error, match="no such example"):
-        page_of(store).examples.choose("run-1", sent(data))
+        page_of(store).examples.choose("run-1", data)
 
 
 def page_of(store) -> ClassifyTab:
