@@ -2,6 +2,7 @@
 // each time the pen has rested.
 const REST_MS = 600, PEN = 1 / 11; // of the side: as wide as the strokes of the digits that are learned
 let from = null, timer = 0;
+let latest = 0; // a later drawing, or what is chosen meanwhile, takes the place of one that is on its way
 
 const place = ({target, clientX, clientY}) => {
   const box = target.getBoundingClientRect();
@@ -20,11 +21,15 @@ function stroke(canvas, to) {
   from = to;
 }
 
-const send = (canvas) => canvas.toBlob(async (blob) => {
-  const {path} = await upload(new File([blob], 'drawing.png', {type: 'image/png'}));
-  trigger('click', {path});
-  document.getElementById('classify-answer')?.scrollIntoView({block: 'nearest'});
-});
+function send(canvas) {
+  const mine = ++latest;
+  canvas.toBlob(async (blob) => {
+    const {path} = await upload(new File([blob], 'drawing.png', {type: 'image/png'}));
+    if (mine !== latest) return;
+    trigger('click', {path});
+    document.getElementById('classify-answer')?.scrollIntoView({block: 'nearest'});
+  });
+}
 
 element.addEventListener('pointerdown', (event) => {
   if (event.target.tagName !== 'CANVAS' || event.button) return;
@@ -43,6 +48,7 @@ for (const ended of ['pointerup', 'pointercancel']) {
 }
 function clear() {
   clearTimeout(timer);
+  latest += 1;
   const canvas = element.querySelector('canvas');
   if (!canvas) return;
   canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);

@@ -17,11 +17,15 @@ from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, script, sent_with
 
 # Gradio's own takes what is pasted only after a click on its clipboard sign.
 PASTE = """
+let latest = 0; // what is chosen while an image is on its way takes its place
+window.addEventListener('example-chosen', () => { latest += 1; });
 document.addEventListener('paste', async (event) => {
   const file = [...event.clipboardData.files].find(({type}) => type.startsWith('image/'));
   if (!file || !document.querySelector('#classify-image')?.offsetParent) return;
   event.preventDefault();
-  trigger('click', {path: (await upload(file)).path});
+  window.dispatchEvent(new Event('example-chosen')); // what is answered is no drawing any more
+  const mine = latest, {path} = await upload(file);
+  if (mine === latest) trigger('click', {path});
 });
 """
 
@@ -39,8 +43,10 @@ class DrawingPad:
         """`changes` happen where another checkpoint may answer."""
         self._kept_in = image.GRADIO_CACHE
         gr.on(changes, self.show, [chosen], self.pad, api_name="show_drawing_pad", **POLL_EVENT, **RAW_INPUTS)
-        self.pad.click(self.read, None, image, api_name="take_drawing", **POLL_EVENT, **RAW_INPUTS)
-        self.paste.click(self.take, None, image, api_name="take_pasted", **POLL_EVENT, **RAW_INPUTS)
+        # Else an image would be dropped that is finished while an earlier one is being taken.
+        taking: dict[str, Any] = {"trigger_mode": "multiple", **POLL_EVENT, **RAW_INPUTS}
+        self.pad.click(self.read, None, image, api_name="take_drawing", **taking)
+        self.paste.click(self.take, None, image, api_name="take_pasted", **taking)
 
     def show(self, chosen: Any, request: gr.Request | None = None) -> str:
         info = self.info_of(chosen, request)
