@@ -76,9 +76,9 @@ window.fetch = async (...call) => {
   }
 };
 
-document.addEventListener('obeyed', () => { // the press has been obeyed, though its call goes on
+document.addEventListener('obeyed', () => { // a run has begun, though the call that began it goes on
   for (const [id, one] of joined) {
-    if (!one || one !== press) continue;
+    if (!one?.part.matches('#start, #tour, #resume')) continue; // and not the last press, which may be another by now
     joined.set(id, null);
     answered(one);
   }

@@ -38,7 +38,7 @@ window.listen = async () => { window.heard = await (await fetch('/gradio_api/que
 @pytest.fixture
 def page(chromium):
     page = chromium.new_page()
-    page.set_content("<button id=one>One</button><button id=two>Two</button>")
+    page.set_content("<button id=one>One</button><button id=two>Two</button><button id=start>Start</button>")
     page.evaluate(f"() => {{ {SERVER} {SCRIPT} }}")
     yield page
     page.close()
@@ -113,6 +113,18 @@ def test_two_presses_last_each_as_long_as_its_own_calls(page):
 def test_what_a_timer_asks_and_what_follows_from_it_is_for_no_press(page, trigger, busy):
     press(page, ["run/predict", json.dumps({"data": [], "trigger_id": trigger}, separators=(",", ":"))])
     assert is_busy(page) == busy
+
+
+def test_a_start_that_was_obeyed_is_busy_no_more_whatever_was_pressed_since(page):
+    page.evaluate("() => { listen(); openStream(); }")
+    for which, call in (("start", "a"), ("two", "b")):
+        press(page, "queue/join", which=which)
+        page.evaluate(f"""answer('queue/join', '{{"event_id": "{call}"}}')""")
+    assert is_busy(page, "start") and is_busy(page, "two")
+    page.evaluate("document.dispatchEvent(new Event('obeyed'))")
+    assert not is_busy(page, "start") and is_busy(page, "two")
+    page.evaluate("""tell('data: {"msg": "process_completed", "event_id": "b"}\\n\\n')""")
+    assert not is_busy(page, "two")
 
 
 def test_what_nobody_pressed_marks_nothing(page):
