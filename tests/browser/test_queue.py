@@ -33,8 +33,12 @@ def test_plan_reorder_remove_reload_and_go_on(app, open_page):
         page.keyboard.press("Enter")
         wait_for(lambda: page.wait_for_timeout(100) or shown() == [third.id, first.id, second.id], "the new order")
         assert page.is_disabled(button(third, "up")) and page.evaluate("document.activeElement.dataset.act") == "down"
-        page.click(button(first, "remove"))
+        typing = "#setting-epochs input"
+        page.evaluate(f"document.querySelector(`{button(first, 'remove')}`).click()")
+        page.focus(typing)
         page.wait_for_selector(button(first, "remove"), state="detached")
+        page.wait_for_timeout(300)
+        assert page.evaluate(f"document.activeElement.matches('{typing}')")  # who types elsewhere stays there
         page.reload()
         page.wait_for_selector("#queue section")
         assert shown() == [third.id, second.id] and queue.runs() == [third, second] and not first.path.exists()

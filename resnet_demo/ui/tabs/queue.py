@@ -28,10 +28,12 @@ element.addEventListener('click', (event) => {
 });
 watch('value', () => {
   if (!pressed) return;
-  const rows = [...element.querySelectorAll('[data-run]')];
+  const rows = [...element.querySelectorAll('[data-run]')], {activeElement} = document;
   const row = rows.find((one) => one.dataset.run === pressed.run) ?? rows[Math.min(pressed.place, rows.length - 1)];
   const enabled = [...(row?.querySelectorAll('[data-act]:not([disabled])') ?? [])];
-  (enabled.find((one) => one.dataset.act === pressed.act) ?? enabled[0])?.focus({preventScroll: true});
+  const next = enabled.find((one) => one.dataset.act === pressed.act) ?? enabled[0];
+  // Who types elsewhere by now stays there.
+  if (activeElement === document.body || element.contains(activeElement)) next?.focus({preventScroll: true});
   pressed = null;
 });
 """
