@@ -118,6 +118,7 @@ element.addEventListener('pointerdown', (event) => {
   fingers.set(event.pointerId, event);
 });
 element.addEventListener('pointermove', (event) => {
+  if (!event.buttons) return fingers.delete(event.pointerId); // let go where the page was not told of it
   const before = fingers.get(event.pointerId);
   if (!before) return;
   const [x, y] = [event.clientX - before.clientX, event.clientY - before.clientY];

@@ -89,6 +89,25 @@ def test_zoom_and_pan_by_keys_wheel_buttons_and_mouse(drawn):
     assert page.evaluate(SEEN) == whole
 
 
+def test_a_button_let_go_outside_of_the_page_drags_nothing(drawn):
+    page = drawn()
+    page.focus(SVG)
+    page.keyboard.press("+")
+    before = page.evaluate(SEEN)
+    page.eval_on_selector(
+        SVG,
+        """svg => {
+            const {left, top} = svg.getBoundingClientRect();
+            const sent = (type, x, buttons) => svg.dispatchEvent(new PointerEvent(type, {
+                bubbles: true, pointerId: 1, pointerType: 'mouse', buttons, clientX: left + x, clientY: top + 40,
+            }));
+            sent('pointerdown', 200, 1);
+            sent('pointermove', 100, 0);
+        }""",
+    )
+    assert page.evaluate(SEEN) == before
+
+
 def test_what_is_pointed_at_is_told_in_a_line_that_keeps_its_place(drawn):
     page = drawn()
     hint, height = page.text_content(TOLD), page.locator("#arch-network").bounding_box()["height"]
