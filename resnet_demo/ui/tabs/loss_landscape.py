@@ -70,9 +70,9 @@ class LossLandscapePanel:
     # --- looking ----------------------------------------------------------------------------------------------
 
     def refresh(self, run: Any, other: Any) -> list[gr.Dropdown]:
-        """The lists of checkpoints as they are now."""
+        """The lists of checkpoints as they are now; None where nobody has chosen."""
         store = self.backend.store
-        pair = (first_pair(store) if run is other is None else None) or (None, None)
+        pair = (first_pair(store) if None in (run, other) else None) or (None, None)
         return [refreshed(store, run, first=pair[0]), refreshed(store, other, optional=True, first=pair[1])]
 
     def show(self, run: Any, other: Any, request: gr.Request) -> list:

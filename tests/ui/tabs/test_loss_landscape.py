@@ -46,3 +46,17 @@ def test_the_first_pair_has_learned_the_same_images(tmp_path):
     assert plain.arch.startswith("plain") and residual.arch.startswith("resnet")
     assert residual.data == plain.data
     assert first_pair(RunStore(tmp_path)) is None
+
+
+def test_where_one_of_the_two_was_chosen_the_other_is_still_the_first_pairs(serve):
+    with serve() as (url, backend):
+        backend.store.shipped = SHIPPED
+        pair = first_pair(backend.store)
+        chosen = next(run.id for run, _ in backend.store.checkpoints() if run.id not in pair)
+
+        def refreshed(*sent):
+            return [one.get("value") for one in run_now(url, "refresh_landscapes", sent).json()["data"]]
+
+        assert refreshed(None, None) == [*pair]
+        assert refreshed(None, chosen) == [pair[0], None]  # what stays is not sent
+        assert refreshed(chosen, None) == [None, pair[1]]
