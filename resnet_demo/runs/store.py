@@ -187,7 +187,7 @@ class RunStore:
     def latest_model(self) -> RunDirectory | None:
         """The run whose checkpoint answers where nobody has chosen one. One whose accuracy has been measured comes
         before one of a training that has just begun; then the one that was trained last in this store, by the numbers
-        that `training` gives: a copy of the folder changes the files' times, and a clock may have been wrong. One
+        that `put_last` gives: a copy of the folder changes the files' times, and a clock may have been wrong. One
         that came with the project answers where no other can."""
         found = [
             ((not run.is_shipped, *checkpoint_key(info, run.order(), 0.0)), run) for run, info in self.checkpoints()
@@ -219,8 +219,7 @@ class RunStore:
                     f"Nothing can be written in '{run.path}' ({error.strerror}). {disk_advice(error)}, then "
                     "start again."
                 ) from error
-            with suppress(OSError, QueueError):  # then the worker's first word fails, too, and is said in the run
-                self.put_last(run)
+            with suppress(QueueError):  # then the worker's first word fails, too, and is said in the run
                 Queue(self.folder).remove(run)
             yield
 

@@ -75,6 +75,8 @@ class Worker:
             if view.is_over and not (self.reopen and run.can_resume(view)):
                 self._processes.broadcast_object(STOP)
             else:
+                with suppress(OSError):  # then the worker's first word fails, too, and is said in the run
+                    store.put_last(run)
                 yield from self._work()
             if run.wanted() == DISCARD:
                 ended = events.RunEnded(**self._position(), outcome="discarded", message=DISCARDED)

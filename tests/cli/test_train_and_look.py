@@ -63,8 +63,11 @@ def test_run_names_the_run_goes_on_with_it_and_knows_when_it_has_ended(tmp_path,
     folder = tmp_path / "runs" / "mine"
     assert run("train", *TINY, "--epochs", "1", "--run", folder, "--data-dir", tmp_path) == 0
     assert RunDirectory(folder).view().ended
+    store = RunStore(folder.parent)
+    later = store.create(preset_config("tour"))
     assert run("train", "--run", folder, "--data-dir", tmp_path) == 0
     assert "has ended already" in capsys.readouterr().err
+    assert later.order() > RunDirectory(folder).order()  # it does not come to the front
     assert run("train", "--run", folder, "--preset", "fast", "--epochs", "9") == 2
     assert "leave out --preset, --epochs" in capsys.readouterr().err
     assert run("train", "--run", folder, "--data-dir", tmp_path, *TINY, "--epochs", "1") == 0  # the same once more
