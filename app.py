@@ -22,8 +22,9 @@ try:
 
     from resnet_demo.owner_token import TokenError, owners_link
     from resnet_demo.runs.config import absolute_source
+    from resnet_demo.runs.directory import SHIPPED
     from resnet_demo.runs.keep import Keep
-    from resnet_demo.runs.store import SHIPPED, RunStore
+    from resnet_demo.runs.store import RunStore
     from resnet_demo.text import printable
     from resnet_demo.training.zerogpu import is_zerogpu
     from resnet_demo.ui.access import Access

@@ -31,8 +31,8 @@ from benchmarks.page_cost import draw_images
 from benchmarks.running import running_app
 from benchmarks.visitors import Page
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.directory import SHIPPED, RunDirectory
+from resnet_demo.runs.store import RunStore
 from resnet_demo.workers.launcher import Launcher
 
 ASKS_EVERY_S = 20.0

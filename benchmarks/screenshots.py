@@ -21,8 +21,9 @@ from benchmarks.running import running_app
 from resnet_demo.data.drawing import as_digit
 from resnet_demo.data.sources import drain
 from resnet_demo.runs.config import TrainConfig, preset_config
+from resnet_demo.runs.directory import SHIPPED
 from resnet_demo.runs.pinned import pin
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.workers.worker import Worker
 
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")

@@ -26,10 +26,10 @@ from resnet_demo.inference.loss_landscape import loss_landscape
 from resnet_demo.inference.predictor import Classifier
 from resnet_demo.models.checkpoint import cast_weights, load_weights, save_weights
 from resnet_demo.models.checkpoint_info import read_model_info
-from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.directory import SHIPPED, RunDirectory
 from resnet_demo.runs.evaluation import save_evaluation
 from resnet_demo.runs.example_predictions import FILE_NAME as EXAMPLES
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.text import percent
 from resnet_demo.training.calibration import calibrate
 

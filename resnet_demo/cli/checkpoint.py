@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_demo.cli.command import RUNS_DIR, CommandError
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.directory import SHIPPED
+from resnet_demo.runs.store import RunStore
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Classifier

@@ -104,6 +104,7 @@ def _plan(options: argparse.Namespace) -> int:
     store = RunStore(RunDirectory.at(options.run).path.parent if options.run else options.runs)
     with Launcher(store, options.data_dir).planning():
         run = _open_or_create(options, is_planned=True)
+        run.refuse_if_shipped()
         if run.is_alive() or run.view().is_over:
             raise CommandError(f"'{run.id}' {'is training' if run.is_alive() else 'has ended'}, so it is not planned.")
         Queue(store.folder).add(run)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from resnet_demo.inference.predictor import Classifier, Predictor
 from resnet_demo.models.checkpoint_info import CheckpointError
-from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.directory import SHIPPED, RunDirectory
+from resnet_demo.runs.store import RunStore
 from resnet_demo.text import printable
 
 

@@ -19,6 +19,7 @@ from resnet_demo.runs.fold import Folding, RunView, fold
 from resnet_demo.runs.worker_files import WorkerFiles
 from resnet_demo.text import printable
 
+SHIPPED = Path(__file__).parents[1] / "shipped"  # runs that come with the project
 RUN_FORMAT = 2  # of config.json and events.jsonl: raise it where a reader of before would take them for something else
 TITLE_MAX = 80  # characters
 DELETED, PULLED, RESTORED = ".deleted-", ".pull-", ".restore-"
@@ -31,6 +32,11 @@ WRITTEN_BY_THE_PAGE = (  # without the run's lock
 
 class RunError(UserError):
     """A run that cannot be used as wanted: a sentence for people."""
+
+
+def is_shipped_folder(folder: Path) -> bool:
+    """Whether this is the folder of the runs that come with the project, by whatever path."""
+    return os.path.realpath(folder) == os.path.realpath(SHIPPED)
 
 
 def _file(name: str) -> functools.cached_property:
@@ -58,7 +64,8 @@ class RunDirectory(WorkerFiles):
     def at(cls, typed: Path) -> "RunDirectory":
         """The run that somebody names by its path. A link stays one: it trains under the locks of the folder that
         lists it, not of the one that it leads to."""
-        return cls(Path(os.path.abspath(typed)))  # noqa: PTH100 - resolve() would follow the link
+        path = Path(os.path.abspath(typed))  # noqa: PTH100 - resolve() would follow the link
+        return cls(path, is_shipped_folder(path.resolve().parent))
 
     @property
     def is_visitors(self) -> bool:
@@ -74,7 +81,9 @@ class RunDirectory(WorkerFiles):
     # --- what it takes to run it again ------------------------------------------------------------------------
 
     def write_config(self, config: TrainConfig, **environment) -> None:
-        """The config, and what it ran with: versions, device, threads, git commit."""
+        """The config, and what it ran with: versions, device, threads, git commit. Raises RunError for a run that came
+        with the project."""
+        self.refuse_if_shipped()
         created = (read_json(self.path / "config.json") or {}).get("created", time.time())
         stored = {
             "format": RUN_FORMAT,

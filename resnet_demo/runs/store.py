@@ -15,7 +15,7 @@ from resnet_demo.errors import disk_advice
 from resnet_demo.files import replace_file
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
-from resnet_demo.runs.directory import ASIDE, RunDirectory, RunError
+from resnet_demo.runs.directory import ASIDE, RunDirectory, RunError, is_shipped_folder
 from resnet_demo.runs.event_log import LogError
 from resnet_demo.runs.queue import Queue, QueueError
 from resnet_demo.runs.worker_files import is_held
@@ -24,8 +24,6 @@ from resnet_demo.text import is_unicode, printable
 LOCK_TIMEOUT_S = 5.0  # whoever looks at a lock holds it for a moment
 NO_CHECKPOINT = "There is no trained checkpoint yet. Start a training: the first comes after a minute, or an epoch."
 NO_SUCH_RUN = "There is no such run (any more). Choose one from the list."
-
-SHIPPED = Path(__file__).parents[1] / "shipped"  # runs that come with the project
 
 KnownFolders = Mapping[tuple[str, bool], RunDirectory]  # by their names, and whether they came with the project
 
@@ -52,12 +50,12 @@ class RunStore:
 
     def folders(self) -> Iterator[RunDirectory]:
         """What may be a run of its own, in no order; no file is opened."""
-        return _folders(self.folder)
+        return _folders(self.folder, is_shipped_folder(self.folder))
 
     def all_folders(self, known: KnownFolders = MappingProxyType({})) -> Iterator[RunDirectory]:
         """The same, with those that came with the project and whose names no other has. Those that are `known` already
         are taken from there: to make a thousand paths at each poll costs more than to list their names."""
-        own = list(_folders(self.folder, known=known))
+        own = list(_folders(self.folder, is_shipped_folder(self.folder), known))
         yield from own
         if self.shipped:
             taken = {run.id for run in own}
@@ -111,13 +109,15 @@ class RunStore:
         is_planned: bool = False,
     ) -> RunDirectory:
         """A new run directory with its config.json, and a copy of the file whose weights it starts from; where it
-        `is_planned`, also the last of the queue. Raises RunError where the folder cannot be written, or where the run
-        that it is to start from cannot be started from, and QueueError. What that one was tested on, this one is,
-        too."""
+        `is_planned`, also the last of the queue. Raises RunError where the folder cannot be written or is that of the
+        shipped runs, or where the run that it is to start from cannot be started from, and QueueError. What that one
+        was tested on, this one is, too."""
         if config.start_from == FROM_FILE and first_weights is None:
             raise RunError(
                 "Weights of a file are named on the command line: train --start-from file:PATH. Choose others here."
             )
+        if is_shipped_folder(self.folder):
+            raise RunError("The folder of the runs that came with resnet_demo takes no others. Choose another folder.")
         parent = self.parent(config)
         if parent and (earlier := parent.config()).data == config.data:
             config = replace(config, split=earlier.split)
@@ -199,7 +199,8 @@ class RunStore:
     @contextmanager
     def training(self, run: RunDirectory) -> Iterator[None]:
         """Hold the folder's and the run's lock; what was asked of the run before is done with. Raises RunError that
-        names who trains already, or says why there can be no lock."""
+        names who trains already, or says why there can be no lock; and for a shipped run."""
+        run.refuse_if_shipped()
         with ExitStack() as held:
             try:
                 held.enter_context(FileLock(self.folder / ".training.lock").acquire(timeout=LOCK_TIMEOUT_S))
@@ -237,9 +238,7 @@ def _saved_at(run: RunDirectory) -> float:
     return saved.time if saved else 0.0
 
 
-def _folders(
-    folder: Path, is_shipped: bool = False, known: KnownFolders = MappingProxyType({})
-) -> Iterator[RunDirectory]:
+def _folders(folder: Path, is_shipped: bool, known: KnownFolders = MappingProxyType({})) -> Iterator[RunDirectory]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             if not entry.name.startswith(ASIDE) and _is_folder(entry):

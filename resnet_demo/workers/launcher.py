@@ -62,7 +62,8 @@ class Launcher:
 
     def resume(self, run: RunDirectory, moved_to: str = "") -> None:
         """Go on with a paused, interrupted, stopped or failed run, whose images may have `moved_to` another source.
-        Raises LaunchError."""
+        Raises LaunchError, and RunError for a shipped run."""
+        run.refuse_if_shipped()
         with self._starting:
             self._refuse_second()
             if not run.can_resume(run.view()):

@@ -16,8 +16,8 @@ from resnet_demo.files import remove_unfinished
 from resnet_demo.runs import events
 from resnet_demo.runs.config import TrainConfig
 from resnet_demo.runs.deletion import delete_run
-from resnet_demo.runs.directory import WRITTEN_BY_THE_PAGE, RunDirectory
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.directory import SHIPPED, WRITTEN_BY_THE_PAGE, RunDirectory
+from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, RUN, STOP, Progress
 from resnet_demo.training.distributed import SINGLE_PROCESS, ProcessLost, init_distributed
 from resnet_demo.workers.failures import disk_sentence, failure_sentence

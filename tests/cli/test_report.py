@@ -8,10 +8,9 @@ import pytest
 
 from resnet_demo.cli.main import main
 from resnet_demo.language import CHINESE, in_language
-from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.directory import SHIPPED, RunDirectory
 from resnet_demo.runs.evaluation import load_evaluation
 from resnet_demo.runs.snapshot import whole_snapshot
-from resnet_demo.runs.store import SHIPPED
 from resnet_demo.ui.html.report import report_page
 from tests.support.checkpoints import make_run
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from resnet_demo.data.drawing import as_digit
 from resnet_demo.inference.predictor import Classifier
-from resnet_demo.runs.store import SHIPPED
+from resnet_demo.runs.directory import SHIPPED
 
 SHEET = 280
 

@@ -13,8 +13,8 @@ from resnet_demo import load
 from resnet_demo.cli.main import main
 from resnet_demo.errors import UserError
 from resnet_demo.models.checkpoint_info import Calibration
-from resnet_demo.runs.directory import RunDirectory
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.directory import SHIPPED, RunDirectory
+from resnet_demo.runs.store import RunStore
 from tests.support.checkpoints import INFO, make_run
 
 README = Path(__file__).parents[2] / "README.md"

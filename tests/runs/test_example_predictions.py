@@ -5,14 +5,14 @@ import json
 import pytest
 
 from resnet_demo.runs.config import preset_config
-from resnet_demo.runs.directory import RunError
+from resnet_demo.runs.directory import SHIPPED, RunError
 from resnet_demo.runs.example_predictions import (
     FILE_NAME,
     EpochPredictions,
     read_example_predictions,
     write_example_predictions,
 )
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 
 FIRST = EpochPredictions(1, 0.41, {"cat": ("dog", 0.43), "dog": ("dog", 0.9)})
 SECOND = EpochPredictions(2, 0.5, {"cat": ("cat", 0.6), "dog": ("dog", 0.8)})

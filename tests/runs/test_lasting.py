@@ -2,9 +2,8 @@
 
 import pytest
 
-from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.directory import SHIPPED, RunDirectory
 from resnet_demo.runs.lasting import lasting_files
-from resnet_demo.runs.store import SHIPPED
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*/")), ids=lambda path: path.name)

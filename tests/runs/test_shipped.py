@@ -5,14 +5,16 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from resnet_demo.cli.main import main
 from resnet_demo.language import CHINESE, in_language
+from resnet_demo.runs import directory
 from resnet_demo.runs.deletion import delete_run
-from resnet_demo.runs.directory import RunError
+from resnet_demo.runs.directory import SHIPPED, RunError
 from resnet_demo.runs.evaluation import load_evaluation
 from resnet_demo.runs.measured import BlockAblation
 from resnet_demo.runs.metrics import expected_calibration_error
 from resnet_demo.runs.pinned import pin, unpin
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import calibration_text, name_of
 from resnet_demo.runs.watcher import NEWEST, Watcher
 from tests.support.checkpoints import DIGITS, INFO, make_run
@@ -75,6 +77,36 @@ def test_what_answers_first_is_the_best_that_knows_photographs(tmp_path):
     assert best[1].endswith("-resnet50-folder") and store.latest_model().id == best[1]
     snapshot = Watcher(store).snapshot()
     assert snapshot.newest_checkpoint() is snapshot.current and snapshot.current.run.id == best[1]
+
+
+@pytest.mark.parametrize("at", ["shipped/gift", "link/gift", "shipped/../shipped/gift", "gift"])
+def test_a_shipped_run_that_is_named_by_its_path_is_not_changed_either(store, tmp_path, monkeypatch, capsys, at):
+    monkeypatch.setattr(directory, "SHIPPED", store.shipped)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(store.shipped)
+    (tmp_path / "gift").symlink_to(store.shipped / "gift")
+    gift = store.get("gift")
+    before = {path.name: path.read_bytes() for path in gift.path.iterdir()}
+    for command in (
+        ["discard", at, "--yes"],
+        ["discard", at, "--resume-state", "--yes"],
+        ["train", "--run", at],
+        ["resume", at],
+        ["resume", at, "--device", "cpu"],
+        ["train", "--run", at, "--later"],
+    ):
+        assert main(command) == 1
+        assert "stays as it is" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in gift.path.iterdir()} == before
+
+
+def test_the_folder_of_shipped_runs_is_no_folder_to_train_in(store, monkeypatch, capsys):
+    monkeypatch.setattr(directory, "SHIPPED", store.shipped)
+    assert main(["train", "--runs", str(store.shipped)]) == 1
+    assert main(["train", "--run", str(store.shipped / "new")]) == 1
+    assert capsys.readouterr().err.count("takes no others") == 2
+    assert main(["discard", "gift", "--runs", str(store.shipped), "--yes"]) == 1
+    assert [path.name for path in store.shipped.iterdir()] == ["gift"]
 
 
 def test_every_run_that_is_shipped_is_whole_and_small():

@@ -18,10 +18,10 @@ from resnet_demo.language import chinese
 from resnet_demo.models.catalog import ARCHITECTURES, SHORTCUTS, STEMS
 from resnet_demo.models.describe import KINDS
 from resnet_demo.runs.config import TrainConfig
-from resnet_demo.runs.directory import RunDirectory
+from resnet_demo.runs.directory import SHIPPED, RunDirectory
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.status import RunStatus
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.text import PHASES
 from resnet_demo.ui.app import build_app
 from resnet_demo.ui.backend import Backend

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from resnet_demo.runs import events
+from resnet_demo.runs.directory import SHIPPED
 from resnet_demo.runs.experiments import EXPERIMENTS
 from resnet_demo.runs.fold import fold
 from resnet_demo.runs.snapshot import Snapshot
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.runs.watcher import Watcher
 from resnet_demo.ui.html.experiment import experiment_html, training_error
 

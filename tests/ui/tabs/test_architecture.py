@@ -41,7 +41,8 @@ def test_the_page_is_built_without_torch():
     code = (
         "import sys, gradio as gr\n"
         "from pathlib import Path\n"
-        "from resnet_demo.runs.store import SHIPPED, RunStore\n"
+        "from resnet_demo.runs.directory import SHIPPED\n"
+        "from resnet_demo.runs.store import RunStore\n"
         "from resnet_demo.ui.backend import Backend\n"
         "from resnet_demo.ui.tabs.architecture import build_architecture_tab\n"
         "backend = Backend.over(RunStore(Path('runs'), SHIPPED), Path('data'))\n"

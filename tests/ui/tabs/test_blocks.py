@@ -2,8 +2,9 @@
 
 import gradio as gr
 
+from resnet_demo.runs.directory import SHIPPED
 from resnet_demo.runs.measured import BlockAblation
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.tabs.blocks import Asked, BlocksPanel
 from resnet_demo.ui.tabs.checkpoint_choice import checkpoint_dropdown, refreshed

@@ -1,8 +1,9 @@
 """The loss around checkpoints over HTTP: two beside each other, only the owner measures, foreign values do no harm."""
 
 from resnet_demo.inference import loss_landscape
+from resnet_demo.runs.directory import SHIPPED
 from resnet_demo.runs.measured import LossLandscape
-from resnet_demo.runs.store import SHIPPED, RunStore
+from resnet_demo.runs.store import RunStore
 from resnet_demo.ui.access import Access
 from resnet_demo.ui.tabs.loss_landscape import first_pair
 from tests.support.asking import post, run_now
