@@ -204,6 +204,8 @@ class RunStore:
         with ExitStack() as held:
             try:
                 held.enter_context(FileLock(self.folder / ".training.lock").acquire(timeout=LOCK_TIMEOUT_S))
+                with run.lock.acquire(timeout=LOCK_TIMEOUT_S):  # a worker that came by a link is under another
+                    pass  # folder's lock: what was asked of it stays. Nobody who looks takes this moment for a worker.
                 with suppress(PermissionError):  # then the worker's first word fails, too, and is said in the run
                     run.forget_request()  # made to an earlier worker: before others see this one, and ask it
                     run.forget_worker()

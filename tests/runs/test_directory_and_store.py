@@ -235,6 +235,24 @@ def test_a_second_training_is_refused_by_the_name_of_the_first(store, run, tiny_
         assert is_held(second.path / "worker.lock")
 
 
+def test_a_second_start_by_a_link_takes_back_nothing_that_was_asked(store, run, tmp_path, monkeypatch):
+    """A link trains under the lock of the folder that lists it."""
+    monkeypatch.setattr("resnet_demo.runs.store.LOCK_TIMEOUT_S", 0.2)
+    elsewhere = RunStore(tmp_path / "elsewhere")
+    elsewhere.folder.mkdir()
+    (elsewhere.folder / "link").symlink_to(run.path)
+    child = hold(run.path / "worker.lock")
+    run.request(STOP)
+    run.write_progress(Progress("training"))
+    try:
+        with pytest.raises(RunError, match="is training"), elsewhere.training(RunDirectory(elsewhere.folder / "link")):
+            pytest.fail("two trainings at once")
+    finally:
+        child.kill()
+        child.wait()
+    assert run.wanted() == STOP and run.progress()
+
+
 def test_no_model_is_the_latest_before_one_is_saved(store, run):
     assert store.latest_model() is None
     run.model_path.write_bytes(b"not a checkpoint")
