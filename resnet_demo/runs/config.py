@@ -38,6 +38,11 @@ class TrainConfig(Settings):
         if problems := problems_with(asdict(self)):
             raise ConfigError(problems)
 
+    def refuse_as_new(self) -> None:
+        """Raises ConfigError where no run is to be made with this."""
+        if problems := problems_of_new(asdict(self)):
+            raise ConfigError(problems)
+
     @property
     def parent_id(self) -> str | None:
         """The id of the run that this one starts from, if it does."""
@@ -78,6 +83,26 @@ def problems_with(values: dict[str, Any]) -> dict[str, str]:
     """A sentence for each setting that is wrong by itself, or else beside the others."""
     problems = {name: problem for name, value in values.items() if (problem := problem_with(name, value))}
     return problems or _misfits(**{name: values[name] for name in _HANG_TOGETHER})
+
+
+def problems_of_new(values: dict[str, Any]) -> dict[str, str]:
+    """The same for a run that is to be made: what earlier versions took, and a run of theirs may say, too."""
+    problems = problems_with(values)
+    if not problems and (problem := batch_problem(values["batch_size"], values["processes"])):
+        return {"batch_size": problem}
+    return problems
+
+
+def batch_problem(batch_size: int, processes: int) -> str | None:
+    """Why so many processes cannot share a batch of this size, or None."""
+    if batch_size >= 2 * processes:  # of fewer than two images batch normalisation has no variance
+        return None
+    return t(
+        "A batch of {batch_size} is too small for {processes} processes: each needs at least two images. Choose a "
+        "larger batch or fewer processes.",
+        batch_size=batch_size,
+        processes=processes,
+    )
 
 
 NO_CHOICE = "{label} must be one of {choices}, not '{value}'."

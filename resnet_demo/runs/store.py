@@ -110,8 +110,9 @@ class RunStore:
     ) -> RunDirectory:
         """A new run directory with its config.json, and a copy of the file whose weights it starts from; where it
         `is_planned`, also the last of the queue. Raises RunError where the folder cannot be written or is that of the
-        shipped runs, or where the run that it is to start from cannot be started from, and QueueError. What that one
-        was tested on, this one is, too."""
+        shipped runs, or where the run that it is to start from cannot be started from, ConfigError and QueueError. What
+        that one was tested on, this one is, too."""
+        config.refuse_as_new()
         if config.start_from == FROM_FILE and first_weights is None:
             raise RunError(
                 "Weights of a file are named on the command line: train --start-from file:PATH. Choose others here."

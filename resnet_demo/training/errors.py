@@ -7,6 +7,12 @@ class TrainingError(UserError):
     """Training cannot go on."""
 
 
+class BatchTooSmall(TrainingError):
+    """So many processes cannot share a batch: nor can they the next time, since a run keeps its settings."""
+
+    comes_again = True
+
+
 class Diverged(TrainingError):
     """The numbers are no numbers any more: whoever trains on from the last save comes to the same."""
 

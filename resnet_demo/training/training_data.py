@@ -7,9 +7,9 @@ import torch
 from resnet_demo.data.batches import IMAGENET_MEAN, IMAGENET_STD, Augment, Normalise
 from resnet_demo.data.sources import Dataset
 from resnet_demo.data.splits import split
-from resnet_demo.runs.config import NOTHING_TO_STOP_BY, TrainConfig
+from resnet_demo.runs.config import NOTHING_TO_STOP_BY, TrainConfig, batch_problem
 from resnet_demo.training.distributed import Processes
-from resnet_demo.training.errors import TrainingError
+from resnet_demo.training.errors import BatchTooSmall, TrainingError
 
 
 class TrainingData:
@@ -38,11 +38,8 @@ class TrainingData:
                 f"{len(self.train)} training images do not fill one batch of {config.batch_size}. "
                 "Choose a smaller batch or more images."
             )
-        if config.batch_size < 2 * processes.size:
-            raise TrainingError(
-                f"A batch of {config.batch_size} is too small for {processes.size} processes: each needs at "
-                "least two images. Choose a larger batch or fewer processes."
-            )
+        if problem := batch_problem(config.batch_size, processes.size):
+            raise BatchTooSmall(problem)
         if config.early_stopping_patience and not len(self.validation):  # too few images to hold any out
             raise TrainingError(NOTHING_TO_STOP_BY)
 

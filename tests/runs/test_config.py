@@ -9,6 +9,7 @@ from resnet_demo.models.catalog import ARCHITECTURES, NetworkSpec
 from resnet_demo.runs.config import ConfigError, TrainConfig, preset_config, problem_with
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.schedule import learning_rate
+from resnet_demo.training.errors import BatchTooSmall
 
 
 def test_every_setting_explains_itself():
@@ -150,3 +151,12 @@ def test_settings_by_their_former_names_are_read():
     before |= {"averaging": before.pop("ema_decay"), "norm_rate_factor": before.pop("norm_bias_lr_mult")}
     before["schedule"] = "one_cycle"
     assert TrainConfig.from_dict(before) == config
+
+
+def test_a_batch_that_processes_cannot_share_is_refused_for_a_new_run_alone(store):
+    """A run that an earlier version has made is still opened, and says so when it trains."""
+    config = preset_config("tour", batch_size=2, processes=4)
+    with pytest.raises(ConfigError, match="A batch of 2 is too small for 4 processes"):
+        store.create(config)
+    assert TrainConfig.from_dict(config.to_dict()) == config and store.runs() == []
+    assert BatchTooSmall.comes_again  # its settings do not change: no Resume is offered

@@ -17,7 +17,7 @@ from resnet_demo.runs.config import (
     TrainConfig,
     changes_of,
     preset_config,
-    problems_with,
+    problems_of_new,
 )
 from resnet_demo.runs.presets import PRESETS
 from resnet_demo.runs.snapshot import checksum
@@ -156,13 +156,15 @@ class TrainForm:
     def config(self, values: Sequence) -> TrainConfig:
         """The form's values as a config. Raises ConfigError, and gr.Error for a source that is not offered."""
         given = dict(zip(FIELDS, values, strict=True))
-        return TrainConfig(**{**given, "data": self.source(given["data"])})
+        config = TrainConfig(**{**given, "data": self.source(given["data"])})
+        config.refuse_as_new()
+        return config
 
     def show_changes(self, *values) -> str:
         """What differs from the preset, with a press for each that takes it back, and a mark at its field; and under a
         field what is wrong with it."""
         given = dict(zip(FIELDS, values, strict=True))
-        return changes_html(changes_of(given) if given["preset"] in PRESETS else {}, problems_with(given))
+        return changes_html(changes_of(given) if given["preset"] in PRESETS else {}, problems_of_new(given))
 
     def take_back(self, preset: str, event: gr.EventData) -> list:
         """The preset's value for one field; a raw request may name anything."""

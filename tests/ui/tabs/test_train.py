@@ -80,13 +80,21 @@ def test_with_the_token_a_run_starts_and_stops(serve, tiny_config):
         assert backend.launcher.wait_until_idle(60)
 
 
-def test_a_wrong_setting_is_named_and_nothing_starts(serve):
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 0}, "Epochs must be from 1 to 1000"),
+        ({"batch_size": 2, "processes": 4}, "too small for 4 processes"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_nothing_starts(serve, changes, words):
     with serve() as (url, backend):
         values = form_values()
-        values[FIELDS.index("epochs")] = 0
+        for name, value in changes.items():
+            values[FIELDS.index(name)] = value
         kind, answer = post(url, "start", values)
         assert kind == "error" and backend.store.runs() == []
-        assert "Epochs must be from 1 to 1000" in answer
+        assert words in answer
 
 
 def test_only_a_run_of_this_folder_can_be_started_from(serve):
