@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_demo.errors import UserError
+from resnet_demo.language import ENGLISH, in_language
 from resnet_demo.runs.config import TORCHVISION, TrainConfig
 from resnet_demo.runs.directory import RunDirectory
 from resnet_demo.runs.events import Event
@@ -47,6 +48,11 @@ def train_for(run: RunDirectory, dataset: "Dataset", seconds: float) -> Iterator
     most once a second, and the last one. Closed early, it saves before it ends. Raises as `Worker.work`.
 
     An evaluation that a slice cuts off begins anew in the next one, so a slice must be longer than it."""
+    with in_language(ENGLISH):  # of the log: the slice has the language of the visitor who asked for it
+        yield from _train_for(run, dataset, seconds)
+
+
+def _train_for(run: RunDirectory, dataset: "Dataset", seconds: float) -> Iterator[Event | Progress]:
     worker = Worker(run, run.path, dataset=dataset)
     work = worker.work()
     deadline = time.monotonic() + seconds

@@ -1,8 +1,9 @@
 """A stand-in for the package `spaces` (0.51) on ZeroGPU, as far as its source shows: a fork for each call, arguments
-and what is yielded go through pickle, the task runs in a thread there, it is killed at the end of its duration, it is
-closed when whoever listens leaves, and what is refused is refused in the package's own words. Without a GPU: the fork
-computes on the CPU."""
+and what is yielded go through pickle, the task runs in a thread there, in the caller's context, it is killed at the end
+of its duration, it is closed when whoever listens leaves, and what is refused is refused in the package's own words.
+Without a GPU: the fork computes on the CPU."""
 
+import contextvars
 import multiprocessing
 import os
 import pickle
@@ -95,7 +96,7 @@ def _work(task, args: bytes, pipe, stop) -> None:
         except Exception as error:  # noqa: BLE001 - as the package does: its class alone is told
             pipe.send_bytes(pickle.dumps(("error", type(error).__name__)))
 
-    thread = threading.Thread(target=iterate)
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(iterate,))
     thread.start()
     thread.join()
     os._exit(0)

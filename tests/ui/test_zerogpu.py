@@ -7,12 +7,15 @@ import gradio as gr
 import pytest
 import torch
 
+from resnet_demo.language import CHINESE, in_language, t
 from resnet_demo.runs import events
 from resnet_demo.runs.deletion import delete_run
+from resnet_demo.training import trainer
 from resnet_demo.training.resume_state import load_state
 from resnet_demo.ui import zerogpu
 from resnet_demo.ui.zerogpu import QuotaEnded, make_slice, train_in_slices
 from resnet_demo.workers import saver, slices
+from resnet_demo.workers.record import STOPPED
 from resnet_demo.workers.worker import Worker
 from tests.support.ticks import Clock
 from tests.support.waiting import wait_for
@@ -50,6 +53,15 @@ def test_the_quota_ends_after_slices_and_the_visitor_goes_on_the_next_day(run, c
     whole = store.create(config)
     list(Worker(whole, tmp_path).work())
     assert curves(run.view()) == curves(whole.view())
+
+
+def test_the_log_is_english_whatever_the_visitor_speaks(run, tmp_path, monkeypatch):
+    """The context of who asked comes along into the slice."""
+    monkeypatch.setattr(trainer, "reason_to_stop", lambda accuracies, _: t(STOPPED) if accuracies else "")
+    with in_language(CHINESE):
+        *_, last = train_in_slices(make_slice(ZeroGpu(left_s=1000).GPU, tmp_path), run, tmp_path)
+        assert t(STOPPED) != STOPPED
+    assert last.message == run.view().ended.message == STOPPED
 
 
 def refusing(*messages):
