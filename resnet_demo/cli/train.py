@@ -101,6 +101,11 @@ def _plan(options: argparse.Namespace) -> int:
     """Prints the id and the place in the queue; a run that is there already is planned to go on."""
     if is_under_torchrun():
         raise CommandError("Under torchrun nothing is planned: set --processes, and leave torchrun out.", code=2)
+    if options.json or options.data_dir != DATA_DIR:
+        raise CommandError(
+            "--later only plans the run, and whoever starts it says where and how. Leave --data-dir and --json out.",
+            code=2,
+        )
     store = RunStore(RunDirectory.at(options.run).path.parent if options.run else options.runs)
     with Launcher(store, options.data_dir).planning():
         run = _open_or_create(options, is_planned=True)

@@ -107,6 +107,8 @@ def test_every_setting_is_a_flag(capsys):
         (["train", "--data", "nowhere"], "cifar10, digits, folder:PATH"),
         (["train", "--epoch", "3"], "unrecognized arguments"),
         (["train", "--run", "a", "--runs", "b"], "not allowed with"),
+        (["train", "--later", "--data-dir", "elsewhere"], "Leave --data-dir and --json out"),
+        (["train", "--later", "--json"], "Leave --data-dir and --json out"),
         (["describe", "--arch", "resnet51"], "invalid choice"),
         (["describe", "--arch", "plain20", "--shortcut", "A"], "Plain-20 has no shortcuts"),
         (["train", "--arch", "plain20", "--shortcut", "A"], "Plain-20 has no shortcuts"),
