@@ -15,10 +15,15 @@ def add_tensorboard(commands) -> None:
     tensorboard = add_command(commands, "tensorboard", tensorboard_command, help)
     tensorboard.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder")
     tensorboard.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the folder to write to; each run gets a folder in it"
+        "--output",
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the folder to write to; each run gets a folder in it",
     )
     tensorboard.add_argument(
-        "--follow", action="store_true", help="keep writing until all runs have ended, or until Ctrl-C"
+        "--follow", action="store_true", help="keep writing until all runs have ended, failed or gone, or until Ctrl-C"
     )
 
 
@@ -29,13 +34,16 @@ def tensorboard_command(options: argparse.Namespace) -> int:
     if len({run.id for run in runs}) < len(runs):
         raise CommandError("Two of these runs have the same name, so they would be written into one folder.", code=2)
     with ExitStack() as stack:
-        files = [(run, stack.enter_context(EventFile(options.out / run.id))) for run in runs]
+        files = [(run, stack.enter_context(EventFile(options.output / run.id))) for run in runs]
         while True:
-            views = [run.whole_view() for run, _ in files]
-            for (_, file), view in zip(files, views, strict=True):
-                file.write(view)
-            if not options.follow or all(view.is_over for view in views):
-                break  # a paused or interrupted run may go on
+            following = False
+            for run, file in files:
+                view = run.whole_view()
+                if run.exists():  # of one that is gone stays what has been written
+                    file.write(view)
+                    following |= view.ended is None  # a paused or interrupted run may go on
+            if not (options.follow and following):
+                break
             time.sleep(FOLLOW_S)
-    print(options.out)
+    print(options.output)
     return 0

@@ -1,6 +1,7 @@
 """`train`, `describe` and `curves`: a terminal's view of the same run directory, exit codes as people expect."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,7 +189,7 @@ def test_several_runs_are_drawn_over_each_other_and_written_as_one_table(two_run
 
 def test_tensorboard_gets_one_folder_a_run(two_runs, tmp_path, capsys):
     out = tmp_path / "board"
-    assert run("tensorboard", *[made.path for made in two_runs], "--out", out) == 0
+    assert run("tensorboard", *[made.path for made in two_runs], "--output", out) == 0
     assert read(out / "first")["loss/train"] == [(2, 1.0), (4, 0.5)]
     assert read(out / "second")["loss/train"] == [(2, 2.0), (4, 1.0)]
     assert run("tensorboard", tmp_path / "none", "--out", out) == 1
@@ -206,6 +207,22 @@ def test_tensorboard_follows_a_run_until_it_ends(two_runs, tmp_path, monkeypatch
     monkeypatch.setattr(time, "sleep", train_on)
     assert run("tensorboard", followed.path, "--out", tmp_path / "board", "--follow") == 0
     assert read(tmp_path / "board" / "first")["loss/train"] == [(2, 1.0), (4, 0.5), (6, 0.25)] and len(ended) == 2
+
+
+@pytest.mark.parametrize("fate", ["failed", "deleted"])
+def test_tensorboard_follows_no_run_that_has_failed_or_is_gone(two_runs, tmp_path, monkeypatch, fate):
+    followed, slept = two_runs[0], []
+
+    def end(seconds):
+        slept.append(seconds)
+        assert len(slept) < 3
+        if fate == "deleted":
+            return shutil.rmtree(followed.path, ignore_errors=True)
+        return followed.append(events.RunEnded(**PLACE, epoch=1, step=6, elapsed_s=3.0, outcome="failed"))
+
+    monkeypatch.setattr(time, "sleep", end)
+    assert run("tensorboard", followed.path, "--out", tmp_path / "board", "--follow") == 0
+    assert read(tmp_path / "board" / "first")["loss/train"] == [(2, 1.0), (4, 0.5)]
 
 
 def test_describe_prints_the_measured_network(capsys):
