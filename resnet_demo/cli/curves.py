@@ -7,6 +7,8 @@ from resnet_demo.cli.command import CommandError, add_command, named_runs
 from resnet_demo.runs.fold import RunView
 from resnet_demo.runs.points import write_csv
 
+ENDINGS = (".png", ".svg", ".pdf", ".csv")
+
 
 def add_curves(commands) -> None:
     help = "Draw the loss and accuracy of one or more runs as an image, or write them as a table."
@@ -16,6 +18,8 @@ def add_curves(commands) -> None:
 
 
 def curves_command(options: argparse.Namespace) -> int:
+    if options.output.suffix.lower() not in ENDINGS:  # matplotlib would add one, or know more than we promise
+        raise CommandError(f"'{options.output}': end the name in .png, .svg, .pdf or .csv.", code=2)
     shown = [(run.id, run.title(), run.whole_view()) for run in named_runs(options.runs)]
     for path, (*_, view) in zip(options.runs, shown, strict=True):
         if not view.metrics:
@@ -24,8 +28,6 @@ def curves_command(options: argparse.Namespace) -> int:
         _write_curves(shown, options.output)
     except OSError as error:
         raise CommandError(f"'{options.output}' cannot be written ({error.strerror}).") from error
-    except ValueError as error:  # matplotlib's word for a format that it does not know
-        raise CommandError(f"'{options.output}': end the name in .png, .svg, .pdf or .csv.", code=2) from error
     print(options.output)
     return 0
 

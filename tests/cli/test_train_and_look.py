@@ -187,6 +187,15 @@ def test_several_runs_are_drawn_over_each_other_and_written_as_one_table(two_run
     assert "first,,2,1,1.000,train_loss,1\n" in table and "second,costs $5 $6,2,1,1.000,train_loss,2\n" in table
 
 
+@pytest.mark.parametrize("name", ["plot", "plot.xyz", "plot."])
+def test_curves_are_written_under_the_name_that_is_told_or_not_at_all(two_runs, tmp_path, monkeypatch, capsys, name):
+    """Matplotlib adds an ending to a name that has none."""
+    monkeypatch.chdir(tmp_path)
+    before = list(tmp_path.iterdir())
+    assert run("curves", two_runs[0].path, "--output", name) == 2
+    assert "end the name in" in capsys.readouterr().err and list(tmp_path.iterdir()) == before
+
+
 def test_tensorboard_gets_one_folder_a_run(two_runs, tmp_path, capsys):
     out = tmp_path / "board"
     assert run("tensorboard", *[made.path for made in two_runs], "--output", out) == 0
