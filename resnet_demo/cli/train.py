@@ -69,18 +69,28 @@ def add_foreground_flags(command: argparse.ArgumentParser) -> None:
 
 
 def _add_setting(command: argparse.ArgumentParser, setting) -> None:
-    """A flag for a field of TrainConfig; absent means: as the preset says."""
-    former = [name for name, today in FORMER_NAMES.items() if today == setting.name]
-    flags = [f"--{name.replace('_', '-')}" for name in (setting.name, *former)]
+    """A flag for a field of TrainConfig; absent means: as the preset says. What earlier versions called it is taken,
+    and not shown."""
     default = "fast" if setting.name == "preset" else "the preset's"
-    help = f"{setting.metadata['help']} (default: {default})".replace("%", "%%")
+    about: dict[str, Any] = {"dest": setting.name, "default": None}
     if isinstance(setting.default, bool):
-        command.add_argument(*flags, action=argparse.BooleanOptionalAction, default=None, help=help)
+        about["action"] = argparse.BooleanOptionalAction
     else:
-        choices = tuple(PRESETS) if setting.name == "preset" else setting.metadata["choices"]
-        if setting.name == "schedule":
-            choices = (*choices, *FORMER_SCHEDULES)
-        command.add_argument(*flags, type=type(setting.default), default=None, choices=choices, help=help)
+        about["type"] = _todays_schedule if setting.name == "schedule" else type(setting.default)
+        about["choices"] = tuple(PRESETS) if setting.name == "preset" else setting.metadata["choices"]
+    help = f"{setting.metadata['help']} (default: {default})".replace("%", "%%")
+    command.add_argument(_flag(setting.name), help=help, **about)
+    for former, today in FORMER_NAMES.items():
+        if today == setting.name:
+            command.add_argument(_flag(former), help=argparse.SUPPRESS, **about)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _todays_schedule(typed: str) -> str:
+    return FORMER_SCHEDULES.get(typed, typed)
 
 
 def train_command(options: argparse.Namespace) -> int:

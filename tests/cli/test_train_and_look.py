@@ -99,6 +99,15 @@ def test_every_setting_is_a_flag(capsys):
     assert run("train", "--help") == 0
     shown = capsys.readouterr().out
     assert [f.name for f in fields(TrainConfig) if f"--{f.name.replace('_', '-')}" not in shown] == []
+    assert not [former for former in ("one_cycle", "--averaging", "--norm-rate-factor") if former in shown]
+
+
+def test_flags_by_former_names_are_taken(tmp_path):
+    former = ["--averaging", "0.5", "--norm-rate-factor", "2", "--schedule", "one_cycle"]
+    assert run("train", "--later", "--runs", tmp_path / "runs", *former) == 0
+    (made,) = RunStore(tmp_path / "runs").runs()
+    config = made.config()
+    assert (config.ema_decay, config.norm_bias_lr_mult, config.schedule) == (0.5, 2.0, "linear_warmup_decay")
 
 
 @pytest.mark.parametrize(
