@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from resnet_demo.data.dataset import LoadProgress, drain
+from resnet_demo.data.dataset import WAITING, LoadProgress, drain
 from resnet_demo.errors import UserError, lacks_memory
 from resnet_demo.language import ENGLISH, current_language, in_language, t
 from resnet_demo.runs.directory import RunDirectory
@@ -67,6 +67,7 @@ class EvaluationJobs:
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
         self._guard = threading.Lock()
+        self._reading = threading.Lock()  # of test images for a gallery
         self._state = JobState()
         self._changes = 0  # beginnings and ends of jobs
         self._cancelled = threading.Event()
@@ -110,13 +111,15 @@ class EvaluationJobs:
 
     def images(self, evaluation: "Evaluation", places: Sequence[int]) -> "Tensor":
         """Test images that the evaluation is of, by their place, uint8 (n, 3, 32, 32). Raises UserError where they
-        cannot be read any more, and EvaluationError where they would have to be downloaded or are others by now."""
-        with self._guard:
-            kept = self._images
-        if kept is None or kept.of != (evaluation.data, evaluation.split):
-            kept = self._test_images(evaluation.data, evaluation.split)
+        cannot be read any more, and EvaluationError where that would take a download or a wait for another's, or where
+        they are others by now."""
+        with self._reading:  # two galleries do not take each other for a download
             with self._guard:
-                self._images = kept
+                kept = self._images
+            if kept is None or kept.of != (evaluation.data, evaluation.split):
+                kept = self._test_images(evaluation.data, evaluation.split)
+                with self._guard:
+                    self._images = kept
         if not kept.are_of(evaluation):
             raise EvaluationError("The test images are others than those it was evaluated on. Evaluate again.")
         return kept.images[list(places)]
@@ -124,12 +127,14 @@ class EvaluationJobs:
     def _test_images(self, source: str, split: str) -> TestImages:
         from resnet_demo.data.sources import load_dataset
 
-        def refuse_download(progress: LoadProgress) -> None:
+        def refuse_to_wait(progress: LoadProgress) -> None:
             if progress.phase == "downloading":
                 raise EvaluationError("The test images are not on this machine. Evaluate again to fetch them.")
+            if progress.phase == WAITING:  # that may be a download of an hour
+                raise EvaluationError("These images are being loaded at this moment. Look again when that is done.")
 
         with closing(load_dataset(source, self.data_dir, split)) as loading:
-            return TestImages.from_dataset(drain(loading, refuse_download), split)
+            return TestImages.from_dataset(drain(loading, refuse_to_wait), split)
 
     def _work(self, run: RunDirectory, kind: str) -> None:
         problem = ""

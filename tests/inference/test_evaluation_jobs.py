@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from resnet_demo.data.dataset import WAITING, LoadProgress
 from resnet_demo.inference import block_ablation, evaluate
 from resnet_demo.inference.evaluation_jobs import BLOCKS, EvaluationError, EvaluationJobs
 from resnet_demo.inference.predictor import Classifier
@@ -115,6 +116,19 @@ def test_after_a_restart_the_images_are_read_again_but_never_downloaded(store, j
     assert restarted.images(found, [7, 3]).equal(jobs.images(found, [7, 3]))
     with pytest.raises(EvaluationError, match="not on this machine"):
         restarted.images(replace(found, data="cifar10"), [0])
+
+
+def test_no_gallery_waits_for_another_process_that_loads_the_data(store, jobs, monkeypatch):
+    def waiting(*_):
+        yield LoadProgress(WAITING, 0, 0)
+        pytest.fail("it would wait until the other is done")
+
+    run = make_run(store, "digits", DIGITS)
+    jobs.start(run)
+    wait_until_done(jobs)
+    monkeypatch.setattr("resnet_demo.data.sources.load_dataset", waiting)
+    with pytest.raises(EvaluationError, match="are being loaded"):
+        EvaluationJobs(jobs.data_dir).images(load_evaluation(run), [0])
 
 
 def test_as_many_other_images_are_refused(store, jobs):
