@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from filelock import FileLock
+
 from resnet_demo.errors import UserError
 from resnet_demo.language import t
 from resnet_demo.runs.config import TrainConfig
@@ -63,14 +65,16 @@ class VisitorStore(RunStore):
         if is_planned:
             raise VisitorError(t("On ZeroGPU runs cannot be planned. Start one when you are here."))
         refuse_beyond_limits(config)
-        for earlier in self.runs():
-            if not earlier.view().is_over:
-                raise VisitorError(t("You have a run that has not ended. Press Resume, or delete it first."))
-        sweep(self.space)
-        refuse_without_room(self.space)
-        for earlier in self.runs():
-            delete_run(self, earlier)
-        return super().create(config, name, first_weights)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".create.lock"):  # of two tabs the second finds the first one's run
+            for earlier in self.runs():
+                if not earlier.view().is_over:
+                    raise VisitorError(t("You have a run that has not ended. Press Resume, or delete it first."))
+            sweep(self.space)
+            refuse_without_room(self.space)
+            for earlier in self.runs():
+                delete_run(self, earlier)
+            return super().create(config, name, first_weights)
 
 
 def refuse_beyond_limits(config: TrainConfig) -> None:

@@ -1,7 +1,10 @@
 """Visitors' runs: a folder each, limits, and the day on which they go."""
 
 import os
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -72,6 +75,21 @@ def test_one_run_each_and_a_new_one_takes_the_place_of_one_that_has_ended(anna, 
     end(first)
     second = anna.create(tiny_config, "second")
     assert anna.runs() == [second] and not first.exists()
+
+
+def test_two_tabs_of_one_visitor_get_one_run(store, tiny_config, monkeypatch):
+    both = threading.Barrier(2)
+
+    def meet(_):  # between the check and the creation
+        with suppress(threading.BrokenBarrierError):
+            both.wait(1)
+
+    monkeypatch.setattr(visitors, "sweep", meet)
+    with ThreadPoolExecutor(2) as tabs:
+        starts = [tabs.submit(VisitorStore(store, "anna").create, tiny_config) for _ in range(2)]
+    problems = [start.exception() for start in starts]
+    assert len(VisitorStore(store, "anna").runs()) == 1
+    assert [type(problem) for problem in problems if problem] == [VisitorError]
 
 
 @pytest.mark.parametrize(
