@@ -52,18 +52,19 @@ def os_error_behind(error: Exception, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
 
 
-def replace_json(path: Path, value: dict) -> None:
-    """`value` as JSON, whole or not at all."""
-    replace_file(path, lambda temporary: temporary.write_text(json.dumps(value, indent=1), encoding="utf-8"))
+def replace_json(path: Path, value: dict, compact: bool = False) -> None:
+    """`value` as JSON, whole or not at all; `compact` is for machines alone."""
+    text = json.dumps(value, separators=(",", ":")) if compact else json.dumps(value, indent=1)
+    replace_file(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
-def read_json(path: Path) -> dict | None:
-    """The file's object; None where there is none, it may not be read or is damaged. Texts are as they stand there: a
-    path of the server may hold bytes that are no UTF-8."""
+def read_json(path: Path, most_bytes: int = MAX_JSON_BYTES) -> dict | None:
+    """The file's object; None where there is none, it may not be read, is too long or damaged. Texts are as they stand
+    there: a path of the server may hold bytes that are no UTF-8."""
     try:
         with open_regular(path) as file:
-            text = file.read(MAX_JSON_BYTES + 1).decode("utf-8")
-        value = parse_json(text) if len(text) <= MAX_JSON_BYTES else None
+            read = file.read(most_bytes + 1)
+        value = parse_json(read.decode("utf-8")) if len(read) <= most_bytes else None
     except (OSError, ValueError):
         return None
     return value if isinstance(value, dict) else None

@@ -35,7 +35,7 @@ _MB = 1_000_000
 MOST_BYTES = {  # of each file that a run may have there
     "config.json": _MB,
     "title.json": _MB,
-    evaluation.FILE_NAME: 4 * _MB,
+    evaluation.FILE_NAME: evaluation.MAX_BYTES,
     BlockAblation.FILE_NAME: 4 * _MB,
     LossLandscape.FILE_NAME: _MB,
     "events.jsonl": 200 * _MB,

@@ -14,6 +14,7 @@ from resnet_demo.runs.metrics import expected_calibration_error
 
 EVALUATION_FORMAT = 1
 FILE_NAME = "evaluation.json"
+MAX_BYTES = 16_000_000  # a million images: of each two classes and a confidence
 FLATTERING = ("may flatter", "cannot be told")  # what a warning says that makes an accuracy doubtful
 DIGITS = 4  # of a confidence: more would only lengthen the file
 
@@ -138,12 +139,12 @@ def save_evaluation(run: RunDirectory, evaluation: Evaluation) -> None:
         "answers": evaluation.answers.tolist(),
         "confidences": [round(share, DIGITS) for share in evaluation.confidences.tolist()],
     }
-    replace_json(run.path / FILE_NAME, stored)
+    replace_json(run.path / FILE_NAME, stored, compact=True)
 
 
 def load_evaluation(run: RunDirectory) -> Evaluation | None:
     """None where there is none, or none that this version can read: evaluating again makes one."""
-    stored = read_json(run.path / FILE_NAME)
+    stored = read_json(run.path / FILE_NAME, MAX_BYTES)
     if stored is None or stored.get("format") != EVALUATION_FORMAT:
         return None
     try:

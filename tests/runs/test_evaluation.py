@@ -1,6 +1,7 @@
 """evaluation.json: what is written is read again, and what is damaged is none."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,14 @@ def test_what_is_saved_is_read_again(run, evaluation):
     assert (read.classes, read.data, read.epoch, read.step) == (("cat", "dog", "frog"), "digits", 2, 34)
     for name in ("labels", "answers", "confidences"):
         assert getattr(read, name).tolist() == getattr(evaluation, name).tolist()
+
+
+def test_what_is_saved_of_a_million_images_is_read_again(run, evaluation):
+    many = 10**6
+    classes = tuple(f"class {number}" for number in range(1000))
+    values = {"labels": np.full(many, 999), "answers": np.full(many, 999), "confidences": np.full(many, 0.1234)}
+    save_evaluation(run, replace(evaluation, classes=classes, **values))
+    assert load_evaluation(run).images == many
 
 
 @pytest.mark.parametrize(
