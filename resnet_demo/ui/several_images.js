@@ -7,12 +7,14 @@ let latest = 0; // a later choice takes the place of one that is still being sen
 async function sent(file) { // its path on the server, or its problem
   const {root, api_prefix} = window.gradio_config, body = new FormData();
   body.append('files', file);
-  const answer = await fetch(`${root}${api_prefix}/upload`, {method: 'POST', body}), told = await answer.json();
-  return answer.ok ? {path: told[0]} : {problem: told.detail};
+  const answer = await fetch(`${root}${api_prefix}/upload`, {method: 'POST', body});
+  const told = await answer.json().catch(() => ({})), {lost} = state.dataset; // another server's error is a page
+  if (answer.ok) return told[0] ? {path: told[0]} : {problem: lost};
+  return {problem: typeof told.detail === 'string' ? told.detail : lost};
 }
 
 async function send(files) {
-  const mine = ++latest, {sending, most, bytes, large} = state.dataset, asked = [];
+  const mine = ++latest, {sending, most, bytes, large, lost} = state.dataset, asked = [];
   const chosen = files.slice(0, Number(most));
   part.open = true;
   part.scrollIntoView({block: 'nearest'});
@@ -25,8 +27,8 @@ async function send(files) {
     }
     try {
       asked.push({name, ...await sent(file)});
-    } catch (error) {
-      asked.push({name, problem: error.message});
+    } catch { // what the browser says of it is in its own words and language
+      asked.push({name, problem: lost});
     }
     if (mine !== latest) return;
   }

@@ -64,6 +64,23 @@ def test_what_the_server_refuses_is_a_sentence_in_its_row(classify, images):
     assert not classify.query_selector(".toast-body")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda route: route.abort(),
+        lambda route: route.fulfill(status=502, content_type="text/html", body="<h1>Bad Gateway</h1>"),
+        lambda route: route.fulfill(status=422, json={"detail": [{"msg": "no"}]}),
+    ],
+    ids=["no connection", "another server's page", "a list"],
+)
+def test_what_was_not_sent_is_said_in_the_pages_words(classify, images, answer):
+    classify.route("**/gradio_api/upload*", answer)
+    classify.click("#classify-several summary")
+    classify.set_input_files("#classify-several input[multiple]", images[:1])
+    said = classify.wait_for_selector(".several-refused td:last-child").text_content()
+    assert said == "✕ The image could not be sent. Check the connection and try again."
+
+
 def test_the_answers_are_sorted_seen_as_a_gallery_and_saved(classify, images):
     classify.click("#classify-several summary")
     classify.set_input_files("#classify-several input[multiple]", images)

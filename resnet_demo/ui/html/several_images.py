@@ -49,7 +49,8 @@ def ask_html() -> str:
     return (
         f'<details class="several"><summary>{t("Several images at once")}</summary><div class="several-drop">'
         f'<p>{how}</p>{images}{folder}</div><p role="status" data-most="{MOST}" data-bytes="{MAX_FILE_BYTES}" '
-        f'data-large="{escape(large)}" data-sending="{escape(t("Sending image {n} of {total}"))}"></p></details>'
+        f'data-large="{escape(large)}" data-sending="{escape(t("Sending image {n} of {total}"))}" '
+        f'data-lost="{escape(t("The image could not be sent. Check the connection and try again."))}"></p></details>'
     )
 
 
