@@ -19,6 +19,7 @@ async function send(files) {
   part.open = true;
   part.scrollIntoView({block: 'nearest'});
   for (const [place, file] of chosen.entries()) {
+    state.setAttribute('aria-live', place ? 'off' : 'polite'); // not each is read out
     state.textContent = sending.replace('{n}', place + 1).replace('{total}', chosen.length);
     const name = file.webkitRelativePath || file.name;
     if (file.size > Number(bytes)) {

@@ -43,16 +43,11 @@ def job_html(state: JobState, run_id: str, kind: str = ANSWERS, owner: bool = Tr
         return f'<p class="evaluate-problem" role="alert">✕ {escape(told)}</p>'
     if not state.running:
         return ""
-    doing = _doing(state.progress)
+    progress = state.progress
+    doing = escape(t(PHASES.get(progress.phase, progress.phase))) if progress else t("Starting")
     told = t("{doing}…", doing=doing) if state.run_id == run_id else t("{doing} (of another run)…", doing=doing)
-    return f'<div class="evaluate-job" role="status"><p>{told}</p>{_bar(state.progress)}</div>'
-
-
-def _doing(progress: Progress | LoadProgress | None) -> str:
-    if progress is None:
-        return t("Starting")
-    phase, counted = t(PHASES.get(progress.phase, progress.phase)), amount(progress)
-    return escape(t("{phase}: {amount}", phase=phase, amount=counted) if counted else phase)
+    counted = amount(progress) if progress else ""  # not read out, as it changes each second
+    return f'<div class="evaluate-job"><p><span role="status">{told}</span> {counted}</p>{_bar(progress)}</div>'
 
 
 def _bar(progress: Progress | LoadProgress | None) -> str:

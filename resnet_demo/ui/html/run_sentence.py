@@ -73,7 +73,8 @@ def _end(snapshot: Snapshot, owner: bool) -> tuple[str, ...]:
 
 
 def _stalled(snapshot: Snapshot, owner: bool) -> str:
-    quiet = t("The training process has not reported for {time}.", time=duration(snapshot.quiet_s))
+    minutes = _whole_minutes(snapshot.quiet_s or 0)
+    quiet = t("The training process has not reported for {time}.", time=minutes)
     if not owner:
         return quiet
     step = f"{snapshot.view.saved.step if snapshot.view.saved else 0:,}"
@@ -91,6 +92,11 @@ def _stalled(snapshot: Snapshot, owner: bool) -> str:
             step=step,
         )
     return sentences(quiet, end)
+
+
+def _whole_minutes(seconds: float) -> str:
+    """The sentence is read out each time that it changes."""
+    return duration(seconds) if seconds >= 3600 else t("{minutes} min", minutes=max(1, int(seconds // 60)))
 
 
 def _turn(snapshot: Snapshot, owner: bool, busy: bool) -> str:
@@ -131,9 +137,16 @@ def _now(snapshot: Snapshot) -> str:
     progress = snapshot.progress
     if progress is None and not snapshot.alive:
         return t("Starting: waiting for the training process…")
-    phase = t(PHASES.get(progress.phase, progress.phase) if progress else PHASES["starting"])
-    counted = amount(progress) if progress and progress.phase in ("downloading", "decoding") else ""
-    return t("{phase}: {amount}…", phase=phase, amount=counted) if counted else t("{phase}…", phase=phase)
+    return t("{phase}…", phase=t(PHASES.get(progress.phase, progress.phase) if progress else PHASES["starting"]))
+
+
+def counted(snapshot: Snapshot) -> str:
+    """How much of a download or a decoding is done; '' beside any other sentence. It is no part of the sentence, which
+    is read out each time that it changes."""
+    progress = snapshot.progress
+    if snapshot.status != RunStatus.STARTING or snapshot.wanted in (PAUSE, STOP, DISCARD):
+        return ""
+    return amount(progress) if progress and progress.phase in ("downloading", "decoding") else ""
 
 
 def announcement(snapshot: Snapshot, owner: bool) -> str:

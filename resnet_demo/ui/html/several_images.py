@@ -56,7 +56,8 @@ def ask_html() -> str:
 
 def progress_html(done: int, total: int) -> str:
     said = t("{done} of {total} answered", done=f"{done:,}", total=plural(total, "image"))
-    return f'<p class="several-state" role="status">{said}</p>'
+    role = "" if done else ' role="status"'  # a screen reader says how it begins, and then what came of it
+    return f'<p class="several-state"{role}>{said}</p>'
 
 
 def problem_html(sentence: str) -> str:
@@ -79,7 +80,8 @@ def answers_html(answers: Sequence[Answered], run: str, run_id: str, info: Model
         f'<button type="button" class="several-button" data-view="table" aria-pressed="true">{t("Table")}</button>'
         '<button type="button" class="several-button" data-view="gallery" aria-pressed="false">'
         f'{t("Gallery")}</button></div><a class="several-button" href="{link}" download="{escape(file)}">'
-        f'{t("Save as CSV")}</a></div><table class="several-table"><caption>{caption}</caption>'
+        f'{t("Save as CSV")}</a></div><table class="several-table">'
+        f'<caption><span role="status">{caption}</span></caption>'
         f'<thead><tr><th scope="col">{t("Seen")}</th>{heads}</tr></thead>'
         f"<tbody>{''.join(map(_row, answers))}</tbody></table></div>"
     )

@@ -16,7 +16,7 @@ from resnet_demo.runs.watcher import RunsSnapshot
 from resnet_demo.runs.worker_files import Progress
 from resnet_demo.text import duration, percent, rate
 from resnet_demo.ui.html.changes import changes_text
-from resnet_demo.ui.html.run_sentence import run_sentence, sentences
+from resnet_demo.ui.html.run_sentence import counted, run_sentence, sentences
 from resnet_demo.ui.html.terms import explained
 
 PAGE_TITLE = "ResNet-50, opened"
@@ -57,7 +57,8 @@ def status_html(snapshot: Snapshot | None, owner: bool = True, parent: str = "",
         f'<span class="run-title">{escape(run_title(snapshot))} '
         f"<small>{escape(recipe(snapshot.config, parent))}</small></span>"
         f'<span class="run-share">{"" if done is None else percent(done)}</span></div>{_bar(snapshot)}'
-        f'<div class="run-now"><p aria-live="polite">{told}</p>{_load(snapshot)}</div>'
+        f'<div class="run-now"><p aria-live="polite">{told}</p>'
+        f'<span class="run-counted">{counted(snapshot)}</span>{_load(snapshot)}</div>'
         f'<dl class="run-facts">{pairs}</dl>{warnings_html(warnings)}</div>'
     )
 

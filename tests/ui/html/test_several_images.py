@@ -9,7 +9,7 @@ from PIL import Image
 
 from resnet_demo.inference.predictor import Prediction
 from resnet_demo.models.checkpoint_info import Calibration
-from resnet_demo.ui.html.several_images import Answered, answers_csv, answers_html
+from resnet_demo.ui.html.several_images import Answered, answers_csv, answers_html, progress_html
 from tests.support.checkpoints import INFO
 
 SEEN = Image.new("RGB", (32, 32), "red")
@@ -64,3 +64,10 @@ def test_names_and_sentences_are_text_not_html():
         wrong, "run-1", info, 2,
     )  # fmt: skip
     assert "<img src=x" not in page
+
+
+def test_a_screen_reader_is_told_the_beginning_and_the_end_and_not_each_count():
+    assert ["role" in progress_html(done, 40) for done in (0, 3, 39)] == [True, False, False]
+    assert '<span role="status">1 image, answered by' in answers_html(
+        [answered("a.png", 1, 0, 0, 0)], "A", "a", INFO, 1
+    )
