@@ -201,6 +201,16 @@ function onKey(event) {
 // --- what a plot's menu offers --------------------------------------------------------------------------------------
 
 const menu = Object.assign(make('div', 'chart-menu'), { popover: 'auto' });
+let isOpen = false, offered = null; // what of the menu has the focus
+menu.addEventListener('toggle', ({ newState }) => { isOpen = newState === 'open'; });
+menu.addEventListener('focusin', ({ target }) => { offered = target; });
+// In full size it stands in the figure, out of which Gradio takes it as it draws that anew: no event tells of it.
+function keepMenu() {
+  if (!isOpen || menu.isConnected) return;
+  (document.fullscreenElement ?? document.body).append(menu);
+  menu.showPopover();
+  offered?.focus();
+}
 function openMenu(button) {
   const figure = button.closest('figure'), box = button.getBoundingClientRect();
   const offers = figure.matches('.chart') ? offersOfPlot(modelOf(figure)) : offersOfDrawing(figure);
@@ -322,6 +332,7 @@ document.addEventListener('click', ({ target }) => {
 });
 
 const observer = new MutationObserver((records) => { // a plot was drawn anew
+  keepMenu();
   const figures = new Set(records.map(({ target }) => target.closest('.chart, .compare-key')).filter(Boolean));
   figures.forEach((figure) => models.delete(figure));
   new Set([...figures].map(viewOf)).forEach((view) => (view.at !== null || view.off.size) && update(view));

@@ -60,11 +60,13 @@ document.addEventListener('keydown', (event) => {
   show(wordAt(event));
 });
 box.addEventListener('toggle', ({newState}) => newState === 'closed' && hide());
-// A part that is drawn anew has the word anew: who reads it, or stands on it, stays there.
+// A part that is drawn anew has the word anew: who reads it, or stands on it, stays there. One in full size, where the
+// box stands, loses the box.
 new MutationObserver(() => {
-  if (!word || word.isConnected) return;
-  const [again, wasFocused] = [home.querySelector(`[data-term="${word.dataset.term}"]`), isFocused];
+  if (!word || (word.isConnected && box.isConnected)) return;
+  const again = word.isConnected ? word : home.querySelector(`[data-term="${word.dataset.term}"]`);
+  const wasFocused = isFocused;
   hide();
-  if (again && wasFocused) again.focus();
+  if (again && wasFocused && again !== document.activeElement) again.focus();
   else if (again) show(again);
 }).observe(document.body, {childList: true, subtree: true});

@@ -292,6 +292,22 @@ def test_full_size_and_back(plots, run):
     page.wait_for_function("document.fullscreenElement === null")
 
 
+def test_a_menu_that_is_taken_away_with_what_was_drawn_anew_comes_back(plots, run):
+    page = plots(html_of(run))
+    page.click("#loss .chart-more")
+    page.wait_for_selector(".chart-menu:popover-open")
+    page.keyboard.press("Tab")
+    focused = page.evaluate("document.activeElement.textContent")
+    page.evaluate("document.querySelector('.chart-menu').remove()")  # as Gradio does in full size
+    page.wait_for_selector(".chart-menu:popover-open")
+    assert page.evaluate("document.activeElement.textContent") == focused
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".chart-menu:popover-open", state="hidden")
+    page.evaluate("document.querySelector('.chart-menu').remove()")
+    page.wait_for_timeout(200)
+    assert not page.query_selector(".chart-menu")
+
+
 ENDS = """() => ['loss', 'accuracy'].map((name) => document.querySelector(`#${name}-chart .plot`)).map((plot) => {
     const [left, , width] = plot.getAttribute('viewBox').split(' ').map(Number);
     return [left, left + width].map((end) => Number(end.toFixed(2)));

@@ -37,6 +37,16 @@ def test_by_pointer_and_touch(page):
     page.wait_for_function(GONE)
 
 
+def test_a_box_that_is_taken_away_with_what_was_drawn_anew_comes_back(page):
+    for begin in (lambda: page.hover(".term"), lambda: page.focus(".term")):
+        begin()
+        page.wait_for_function(SHOWN)
+        page.evaluate("document.querySelector('#term-box').remove()")  # as Gradio does in full size
+        page.wait_for_function(f"document.querySelector('#term-box') && {SHOWN}")
+    page.keyboard.press("Escape")
+    page.wait_for_function(GONE)
+
+
 def test_by_keyboard_and_through_a_part_that_is_drawn_anew(page):
     page.keyboard.press("Tab")
     page.wait_for_function(SHOWN)
