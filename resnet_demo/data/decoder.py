@@ -27,6 +27,7 @@ from PIL import Image
 
 from resnet_demo.data.framing import SIZE
 from resnet_demo.data.headers import ImageError
+from resnet_demo.language import current_language, t
 
 MEMORY_BYTES = 2**30  # above what the process has before its first file
 CPU_S = 6  # of its own time, for one file
@@ -63,9 +64,11 @@ class DecoderDied(Exception):
                 "Close other programs and try again."
             )
         if self.code in (-signal.SIGALRM, -signal.SIGXCPU):
-            return (
-                f"The image takes too long to decode: more than {CPU_S} seconds of computing or {WALL_S:.0f} in all. "
-                "Make it smaller, save it again, and try that."
+            return t(
+                "The image takes too long to decode: more than {computing} seconds of computing or {whole} in all. "
+                "Make it smaller, save it again, and try that.",
+                computing=CPU_S,
+                whole=f"{WALL_S:.0f}",
             )
         return "The image could not be decoded, because it makes the decoder fail. Save it again and try that."
 
@@ -132,7 +135,7 @@ class Decoder:
         self.asked.append(paths)
         names = b"\0".join(os.fsencode(Path(path).absolute()) for path in paths)
         with suppress(OSError):
-            self._connection.send_bytes(bytes([trim]) + names)
+            self._connection.send_bytes(bytes([trim]) + current_language().encode() + b"\0" + names)
 
     def receive(self) -> Answer | None:
         """The answer to the oldest question, None where the process only says that it is ready. Raises DecoderDied,

@@ -16,6 +16,7 @@ from resnet_demo.data import decoder
 from resnet_demo.data.decoder import PIXELS, READ, REFUSED, TRIMMED, Answer
 from resnet_demo.data.framing import fit, trim
 from resnet_demo.data.images import ImageError, OutOfMemory, load_image
+from resnet_demo.language import in_language
 
 SLACK_BYTES = 2**27  # what may stay taken after a file: the next must not find less than it needs
 WATCH_EVERY_S = 0.02
@@ -34,7 +35,9 @@ def serve(connection: Connection) -> None:
         used_up = False
         while not used_up:
             question = connection.recv_bytes()
-            answer, used_up = _decode([os.fsdecode(path) for path in question[1:].split(b"\0")], bool(question[0]))
+            language, *paths = (os.fsdecode(part) for part in question[1:].split(b"\0"))
+            with in_language(language):  # of whoever asks
+                answer, used_up = _decode(paths, bool(question[0]))
             used_up = used_up or _address_space() > before + SLACK_BYTES
             connection.send_bytes(answer.pack(decoder.ENDS if used_up else decoder.GOES_ON))
     except (EOFError, OSError):  # nobody asks any more

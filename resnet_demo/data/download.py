@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 from filelock import FileLock, Timeout
 
 from resnet_demo.data.dataset import WAITING, DataError, LoadProgress
+from resnet_demo.language import t
 
 ATTEMPTS = 3  # in a row, of which none but the first brought new bytes
 TIMEOUT_S = 10.0  # of a silent server; no event comes in between
@@ -90,7 +91,8 @@ def _persist(url: str, part: Path, retry_wait_s: float) -> Download:
             vain = 1 if _size(part) > farthest else vain + 1
             farthest = max(farthest, _size(part))
             if vain == ATTEMPTS or _is_final(error):
-                raise DownloadError(f"{url} could not be downloaded: {_reason(error)}.") from error
+                told = t("{url} could not be downloaded: {reason}.", url=url, reason=_reason(error))
+                raise DownloadError(told) from error
         until = time.monotonic() + retry_wait_s * vain
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, TICK_S))

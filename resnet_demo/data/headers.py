@@ -9,6 +9,7 @@ import struct
 from importlib.util import find_spec
 
 from resnet_demo.errors import UserError
+from resnet_demo.language import t
 
 MAX_FILE_BYTES = 25 * 2**20  # what Gradio's own sentence, too, calls 25 MB
 MAX_PIXELS = 50_000_000
@@ -21,7 +22,6 @@ MAX_TIFF_STRIPS = 100_000
 
 KNOWN = "Use a PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF file."
 DAMAGED = "The image is damaged or incomplete. Open it in an image editor, save it again, and try that."
-TOO_COSTLY = "Open it in an image editor, save it again, and try that."
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
 # The first bytes of what Pillow reads for us, and of what people try.
@@ -89,6 +89,10 @@ _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _START_OF_SCAN, _END_OF_IMAGE, _WITHOUT_LENGTH = 0xDA, 0xD9, (0x01, 0xD8, 0xD9)
 
 
+def _too_costly(problem: str) -> ImageError:
+    return ImageError(t("{problem} Open it in an image editor, save it again, and try that.", problem=problem))
+
+
 def _check_jpeg(data: bytes) -> None:
     position = segments = scans = 0
     while found := _MARKER.search(data, position):
@@ -98,9 +102,9 @@ def _check_jpeg(data: bytes) -> None:
         segments += 1
         scans += marker == _START_OF_SCAN
         if scans > MAX_JPEG_SCANS:
-            raise ImageError(f"The JPEG has more than {MAX_JPEG_SCANS} scans. {TOO_COSTLY}")
+            raise _too_costly(t("The JPEG has more than {number} scans.", number=MAX_JPEG_SCANS))
         if segments > MAX_JPEG_SEGMENTS:
-            raise ImageError(f"The JPEG has more than {MAX_JPEG_SEGMENTS:,} segments. {TOO_COSTLY}")
+            raise _too_costly(t("The JPEG has more than {number} segments.", number=f"{MAX_JPEG_SEGMENTS:,}"))
         if marker not in _WITHOUT_LENGTH:
             position += max(2, int.from_bytes(data[position : position + 2], "big"))
 
@@ -111,7 +115,7 @@ def _check_png(data: bytes) -> None:
         position += 12 + int.from_bytes(data[position : position + 4], "big")
         chunks += 1
         if chunks > MAX_PNG_CHUNKS:
-            raise ImageError(f"The PNG has more than {MAX_PNG_CHUNKS:,} chunks. {TOO_COSTLY}")
+            raise _too_costly(t("The PNG has more than {number} chunks.", number=f"{MAX_PNG_CHUNKS:,}"))
 
 
 def _check_gif(data: bytes) -> None:
@@ -127,7 +131,7 @@ def _check_gif(data: bytes) -> None:
         else:
             in_extension = first == b"!"
             position += 2 if in_extension else 1
-    raise ImageError(f"The GIF has more than {MAX_GIF_BLOCKS:,} blocks before its first frame. {TOO_COSTLY}")
+    raise _too_costly(t("The GIF has more than {number} blocks before its first frame.", number=f"{MAX_GIF_BLOCKS:,}"))
 
 
 def _check_bmp(data: bytes) -> None:
@@ -138,8 +142,11 @@ def _check_bmp(data: bytes) -> None:
     compression = struct.unpack_from("<I", data, 30)[0]
     if compression in (1, 2) and abs(width) * (abs(height) + 256) > MAX_RUN_LENGTH_PIXELS:
         raise ImageError(
-            "The BMP is compressed by run lengths and has too many pixels; of such the limit is "
-            f"{MAX_RUN_LENGTH_PIXELS // 1_000_000} million. Save it as a PNG and try that."
+            t(
+                "The BMP is compressed by run lengths and has too many pixels; of such the limit is {number} million. "
+                "Save it as a PNG and try that.",
+                number=MAX_RUN_LENGTH_PIXELS // 1_000_000,
+            )
         )
 
 
@@ -148,12 +155,11 @@ def _check_tiff(data: bytes) -> None:
     values = {}
     for tag, count, value in _tiff_tags(data):
         if tag in (273, 279, 324, 325) and count > MAX_TIFF_STRIPS:
-            raise ImageError(f"The TIFF has more than {MAX_TIFF_STRIPS:,} strips or tiles. {TOO_COSTLY}")
+            raise _too_costly(t("The TIFF has more than {number} strips or tiles.", number=f"{MAX_TIFF_STRIPS:,}"))
         values[tag] = value
     if values.get(322, 0) * values.get(323, 0) > MAX_PIXELS:
-        raise ImageError(
-            f"The TIFF has tiles of too many pixels; the limit is {MAX_PIXELS // 1_000_000} million. {TOO_COSTLY}"
-        )
+        limit = MAX_PIXELS // 1_000_000
+        raise _too_costly(t("The TIFF has tiles of too many pixels; the limit is {number} million.", number=limit))
 
 
 def _tiff_tags(data: bytes) -> list[tuple[int, int, int]]:

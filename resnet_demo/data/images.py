@@ -21,6 +21,7 @@ from resnet_demo.data.headers import (
     is_heic,
     why_unidentified,
 )  # fmt: skip
+from resnet_demo.language import t
 
 MAX_DEEP_PIXELS = MAX_PIXELS // 4  # of 32 bits each, for which several copies of 64 bits are made
 MAX_JPEG_PIXELS = 200_000_000  # a JPEG is decoded at a half, a quarter or an eighth where it has more than MAX_PIXELS
@@ -92,8 +93,11 @@ def _read(path: Path) -> bytes:
         raise ImageError("The file is empty. Choose another image.")
     if size > MAX_FILE_BYTES:
         raise ImageError(
-            f"The file has {size / 2**20:,.0f} MB; the limit is {MAX_FILE_BYTES / 2**20:.0f} MB. "
-            "Make the image smaller and try again."
+            t(
+                "The file has {size} MB; the limit is {limit} MB. Make the image smaller and try again.",
+                size=f"{size / 2**20:,.0f}",
+                limit=f"{MAX_FILE_BYTES / 2**20:.0f}",
+            )
         )
     try:
         with path.open("rb") as file:

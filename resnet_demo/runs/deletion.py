@@ -28,11 +28,14 @@ def delete_run(store: RunStore, run: RunDirectory) -> None:
     if run not in store.folders() or not run.exists():
         raise RunError(NO_SUCH_RUN)
     if run.path.is_symlink():
-        raise RunError(f"'{run.id}' is a link to a folder elsewhere. Remove the link by hand.")
+        raise RunError(t("'{run}' is a link to a folder elsewhere. Remove the link by hand.", run=run.id))
     if not run.is_ours():
         raise RunError(
-            f"'{run.id}' does not read as a run: its config.json is another program's, or damaged. Nothing was "
-            "deleted. Remove the folder by hand if it is no longer wanted."
+            t(
+                "'{run}' does not read as a run: its config.json is another program's, or damaged. Nothing was "
+                "deleted. Remove the folder by hand if it is no longer wanted.",
+                run=run.id,
+            )
         )
     aside = store.folder / f"{DELETED}{run.id}-{time.time_ns()}"
     try:
@@ -41,7 +44,8 @@ def delete_run(store: RunStore, run: RunDirectory) -> None:
     except Timeout as error:
         raise RunError(t("'{run}' is training. Stop it first, then delete it.", run=run.id)) from error
     except OSError as error:
-        raise RunError(f"The run '{run.id}' could not be deleted ({error.strerror}).") from error
+        told = t("The run '{run}' could not be deleted ({reason}).", run=run.id, reason=error.strerror)
+        raise RunError(told) from error
     try:
         _forget_kept(run)  # at once: were this process killed before it, the run would come back
     finally:
@@ -50,7 +54,7 @@ def delete_run(store: RunStore, run: RunDirectory) -> None:
         for left in store.folder.glob(f"{DELETED}*"):  # also what a delete that was killed has left
             shutil.rmtree(left, ignore_errors=True)
     if aside.exists():
-        raise RunError(f"Some files of the run could not be deleted. Remove '{aside}' by hand.")
+        raise RunError(t("Some files of the run could not be deleted. Remove '{folder}' by hand.", folder=aside))
 
 
 def _forget_kept(run: RunDirectory) -> None:
@@ -61,8 +65,13 @@ def _forget_kept(run: RunDirectory) -> None:
         keep.forget(run.path.name)
     except OSError as error:
         raise RunError(
-            f"The copies of the run '{run.id}' in '{keep.folder}' could not be deleted ({error.strerror}), so it "
-            "would come back. Remove them by hand."
+            t(
+                "The copies of the run '{run}' in '{folder}' could not be deleted ({reason}), so it would come back. "
+                "Remove them by hand.",
+                run=run.id,
+                folder=keep.folder,
+                reason=error.strerror,
+            )
         ) from error
 
 
@@ -85,17 +94,21 @@ def delete_resume_state(run: RunDirectory) -> int:
         with run.lock.acquire(timeout=DELETE_TIMEOUT_S, poll_interval=0.02):
             if not run.view().is_over:
                 raise RunError(
-                    f"'{run.id}' has not ended, and could not go on without its resume state. Stop it first, or "
-                    "delete the whole run."
+                    t(
+                        "'{run}' has not ended, and could not go on without its resume state. Stop it first, or "
+                        "delete the whole run.",
+                        run=run.id,
+                    )
                 )
             freed = run.resume_state_bytes()
             run.state_path.unlink()
     except Timeout as error:
-        raise RunError(f"'{run.id}' is training. Stop it first.") from error
+        raise RunError(t("'{run}' is training. Stop it first.", run=run.id)) from error
     except FileNotFoundError as error:
-        raise RunError(f"'{run.id}' has no resume state: there is nothing to free.") from error
+        raise RunError(t("'{run}' has no resume state: there is nothing to free.", run=run.id)) from error
     except OSError as error:
-        raise RunError(f"The resume state of '{run.id}' could not be deleted ({error.strerror}).") from error
+        told = t("The resume state of '{run}' could not be deleted ({reason}).", run=run.id, reason=error.strerror)
+        raise RunError(told) from error
     return freed
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import is_number, open_regular, read_json, replace_json
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import CheckpointError, ModelInfo, read_model_info
 from resnet_demo.runs.config import ConfigError, TrainConfig
 from resnet_demo.runs.early_stopping import reason_to_stop
@@ -117,9 +118,11 @@ class RunDirectory(WorkerFiles):
     def _config_file(self) -> dict:
         stored = read_json(self.path / "config.json")
         if stored is None or not isinstance(stored.get("config"), dict):
-            raise RunError(f"The run '{self.id}' has no readable config.json, so it cannot be opened.")
+            raise RunError(t("The run '{run}' has no readable config.json, so it cannot be opened.", run=self.id))
         if stored.get("format", 1) not in range(1, RUN_FORMAT + 1):  # there was no number before 2
-            raise RunError(f"The run '{self.id}' was made by a newer version of resnet_demo. Update, then open it.")
+            raise RunError(
+                t("The run '{run}' was made by a newer version of resnet_demo. Update, then open it.", run=self.id)
+            )
         return stored
 
     def config(self) -> TrainConfig:
@@ -127,7 +130,7 @@ class RunDirectory(WorkerFiles):
         try:
             return TrainConfig.from_dict(self._config_file()["config"])
         except ConfigError as error:
-            raise RunError(f"The run '{self.id}' cannot be opened. {error}") from error
+            raise RunError(t("The run '{run}' cannot be opened. {reason}", run=self.id, reason=error)) from error
 
     def environment(self) -> dict:
         environment = self._config_file().get("environment")
@@ -150,7 +153,8 @@ class RunDirectory(WorkerFiles):
         try:
             replace_json(self.path / "title.json", {"title": title})
         except OSError as error:
-            raise RunError(f"The run '{self.id}' could not be renamed ({error.strerror}).") from error
+            told = t("The run '{run}' could not be renamed ({reason}).", run=self.id, reason=error.strerror)
+            raise RunError(told) from error
 
     def size_bytes(self) -> int:
         """What the run's files take on the disk; those that vanish meanwhile count nothing."""

@@ -51,7 +51,12 @@ class Queue:
         with self._changing() as ids:
             if run.path.name not in ids:
                 if len(ids) >= MAX_PLANNED:
-                    raise QueueError(f"{MAX_PLANNED} runs are planned already. Remove some, or let them train first.")
+                    raise QueueError(
+                        t(
+                            "{number} runs are planned already. Remove some, or let them train first.",
+                            number=MAX_PLANNED,
+                        )
+                    )
                 ids.append(run.path.name)
 
     def remove(self, run: RunDirectory) -> None:
@@ -92,8 +97,12 @@ class Queue:
             raise QueueError("Another process is changing the queue. Try again in a moment.") from error
         except OSError as error:
             raise QueueError(
-                f"The queue in '{self.folder}' could not be written ({error.strerror}). {disk_advice(error)}, then try "
-                "again."
+                t(
+                    "The queue in '{folder}' could not be written ({reason}). {advice}, then try again.",
+                    folder=self.folder,
+                    reason=error.strerror,
+                    advice=t(disk_advice(error)),
+                )
             ) from error
 
 

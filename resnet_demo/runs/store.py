@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from resnet_demo.errors import disk_advice
 from resnet_demo.files import replace_file
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import ModelInfo
 from resnet_demo.runs.config import FROM_FILE, TrainConfig
 from resnet_demo.runs.directory import ASIDE, RunDirectory, RunError, is_shipped_folder
@@ -83,21 +84,33 @@ class RunStore:
         try:
             parent = self.get(config.parent_id)
         except RunError as error:
-            raise RunError(f"There is no run '{config.parent_id}' in '{self.folder}' to start from.") from error
+            told = t("There is no run '{run}' in '{folder}' to start from.", run=config.parent_id, folder=self.folder)
+            raise RunError(told) from error
         info = parent.model_info()
         if info is None:
             raise RunError(
-                f"The run '{parent.id}' has no whole checkpoint to start from. Let it train to a save first."
+                t("The run '{run}' has no whole checkpoint to start from. Let it train to a save first.", run=parent.id)
             )
         if info.arch != config.arch:
             raise RunError(
-                f"The run '{parent.id}' trained a {info.arch}, whose weights do not fit a {config.arch}. "
-                f"Choose {info.arch}, or start from other weights."
+                t(
+                    "The run '{run}' trained a {trained}, whose weights do not fit a {wanted}. Choose {trained}, or "
+                    "start from other weights.",
+                    run=parent.id,
+                    trained=info.arch,
+                    wanted=config.arch,
+                )
             )
         if info.shortcut != (shortcut := config.network().shortcut):
             raise RunError(
-                f"The run '{parent.id}' trained a {info.arch} with the shortcuts {info.shortcut}, whose weights do not "
-                f"fit the shortcuts {shortcut}. Choose {info.shortcut}, or start from other weights."
+                t(
+                    "The run '{run}' trained a {network} with the shortcuts {trained}, whose weights do not fit the "
+                    "shortcuts {wanted}. Choose {trained}, or start from other weights.",
+                    run=parent.id,
+                    network=info.arch,
+                    trained=info.shortcut,
+                    wanted=shortcut,
+                )
             )
         return parent
 
@@ -128,8 +141,12 @@ class RunStore:
             return self._fill(RunDirectory(path), config, first_weights, is_planned)
         except OSError as error:
             raise RunError(
-                f"No run can be made in '{self.folder}' ({error.strerror}). {disk_advice(error)}, or choose "
-                "another folder with --runs."
+                t(
+                    "No run can be made in '{folder}' ({reason}). {advice}, or choose another folder with --runs.",
+                    folder=self.folder,
+                    reason=error.strerror,
+                    advice=t(disk_advice(error)),
+                )
             ) from error
 
     def _fill(

@@ -211,14 +211,21 @@ class Launcher:
                     burial.join()
                     self._refuse_second()  # another was quicker
                     raise LaunchError(
-                        f"The training process ended {exit_words(child.returncode)} before it began. {_last_line(run)}"
+                        t(
+                            "The training process ended {how} before it began. {said}",
+                            how=exit_words(child.returncode),
+                            said=_last_line(run),
+                        )
                     )
                 if time.monotonic() > deadline:
                     kill_tree(child.pid)  # it holds no lock, so there is nothing to save
                     burial.join()
                     raise LaunchError(
-                        f"The training process did not start within {START_TIMEOUT_S:.0f} s, so it was ended. "
-                        f"{_last_line(run)}"
+                        t(
+                            "The training process did not start within {seconds} s, so it was ended. {said}",
+                            seconds=f"{START_TIMEOUT_S:.0f}",
+                            said=_last_line(run),
+                        )
                     )
                 time.sleep(0.05)
             began.set()
@@ -275,4 +282,4 @@ def kill_tree(process_id: int) -> None:
 def _last_line(run: RunDirectory) -> str:
     """In a sentence."""
     lines = [line for line in run.log_tail().splitlines() if line.strip()]
-    return f"Its last line: {lines[-1]}" if lines else "It has not said why."
+    return t("Its last line: {line}", line=lines[-1]) if lines else t("It has not said why.")

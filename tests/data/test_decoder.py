@@ -18,8 +18,9 @@ from resnet_demo.data.dataset import DataError, LoadProgress, drain
 from resnet_demo.data.decoder import Decoder, DecoderDied, OneDecoder
 from resnet_demo.data.framing import fit
 from resnet_demo.data.headers import ImageError
-from resnet_demo.data.images import load_image
+from resnet_demo.data.images import MAX_FILE_BYTES, load_image
 from resnet_demo.data.sources import load_dataset
+from resnet_demo.language import in_language
 
 ROOT = Path(decoder.__file__).parents[2]
 
@@ -109,6 +110,14 @@ def test_what_is_refused_has_the_same_sentence(one, good):
         with pytest.raises(ImageError) as there:
             one.load(path)
         assert str(here.value) == str(there.value)
+
+
+def test_it_is_refused_in_the_language_of_who_asks(one, good):
+    with good.open("r+b") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    for language, said in (("zh", "文件大小为 25 MB"), ("en", "The file has 25 MB")):
+        with in_language(language), pytest.raises(ImageError, match=said):
+            one.load(good)
 
 
 def test_the_process_starts_with_the_first_file_and_is_kept(good):

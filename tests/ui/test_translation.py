@@ -3,6 +3,7 @@ import json
 import pytest
 
 from resnet_demo.language import in_language
+from resnet_demo.runs.directory import RunDirectory, RunError
 from resnet_demo.ui.translation import language_of, translated
 from tests.support.asking import post
 
@@ -58,3 +59,11 @@ def test_handlers_answer_each_caller_in_their_language(serve):
             assert ("尚无训练" in json.loads(answer)[0]) == (language != "en"), answer
             _, refusal = post(url, "classify", [], language=language)
             assert (refused in refusal) == (language == "en"), refusal
+
+
+def test_a_refusal_with_a_name_in_it_is_in_the_language_of_who_asked(store):
+    (store.folder / "broken").mkdir(parents=True)
+    run = RunDirectory(store.folder / "broken")
+    for language, said in (("zh", "训练“broken”没有可读取的 config.json"), ("en", "The run 'broken' has no readable")):
+        with in_language(language), pytest.raises(RunError, match=said):
+            run.config()
