@@ -25,7 +25,7 @@ from resnet_demo.ui.tabs.examples import ExamplesPanel
 from resnet_demo.ui.tabs.several_images import SeveralImages
 from resnet_demo.ui.tabs.two_answers import TwoAnswers
 from resnet_demo.ui.tabs.why import WhyPanel, answered_by, asked_by
-from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, html_of
+from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, html_of, script
 
 if TYPE_CHECKING:
     from resnet_demo.inference.predictor import Prediction
@@ -41,6 +41,19 @@ element.addEventListener('click', (event) => {
   trigger('select');
 });
 """
+
+# What is asked while a question fails on its way, as where the queue is full, is never sent: so it is asked anew, once.
+ASK_ANEW = """async (asking) => {
+  if (window.askedAnew) {
+    document.dispatchEvent(new Event('unanswered'));
+    window.askedAnew = false;
+    return asking;
+  }
+  window.askedAnew = true;
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  return String(Date.now());
+}"""
+ANSWERED = "() => { window.askedAnew = false; document.dispatchEvent(new Event('answered')); }"
 
 # Unchecked, since Gradio's own preparation of an image would also turn 16 bits white, and take a path from a request
 # that leaves out its 'meta'.
@@ -93,7 +106,9 @@ class ClassifyTab:
                 self.known = _html(lambda: answer.known_html(self._newest_info()), "classify-known")
             with gr.Column(elem_classes="classify-says"):
                 self.answer = _html(
-                    lambda: answer.empty_html(self._newest_info()), "classify-answer", js_on_load=ON_CLICK
+                    lambda: answer.empty_html(self._newest_info()),
+                    "classify-answer",
+                    js_on_load=ON_CLICK + script("unanswered.js"),
                 )
                 self.why = WhyPanel(self.backend)
             with gr.Column(elem_classes="classify-who-answers"):
@@ -113,7 +128,7 @@ class ClassifyTab:
     def _wire(self) -> None:
         question = [self.image, self.run, self.trim]
         asked = [self.image.change, self.run.input, self.trim.input, self.again.click, self.asking.change]
-        gr.on(
+        answered = gr.on(
             asked,
             self.show_answer,
             question,
@@ -124,6 +139,8 @@ class ClassifyTab:
             api_visibility="undocumented",
             **ASK,
         )
+        answered.success(None, js=ANSWERED)
+        answered.failure(None, self.asking, self.asking, js=ASK_ANEW)
         self.why.wire(self.answer, question, asked, ASK)
         self.two.wire(question, asked, ASK)
         self.several.wire(self.run, self.trim, ASK)
