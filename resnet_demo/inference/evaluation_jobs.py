@@ -113,16 +113,20 @@ class EvaluationJobs:
         """Test images that the evaluation is of, by their place, uint8 (n, 3, 32, 32). Raises UserError where they
         cannot be read any more, and EvaluationError where that would take a download or a wait for another's, or where
         they are others by now."""
-        with self._reading:  # two galleries do not take each other for a download
-            with self._guard:
-                kept = self._images
-            if kept is None or kept.of != (evaluation.data, evaluation.split):
-                kept = self._test_images(evaluation.data, evaluation.split)
-                with self._guard:
-                    self._images = kept
+        of = (evaluation.data, evaluation.split)
+        if (kept := self._kept(of)) is None:
+            with self._reading:  # two galleries do not take each other for a download
+                if (kept := self._kept(of)) is None:  # else another has read them meanwhile
+                    kept = self._test_images(*of)
+                    with self._guard:
+                        self._images = kept
         if not kept.are_of(evaluation):
             raise EvaluationError("The test images are others than those it was evaluated on. Evaluate again.")
         return kept.images[list(places)]
+
+    def _kept(self, of: tuple[str, str]) -> TestImages | None:
+        with self._guard:
+            return self._images if self._images and self._images.of == of else None
 
     def _test_images(self, source: str, split: str) -> TestImages:
         from resnet_demo.data.sources import load_dataset

@@ -131,6 +131,18 @@ def test_no_gallery_waits_for_another_process_that_loads_the_data(store, jobs, m
         EvaluationJobs(jobs.data_dir).images(load_evaluation(run), [0])
 
 
+def test_a_gallery_whose_images_are_at_hand_waits_for_no_other(store, jobs):
+    run = make_run(store, "digits", DIGITS)
+    jobs.start(run)
+    wait_until_done(jobs)
+    with jobs._reading:  # as while a large folder is decoded for another
+        shown = []
+        asking = threading.Thread(target=lambda: shown.append(jobs.images(load_evaluation(run), [0])), daemon=True)
+        asking.start()
+        asking.join(10)
+        assert shown
+
+
 def test_as_many_other_images_are_refused(store, jobs):
     run = make_run(store, "digits", DIGITS)
     jobs.start(run)
