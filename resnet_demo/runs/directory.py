@@ -66,7 +66,7 @@ class RunDirectory(WorkerFiles):
         """The run that somebody names by its path. A link stays one: it trains under the locks of the folder that
         lists it, not of the one that it leads to."""
         path = Path(os.path.abspath(typed))  # noqa: PTH100 - resolve() would follow the link
-        return cls(path, is_shipped_folder(path.resolve().parent))
+        return cls(path, is_shipped_folder(Path(os.path.realpath(path)).parent))
 
     @property
     def is_visitors(self) -> bool:

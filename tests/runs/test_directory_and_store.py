@@ -83,6 +83,7 @@ def test_a_folder_that_may_not_be_entered_is_not_listed(store, run, monkeypatch)
 def test_a_link_that_leads_nowhere_does_not_hide_the_runs(store, run, monkeypatch):
     (store.folder / "itself").symlink_to(store.folder / "itself")
     assert store.runs() == [run] and Watcher(store).snapshot().current.run == run
+    assert not RunDirectory.at(store.folder / "itself").exists()
 
 
 def test_a_config_that_may_not_be_read_is_a_sentence(run, monkeypatch):
