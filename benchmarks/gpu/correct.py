@@ -116,7 +116,7 @@ def augments_alike(setting: Setting) -> str:
     def drawn(device: str) -> list[tuple[torch.Tensor, torch.Tensor]]:
         images = LabelledImages(dataset.train_images, dataset.train_labels).to(torch.device(device))
         epoch = draw_epoch(images, 64, augment, seed=3, epoch=2, first_batch=1)
-        return [make_batch(images, drawn, augment, normalise) for drawn in epoch]
+        return [make_batch(images, plan, augment, normalise) for plan in epoch]
 
     ours, wanted = drawn(setting.device), drawn("cpu")
     assert len(ours) == len(wanted) == 6

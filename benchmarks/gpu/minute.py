@@ -35,7 +35,8 @@ def config_of(setting: Setting) -> TrainConfig:
         (spec,) = TINY
         return preset_config("minute", arch=spec.arch, stem=spec.stem, epochs=2, batch_size=16, **given)
     config = preset_config("minute", **given)
-    config = replace(config, **fastest(setting, config, MINUTE_S))
-    starting_s, rate = STARTING_S + COMPILING_S * config.compile, rate_of(setting, config)
-    seconds = min(setting.remaining_s, MINUTE_S) - starting_s
-    return replace(config, epochs=min(config.epochs, epochs_within(seconds, rate)))
+    seconds = min(setting.remaining_s, MINUTE_S) - STARTING_S
+    config = replace(config, **fastest(setting, config, seconds))
+    seconds -= COMPILING_S * config.compile
+    epochs = epochs_within(seconds, rate_of(setting, config), margin=1.0, saving_s=0.0)
+    return replace(config, epochs=min(config.epochs, epochs))

@@ -45,10 +45,10 @@ def epochs_in_time(setting: Setting, config: TrainConfig) -> int:
     return min(config.epochs, epochs_within(setting.remaining_s - starting_s, rate))
 
 
-def epochs_within(seconds: float, images_per_s: float) -> int:
+def epochs_within(seconds: float, images_per_s: float, margin: float = MARGIN, saving_s: float = SAVING_S) -> int:
     """Whole epochs, each with its evaluation and a save; at least one."""
     epoch_s = (TRAINED + EVALUATED / FORWARD_AND_BACKWARD) / images_per_s + SAVING_AN_EPOCH_S
-    return max(1, int(MARGIN * (seconds - SAVING_S) / epoch_s))
+    return max(1, int(margin * (seconds - saving_s) / epoch_s))
 
 
 def flags(config: TrainConfig) -> list[str]:
