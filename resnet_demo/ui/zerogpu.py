@@ -84,6 +84,10 @@ class SliceLauncher(Launcher):
     def start_next(self) -> RunDirectory | None:
         raise LaunchError(t("On ZeroGPU runs cannot be planned. Start one when you are here."))
 
+    def active(self) -> RunDirectory | None:
+        """The run that trains or waits for a GPU, which may take minutes: nothing is waited for."""
+        return self.store.active() or next((run for run in self.store.folders() if run.is_starting()), None)
+
     def pause(self, run: RunDirectory) -> None:
         if run.is_starting() and not run.is_alive():
             run.ask(PAUSE)

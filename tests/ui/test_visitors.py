@@ -182,6 +182,7 @@ def test_the_run_is_shown_as_starting_until_a_slice_has_it(backend, training, ti
     with pytest.raises(gr.Error, match="training already"):
         list(training.start(asks(ANNA), *values))
     (run,) = visitors.store.runs()
+    assert visitors.launcher.active() == run
     visitors.launcher.pause(run)  # while a GPU is waited for
     assert run.wanted() == PAUSE
     told.close()
