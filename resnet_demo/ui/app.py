@@ -87,20 +87,14 @@ def build_app(backend: Backend) -> Page:
         jobs = gr.Textbox("", visible="hidden")
         timer = gr.Timer(INTERVAL_S)
         poll_inputs, versions = [train.chosen, runs.picked], [*train.version, checkpoints, runs.listed, jobs, timer]
-        poll_triggers = [page.load, timer.tick, hidden_poll.tick, train.chosen.input]
-        gr.on(
-            poll_triggers,
-            poll_versions,
-            poll_inputs,
-            versions,
-            api_name="poll_versions",
-            trigger_mode="always_last",  # else a run that is chosen while a poll is on its way would wait for the next
-            **POLL_EVENT,
-            **RAW_INPUTS_OUTPUTS,
-        )
+        polling = {**POLL_EVENT, **RAW_INPUTS_OUTPUTS}
+        poll_triggers = [page.load, timer.tick, hidden_poll.tick]
+        gr.on(poll_triggers, poll_versions, poll_inputs, versions, api_name="poll_versions", **polling)
+        # A tick is skipped while a poll is on its way; a run that is chosen then is asked for as soon as it has ended.
+        train.chosen.input(poll_versions, poll_inputs, versions, trigger_mode="always_last", **polling)
         planned = architecture.experiments.wire(runs.listed)
         for mutation in (*train.mutations, *runs.mutations, planned):
-            mutation.success(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
+            mutation.success(poll_versions, poll_inputs, versions, **polling)
         restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked, runs.error)
         restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
