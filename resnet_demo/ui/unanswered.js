@@ -3,6 +3,6 @@
 const t = (text) => text;
 const sentence = Object.assign(document.createElement('p'), {className: 'hint'});
 sentence.setAttribute('role', 'alert');
-sentence.textContent = t('The newest question was not answered: too much is asked just now, or the connection is gone. Click Classify again.');
+sentence.textContent = t('The newest question was not answered: too much is asked just now, or the server could not answer. Click Classify again.');
 document.addEventListener('unanswered', () => element.prepend(sentence));
 document.addEventListener('answered', () => sentence.remove());

@@ -35,23 +35,24 @@ ON_CLICK = """
 element.addEventListener('click', (event) => {
   if (event.target.closest('[data-to-train]')) trigger('click');
   const button = event.target.closest('[data-why]');
-  const {answered} = button?.closest('[data-answered]').dataset ?? {};
+  const {answered, of} = button?.closest('[data-answered]').dataset ?? {};
   if (!button) return;
-  window.whyAsked = JSON.stringify({label: button.dataset.why, answered, at: Date.now()});
+  window.whyAsked = JSON.stringify({label: button.dataset.why, answered, of, at: Date.now()});
   trigger('select');
 });
 """
 
 # What is asked while a question fails on its way, as where the queue is full, is never sent: so it is asked anew, once.
-ASK_ANEW = """async (asking) => {
+# Where another question has been answered meanwhile there is nothing to ask: the box stays as it is.
+ASK_ANEW = """async () => {
   if (window.askedAnew) {
     document.dispatchEvent(new Event('unanswered'));
     window.askedAnew = false;
-    return asking;
+    return;
   }
   window.askedAnew = true;
   await new Promise((resolve) => setTimeout(resolve, 2000));
-  return String(Date.now());
+  if (window.askedAnew) return String(Date.now());
 }"""
 ANSWERED = "() => { window.askedAnew = false; document.dispatchEvent(new Event('answered')); }"
 
@@ -140,7 +141,7 @@ class ClassifyTab:
             **ASK,
         )
         answered.success(None, js=ANSWERED)
-        answered.failure(None, self.asking, self.asking, js=ASK_ANEW)
+        answered.failure(None, None, self.asking, js=ASK_ANEW)
         self.why.wire(self.answer, question, asked, ASK)
         self.two.wire(question, asked, ASK)
         self.several.wire(self.run, self.trim, ASK)

@@ -254,12 +254,6 @@ def page_of(store) -> ClassifyTab:
         return ClassifyTab(Backend.over(store, store.folder.parent / "data"))
 
 
-def sent(data) -> gr.EventData:
-    event = gr.EventData(None, None)
-    event._data = data
-    return event
-
-
 # --- what is not trusted --------------------------------------------------------------------------------------
 
 
