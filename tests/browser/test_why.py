@@ -33,7 +33,17 @@ def test_of_two_classes_asked_about_the_last_stays(shipped_app, open_page):
     page.click("[data-example=drawn-ship]")
     page.wait_for_selector("#classify-answer [data-why] >> nth=1")
     first, last = (one.get_attribute("data-why") for one in page.query_selector_all("#classify-answer [data-why]")[:2])
-    page.evaluate("document.querySelectorAll('#classify-answer [data-why]').forEach((one, i) => i < 2 && one.click())")
+    names, late = names_of_calls(page), []
+
+    def hold(route):
+        is_first = names[route.request.post_data_json["fn_index"]] == "explain" and not late
+        late.append(route) if is_first else route.continue_()
+
+    page.route("**/gradio_api/queue/join*", hold)
+    page.click("#classify-answer [data-why] >> nth=0")
+    wait_for(lambda: page.wait_for_timeout(50) or late, "the call")
+    page.click("#classify-answer [data-why] >> nth=1")
+    late[0].continue_()
     page.wait_for_selector(f"#classify-why:not(:has([data-class='{first}'])) [data-class='{last}']")
     page.wait_for_timeout(2000)
     assert page.get_attribute("#classify-why .why", "data-class") == last

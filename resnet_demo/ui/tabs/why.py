@@ -21,9 +21,9 @@ from resnet_demo.ui.wiring import POLL_EVENT, RAW_INPUTS, goes_unless_of, import
 ASK_FOR_ANIMATION = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-animation]');
-  const {answered} = button?.closest('[data-answered]').dataset ?? {};
+  const {answered, of} = button?.closest('[data-answered]').dataset ?? {};
   if (!button) return;
-  window.animationAsked = JSON.stringify({label: button.dataset.animation, answered, at: Date.now()});
+  window.animationAsked = JSON.stringify({label: button.dataset.animation, answered, of, at: Date.now()});
   trigger('select');
 });
 """
@@ -91,7 +91,7 @@ class WhyPanel:
                 raise RunError(NEWER)
             maps = explainer.grad_cam(decoded, label), explainer.occlusion(decoded, label)
             html = why.why_html(decoded, *maps, len(_kept(run)))
-            return [asked_by(image, chosen, trim, html, answered_by(run.id, explainer.info.step)), ""]
+            return [asked_by(image, chosen, trim, html, answered_by(run.id, explainer.info.step), _of(asked)), ""]
         except UserError as error:
             return [why.problem_html(str(error)), ""]
 
@@ -104,7 +104,7 @@ class WhyPanel:
             from resnet_demo.inference.explain import grad_cam_over_epochs
 
             html = why.animation_html(decoded, grad_cam_over_epochs(_kept(run), decoded, label))
-            return asked_by(image, chosen, trim, html, answered_by(run.id, step))
+            return asked_by(image, chosen, trim, html, answered_by(run.id, step), _of(asked))
         except UserError as error:
             return why.problem_html(str(error))
 
@@ -127,11 +127,12 @@ class WhyPanel:
         return run
 
 
-def asked_by(image: Any, chosen: Any, trim: Any, html: str, answered: str) -> str:
-    """What is answered to this question, marked as such, and with the checkpoint that has answered."""
+def asked_by(image: Any, chosen: Any, trim: Any, html: str, answered: str, of: str = "") -> str:
+    """What is answered to this question, marked as such, and with the checkpoint that has answered. What was asked `of`
+    an answer bears that one's mark: a call that has waited is sent with the image of by then."""
     path = image.get("path") if isinstance(image, dict) else image
-    mark = checksum(path, chosen, trim, answered)
-    return f'<div class="question" data-of="{mark}" data-answered="{escape(answered)}">{html}</div>'
+    mark = of or checksum(path, chosen, trim, answered)
+    return f'<div class="question" data-of="{escape(mark)}" data-answered="{escape(answered)}">{html}</div>'
 
 
 def answered_by(run_id: str, step: int | str) -> str:
@@ -144,6 +145,11 @@ def _kept(run: RunDirectory) -> list[Path]:
     epochs, info = run.saved_epochs(), run.model_info()
     newer = info is not None and (not epochs or info.epoch > epochs[-1])
     return [*map(run.epoch_path, epochs), *([run.model_path] if newer else [])]
+
+
+def _of(asked: Any) -> str:
+    """The mark of the answer that was asked about, '' in a raw request that does not say."""
+    return str(_told_of(asked).get("of") or "")
 
 
 def _told_of(asked: Any) -> dict[str, Any]:

@@ -31,8 +31,8 @@ def upload(panel, tmp_path):
     return {"path": str(tmp_path / "cache" / "image.png")}
 
 
-def clicked(label, answered=None) -> str | None:
-    return label if label is None else json.dumps({"label": label, "answered": answered, "at": 1})
+def clicked(label, answered=None, of=None) -> str | None:
+    return label if label is None else json.dumps({"label": label, "answered": answered, "of": of, "at": 1})
 
 
 def test_a_class_is_explained_by_both_maps_at_their_stage(store, panel, upload):
@@ -70,6 +70,14 @@ def test_the_checkpoint_that_answered_is_explained_and_no_newer_one(store, panel
     assert NEWER in said and "data:image" not in said
     said, _ = panel.explain(upload, NEWEST, True, clicked("dog", answered_by("../run-1", 34)))
     assert "There is no such run" in said
+
+
+def test_what_is_explained_late_bears_the_mark_of_the_answer_that_was_asked_about(store, panel, upload):
+    """A call that has waited for another is sent with the image of by then."""
+    make_run(store, "run-1")
+    asked = clicked("dog", answered_by("run-1", 34), "the <mark>")
+    for html in (panel.explain(upload, NEWEST, True, asked)[0], panel.show_animation(upload, NEWEST, True, asked)):
+        assert 'data-of="the &lt;mark&gt;"' in html
 
 
 def test_with_flip_averaging_it_is_the_probability_that_was_answered(store, panel, upload):
