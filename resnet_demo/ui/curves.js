@@ -209,7 +209,7 @@ function keepMenu() {
   if (!isOpen || menu.isConnected) return;
   (document.fullscreenElement ?? document.body).append(menu);
   menu.showPopover();
-  offered?.focus();
+  if (document.activeElement === document.body) offered?.focus();
 }
 function openMenu(button) {
   const figure = button.closest('figure'), box = button.getBoundingClientRect();
