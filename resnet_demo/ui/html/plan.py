@@ -49,7 +49,8 @@ def _takes(guess: "Estimate") -> tuple[str, ...]:
         return (t("The expected duration appears once the images have been counted."),)
     time = rough_duration(guess.seconds) if guess.about else duration(guess.seconds)
     if guess.about and guess.least_s and guess.most_s:
-        time = t("{least} to {most}", least=rough_duration(guess.least_s), most=rough_duration(guess.most_s))
+        least, most = rough_duration(guess.least_s), rough_duration(guess.most_s)
+        time = least if least == most else t("{least} to {most}", least=least, most=most)
     told = {"time": f"<b>{time}</b>", "speed": rate(guess.images_per_s)}
     takes = t("Takes about {time} at about {speed}.", **told) if guess.about else t("Takes {time} at {speed}.", **told)
     return (takes, t("This machine is busy now; alone it would be quicker.")) if guess.is_busy else (takes,)

@@ -8,7 +8,7 @@ from resnet_demo.language import t
 from resnet_demo.runs.held import held_sentence
 from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.watcher import RunsSnapshot
-from resnet_demo.text import duration, listed, plural
+from resnet_demo.text import listed, plural, rough_duration
 from resnet_demo.ui.html.status_card import MARKS, recipe, run_title
 
 
@@ -21,7 +21,7 @@ def queue_html(snapshot: RunsSnapshot, owner: bool = True, seconds: Mapping[str,
     rows = "".join(_row(one, snapshot.parent_name(one), owner, seconds.get(one.run.id)) for one in planned)
     total = plural(len(planned), "planned run")
     if all(one.run.id in seconds for one in planned):
-        time = duration(sum(seconds[one.run.id] for one in planned))
+        time = rough_duration(sum(seconds[one.run.id] for one in planned))
         total = t("{runs}, about {time} in all", runs=total, time=time)
     head = f"<b>{MARKS['queued']} {t('Queue')}</b> <span>{total}</span>"
     return (
@@ -42,7 +42,7 @@ def _standing(snapshot: RunsSnapshot, owner: bool) -> str:
 def _row(planned: Snapshot, parent: str, owner: bool, seconds: float | None) -> str:
     place, total = planned.place or (1, 1)
     title = escape(run_title(planned))
-    time = [] if seconds is None else [t("about {time}", time=duration(seconds))]
+    time = [] if seconds is None else [t("about {time}", time=rough_duration(seconds))]
     told = listed([plural(planned.config.epochs, "epoch"), *time, recipe(planned.config, parent)])
     what = f'<div class="queue-what">{title}<small>{escape(told)}</small></div>'
     acts = _acts(title, place, total) if owner else ""

@@ -139,7 +139,7 @@ def test_how_long_each_takes_is_asked_once_torch_is_there(panel, planned, monkey
     monkeypatch.setattr(type(panel), "_estimate", lambda self, one, runs: asked.append(one.run) or 60.0)
     assert "about" not in panel.show("", None) and asked == []
     shown = panel.show("yes", None)
-    assert shown.count("about 1 min 00 s") == 3 and "about 3 min 00 s in all" in shown
+    assert shown.count("about 1 min 00 s") == 3 and "about 3 min in all" in shown
     assert panel.show("yes", None) == shown and asked == planned  # a second of the machine each
 
 
