@@ -28,12 +28,11 @@ def add_discard(commands) -> None:
 
 def discard_command(options: argparse.Namespace) -> int:
     run = find_run(options)
-    store = RunStore(run.path.parent)
     if options.resume_state:
-        return _free(store, run, options.yes)
+        return _free(run, options.yes)
     if not options.yes:
         _ask(run.path, run.size_bytes())
-    launcher = Launcher(store, DATA_DIR)
+    launcher = Launcher(RunStore(run.path.parent), DATA_DIR)
     deadline = give_up_at()
     while run.exists():
         launcher.discard(run)
@@ -42,7 +41,7 @@ def discard_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def _free(store: RunStore, run: RunDirectory, yes: bool) -> int:
+def _free(run: RunDirectory, yes: bool) -> int:
     if not yes and (freed := run.resume_state_bytes()):  # that there is none is said without a question
         _ask(run.state_path, freed)
     freed = delete_resume_state(run)

@@ -13,7 +13,7 @@ from resnet_demo.runs.store import RunStore
 
 def plan_runs(store: RunStore, configs: Sequence[TrainConfig]) -> list[RunDirectory]:
     """Plan these runs after those that are planned already, in this order: all, or none where one of them cannot be.
-    Raises RunError, QueueError."""
+    Raises RunError, ConfigError, QueueError."""
     planned: list[RunDirectory] = []
     try:
         for config in configs:

@@ -49,7 +49,7 @@ class Launcher:
         self._starting = threading.Lock()
 
     def start(self, config: TrainConfig) -> RunDirectory:
-        """Make a run and train it. Raises LaunchError or RunError."""
+        """Make a run and train it. Raises LaunchError, RunError, ConfigError."""
         with self._starting:
             self._refuse_second()
             run = self.store.create(config)
@@ -72,7 +72,8 @@ class Launcher:
 
     def plan(self, configs: Sequence[TrainConfig], start: bool = False) -> list[RunDirectory]:
         """Plan these runs, all or none, after those that are planned already. With `start` the queue goes on where
-        nothing trains. Raises RunError, QueueError, LaunchError."""
+        nothing trains. Raises RunError, ConfigError, QueueError,
+        LaunchError."""
         with self.planning(start):
             return plan_runs(self.store, configs)
 

@@ -240,7 +240,7 @@ def _chosen_images(found: Evaluation, kind: str) -> tuple[str, list[int]]:
     if kind == CONFIDENT_MISTAKES:
         return t("Most confident mistakes"), found.confident_mistakes()[:SHOWN].tolist()
     if kind == UNSURE_RIGHT:
-        return t("Unsure right answers"), found.unsure_right_answers()[:SHOWN].tolist()
+        return t("Uncertain correct answers"), found.unsure_right_answers()[:SHOWN].tolist()
     pair = [int(number) for number in kind.split(",") if number.isdecimal()]
     if len(pair) != 2 or max(pair) >= len(found.classes):
         raise EvaluationError(t("There is no such cell. Click one of the confusion matrix."))
