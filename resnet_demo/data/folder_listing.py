@@ -11,6 +11,7 @@ from PIL import Image
 
 from resnet_demo.data.dataset import DataError
 from resnet_demo.data.images import FORMATS
+from resnet_demo.language import t
 from resnet_demo.text import name_of_class, plural, printable
 
 LITTER = ("Thumbs.db", "desktop.ini", "__MACOSX")  # what operating systems leave, beside files that begin with a dot
@@ -83,8 +84,11 @@ def list_folder(root: Path, sort_as_read: bool = True) -> Listing:
     """
     if not root.is_dir():
         raise DataError(
-            f"There is no folder {printable(str(root))}. Check the path; where the images have moved, name their new "
-            "place with --data folder:PATH, or choose it where the page offers it."
+            t(
+                "There is no folder {folder}. Check the path; where the images have moved, name their new place with "
+                "--data folder:PATH, or choose it where the page offers it.",
+                folder=printable(str(root)),
+            )
         )
     is_split = (root / "train").is_dir() and (root / "test").is_dir()
     left_out = LeftOut()
@@ -96,7 +100,9 @@ def list_folder(root: Path, sort_as_read: bool = True) -> Listing:
             left_out.parts = {other.name: count for other in others if (count := _count_files(other.path))}
     except OSError as error:
         name = printable(str(error.filename))
-        raise DataError(f"{name} cannot be read: {error.strerror}. Fix that and start again.") from error
+        raise DataError(
+            t("{file} cannot be read: {reason}. Fix that and start again.", file=name, reason=error.strerror)
+        ) from error
     names = dict.fromkeys(file.class_name for file in train)
     listing = Listing(root, tuple(sorted(names) if sort_as_read else names), train, test, is_split, left_out)
     if is_split:
@@ -187,11 +193,23 @@ def check_enough_classes(listing: Listing, classes: tuple[str, ...]) -> None:
     root = printable(str(listing.root))
     parts = [name for name in HELD_OUT_PARTS if (listing.root / name).is_dir()]
     if parts and not listing.is_split and (listing.root / "train").is_dir():
-        raise DataError(f"{root} has a folder train, but none named test. Rename '{parts[0]}' to 'test'.")
+        raise DataError(
+            t(
+                "{folder} has a folder train, but none named test. Rename '{part}' to 'test'.",
+                folder=root,
+                part=parts[0],
+            )
+        )
     seen = " ".join(["", *listing.left_out.sentences()])
     if not classes:
-        raise DataError(f"{root} has no class folders with images in them. {LAYOUT}{seen}")
-    raise DataError(f"{root} has images of one class only ('{classes[0]}'); it takes two to tell apart. {LAYOUT}{seen}")
+        said = t("{folder} has no class folders with images in them.", folder=root)
+    else:
+        said = t(
+            "{folder} has images of one class only ('{label}'); it takes two to tell apart.",
+            folder=root,
+            label=classes[0],
+        )
+    raise DataError(f"{said} {t(LAYOUT)}{seen}")
 
 
 def some(names: list[str]) -> str:

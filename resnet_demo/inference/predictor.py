@@ -175,7 +175,9 @@ class ClassifierCache:
             if _version(path, run_id) == version:
                 self._loaded[path] = (version, classifier)
                 return classifier
-        raise CheckpointError(f"The checkpoint of '{run_id}' is being replaced all the time. Try again in a moment.")
+        raise CheckpointError(
+            t("The checkpoint of '{run}' is being replaced all the time. Try again in a moment.", run=run_id)
+        )
 
 
 class Predictor:

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from resnet_demo.files import os_error_behind, replace_file
+from resnet_demo.language import t
 from resnet_demo.models.checkpoint_info import WITHOUT_DIGEST, CheckpointError, ModelInfo, open_checkpoint
 from resnet_demo.models.digest import digest
 from resnet_demo.models.resnet import ResNet
@@ -51,8 +52,11 @@ def load_weights(path: Path) -> tuple[dict[str, torch.Tensor], ModelInfo]:
     described = {name: text for name, text in metadata.items() if name != "digest"}
     if metadata["format"] != WITHOUT_DIGEST and info.digest != digest([described, weights]):
         raise CheckpointError(
-            f"'{path.name}' is damaged: its weights or their description are not as they were saved. Take another "
-            "checkpoint, or a copy of this one."
+            t(
+                "'{file}' is damaged: its weights or their description are not as they were saved. Take another "
+                "checkpoint, or a copy of this one.",
+                file=path.name,
+            )
         )
     return weights, info
 
@@ -65,7 +69,7 @@ def load_model(path: Path) -> tuple[ResNet, ModelInfo]:
         model = ResNet(info.network())
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise CheckpointError(f"The weights in '{path.name}' do not fit the network it names.") from error
+        raise CheckpointError(t("The weights in '{file}' do not fit the network it names.", file=path.name)) from error
     return model.to(memory_format=torch.channels_last).eval(), info
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from resnet_demo.errors import UserError
 from resnet_demo.files import is_count, is_number, open_regular, parse_json
+from resnet_demo.language import t
 from resnet_demo.models.catalog import ARCHITECTURES, STEMS, NetworkSpec, shortcut_problem
 from resnet_demo.text import is_unicode, name_of_class, printable
 
@@ -145,10 +146,10 @@ def open_checkpoint(path: Path, framework: str) -> Iterator:
         with open_regular(path), safe_open(path, framework=framework) as file:
             yield file
     except FileNotFoundError as error:
-        raise CheckpointError(f"There is no checkpoint '{path.name}'.") from error
+        raise CheckpointError(t("There is no checkpoint '{file}'.", file=path.name)) from error
     except (SafetensorError, OSError) as error:
         if not is_unicode(str(path)):
             raise CheckpointError(
                 f"safetensors cannot open '{printable(str(path))}', since this path is no UTF-8. Rename the folder."
             ) from error
-        raise CheckpointError(f"'{path.name}' is not a whole safetensors file.") from error
+        raise CheckpointError(t("'{file}' is not a whole safetensors file.", file=path.name)) from error
