@@ -35,6 +35,7 @@ class RunStore:
 
     def __init__(self, folder: Path, shipped: Path | None = None) -> None:
         self.folder, self.shipped = folder, shipped
+        self._is_shipped = is_shipped_folder(folder)  # once: each poll lists the folders
 
     def runs(self) -> list[RunDirectory]:
         """Its own runs, newest first."""
@@ -51,12 +52,12 @@ class RunStore:
 
     def folders(self) -> Iterator[RunDirectory]:
         """What may be a run of its own, in no order; no file is opened."""
-        return _folders(self.folder, is_shipped_folder(self.folder))
+        return _folders(self.folder, self._is_shipped)
 
     def all_folders(self, known: KnownFolders = MappingProxyType({})) -> Iterator[RunDirectory]:
         """The same, with those that came with the project and whose names no other has. Those that are `known` already
         are taken from there: to make a thousand paths at each poll costs more than to list their names."""
-        own = list(_folders(self.folder, is_shipped_folder(self.folder), known))
+        own = list(_folders(self.folder, self._is_shipped, known))
         yield from own
         if self.shipped:
             taken = {run.id for run in own}
@@ -130,7 +131,7 @@ class RunStore:
             raise RunError(
                 "Weights of a file are named on the command line: train --start-from file:PATH. Choose others here."
             )
-        if is_shipped_folder(self.folder):
+        if self._is_shipped:
             raise RunError("The folder of the runs that came with resnet_demo takes no others. Choose another folder.")
         parent = self.parent(config)
         if parent and (earlier := parent.config()).data == config.data:
