@@ -41,8 +41,12 @@ def rough_duration(seconds: float) -> str:
     """Of an estimate, 731 -> '12 min'; below two minutes to ten seconds."""
     if seconds < 115:
         return duration(max(10, 10 * round(seconds / 10)))
-    minutes = round(seconds / 60)
-    return duration(60 * minutes) if minutes >= 60 else t("{minutes} min", minutes=minutes)
+    return whole_minutes(60 * round(seconds / 60))
+
+
+def whole_minutes(seconds: float) -> str:
+    """250 -> '4 min', and never less than one."""
+    return duration(seconds) if seconds >= 3600 else t("{minutes} min", minutes=max(1, int(seconds // 60)))
 
 
 def rate(images_per_s: float | None) -> str:

@@ -12,7 +12,7 @@ from resnet_demo.runs.snapshot import Snapshot
 from resnet_demo.runs.status import RunStatus
 from resnet_demo.runs.text import PHASES, amount
 from resnet_demo.runs.worker_files import DISCARD, PAUSE, STOP
-from resnet_demo.text import duration, percent
+from resnet_demo.text import percent, whole_minutes
 
 
 def run_sentence(snapshot: Snapshot, owner: bool = True, busy: bool = False) -> str:
@@ -73,7 +73,7 @@ def _end(snapshot: Snapshot, owner: bool) -> tuple[str, ...]:
 
 
 def _stalled(snapshot: Snapshot, owner: bool) -> str:
-    minutes = _whole_minutes(snapshot.quiet_s or 0)
+    minutes = whole_minutes(snapshot.quiet_s or 0)  # the sentence is read out each time that it changes
     quiet = t("The training process has not reported for {time}.", time=minutes)
     if not owner:
         return quiet
@@ -92,11 +92,6 @@ def _stalled(snapshot: Snapshot, owner: bool) -> str:
             step=step,
         )
     return sentences(quiet, end)
-
-
-def _whole_minutes(seconds: float) -> str:
-    """The sentence is read out each time that it changes."""
-    return duration(seconds) if seconds >= 3600 else t("{minutes} min", minutes=max(1, int(seconds // 60)))
 
 
 def _turn(snapshot: Snapshot, owner: bool, busy: bool) -> str:
