@@ -82,7 +82,7 @@ class WhyPanel:
         """Two maps for the class that was clicked, by the checkpoint that answered; a raw request may name anything."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run, step, label = self._asked(chosen, asked, request)
+            run, step, label, of = self._asked(chosen, asked, request)
             import_torch()
             from resnet_demo.inference.explain import Explainer
 
@@ -91,7 +91,7 @@ class WhyPanel:
                 raise RunError(NEWER)
             maps = explainer.grad_cam(decoded, label), explainer.occlusion(decoded, label)
             html = why.why_html(decoded, *maps, len(_kept(run)))
-            return [asked_by(image, chosen, trim, html, answered_by(run.id, explainer.info.step), _of(asked)), ""]
+            return [asked_by(image, chosen, trim, html, answered_by(run.id, explainer.info.step), of), ""]
         except UserError as error:
             return [why.problem_html(str(error)), ""]
 
@@ -99,22 +99,23 @@ class WhyPanel:
         """One map for each checkpoint that the run has kept."""
         try:
             decoded = uploaded_image(image, self._cache, trim is not False).image
-            run, step, label = self._asked(chosen, asked, request)
+            run, step, label, of = self._asked(chosen, asked, request)
             import_torch()
             from resnet_demo.inference.explain import grad_cam_over_epochs
 
             html = why.animation_html(decoded, grad_cam_over_epochs(_kept(run), decoded, label))
-            return asked_by(image, chosen, trim, html, answered_by(run.id, step), _of(asked))
+            return asked_by(image, chosen, trim, html, answered_by(run.id, step), of)
         except UserError as error:
             return why.problem_html(str(error))
 
-    def _asked(self, chosen: Any, asked: Any, request: gr.Request | None) -> tuple[RunDirectory, str, str]:
-        """The run whose checkpoint has answered, at which step, and the class in question: by now another checkpoint
-        may be the newest. Of a raw request that does not say who has answered, the chosen run and ''. Raises
-        RunError."""
+    def _asked(self, chosen: Any, asked: Any, request: gr.Request | None) -> tuple[RunDirectory, str, str, str]:
+        """The run whose checkpoint has answered, at which step, the class in question, and the answer's mark: by now
+        another checkpoint may be the newest. Of a raw request that does not say who has answered, the chosen run and
+        ''. Raises RunError."""
         told = _told_of(asked)
         run_id, _, step = str(told.get("answered") or "").rpartition(" ")
-        return self._run(run_id or chosen, request), step, str(told.get("label", ""))
+        run = self._run(run_id or chosen, request)
+        return run, step, str(told.get("label", "")), str(told.get("of") or "")
 
     def _run(self, chosen: Any, request: gr.Request | None = None) -> RunDirectory:
         """Raises RunError."""
@@ -145,11 +146,6 @@ def _kept(run: RunDirectory) -> list[Path]:
     epochs, info = run.saved_epochs(), run.model_info()
     newer = info is not None and (not epochs or info.epoch > epochs[-1])
     return [*map(run.epoch_path, epochs), *([run.model_path] if newer else [])]
-
-
-def _of(asked: Any) -> str:
-    """The mark of the answer that was asked about, '' in a raw request that does not say."""
-    return str(_told_of(asked).get("of") or "")
 
 
 def _told_of(asked: Any) -> dict[str, Any]:
