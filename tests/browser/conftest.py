@@ -1,7 +1,9 @@
 """The app as a person starts it, and a real Chromium. Without a browser these tests skip and say why; where
 RESNET_DEMO_REQUIRE_BROWSER is set (CI) its absence is a failure."""
 
+import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -164,6 +166,19 @@ def names_of_calls(page) -> dict[int, str]:
 def called(request, names: dict[int, str]) -> str:
     """The name of an unqueued call, '' of any other request."""
     return names[request.post_data_json["fn_index"]] if "/gradio_api/run/" in request.url else ""
+
+
+def hold_back(page, name: str, most: float = math.inf) -> list:
+    """The routes of the page's calls of this name, which go on where a test lets them; beyond `most` of them none is
+    held."""
+    names, held = names_of_calls(page), []
+
+    def hold(route):
+        is_meant = names[route.request.post_data_json["fn_index"]] == name and len(held) < most
+        held.append(route) if is_meant else route.continue_()
+
+    page.route(re.compile("/gradio_api/(run/|queue/join)"), hold)
+    return held
 
 
 def choose(page, setting: str, label: str) -> None:

@@ -1,6 +1,6 @@
 """Blocks are switched off one after the other, faster than the row is drawn."""
 
-from tests.browser.conftest import called, names_of_calls, wait_for
+from tests.browser.conftest import hold_back, wait_for
 
 OFF = "[...document.querySelectorAll('#blocks-row [aria-pressed=true]')].map((one) => one.dataset.block)"
 
@@ -8,12 +8,7 @@ OFF = "[...document.querySelectorAll('#blocks-row [aria-pressed=true]')].map((on
 def test_no_press_is_lost_while_an_answer_is_on_its_way(shipped_app, open_page):
     page = open_page(f"{shipped_app.url}?tab=architecture")
     page.wait_for_selector("#blocks-row [data-block]")
-    names, held = names_of_calls(page), []
-
-    def hold(route):
-        held.append(route) if called(route.request, names) == "blocks" else route.continue_()
-
-    page.route("**/gradio_api/run/*", hold)
+    held = hold_back(page, "blocks")
     first, second, third = page.evaluate(
         "[...document.querySelectorAll('#blocks-row [data-block]')].slice(0, 3).map((one) => one.dataset.block)"
     )

@@ -1,6 +1,6 @@
 """A checkpoint is evaluated, its mistakes are looked at, and the report is read by keyboard."""
 
-from tests.browser.conftest import called, names_of_calls, wait_for
+from tests.browser.conftest import called, hold_back, names_of_calls, wait_for
 from tests.support.checkpoints import DIGITS, make_run
 
 WHERE = "document.activeElement.dataset.cell ?? document.activeElement.className"
@@ -38,16 +38,12 @@ def test_it_is_pressed_and_its_mistakes_are_those_of_the_report(app, open_page):
 
 def test_images_that_come_late_are_not_shown_under_another_report(shipped_app, open_page):
     page = open_page(f"{shipped_app.url}?tab=evaluate")
-    names, late = names_of_calls(page), []
-
-    def hold(route):
-        late.append(route) if called(route.request, names) == "evaluation_images" else route.continue_()
+    late = hold_back(page, "evaluation_images")
 
     def choose(label):
         page.click("#evaluate-run input")
         page.get_by_role("option", name=label).first.click()
 
-    page.route("**/gradio_api/run/*", hold)
     choose("ResNet-20 on digits")
     page.wait_for_selector("#evaluate-report [data-of*=resnet20-digits]")
     page.click("#evaluate-mistakes:visible")
@@ -69,13 +65,7 @@ def test_the_last_of_two_cells_that_are_clicked_is_shown(shipped_app, open_page)
     page.click("#evaluate-run input")
     page.get_by_role("option", name="ResNet-20 on digits").first.click()
     page.wait_for_selector("#evaluate-report [data-of*=resnet20-digits] [data-cell='7,7']")
-    names, late = names_of_calls(page), []
-
-    def hold(route):
-        is_first = called(route.request, names) == "evaluation_images" and not late
-        late.append(route) if is_first else route.continue_()
-
-    page.route("**/gradio_api/**", hold)
+    late = hold_back(page, "evaluation_images", most=1)
     page.click("[data-cell='0,0']")
     wait_for(lambda: page.wait_for_timeout(50) or late, "the call")
     page.click("[data-cell='7,7']")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from PIL import Image
 
 from resnet_demo.models.checkpoint import save_model
-from tests.browser.conftest import drop, names_of_calls, wait_for
+from tests.browser.conftest import drop, hold_back, wait_for
 from tests.support.checkpoints import INFO, make_run, network
 
 
@@ -33,13 +33,7 @@ def test_of_two_classes_asked_about_the_last_stays(shipped_app, open_page):
     page.click("[data-example=drawn-ship]")
     page.wait_for_selector("#classify-answer [data-why] >> nth=1")
     first, last = (one.get_attribute("data-why") for one in page.query_selector_all("#classify-answer [data-why]")[:2])
-    names, late = names_of_calls(page), []
-
-    def hold(route):
-        is_first = names[route.request.post_data_json["fn_index"]] == "explain" and not late
-        late.append(route) if is_first else route.continue_()
-
-    page.route("**/gradio_api/queue/join*", hold)
+    late = hold_back(page, "explain", most=1)
     page.click("#classify-answer [data-why] >> nth=0")
     wait_for(lambda: page.wait_for_timeout(50) or late, "the call")
     page.click("#classify-answer [data-why] >> nth=1")
@@ -53,13 +47,7 @@ def test_an_animation_that_comes_late_is_not_shown_under_the_maps_of_another_cla
     make_run_of_two_epochs(app)
     with app.running():
         page = open_noise(app, open_page, tmp_path)
-        names, late = names_of_calls(page), []
-
-        def hold(route):
-            is_animation = names[route.request.post_data_json["fn_index"]] == "why_animation"
-            late.append(route) if is_animation else route.continue_()
-
-        page.route("**/gradio_api/queue/join*", hold)
+        late = hold_back(page, "why_animation")
         page.click("#classify-answer [data-why] >> nth=0")
         page.click("[data-animation]")
         wait_for(lambda: page.wait_for_timeout(50) or late, "the call")
