@@ -232,7 +232,7 @@ def _open_or_create(options: argparse.Namespace, is_planned: bool = False) -> Ru
         return store.create(config, run.path.name if run else None, first_weights, is_planned)
     own = run.config().to_dict() if given else {}  # the same once more is allowed: torchrun restarts by the same words
     if others := [name for name, value in given.items() if value != own[name]]:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in others)
+        names = ", ".join(map(_flag, others))
         moved = f" Where its images have moved: resume {run.path} --data folder:PATH." if "data" in others else ""
         raise CommandError(f"'{run.id}' exists and continues with its own settings; leave out {names}.{moved}", code=2)
     return run

@@ -96,7 +96,7 @@ def build_app(backend: Backend) -> Page:
         for mutation in (*train.mutations, *runs.mutations, planned):
             mutation.success(poll_versions, poll_inputs, versions, **polling)
         restored = Address(backend, tabs, architecture).wire(train.chosen, runs.picked, runs.error)
-        restored.then(poll_versions, poll_inputs, versions, **POLL_EVENT, **RAW_INPUTS_OUTPUTS)
+        restored.then(poll_versions, poll_inputs, versions, **polling)
         header.click(lead, None, tabs, api_name="lead", **POLL_EVENT)
         curves.select(None, [train.curves.zoom, runs.zoom], [train.curves.zoom, runs.zoom], js=ZOOM)
         page.send_at_first(train.replay, train.recording)

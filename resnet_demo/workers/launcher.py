@@ -72,8 +72,7 @@ class Launcher:
 
     def plan(self, configs: Sequence[TrainConfig], start: bool = False) -> list[RunDirectory]:
         """Plan these runs, all or none, after those that are planned already. With `start` the queue goes on where
-        nothing trains. Raises RunError, ConfigError, QueueError,
-        LaunchError."""
+        nothing trains. Raises RunError, ConfigError, QueueError, LaunchError."""
         with self.planning(start):
             return plan_runs(self.store, configs)
 
